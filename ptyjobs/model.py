@@ -1,0 +1,348 @@
+"""The values that every part of ptyjobs speaks in.
+
+Owns: what a job, its state, its end, a verdict and fresh output *are*, and the one table of state
+transitions. Never does I/O, never reads a clock. Everything here is frozen and turns into plain
+JSON types with `to_json` / `from_json`, because the same values travel over the holder's socket,
+lie in a job's directory and stand in a tool result's `_meta`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import signal as _signal
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+PROTOCOL_VERSION = 1
+"""Version of the holder's socket protocol; a client accepts every version up to its own."""
+
+
+class State(enum.StrEnum):
+    """Where a job is in its life. `running completed failed killed` are the words users see."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    KILLED = "killed"
+
+    @property
+    def ended(self) -> bool:
+        return self in (State.COMPLETED, State.FAILED, State.KILLED)
+
+
+class Event(enum.StrEnum):
+    """What can happen to a job's state."""
+
+    SPAWNED = "spawned"
+    SPAWN_FAILED = "spawn failed"
+    EXITED_ZERO = "exited with code 0"
+    EXITED_NONZERO = "exited with another code or by a signal"
+    KILLED = "ended by kill, SIGTERM or SIGKILL"
+    HOLDER_LOST = "its holder died"
+
+
+TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.STARTING, Event.SPAWNED): State.RUNNING,
+    (State.STARTING, Event.SPAWN_FAILED): State.FAILED,
+    (State.STARTING, Event.KILLED): State.KILLED,
+    (State.STARTING, Event.HOLDER_LOST): State.KILLED,
+    (State.RUNNING, Event.EXITED_ZERO): State.COMPLETED,
+    (State.RUNNING, Event.EXITED_NONZERO): State.FAILED,
+    (State.RUNNING, Event.KILLED): State.KILLED,
+    (State.RUNNING, Event.HOLDER_LOST): State.KILLED,
+}
+"""Every legal change of state. A pair that is not listed is an error (law 7)."""
+
+
+def next_state(state: State, event: Event) -> State:
+    """The state after `event`; raises ValueError for a pair the table does not list."""
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise ValueError(f"a job that is {state} cannot have {event.value!r} happen to it") from None
+
+
+class Lifetime(enum.StrEnum):
+    """How long a job may live: until its server's connection ends, or until killed."""
+
+    SESSION = "session"
+    PERSISTENT = "persistent"
+
+
+class Reason(enum.StrEnum):
+    """Why a wait came back. `quiet` and `timeout` are answers, not errors."""
+
+    WAITING_FOR_INPUT = "waiting_for_input"
+    PROMPT = "prompt"
+    PASSWORD = "password"
+    PATTERN = "pattern"
+    EXITED = "exited"
+    QUIET = "quiet"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+    @property
+    def ready(self) -> bool:
+        """It is the caller's turn to type, as far as we can know."""
+        return self in (Reason.WAITING_FOR_INPUT, Reason.PROMPT, Reason.PASSWORD, Reason.QUIET)
+
+
+class Confidence(enum.StrEnum):
+    CERTAIN = "certain"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Tier(enum.StrEnum):
+    """What this machine lets us ask about a job (SPEC.md "How we know")."""
+
+    FULL = "full"
+    NO_SYSCALL = "no-syscall"
+    EVIDENCE = "evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    rows: int = 40
+    cols: int = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: a code or a signal number, never both."""
+
+    code: int | None = None
+    signal: int | None = None
+
+    @classmethod
+    def from_wait_status(cls, status: int) -> Exit:
+        """From the status word of waitpid(2)."""
+        import os
+
+        if os.WIFSIGNALED(status):
+            return cls(signal=os.WTERMSIG(status))
+        return cls(code=os.WEXITSTATUS(status))
+
+    @property
+    def signal_name(self) -> str | None:
+        if self.signal is None:
+            return None
+        try:
+            return _signal.Signals(self.signal).name
+        except ValueError:
+            return f"signal {self.signal}"
+
+    def __str__(self) -> str:
+        return f"exited with code {self.code}" if self.signal is None else f"ended by {self.signal_name}"
+
+    def event(self, *, by_kill: bool) -> Event:
+        """The state event of this end; SIGTERM and SIGKILL count as killed, whoever sent them."""
+        if by_kill or self.signal in (_signal.SIGTERM, _signal.SIGKILL):
+            return Event.KILLED
+        return Event.EXITED_ZERO if self.code == 0 else Event.EXITED_NONZERO
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What was asked for: all that is needed to start the job again.
+
+    `argv` is what is executed; `command` what the caller wrote. `env` is the complete environment
+    of the child; it is handed to the holder and never written to disk (it may hold secrets).
+    """
+
+    job_id: str
+    argv: tuple[str, ...]
+    command: str
+    cwd: str
+    size: Size = Size()
+    lifetime: Lifetime = Lifetime.SESSION
+    env: dict[str, str] = field(default_factory=dict)
+    stderr: str = "merged"  # "merged" | "separate": a second pty for descriptor 2
+    marks: bool = False  # shell integration: OSC 133 command boundaries
+    sandbox: str = "none"  # "none" | "bwrap" | "landlock"
+    target: str = ""  # "" is this machine; otherwise "ssh:host", "slurm", ...
+    quiet_floor: float = 0.0  # seconds that a quiet settle waits at least (remote targets)
+    log_limit: int = 64 << 20  # bytes of log kept on disk
+    timeout: float | None = None  # seconds until the job is killed
+    idle_limit: float | None = None  # seconds without client or output until a persistent job ends
+    replies: bool = True  # answer terminal queries
+    on_exit: str = ""  # a command line run when the job has ended
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to "is it my turn?", with its reason (facts: kernel, marks, silence, deadline)."""
+
+    reason: Reason
+    confidence: Confidence = Confidence.CERTAIN
+    waited: float = 0.0  # seconds between the send and the verdict
+    prompt: str = ""  # the text of the cursor row up to the cursor
+    doing: str = ""  # on timeout: what the job is doing, e.g. "python3 in clock_nanosleep"
+    input_consumed: bool = True  # False: the program never took the input (no Enter, stopped)
+    continuation: bool = False  # an open block: `...`, `dquote>`, here-document
+    pattern: int | None = None  # index of the `until` pattern that matched
+    match: str = ""  # the text that it matched
+    exit: Exit | None = None  # of the job, once it has ended
+    command_exit: int | None = None  # of the command typed into a shell (OSC 133;D)
+    tier: Tier = Tier.FULL
+    why: str = ""  # one phrase for people and transcripts: which fact decided
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What the program printed since the caller's mark, as a person would say it."""
+
+    text: str
+    offset: int = 0  # log offset of the mark
+    end: int = 0  # log offset of the verdict
+    view: str = "lines"  # "lines" | "screen" (alternate screen) | "rows" (changed rows only)
+    late: str = ""  # output that came between the last answer and this send
+    lines: int = 0  # lines in the whole fresh text, kept or not
+    omitted_lines: int = 0
+    omitted_chars: int = 0
+    hidden: bool = False  # holds concealed text, or text in its background's colour
+    dropped: int = 0  # bytes of it that the log quota has already thrown away
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What `interact`, `execute` and `wait` return for one job."""
+
+    job_id: str
+    state: State
+    verdict: Verdict
+    fresh: Fresh
+    sent: int = 0  # bytes that reached the terminal
+    unsent: int = 0  # bytes the program did not take before the deadline
+    attached: int = 0  # people attached now
+    by_person: bool = False  # keys came from an attached person meanwhile
+    title: str = ""
+    notes: tuple[str, ...] = ()  # one-line hints with the next step in them
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The rendered current view of a job (`tail`)."""
+
+    text: str
+    size: Size
+    cursor: tuple[int, int]  # row, col; from 0
+    alternate: bool = False
+    title: str = ""
+    end: int = 0  # log offset it shows
+    first_line: int = 0  # absolute number of the first line in text
+    lines_above: int = 0  # lines of scrollback not shown
+    hidden: bool = False
+    generation: int = 0  # hand it back to get only the rows changed since
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of the job's whole text (`output`)."""
+
+    text: str
+    offset: int  # log offset of the first line
+    next: int  # hand it back as `since` for the following page
+    end: int
+    floor: int  # oldest offset kept
+    matches: int | None = None  # with grep: matching lines found in [offset, next)
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that is known of a job; the live half is absent for an ended one."""
+
+    job_id: str
+    state: State
+    command: str
+    cwd: str
+    pid: int | None = None
+    holder: int | None = None
+    exit: Exit | None = None
+    reason: str = ""  # a sentence: why it ended, why it failed to start
+    started: float = 0.0  # seconds since the epoch
+    ended: float | None = None
+    size: Size = Size()
+    lifetime: Lifetime = Lifetime.SESSION
+    target: str = ""
+    # the log
+    floor: int = 0
+    end: int = 0
+    gaps: tuple[tuple[int, int, str], ...] = ()  # (from, to, errno name): bytes that no disk took
+    # live only
+    waiting: Verdict | None = None  # the readiness of this moment
+    output_age: float | None = None  # seconds since the last output
+    doing: str = ""
+    stalled: bool = False  # neither output nor CPU nor I/O moved lately
+    cpu: float = 0.0  # seconds of CPU the tree has used
+    rss: int = 0  # bytes of resident memory of the tree
+    processes: tuple[str, ...] = ()  # "pid name" of each process in the tree
+    ports: tuple[int, ...] = ()  # TCP ports the tree listens on
+    title: str = ""
+    directory: str = ""  # working directory as the program told it (OSC 7), else of the leader
+    progress: str = ""  # OSC 9;4
+    attached: int = 0
+    waiters: int = 0
+    tier: Tier = Tier.FULL
+    containment: str = ""  # what kill reaches on this machine
+    errors: tuple[str, ...] = ()  # failures the holder outlived
+    unknown_sequences: int = 0
+    last_line: str = ""
+    spec: dict[str, Any] = field(default_factory=dict)
+
+
+def to_json(value: Any) -> Any:
+    """A frozen value as plain JSON types (tuples become lists, enums their words)."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, (list, tuple)):
+        return [to_json(v) for v in value]
+    if isinstance(value, dict):
+        return {k: to_json(v) for k, v in value.items()}
+    return value
+
+
+def from_json(cls: type[T], data: dict[str, Any]) -> T:
+    """The value that `to_json` wrote. Unknown fields of a newer version are ignored."""
+    hints = _hints(cls)
+    known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]  # T is a dataclass
+    return cls(**{k: _decode(hints[k], v) for k, v in data.items() if k in known})
+
+
+_HINTS: dict[type, dict[str, Any]] = {}
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    if cls not in _HINTS:
+        _HINTS[cls] = typing.get_type_hints(cls)
+    return _HINTS[cls]
+
+
+def _decode(hint: Any, value: Any) -> Any:
+    origin = typing.get_origin(hint)
+    if origin in (types.UnionType, typing.Union):
+        if value is None:
+            return None
+        return _decode(next(a for a in typing.get_args(hint) if a is not type(None)), value)
+    if origin is tuple:
+        args = typing.get_args(hint)
+        if len(args) == 2 and args[1] is Ellipsis:
+            return tuple(_decode(args[0], v) for v in value)
+        return tuple(_decode(a, v) for a, v in zip(args, value, strict=True))
+    if isinstance(hint, type):
+        if dataclasses.is_dataclass(hint):
+            return from_json(hint, value)
+        if issubclass(hint, enum.Enum):
+            return hint(value)
+    return value
