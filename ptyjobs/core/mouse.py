@@ -1,0 +1,131 @@
+"""Mouse actions -> the bytes that the program asked to be told of them in.
+
+Owns the five encodings and the rule which action each tracking mode reports. Never invents: when
+the program asked for no mouse, or not for this action, that is an error, because the bytes would
+be read as typed text. Source: xterm's ctlseqs, "Mouse Tracking".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from ptyjobs.errors import BadInput
+
+BUTTONS = {
+    "left": 0, "middle": 1, "right": 2, "none": 3,
+    "wheel-up": 64, "wheel-down": 65, "wheel-left": 66, "wheel-right": 67,
+}  # fmt: skip
+MODIFIERS = {"shift": 4, "alt": 8, "ctrl": 16}
+ACTIONS = ("press", "release", "click", "move")
+_MOTION = 32
+
+
+class MouseModes(Protocol):
+    """`mouse` is 0 or the mode number 9, 1000, 1002, 1003; `mouse_encoding` 0, 1005, 1006, ..."""
+
+    @property
+    def mouse(self) -> int: ...
+    @property
+    def mouse_encoding(self) -> int: ...
+
+
+def mouse(
+    row: int,
+    col: int,
+    *,
+    button: str,
+    action: str,
+    modifiers: Collection[str] = (),
+    modes: MouseModes,
+    cell: tuple[int, int] = (16, 8),
+) -> bytes:
+    """The bytes of a mouse action at a cell (from 0), in the mode and encoding asked for.
+
+    `button`: left, middle, right, none (only with move), wheel-up, wheel-down, wheel-left,
+    wheel-right; `action`: press, release, click (press and release), move; `modifiers`: any of
+    shift, alt, ctrl; `cell`: height and width of a cell in pixels, for encoding 1016. Raises
+    BadInput for an unknown word, a cell outside the encoding's reach, and when the program did not
+    ask to be told of this action.
+    """
+    _check_words(button, action, modifiers)
+    if row < 0 or col < 0:
+        raise BadInput(f"There is no cell {row},{col}.", advice="Rows and columns count from 0.")
+    if action == "click":
+        steps = (
+            ["press"] if button.startswith("wheel") or modes.mouse == 9 else ["press", "release"]
+        )
+    else:
+        steps = [action]
+    bits = sum(MODIFIERS[m] for m in set(modifiers))
+    for step in steps:
+        _check_reported(button, step, modes)
+    return b"".join(_one(row, col, button, step, bits, modes, cell) for step in steps)
+
+
+def _check_words(button: str, action: str, modifiers: Collection[str]) -> None:
+    if button not in BUTTONS:
+        raise BadInput(f"There is no mouse button {button!r}.", advice=f"Use {_any(BUTTONS)}.")
+    if action not in ACTIONS:
+        raise BadInput(f"There is no mouse action {action!r}.", advice=f"Use {_any(ACTIONS)}.")
+    for word in modifiers:
+        if word not in MODIFIERS:
+            raise BadInput(f"There is no modifier {word!r}.", advice=f"Use {_any(MODIFIERS)}.")
+    if button == "none" and action != "move":
+        raise BadInput("Only a move can have no button.")
+    if button.startswith("wheel") and action in ("release", "move"):
+        raise BadInput(f"A wheel has no {action}.", advice="Use action press.")
+
+
+def _any(words: Collection[str]) -> str:
+    return ", ".join(words)
+
+
+def _check_reported(button: str, action: str, modes: MouseModes) -> None:
+    if modes.mouse == 0:
+        raise BadInput(
+            "The program did not ask for the mouse; nothing was sent.", advice="Use keys instead."
+        )
+    refused = False
+    if action == "release":
+        refused = modes.mouse == 9
+    elif action == "move":
+        refused = modes.mouse < (1003 if button == "none" else 1002)
+    elif modes.mouse == 9:
+        refused = BUTTONS[button] > 2
+    if refused:
+        raise BadInput(
+            f"The program asked for mouse mode {modes.mouse}, which does not report "
+            f"{button} {action}; nothing was sent."
+        )
+
+
+def _one(
+    row: int,
+    col: int,
+    button: str,
+    action: str,
+    bits: int,
+    modes: MouseModes,
+    cell: tuple[int, int],
+) -> bytes:
+    encoding = modes.mouse_encoding
+    released = action == "release"
+    code = BUTTONS[button] + (_MOTION if action == "move" else 0)
+    code += 0 if modes.mouse == 9 else bits  # X10 mode knows no modifiers
+    if encoding in (1006, 1016):
+        x, y = col + 1, row + 1
+        if encoding == 1016:
+            x, y = col * cell[1] + cell[1] // 2, row * cell[0] + cell[0] // 2
+        return f"\x1b[<{code};{x};{y}{'m' if released else 'M'}".encode()
+    if released:  # the older encodings do not say which button it was
+        code = 3 + (code & ~3)
+    if encoding == 1015:
+        return f"\x1b[{code + 32};{col + 1};{row + 1}M".encode()
+    limit = 2015 if encoding == 1005 else 223
+    if row + 1 > limit or col + 1 > limit:
+        raise BadInput(f"The mouse encoding of this program ends at row and column {limit}.")
+    values = (code + 32, col + 33, row + 33)
+    if encoding == 1005:
+        return b"\x1b[M" + "".join(map(chr, values)).encode()
+    return b"\x1b[M" + bytes(values)
