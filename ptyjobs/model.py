@@ -65,7 +65,7 @@ def next_state(state: State, event: Event) -> State:
     try:
         return TRANSITIONS[state, event]
     except KeyError:
-        raise ValueError(f"a job that is {state} cannot have {event.value!r} happen to it") from None
+        raise ValueError(f"{event.value!r} cannot happen to a job that is {state}") from None
 
 
 class Lifetime(enum.StrEnum):
@@ -140,7 +140,9 @@ class Exit:
             return f"signal {self.signal}"
 
     def __str__(self) -> str:
-        return f"exited with code {self.code}" if self.signal is None else f"ended by {self.signal_name}"
+        if self.signal is None:
+            return f"exited with code {self.code}"
+        return f"ended by {self.signal_name}"
 
     def event(self, *, by_kill: bool) -> Event:
         """The state event of this end; SIGTERM and SIGKILL count as killed, whoever sent them."""

@@ -1,0 +1,143 @@
+"""How holders share the machine: one byte each on a page that the zygote maps for all of them.
+
+Owns the page and the duty cycle of hot holders (holder sheet §5). A byte is 0 (idle), 1 (somebody
+waits for this job's answer) or 2 (hot: it reads a flood). Never sleeps: `pause` says until when
+the pty should be left alone, and the holder takes it out of its poller until then. The subtle
+thing: pauses lie between *bursts* of reads; a pause before each read costs 30 times the throughput
+(the tty hands over about 4 KB after it).
+"""
+
+from __future__ import annotations
+
+import mmap
+
+IDLE, WAITED_FOR, HOT = 0, 1, 2
+SLOTS = 4096
+
+HOT_RATE = 400_000  # bytes/s at which a job is hot
+CALM_RATE = 100_000  # bytes/s under which it is calm again
+WINDOW = 0.25  # seconds over which the rate is taken
+BURST_READS = 16
+BURST_TIME = 0.002  # seconds
+READERS = 2  # how many hot holders may read at full speed together
+LONGEST = 0.2  # seconds of pause at most
+YIELD = 0.004  # seconds more while somebody waits elsewhere
+YIELDS = 15
+LINGER = 1.0  # seconds for which the last waiter's need is remembered
+PATIENCE = 0.010  # a waiter whose back-off exceeds this no longer needs the machine at once
+
+
+class Page:
+    """The shared page; the zygote makes it and gives each holder a slot."""
+
+    def __init__(self) -> None:
+        self._map = mmap.mmap(-1, SLOTS)
+        self._taken: set[int] = set()
+        self._next = 0
+
+    def take(self) -> int:
+        """A free slot's number (the last one is shared when all are taken)."""
+        for step in range(SLOTS - 1):
+            slot = (self._next + step) % (SLOTS - 1)
+            if slot not in self._taken:
+                self._taken.add(slot)
+                self._next = slot + 1
+                return slot
+        return SLOTS - 1
+
+    def free(self, slot: int) -> None:
+        self._map[slot] = IDLE
+        self._taken.discard(slot)
+
+    def set(self, slot: int, value: int) -> None:
+        self._map[slot] = value
+
+    def waited_for(self) -> bool:
+        """Whether somebody waits for the answer of any job."""
+        return self._map.find(b"\x01") >= 0
+
+    def hot(self) -> int:
+        """How many holders are hot."""
+        return self._map[:].count(HOT)
+
+
+class Courtesy:
+    """One holder's part: tells it when to leave its pty alone."""
+
+    def __init__(self, page: Page, slot: int) -> None:
+        self._page = page
+        self._slot = slot
+        self._hot = False
+        self._waiting = False
+        self._window_start = 0.0
+        self._window_bytes = 0
+        self._burst_start = 0.0
+        self._burst_reads = 0
+        self._yields = 0
+        self._needed = 0.0  # when somebody was last seen waiting
+        self.paused_until = 0.0
+
+    def waiting(self, on: bool) -> None:
+        """Somebody waits (and its back-off is still short) for this job's answer, or no longer."""
+        if on != self._waiting:
+            self._waiting = on
+            self._show()
+
+    def resume(self) -> None:
+        """Somebody talks to this very job: read at once."""
+        self.paused_until = 0.0
+        self._burst_reads = 0
+
+    def on_read(self, now: float, nbytes: int) -> None:
+        """Account one read; may set `paused_until`."""
+        self._rate(now, nbytes)
+        if not self._hot or self._waiting:
+            return
+        if self._burst_reads == 0:
+            self._burst_start = now
+        self._burst_reads += 1
+        busy = now - self._burst_start
+        if self._burst_reads < BURST_READS and busy < BURST_TIME:
+            return
+        self._burst_reads = 0
+        self._yields = 0
+        if self._page.waited_for():
+            self._needed = now
+        if now - self._needed < LINGER:
+            share = self._page.hot() / READERS - 1
+            if share > 0:
+                self.paused_until = now + min(busy * share, LONGEST)
+
+    def at_pause_end(self, now: float) -> None:
+        """Called when a pause has ended: may prolong it while somebody waits elsewhere."""
+        if self._yields < YIELDS and self._page.waited_for():
+            self._yields += 1
+            self.paused_until = now + YIELD
+        else:
+            self.paused_until = 0.0
+
+    def _rate(self, now: float, nbytes: int) -> None:
+        self._window_bytes += nbytes
+        span = now - self._window_start
+        if span < WINDOW:
+            return
+        rate = self._window_bytes / span
+        self._window_start, self._window_bytes = now, 0
+        hot = rate > (CALM_RATE if self._hot else HOT_RATE)
+        if hot != self._hot:
+            self._hot = hot
+            self._show()
+
+    def calm(self, now: float) -> None:
+        """Nothing came for a window: no longer hot."""
+        if self._hot and now - self._window_start > 2 * WINDOW:
+            self._hot, self._window_bytes, self._window_start = False, 0, now
+            self._show()
+
+    @property
+    def hot(self) -> bool:
+        return self._hot
+
+    def _show(self) -> None:
+        value = WAITED_FOR if self._waiting else HOT if self._hot else IDLE
+        self._page.set(self._slot, value)

@@ -1,0 +1,171 @@
+"""The log on disk: every byte the job wrote, found again by its offset.
+
+Owns the segment files `log.<offset>` of one job's directory: append, read, quota, gaps. An offset
+never changes its meaning: a segment is named by the offset of its first byte, and after a failed
+write (disk full) the next byte that fits opens a new segment named by *its* offset, so that the
+bytes no disk took are a hole between two segments (`gaps`), never a shift. Never renders, never
+waits. The holder is the only writer; any number of readers open the files for themselves.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "log."
+MIN_SEGMENT = 64 << 10
+MAX_SEGMENT = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Bytes [start, end) that could not be written, and why (errno name)."""
+
+    start: int
+    end: int
+    error: str
+
+
+def segment_name(offset: int) -> str:
+    return f"{PREFIX}{offset:016d}"
+
+
+class LogWriter:
+    """Appends to a job's log and keeps it within `limit` bytes by dropping whole segments."""
+
+    def __init__(self, directory: Path, *, limit: int) -> None:
+        self._dir = directory
+        self._limit = max(limit, 1)
+        self._segment = min(max(self._limit // 4, min(MIN_SEGMENT, self._limit)), MAX_SEGMENT)
+        self._kept: list[tuple[int, int]] = []  # (first offset, bytes) of closed segments
+        self._fd = -1
+        self._start = 0  # offset of the open segment's first byte
+        self.end = 0
+        self.floor = 0
+        self.gaps: list[Gap] = []
+
+    def append(self, data: bytes) -> OSError | None:
+        """Append `data`; what the disk does not take becomes a gap and its error is returned."""
+        view = memoryview(data)
+        while view:
+            if self._fd < 0 or self.end - self._start >= self._segment:
+                error = self._rotate()
+                if error is not None:
+                    self._gap(len(view), error)
+                    return error
+            try:
+                written = os.write(self._fd, view)
+            except OSError as failure:  # ENOSPC, EDQUOT, EIO: the disk's, not the job's, failure
+                self._gap(len(view), failure)
+                return failure
+            self.end += written
+            view = view[written:]
+        return None
+
+    def _rotate(self) -> OSError | None:
+        """Close the open segment, open one named by `end`, drop the oldest over the limit."""
+        self._close_segment()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            self._fd = os.open(self._dir / segment_name(self.end), flags, 0o600)
+        except OSError as failure:  # ENOSPC, EMFILE: no room for the new segment
+            return failure
+        self._start = self.end
+        if not self._kept and self.end == 0:
+            self.floor = 0
+        kept = sum(size for _, size in self._kept)
+        while self._kept and kept + self._segment > self._limit:
+            start, size = self._kept.pop(0)
+            (self._dir / segment_name(start)).unlink(missing_ok=True)
+            kept -= size
+            self.floor = self._kept[0][0] if self._kept else self._start
+        return None
+
+    def _close_segment(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            if self.end > self._start:
+                self._kept.append((self._start, self.end - self._start))
+            else:  # nothing was ever written to it
+                (self._dir / segment_name(self._start)).unlink(missing_ok=True)
+
+    def _gap(self, count: int, failure: OSError) -> None:
+        """Account `count` lost bytes and make sure that the next byte starts a new segment."""
+        import errno
+
+        self._close_segment()
+        name = errno.errorcode.get(failure.errno or 0, str(failure.errno))
+        if self.gaps and self.gaps[-1].end == self.end and self.gaps[-1].error == name:
+            self.gaps[-1] = Gap(self.gaps[-1].start, self.end + count, name)
+        elif len(self.gaps) < 1000:
+            self.gaps.append(Gap(self.end, self.end + count, name))
+        self.end += count
+
+    def close(self) -> None:
+        self._close_segment()
+
+
+class LogReader:
+    """Reads a job's log by offset, live or ended, from the files alone."""
+
+    def __init__(self, directory: Path) -> None:
+        self._dir = directory
+
+    def segments(self) -> list[tuple[int, int]]:
+        """(first offset, bytes) of each kept segment, oldest first."""
+        found = []
+        try:
+            with os.scandir(self._dir) as entries:
+                for entry in entries:
+                    if entry.name.startswith(PREFIX) and entry.name[len(PREFIX) :].isdigit():
+                        try:
+                            found.append((int(entry.name[len(PREFIX) :]), entry.stat().st_size))
+                        except FileNotFoundError:  # dropped by the quota in this moment
+                            continue
+        except FileNotFoundError:  # the job was cleaned away
+            return []
+        return sorted(found)
+
+    @property
+    def floor(self) -> int:
+        segments = self.segments()
+        return segments[0][0] if segments else 0
+
+    @property
+    def end(self) -> int:
+        segments = self.segments()
+        return segments[-1][0] + segments[-1][1] if segments else 0
+
+    def read(self, offset: int, limit: int) -> tuple[int, bytes]:
+        """Up to `limit` bytes from `offset`: (offset of the first byte returned, the bytes).
+
+        The answer starts later than asked where the quota dropped bytes or no disk took them, and
+        it never crosses such a hole; b"" means that there is nothing after `offset`.
+        """
+        parts: list[bytes] = []
+        first = position = offset
+        for start, size in self.segments():
+            if start + size <= position or limit <= 0:
+                continue
+            if start > position:
+                if parts:
+                    break
+                first = position = start
+            try:
+                chunk = self._pread(start, position - start, limit)
+            except FileNotFoundError:  # dropped between the listing and the read
+                continue
+            if chunk:
+                parts.append(chunk)
+                position += len(chunk)
+                limit -= len(chunk)
+        return first, b"".join(parts)
+
+    def _pread(self, segment: int, position: int, limit: int) -> bytes:
+        fd = os.open(self._dir / segment_name(segment), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            return os.pread(fd, limit, position)
+        finally:
+            os.close(fd)

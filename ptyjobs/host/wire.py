@@ -1,0 +1,79 @@
+"""The frames of the holder's socket: bytes in, messages out, and back.
+
+Owns the framing only (SPEC.md "The holder's protocol"): each frame is a 4-byte big-endian length,
+one byte of kind and the payload. Kind `J` is one JSON object, kind `D` is terminal bytes behind
+the 8-byte log offset of their first byte. Never touches a socket. The subtle thing: a peer is not
+trusted, so a length over the bound ends the connection instead of being waited for.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+HEADER = struct.Struct("!IB")
+OFFSET = struct.Struct("!Q")
+JSON = ord("J")
+DATA = ord("D")
+MAX_FRAME = 64 << 20  # bytes
+
+
+class BrokenFrame(ValueError):
+    """The peer sent something that is not a frame; the connection is of no more use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Terminal bytes and the log offset of the first of them."""
+
+    offset: int
+    data: bytes
+
+
+Message = dict[str, Any] | Data
+
+
+def encode(message: Message) -> bytes:
+    """One frame. JSON is ASCII-escaped, so that a lone surrogate survives the way."""
+    if isinstance(message, Data):
+        payload = OFFSET.pack(message.offset) + message.data
+        return HEADER.pack(len(payload), DATA) + payload
+    payload = json.dumps(message, separators=(",", ":")).encode("ascii")
+    return HEADER.pack(len(payload), JSON) + payload
+
+
+class Decoder:
+    """Incremental reader of frames; `feed` takes any split of the bytes."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages that `data` completes; raises BrokenFrame for what is none."""
+        self._buffer += data
+        while len(self._buffer) >= HEADER.size:
+            length, kind = HEADER.unpack_from(self._buffer)
+            if length > MAX_FRAME:
+                raise BrokenFrame(f"a frame of {length} bytes is over the bound of {MAX_FRAME}")
+            if len(self._buffer) < HEADER.size + length:
+                return
+            payload = bytes(self._buffer[HEADER.size : HEADER.size + length])
+            del self._buffer[: HEADER.size + length]
+            yield _message(kind, payload)
+
+
+def _message(kind: int, payload: bytes) -> Message:
+    if kind == DATA and len(payload) >= OFFSET.size:
+        return Data(OFFSET.unpack_from(payload)[0], payload[OFFSET.size :])
+    if kind != JSON:
+        raise BrokenFrame(f"unknown frame kind {kind}")
+    try:
+        message = json.loads(payload)
+    except ValueError as error:
+        raise BrokenFrame(f"not JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise BrokenFrame("a JSON frame holds one object")
+    return message

@@ -1,0 +1,286 @@
+"""The zygote: a small single-threaded process that forks holders and outlives their server a little.
+
+Owns the fork of holders and the last word when the server has gone: it sees to it that no session
+job remains, killing *through* a holder that is stopped or stuck in a write. It is forked from the
+server before anything large is imported, imports what holders need, runs a dummy job through the
+real code so that the pages it touches are shared, and freezes the heap. Never spawns a job itself.
+
+The lease: the server alone holds the write end of a pipe whose read end the zygote and, by
+inheritance, every holder keep. However the server ends, the kernel closes it and all of them see
+the end of file; there is no window in which a job has no owner.
+
+Requests come over a SEQPACKET socket, one JSON object and one descriptor each: the descriptor is
+the holder's first client connection, so whoever asked may write to its other end at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ptyjobs.errors import StartFailed
+from ptyjobs.host import tree
+
+SERVER_GRACE = 1.0  # seconds that holders get to clean up after the server, before the zygote acts
+MAX_REQUEST = 16 << 10  # bytes
+
+
+@dataclass
+class Zygote:
+    """The server's handle: `fork_holder` asks for a holder."""
+
+    pid: int
+    _requests: socket.socket
+    _lease: int  # write end; closing it ends every session job
+    _pidfd: int
+
+    def fileno(self) -> int:
+        """Readable when the zygote has ended (a pidfd)."""
+        return self._pidfd
+
+    def fork_holder(self, directory: Path, *, persistent: bool) -> socket.socket:
+        """A new holder for `directory`; the connection to it.
+
+        Raises StartFailed when the zygote has gone.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        request = json.dumps({"dir": os.fspath(directory), "persistent": persistent}).encode()
+        try:
+            socket.send_fds(self._requests, [request], [theirs.fileno()])
+        except OSError as failure:  # EPIPE, ECONNRESET: it died; ENOBUFS, EMFILE: no room
+            ours.close()
+            raise StartFailed(
+                f"The process that starts jobs cannot be reached ({failure}).",
+                advice="Try once more; it is restarted at the next call.",
+            ) from failure
+        finally:
+            theirs.close()
+        return ours
+
+    def alive(self) -> bool:
+        """Whether the zygote still runs."""
+        try:
+            done = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # reaped already
+            return False
+        return done is None
+
+    def end_session(self) -> None:
+        """Give up the lease: holders and zygote clean up and leave."""
+        if self._lease >= 0:
+            os.close(self._lease)
+            self._lease = -1
+        self._requests.close()
+
+    def join(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for the zygote's end; whether it has ended."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._pidfd, selectors.EVENT_READ)
+            ended = bool(selector.select(timeout))
+        if ended:
+            with contextlib.suppress(ChildProcessError):  # reaped by the guard already
+                os.waitpid(self.pid, 0)
+        return ended
+
+
+def start() -> Zygote:
+    """Fork the zygote. Call it before threads exist and before large imports."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    lease_read, lease_write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            ours.close()
+            os.close(lease_write)
+            _main(theirs, lease_read)
+            status = 0
+        finally:
+            os._exit(status)
+    theirs.close()
+    os.close(lease_read)
+    return Zygote(pid, ours, lease_write, os.pidfd_open(pid))
+
+
+def _main(requests: socket.socket, lease: int) -> None:
+    os.setsid()  # out of the group that a client signals
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    _close_others({requests.fileno(), lease})
+    tree.become_subreaper()
+    from ptyjobs.host import holder
+
+    holder.warm_up()
+    gc.collect()
+    gc.freeze()
+    _Loop(requests, lease).run()
+
+
+def _close_others(keep: set[int]) -> None:
+    """Close every inherited descriptor but `keep`; 0-2 become /dev/null."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    ordered = sorted({fd for fd in keep if fd > 2})
+    low = 3
+    for fd in ordered:
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, max(low, os.sysconf("SC_OPEN_MAX")))
+
+
+@dataclass
+class _Holder:
+    pid: int
+    slot: int
+    persistent: bool
+
+
+class _Loop:
+    def __init__(self, requests: socket.socket, lease: int) -> None:
+        from ptyjobs.host.courtesy import Page
+
+        self._requests = requests
+        self._lease = lease
+        self._page = Page()
+        self._holders: dict[int, _Holder] = {}
+        self._children = selectors.DefaultSelector()
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_read, False)
+        os.set_blocking(wake_write, False)
+        self._wake = (wake_read, wake_write)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        self._selector = selectors.DefaultSelector()
+        for fd in (requests.fileno(), lease, wake_read):
+            self._selector.register(fd, selectors.EVENT_READ)
+
+    def run(self) -> None:
+        """Serve until the server has gone, then see to it that its session jobs have, too."""
+        serving = True
+        while serving:
+            for key, _ in self._selector.select(1.0 if self._strangers() else None):
+                if key.fd == self._wake[0]:
+                    _drain(key.fd)
+                elif key.fd == self._lease:
+                    serving = False
+                elif not self._request():
+                    serving = False
+            self._reap()
+        self._wind_up()
+
+    def _request(self) -> bool:
+        """Serve one request; False when the server's end is closed."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self._requests, MAX_REQUEST, 4)
+        except OSError as failure:
+            # ECONNRESET: the peer closed with messages of ours unread; the same as its end
+            if failure.errno not in (errno.ECONNRESET, errno.EAGAIN):
+                raise
+            return failure.errno == errno.EAGAIN
+        if not data:
+            return False
+        try:
+            request = json.loads(data)
+            slot = self._page.take()
+            pid = os.fork()
+            if pid == 0:
+                self._become_holder(Path(request["dir"]), fds[0], slot, request["persistent"])
+            self._holders[pid] = _Holder(pid, slot, bool(request["persistent"]))
+        except OSError as failure:  # EAGAIN, ENOMEM: no process to be had
+            _refuse(fds, failure)
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return True
+
+    def _become_holder(self, directory: Path, fd: int, slot: int, persistent: bool) -> None:
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            self._selector.close()
+            for number in self._wake:
+                os.close(number)
+            self._requests.close()
+            from ptyjobs.host import holder
+
+            connection = socket.socket(fileno=fd)
+            holder.main(directory, connection, self._lease, page=self._page, slot=slot)
+            status = 0
+        except BaseException:
+            import traceback
+
+            with contextlib.suppress(OSError), open(directory / "crash", "w") as file:
+                traceback.print_exc(file=file)
+        finally:
+            os._exit(status)
+
+    def _reap(self) -> None:
+        """Collect ended holders; what a dead holder left behind falls to us and is killed."""
+        for pid in tree.reap():
+            held = self._holders.pop(pid, None)
+            if held is not None:
+                self._page.free(held.slot)
+        self._kill_strangers()
+
+    def _strangers(self) -> list[int]:
+        return [pid for pid in tree.children(os.getpid()) if pid not in self._holders]
+
+    def _kill_strangers(self) -> None:
+        """End every child that is no holder: its own holder has died before it."""
+        for pid in self._strangers():
+            below = tree.descendants(pid)
+            tree.send([pid, *below], signal.SIGSTOP)
+            tree.send([pid, *tree.descendants(pid)], signal.SIGKILL)
+
+    def _wind_up(self) -> None:
+        deadline = time.monotonic() + SERVER_GRACE
+        while True:
+            self._reap()
+            ours = [h for h in self._holders.values() if not h.persistent]
+            if not ours and not self._strangers():
+                return
+            if time.monotonic() >= deadline:
+                for held in ours:  # stopped, or stuck in a write: kill through it
+                    below = tree.descendants(held.pid)
+                    tree.send(below, signal.SIGSTOP)
+                    tree.send(tree.descendants(held.pid), signal.SIGKILL)
+                    tree.send([held.pid], signal.SIGKILL)
+            wait = 0.02 if time.monotonic() >= deadline else 0.05
+            for key, _ in self._selector.select(wait):
+                if key.fd == self._wake[0]:
+                    _drain(key.fd)
+                else:
+                    self._selector.unregister(key.fd)
+
+
+def _drain(fd: int) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while os.read(fd, 4096):
+            pass
+
+
+def _refuse(fds: list[int], failure: OSError) -> None:
+    """Tell the asker on its own connection why no holder could be forked."""
+    from ptyjobs.host import wire
+
+    message = {
+        "id": 0,
+        "error": {
+            "code": "limit_reached",
+            "message": f"No process could be started: {os.strerror(failure.errno or 0)}.",
+            "advice": "Kill or wait for other jobs, then try again.",
+        },
+    }
+    for fd in fds:
+        with contextlib.suppress(OSError):  # the asker has gone
+            os.write(fd, wire.encode(message))
