@@ -22,12 +22,12 @@ _MOTION = 32
 
 
 class MouseModes(Protocol):
-    """`mouse` is 0 or the mode number 9, 1000, 1002, 1003; `mouse_encoding` 0, 1005, 1006, ..."""
+    """`mouse`: "" x10 normal button any; `mouse_encoding`: "" utf8 sgr urxvt sgr_pixels."""
 
     @property
-    def mouse(self) -> int: ...
+    def mouse(self) -> str: ...
     @property
-    def mouse_encoding(self) -> int: ...
+    def mouse_encoding(self) -> str: ...
 
 
 def mouse(
@@ -44,7 +44,7 @@ def mouse(
 
     `button`: left, middle, right, none (only with move), wheel-up, wheel-down, wheel-left,
     wheel-right; `action`: press, release, click (press and release), move; `modifiers`: any of
-    shift, alt, ctrl; `cell`: height and width of a cell in pixels, for encoding 1016. Raises
+    shift, alt, ctrl; `cell`: height and width of a cell in pixels, for sgr_pixels. Raises
     BadInput for an unknown word, a cell outside the encoding's reach, and when the program did not
     ask to be told of this action.
     """
@@ -53,7 +53,9 @@ def mouse(
         raise BadInput(f"There is no cell {row},{col}.", advice="Rows and columns count from 0.")
     if action == "click":
         steps = (
-            ["press"] if button.startswith("wheel") or modes.mouse == 9 else ["press", "release"]
+            ["press"]
+            if button.startswith("wheel") or modes.mouse == "x10"
+            else ["press", "release"]
         )
     else:
         steps = [action]
@@ -82,20 +84,20 @@ def _any(words: Collection[str]) -> str:
 
 
 def _check_reported(button: str, action: str, modes: MouseModes) -> None:
-    if modes.mouse == 0:
+    if not modes.mouse:
         raise BadInput(
             "The program did not ask for the mouse; nothing was sent.", advice="Use keys instead."
         )
     refused = False
     if action == "release":
-        refused = modes.mouse == 9
+        refused = modes.mouse == "x10"
     elif action == "move":
-        refused = modes.mouse < (1003 if button == "none" else 1002)
-    elif modes.mouse == 9:
+        refused = modes.mouse not in (("any",) if button == "none" else ("button", "any"))
+    elif modes.mouse == "x10":
         refused = BUTTONS[button] > 2
     if refused:
         raise BadInput(
-            f"The program asked for mouse mode {modes.mouse}, which does not report "
+            f"The program asked for mouse tracking {modes.mouse!r}, which does not report "
             f"{button} {action}; nothing was sent."
         )
 
@@ -112,20 +114,20 @@ def _one(
     encoding = modes.mouse_encoding
     released = action == "release"
     code = BUTTONS[button] + (_MOTION if action == "move" else 0)
-    code += 0 if modes.mouse == 9 else bits  # X10 mode knows no modifiers
-    if encoding in (1006, 1016):
+    code += 0 if modes.mouse == "x10" else bits  # X10 mode knows no modifiers
+    if encoding in ("sgr", "sgr_pixels"):
         x, y = col + 1, row + 1
-        if encoding == 1016:
+        if encoding == "sgr_pixels":
             x, y = col * cell[1] + cell[1] // 2, row * cell[0] + cell[0] // 2
         return f"\x1b[<{code};{x};{y}{'m' if released else 'M'}".encode()
     if released:  # the older encodings do not say which button it was
         code = 3 + (code & ~3)
-    if encoding == 1015:
+    if encoding == "urxvt":
         return f"\x1b[{code + 32};{col + 1};{row + 1}M".encode()
-    limit = 2015 if encoding == 1005 else 223
+    limit = 2015 if encoding == "utf8" else 223
     if row + 1 > limit or col + 1 > limit:
         raise BadInput(f"The mouse encoding of this program ends at row and column {limit}.")
     values = (code + 32, col + 33, row + 33)
-    if encoding == 1005:
+    if encoding == "utf8":
         return b"\x1b[M" + "".join(map(chr, values)).encode()
     return b"\x1b[M" + bytes(values)

@@ -21,8 +21,8 @@ class Modes:
     newline_mode: bool = False
     kitty_flags: int = 0
     modify_other_keys: int = 0
-    mouse: int = 0
-    mouse_encoding: int = 0
+    mouse: str = ""
+    mouse_encoding: str = ""
 
 
 PLAIN = Modes()
@@ -257,7 +257,7 @@ def test_half_a_surrogate_pair_is_refused() -> None:
 
 
 def click(
-    row: int, col: int, *, mode: int, encoding: int, button: str = "left", action: str = "click",
+    row: int, col: int, *, mode: str, encoding: str, button: str = "left", action: str = "click",
     modifiers: tuple[str, ...] = (),
 ) -> bytes:  # fmt: skip
     modes = Modes(mouse=mode, mouse_encoding=encoding)
@@ -265,41 +265,42 @@ def click(
 
 
 def test_mouse_encodings() -> None:
-    assert click(1, 2, mode=1000, encoding=1006) == b"\x1b[<0;3;2M\x1b[<0;3;2m"
-    assert click(1, 2, mode=1000, encoding=0) == b'\x1b[M #"\x1b[M##"'
-    assert click(1, 2, mode=1000, encoding=1015) == b"\x1b[32;3;2M\x1b[35;3;2M"
+    assert click(1, 2, mode="normal", encoding="sgr") == b"\x1b[<0;3;2M\x1b[<0;3;2m"
+    assert click(1, 2, mode="normal", encoding="") == b'\x1b[M #"\x1b[M##"'
+    assert click(1, 2, mode="normal", encoding="urxvt") == b"\x1b[32;3;2M\x1b[35;3;2M"
     assert (
-        click(1, 200, mode=1000, encoding=1005, action="press") == b"\x1b[M " + "é".encode() + b'"'
+        click(1, 200, mode="normal", encoding="utf8", action="press")
+        == b"\x1b[M " + "é".encode() + b'"'
     )
-    assert click(1, 2, mode=1000, encoding=1016, action="press") == b"\x1b[<0;20;24M"
-    assert click(1, 2, mode=9, encoding=0) == b'\x1b[M #"'
-    assert click(1, 2, mode=1000, encoding=1006, button="wheel-down") == b"\x1b[<65;3;2M"
-    ctrl = click(1, 2, mode=1000, encoding=1006, action="press", modifiers=("ctrl", "shift"))
+    assert click(1, 2, mode="normal", encoding="sgr_pixels", action="press") == b"\x1b[<0;20;24M"
+    assert click(1, 2, mode="x10", encoding="") == b'\x1b[M #"'
+    assert click(1, 2, mode="normal", encoding="sgr", button="wheel-down") == b"\x1b[<65;3;2M"
+    ctrl = click(1, 2, mode="normal", encoding="sgr", action="press", modifiers=("ctrl", "shift"))
     assert ctrl == b"\x1b[<20;3;2M"
-    drag = click(1, 2, mode=1002, encoding=1006, action="move")
+    drag = click(1, 2, mode="button", encoding="sgr", action="move")
     assert drag == b"\x1b[<32;3;2M"
-    hover = click(1, 2, mode=1003, encoding=1006, action="move", button="none")
+    hover = click(1, 2, mode="any", encoding="sgr", action="move", button="none")
     assert hover == b"\x1b[<35;3;2M"
 
 
 @pytest.mark.parametrize(
     ("mode", "encoding", "button", "action", "row"),
     [
-        (0, 0, "left", "click", 1),
-        (9, 0, "left", "release", 1),
-        (9, 0, "wheel-up", "press", 1),
-        (1000, 1006, "left", "move", 1),
-        (1002, 1006, "none", "move", 1),
-        (1000, 1006, "thumb", "press", 1),
-        (1000, 1006, "left", "hold", 1),
-        (1000, 1006, "none", "press", 1),
-        (1000, 1006, "wheel-up", "release", 1),
-        (1000, 0, "left", "press", 300),
-        (1000, 0, "left", "press", -1),
+        ("", "", "left", "click", 1),
+        ("x10", "", "left", "release", 1),
+        ("x10", "", "wheel-up", "press", 1),
+        ("normal", "sgr", "left", "move", 1),
+        ("button", "sgr", "none", "move", 1),
+        ("normal", "sgr", "thumb", "press", 1),
+        ("normal", "sgr", "left", "hold", 1),
+        ("normal", "sgr", "none", "press", 1),
+        ("normal", "sgr", "wheel-up", "release", 1),
+        ("normal", "", "left", "press", 300),
+        ("normal", "", "left", "press", -1),
     ],
 )
 def test_a_mouse_action_nobody_asked_for_is_an_error(
-    mode: int, encoding: int, button: str, action: str, row: int
+    mode: str, encoding: str, button: str, action: str, row: int
 ) -> None:
     with pytest.raises(BadInput):
         click(row, 1, mode=mode, encoding=encoding, button=button, action=action)
