@@ -1,0 +1,108 @@
+"""JSON-RPC frames: one line of bytes to a message and back, and the answers to malformed lines.
+
+Owns: what is said to a line that is no message. Never reads or writes anything. The SDK drops such
+lines in silence, and its serialiser raises on half a surrogate pair, which ends the whole server;
+here every request gets an answer under its own id where that can be read, and such halves become
+U+FFFD in both directions.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mcp_types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    JSONRPCNotification,
+    RequestId,
+    jsonrpc_message_adapter,
+)
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from ptyjobs.core.safe import scrub
+
+
+def encode(message: Any) -> bytes:
+    """One JSON-RPC message as the bytes of one line; never fails on a lone surrogate."""
+    try:
+        text: str = message.model_dump_json(by_alias=True, exclude_unset=True)
+        return text.encode() + b"\n"
+    except (PydanticSerializationError, UnicodeEncodeError):
+        plain = message.model_dump(mode="python", by_alias=True, exclude_unset=True)
+        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+        return scrub(text).encode() + b"\n"
+
+
+def error_line(request_id: RequestId | None, code: int, message: str) -> bytes:
+    """A JSON-RPC error as the bytes of one line."""
+    body = {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}}
+    return json.dumps(body).encode() + b"\n"
+
+
+def decode(line: bytes) -> tuple[Any | None, list[bytes]]:
+    """The message of a line, or None and the error lines that answer it.
+
+    Batches are refused (the protocol dropped them) once for every request in them.
+    """
+    try:
+        message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+    except ValidationError:
+        return _decode_odd(line)
+    if isinstance(message, JSONRPCNotification) and b'"id"' in line:
+        return _decode_odd(line)  # an id that is no id would make it pass for a notification
+    return message, []
+
+
+def _decode_odd(line: bytes) -> tuple[Any | None, list[bytes]]:
+    try:
+        value = json.loads(scrub(json.dumps(json.loads(line.decode("utf-8", "replace")))))
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        return None, [error_line(None, PARSE_ERROR, f"Parse error: {reason}")]
+    if isinstance(value, list):
+        ids: list[RequestId | None] = [
+            found for item in value if (found := _readable_id(item)) is not None
+        ]
+        text = "Invalid request: batches are not supported; send one message per line"
+        return None, [error_line(found, INVALID_REQUEST, text) for found in ids or [None]]
+    fault = _fault(value)
+    if fault:
+        if (
+            isinstance(value, dict)
+            and "method" not in value
+            and ("result" in value or "error" in value)
+        ):
+            return (
+                None,
+                [],
+            )  # a broken answer is not a request: answering it would confuse its sender
+        return None, [error_line(_readable_id(value), INVALID_REQUEST, f"Invalid request: {fault}")]
+    try:
+        return jsonrpc_message_adapter.validate_python(value, by_name=False), []
+    except ValidationError:
+        text = "Invalid request: not a JSON-RPC 2.0 message"
+        return None, [error_line(_readable_id(value), INVALID_REQUEST, text)]
+
+
+def _fault(value: Any) -> str:
+    """What is wrong with a parsed message, in a phrase; empty when a repair made it valid."""
+    if not isinstance(value, dict):
+        return "a message is a JSON object"
+    if value.get("jsonrpc") != "2.0":
+        return 'jsonrpc must be "2.0"'
+    if "id" in value and _readable_id(value) is None:
+        return "id must be a string or a whole number"
+    if "method" not in value:
+        return "" if "result" in value or "error" in value else "method is missing"
+    if not isinstance(value["method"], str):
+        return "method must be a string"
+    if not isinstance(value.get("params", {}), dict):
+        return "params must be an object"
+    return ""
+
+
+def _readable_id(value: Any) -> RequestId | None:
+    found = value.get("id") if isinstance(value, dict) else None
+    return found if isinstance(found, (str, int)) and not isinstance(found, bool) else None

@@ -1,0 +1,98 @@
+"""What a model reads of jobs at rest: `status` in a few lines, `list` in one line a job.
+
+Owns those two texts; the rules of `results` hold (short, exact, nothing unseen). `now` is passed
+in, in seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ptyjobs.mcp.results import (
+    SEPARATOR,
+    Result,
+    byte_size,
+    describe,
+    duration,
+    exit_words,
+    fit,
+    one_line,
+    quoted,
+)
+from ptyjobs.model import Status, to_json
+
+
+def of_status(status: Status, *, now: float) -> Result:
+    """All that is known of a job; `now` in seconds since the epoch."""
+    lines = [_status_head(status, now=now), f"command: {status.command}"]
+    lines.append(f"directory: {status.directory or status.cwd}")
+    where = [f"{status.size.rows}x{status.size.cols}", f"lifetime {status.lifetime}"]
+    where += [f"pid {status.pid}"] if status.pid and not status.state.ended else []
+    where += [f"on {status.target}"] if status.target else []
+    lines.append("terminal: " + SEPARATOR.join(where))
+    if status.output_age is not None:
+        last = f"{SEPARATOR}{quoted(status.last_line)}" if status.last_line.strip() else ""
+        lines.append(f"last output: {duration(status.output_age)} ago{last}")
+    if status.doing:
+        stalled = f"{SEPARATOR}stalled: no output, CPU or I/O lately" if status.stalled else ""
+        lines.append(f"doing: {status.doing}{stalled}")
+    if status.processes:
+        figures = [f"{status.cpu:.1f} s CPU", byte_size(status.rss)]
+        lines.append(
+            f"processes: {', '.join(status.processes)}{SEPARATOR}{SEPARATOR.join(figures)}"
+        )
+    if status.ports:
+        lines.append(f"listening on: {', '.join(map(str, status.ports))}")
+    lines.append(f"log: {status.floor}-{status.end}" + _log_losses(status))
+    lines += _rare_facts(status)
+    text = "\n".join(one_line(line) for line in lines)
+    facts = {k: v for k, v in to_json(status).items() if v not in (None, "", [], {}, False)}
+    return Result(fit(text), facts)
+
+
+def _log_losses(status: Status) -> str:
+    losses = [f"{status.floor:,} B dropped by the limit"] if status.floor else []
+    losses += [f"{b - a:,} B at {a} lost ({errno})" for a, b, errno in status.gaps]
+    return SEPARATOR + SEPARATOR.join(losses) if losses else ""
+
+
+def _rare_facts(status: Status) -> list[str]:
+    lines = [f"title: {status.title}"] if status.title else []
+    lines += [f"progress: {status.progress}"] if status.progress else []
+    lines += [f"attached: {status.attached}"] if status.attached else []
+    lines += [f"readiness: {status.tier}"] if status.tier != "full" else []
+    lines += [f"kill reaches: {status.containment}"] if status.containment else []
+    return lines + [f"fault: {error}" for error in status.errors]
+
+
+def _status_head(status: Status, *, now: float) -> str:
+    parts = [status.state.value]
+    if status.state.ended:
+        if status.exit is not None:
+            parts.append(exit_words(status.exit, status.state))
+        if status.reason:
+            parts.append(status.reason)
+        if status.ended is not None:
+            parts.append(f"{duration(max(0.0, now - status.ended))} ago")
+            parts.append(f"ran {duration(max(0.0, status.ended - status.started))}")
+    else:
+        if status.waiting is not None:
+            parts.append(describe(status.waiting, status.state))
+        parts.append(f"up {duration(max(0.0, now - status.started))}")
+    return f"[{status.job_id}] " + SEPARATOR.join(parts)
+
+
+def of_list(statuses: Sequence[Status], *, now: float, ended_hidden: int = 0) -> Result:
+    """One line a job, newest first."""
+    if not statuses:
+        text = "No jobs." if not ended_hidden else "No running jobs."
+        return Result(f"{text} Start one with execute(command=...).", {"jobs": []})
+    lines = []
+    for status in statuses:
+        command = status.command if len(status.command) <= 100 else status.command[:97] + "..."
+        lines.append(one_line(f"{_status_head(status, now=now)}{SEPARATOR}{command}"))
+    if ended_hidden:
+        lines.append(f"({ended_hidden} ended: all=true)")
+    keys = ("job_id", "state", "command", "started", "ended", "exit", "pid")
+    facts = [{k: to_json(s).get(k) for k in keys} for s in statuses]
+    return Result(fit("\n".join(lines)), {"jobs": facts})

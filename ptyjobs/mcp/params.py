@@ -1,0 +1,239 @@
+"""Tools as data: parameters, their JSON schema, and the check of a call's arguments.
+
+Owns: what a tool's arguments may be and what is said when they are not. Never runs a tool, never
+imports the SDK (whose own validation answers with a page of pydantic text). Models and clients
+are met half-way where nothing is ambiguous: numbers and booleans given as strings, one word where
+a list is meant, null for "not given", a time beyond the cap. A text is never decoded: the input
+`[1,2]` is five characters to type.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ptyjobs.errors import BadInput
+
+Handler = Callable[[Any, dict[str, Any]], Awaitable[Any]]
+
+
+class Wrong(Exception):
+    """What was expected instead, as a phrase; `check` adds tool, parameter and value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter. `kind`: text, integer, number, flag, words, keys (lists) or
+    table (an object).
+
+    Numbers lie in [low, high]; a number with `cap` is a time in seconds that is cut to the cap
+    instead of refused, because a model that asks for ten minutes means "long".
+    """
+
+    name: str
+    kind: str
+    help: str = ""
+    default: Any = None
+    required: bool = False
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    cap: bool = False
+
+    def schema(self) -> dict[str, Any]:
+        schema: dict[str, Any] = dict(_SCHEMAS[self.kind])
+        if self.choices:
+            schema["enum"] = list(self.choices)
+        if self.kind == "integer" and self.low is not None:
+            schema["minimum"] = self.low
+            if self.high is not None:
+                schema["maximum"] = self.high
+        if self.default is not None:
+            schema["default"] = self.default
+        if self.help:
+            schema["description"] = self.help
+        return schema
+
+    def read(self, value: Any) -> Any:
+        read = _READERS[self.kind](value)
+        if self.choices and read not in self.choices:
+            raise Wrong("one of " + ", ".join(self.choices) + _closest(str(read), self.choices))
+        if isinstance(read, (int, float)) and not isinstance(read, bool):
+            self._check_range(read)
+        return read
+
+    def _check_range(self, number: float) -> None:
+        low, high = self.low, None if self.cap else self.high
+        if (low is not None and number < low) or (high is not None and number > high):
+            if high is None:
+                raise Wrong(f"at least {low:g}")
+            raise Wrong(f"from {low or 0:g} to {high:g}")
+
+
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "text": {"type": "string"},
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "flag": {"type": "boolean"},
+    "words": {"type": "array", "items": {"type": "string"}},
+    "keys": {"type": "array", "items": {"type": "string"}},
+    "table": {"type": "object", "additionalProperties": {"type": "string"}},
+}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise Wrong("a text")
+    return str(value)
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, bool) and isinstance(value, (int, float, str)):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            raise Wrong("a number") from None
+        if number == number and abs(number) < 1e15:  # neither NaN nor infinity
+            return number
+    raise Wrong("a number")
+
+
+def _integer(value: Any) -> int:
+    number = _number(value)
+    if number != int(number):
+        raise Wrong("a whole number")
+    return int(number)
+
+
+def _flag(value: Any) -> bool:
+    word = str(value).strip().lower()
+    if word in ("true", "false") or value in (0, 1):
+        return word in ("true", "1")
+    raise Wrong("true or false")
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return (str(value),)
+    if isinstance(value, list) and all(isinstance(item, (str, int)) for item in value):
+        return tuple(str(item) for item in value)
+    raise Wrong("a list of texts")
+
+
+def _keys(value: Any) -> tuple[str, ...]:
+    """A list of names without blanks; some clients send lists as JSON text, no name looks so."""
+    if isinstance(value, str):
+        if value.startswith("["):
+            try:
+                decoded = json.loads(value)
+            except ValueError:
+                return tuple(value.split())
+            return _words(decoded)
+        return tuple(value.split())
+    return _words(value)
+
+
+def _table(value: Any) -> dict[str, str]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise Wrong("an object of texts") from None
+    if not isinstance(value, dict) or not all(_is_scalar(item) for item in value.values()):
+        raise Wrong("an object of texts")
+    return {str(name): str(item) for name, item in value.items()}
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "text": _text,
+    "integer": _integer,
+    "number": _number,
+    "flag": _flag,
+    "words": _words,
+    "keys": _keys,
+    "table": _table,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool: all that its schema, its documentation and its dispatch are made from."""
+
+    name: str
+    title: str
+    description: str
+    params: tuple[Param, ...]
+    handler: Handler
+    read_only: bool = False
+    destructive: bool = False
+    idempotent: bool = False
+    core: bool = False  # always in the model's view, never behind a tool search
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of its arguments."""
+        schema: dict[str, Any] = {
+            "type": "object",
+            "properties": {param.name: param.schema() for param in self.params},
+            "additionalProperties": False,
+        }
+        required = [param.name for param in self.params if param.required]
+        return {**schema, "required": required} if required else schema
+
+    def wire(self) -> dict[str, Any]:
+        """The tool as it stands in a `tools/list` result."""
+        hints: dict[str, Any] = {"readOnlyHint": self.read_only}
+        if not self.read_only:
+            hints["destructiveHint"] = self.destructive
+        if self.idempotent:
+            hints["idempotentHint"] = True
+        wire: dict[str, Any] = {
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "inputSchema": self.schema(),
+            "annotations": hints,
+        }
+        meta = {**self.meta, **({"anthropic/alwaysLoad": True} if self.core else {})}
+        return {**wire, "_meta": meta} if meta else wire
+
+    def check(self, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The arguments with defaults filled in; raises BadInput in one or two lines."""
+        given = dict(arguments or {})
+        checked: dict[str, Any] = {}
+        for param in self.params:
+            value = given.pop(param.name, None)
+            if value is None:
+                if param.required:
+                    raise BadInput(f"{self.name}: {param.name} is missing.", advice=self._usage())
+                checked[param.name] = param.default
+                continue
+            try:
+                checked[param.name] = param.read(value)
+            except Wrong as wrong:
+                shown = json.dumps(value, ensure_ascii=False, default=str)
+                shown = shown if len(shown) <= 80 else shown[:77] + "..."
+                raise BadInput(f"{self.name}: {param.name} must be {wrong}; got {shown}.") from None
+        if given:
+            name = next(iter(given))
+            near = _closest(name, [param.name for param in self.params])
+            raise BadInput(
+                f"{self.name}: there is no parameter {name!r}{near}.", advice=self._usage()
+            )
+        return checked
+
+    def _usage(self) -> str:
+        names = [p.name if p.required else f"[{p.name}]" for p in self.params]
+        return f"It takes {', '.join(names) or 'none'}."
+
+
+def _closest(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word.lower(), known, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,0 +1,312 @@
+"""What a model reads: values of the client as a status line and the output under it.
+
+Owns every sentence of a tool result. Never calls anything, never imports the SDK: values in,
+`Result` out. Each text is written for a reader who must decide what to do next and pays for every
+word: the state first, then what decided it, then the next step only where it is not obvious.
+Everything passes through `core.safe`, because a program's output must not reach a model with
+characters that cannot be seen.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ptyjobs.config import HARD_MAX_CHARS
+from ptyjobs.core import safe
+from ptyjobs.errors import PtyJobsError
+from ptyjobs.model import (
+    Answer,
+    Exit,
+    Page,
+    Reason,
+    State,
+    Verdict,
+    View,
+    to_json,
+)
+
+MAX_ERROR = 1000
+MAX_PROMPT = 80
+META_KEY = "ptyjobs/result"
+SEPARATOR = " · "
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One tool result: the text a model reads, the same facts for programs, pictures (PNG)."""
+
+    text: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    images: tuple[bytes, ...] = ()
+    is_error: bool = False
+
+
+def of_answer(
+    answer: Answer, *, prefix: str = "", secrets: Collection[str] = (), again: str = "wait"
+) -> Result:
+    """The answer of execute, interact or a wait for one job.
+
+    `prefix` goes before the state, `secrets` are the names that may be offered at a password
+    prompt, `again` is the call named as the next step on a time-out.
+    """
+    fresh = answer.fresh
+    parts = [prefix, *_verdict_parts(answer, secrets=secrets, again=again)]
+    parts += (
+        [
+            f"only {answer.sent:,} of {answer.sent + answer.unsent:,} bytes were read by the "
+            "program: the rest was not sent"
+        ]
+        if answer.unsent
+        else []
+    )
+    parts += (
+        [f"{fresh.omitted_lines:,} lines omitted, see output(since={fresh.offset})"]
+        if fresh.omitted_lines
+        else []
+    )
+    parts += [f"{fresh.dropped:,} B already gone from the log"] if fresh.dropped else []
+    parts += ["holds hidden text"] if fresh.hidden else []
+    parts += [_people(answer)] if answer.attached or answer.by_person else []
+    body = fresh.text
+    if fresh.late.strip():
+        body = f"--- before this input:\n{fresh.late.rstrip()}\n--- reply:\n{body}"
+    return Result(block(answer.job_id, parts, body, answer.notes), _answer_facts(answer))
+
+
+def _verdict_parts(answer: Answer, *, secrets: Collection[str], again: str) -> list[str]:
+    verdict, fresh = answer.verdict, answer.fresh
+    parts = [describe(verdict, answer.state)]
+    if verdict.command_exit:
+        parts.append(f"last command exited with code {verdict.command_exit}")
+    if verdict.waited >= 0.0005:
+        parts.append(duration(verdict.waited))
+    if verdict.reason in (Reason.TIMEOUT, Reason.CANCELLED, Reason.QUIET):
+        parts.append(f"+{fresh.end - fresh.offset:,} B")
+    if fresh.view == "screen":
+        parts.append("screen")
+    elif fresh.view == "rows":
+        parts.append("changed rows")
+    parts.append(f"log {fresh.end}")
+    parts.append(_next_step(answer, secrets=secrets, again=again))
+    return parts
+
+
+def describe(verdict: Verdict, state: State) -> str:
+    """Whose turn it is and why, as a phrase."""
+    at = f" at {quoted(verdict.prompt)}" if verdict.prompt.strip() else ""
+    match verdict.reason:
+        case Reason.EXITED:
+            return exit_words(verdict.exit, state)
+        case Reason.PASSWORD:
+            shown = f" {quoted(verdict.prompt)}" if at else ""
+            return f"password prompt{shown} ({verdict.confidence})"
+        case Reason.PATTERN:
+            return f"matched {quoted(verdict.match)}"
+        case Reason.TIMEOUT | Reason.CANCELLED:
+            doing = f": {one_line(verdict.doing)}" if verdict.doing else ""
+            return f"still running{doing}"
+        case Reason.QUIET:
+            return f"silent{at}, perhaps waiting for input ({verdict.confidence})"
+    what = "waiting for the rest of an open block" if verdict.continuation else "waiting for input"
+    return f"{what}{at} ({verdict.confidence})"
+
+
+def _next_step(answer: Answer, *, secrets: Collection[str], again: str) -> str:
+    verdict = answer.verdict
+    match verdict.reason:
+        case Reason.PASSWORD:
+            named = f" with secret={' or '.join(map(repr, sorted(secrets)))}" if secrets else ""
+            return (
+                f"interact{named} types it unseen, or let a person: ptyjobs attach {answer.job_id}"
+            )
+        case Reason.TIMEOUT:
+            if not verdict.input_consumed:
+                return f'it has not read the input; call {again} or interact(keys=["C-c"])'
+            return f'call {again} or interact(keys=["C-c"])'
+        case Reason.QUIET:
+            return "if more must come, call wait"
+    if verdict.continuation:
+        return 'finish it (often an empty line), or keys=["C-c"]'
+    if not verdict.input_consumed:
+        return "the input was not read"
+    return ""
+
+
+def exit_words(end: Exit | None, state: State) -> str:
+    """How a job ended."""
+    if end is None:
+        return str(state)
+    words = str(end)
+    if state is State.KILLED and end.signal is not None:
+        return f"killed ({end.signal_name})"
+    if end.signal is not None and end.signal == signal.SIGSEGV:
+        return f"{words} (crashed)"
+    return words
+
+
+def _people(answer: Answer) -> str:
+    if answer.by_person:
+        return "a person typed meanwhile"
+    return f"{answer.attached} attached" if answer.attached > 1 else "a person is attached"
+
+
+def _answer_facts(answer: Answer) -> dict[str, Any]:
+    verdict, fresh = answer.verdict, answer.fresh
+    facts: dict[str, Any] = {
+        "job_id": answer.job_id,
+        "state": answer.state.value,
+        "reason": verdict.reason.value,
+        "confidence": verdict.confidence.value,
+        "waited": round(verdict.waited, 6),
+        "offset": fresh.offset,
+        "end": fresh.end,
+        "view": fresh.view,
+    }
+    optional = {
+        "prompt": verdict.prompt,
+        "doing": verdict.doing,
+        "continuation": verdict.continuation,
+        "pattern": verdict.pattern,
+        "match": verdict.match,
+        "exit_code": verdict.exit.code if verdict.exit else None,
+        "signal": verdict.exit.signal_name if verdict.exit else None,
+        "command_exit": verdict.command_exit,
+        "lines": fresh.lines,
+        "omitted_lines": fresh.omitted_lines,
+        "omitted_chars": fresh.omitted_chars,
+        "dropped": fresh.dropped,
+        "late": bool(fresh.late.strip()),
+        "hidden": fresh.hidden,
+        "sent": answer.sent,
+        "unsent": answer.unsent,
+        "attached": answer.attached,
+        "by_person": answer.by_person,
+        "title": answer.title,
+        "why": verdict.why,
+    }
+    zero_counts = ("exit_code", "pattern")  # everywhere else nought means "not so"
+    facts.update({k: v for k, v in optional.items() if v or (k in zero_counts and v is not None)})
+    return facts
+
+
+def of_wait(
+    answers: Sequence[Answer],
+    met: Sequence[str],
+    *,
+    timed_out: bool,
+    waited: float,
+    all_of: bool = False,
+    secrets: Collection[str] = (),
+) -> Result:
+    """The answer of a wait for several jobs: who fulfilled it first, then each of those in full."""
+    if len(answers) == 1:
+        return of_answer(answers[0], secrets=secrets, again="wait again")
+    done = [answer for answer in answers if answer.job_id in met]
+    others = [answer for answer in answers if answer.job_id not in met]
+    names = ", ".join(answer.job_id for answer in done) or "none"
+    head = f"[wait] {len(done)} of {len(answers)} jobs: {names}{SEPARATOR}{duration(waited)}"
+    if timed_out:
+        head += f"{SEPARATOR}time is up, call wait again"
+    blocks = [head]
+    blocks += [of_answer(answer, secrets=secrets).text for answer in done]
+    blocks += [
+        block(other.job_id, [describe(other.verdict, other.state), f"log {other.fresh.end}"], "")
+        for other in others
+    ]
+    facts = {
+        "met": list(met),
+        "timed_out": timed_out,
+        "waited": round(waited, 6),
+        "jobs": [_answer_facts(answer) for answer in answers],
+    }
+    return Result(fit("\n".join(blocks)), facts)
+
+
+def of_view(job_id: str, view: View, *, state: str = "") -> Result:
+    """The answer of tail."""
+    row, col = view.cursor
+    parts = [state, "screen" if view.alternate else "", f"{view.size.rows}x{view.size.cols}"]
+    parts += [f"cursor {row + 1},{col + 1}"] if view.alternate else []
+    parts += [f"log {view.end}"]
+    parts += [f"{view.lines_above:,} lines above, see lines= or output"] if view.lines_above else []
+    parts += [f"since={view.generation} shows only changes"] if view.alternate else []
+    parts += ["holds hidden text"] if view.hidden else []
+    facts = {key: value for key, value in to_json(view).items() if key != "text"}
+    return Result(block(job_id, parts, view.text), {"job_id": job_id, **facts})
+
+
+def of_page(job_id: str, page: Page, *, since: int | None, grep: str = "") -> Result:
+    """The answer of output."""
+    parts = [f"output {page.offset}-{page.next} of {page.floor}-{page.end}"]
+    if page.matches is not None:
+        parts.append(f"{page.matches:,} lines match {quoted(grep)}")
+    if since is not None and since < page.floor:
+        parts.append(f"{page.floor - since:,} B before {page.floor} are gone from the log")
+    if page.more:
+        parts.append(f"more: since={page.next}")
+    facts = {key: value for key, value in to_json(page).items() if key != "text"}
+    return Result(block(job_id, parts, page.text), {"job_id": job_id, **facts})
+
+
+def of_error(error: PtyJobsError) -> Result:
+    """What failed and what to do, in a line or two."""
+    text = safe.for_model(str(error))[0]
+    if len(text) > MAX_ERROR:
+        text = safe.budget(text, MAX_ERROR - 60).text
+    return Result(text, {"error": error.code}, is_error=True)
+
+
+# -- pieces
+
+
+def block(job_id: str, parts: Sequence[str], body: str, notes: Sequence[str] = ()) -> str:
+    head = f"[{job_id}] " + SEPARATOR.join(part for part in parts if part)
+    lines = [one_line(head)]
+    body = body.rstrip("\n")
+    if body:
+        lines.append(safe.for_model(body)[0])
+    lines += [f"({one_line(note)})" for note in notes]
+    return fit("\n".join(lines))
+
+
+def fit(text: str) -> str:
+    """`text` within the hard cap of a result; clients hide anything longer from the model."""
+    if len(text) <= HARD_MAX_CHARS:
+        return text
+    return safe.budget(text, HARD_MAX_CHARS - 200, hint="read it with output by pages").text
+
+
+def oneone_line(text: str) -> str:
+    return safe.for_model(text.replace("\n", "\\n"))[0]
+
+
+def quoted(text: str) -> str:
+    """A short text in double quotes; of a long one the end, where a prompt has its question."""
+    text = text if len(text) <= MAX_PROMPT else "…" + text[-MAX_PROMPT + 1 :]
+    return json.dumps(safe.for_model(text)[0], ensure_ascii=False).replace("\\\\u{", "\\u{")
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words of at most two units."""
+    if seconds < 0.9995:
+        return f"{max(1, round(seconds * 1000))} ms" if seconds > 0 else "0 ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} m {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} m" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def byte_size(count: float) -> str:
+    """A number of bytes with three digits at most before the unit."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1000 or unit == "GiB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    raise AssertionError("the loop returns at GiB")

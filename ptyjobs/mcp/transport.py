@@ -1,0 +1,350 @@
+"""The stdio transport: lines of JSON-RPC on two private descriptors, inside the event loop.
+
+Owns: the descriptors, back-pressure, draining at the end of input. Never knows tools.
+The SDK's own transport reads and writes on worker threads, which costs more than half of a call,
+lets a client that stops reading block a thread for ever, and never answers a line it cannot parse.
+
+What makes it hard:
+
+* Standard input and output may be shared with other processes (a shell's terminal, a parent that
+  keeps the pipe). O_NONBLOCK belongs to the open file description, so setting it would change
+  theirs too. Where /proc allows it the pipe is opened anew, which makes a description of our own;
+  otherwise the flag is set and put back at the end.
+* epoll refuses regular files and /dev/null, which never block: they are read in slices instead.
+* At the end of input the SDK cancels every call in flight; here their answers get a bounded time,
+  so that `ptyjobs < script.jsonl` answers everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Self
+
+from mcp.shared.message import SessionMessage
+from mcp_types import (
+    INVALID_REQUEST,
+    JSONRPCError,
+    JSONRPCNotification,
+    JSONRPCRequest,
+    JSONRPCResponse,
+    RequestId,
+)
+
+from ptyjobs.mcp.frames import decode, encode, error_line
+
+READ_SIZE = 64 << 10
+MAX_LINE = 64 << 20
+"""Bytes of the longest line that is still parsed; a longer one is skipped and answered."""
+HIGH_WATER = 4 << 20
+"""Bytes waiting for the client; above, answers wait and no further line is read."""
+
+
+def private_descriptor(fd: int, *, write: bool) -> tuple[int, Callable[[], None]]:
+    """A non-blocking descriptor of the same file, and the call that gives it back."""
+    access = os.O_WRONLY if write else os.O_RDONLY
+    with contextlib.suppress(OSError):  # a socket, no /proc, or another user's pipe: share instead
+        own = os.open(f"/proc/self/fd/{fd}", access | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        if os.fstat(own).st_ino == os.fstat(fd).st_ino and not _seekable(fd):
+            return own, lambda: os.close(own)
+        os.close(own)
+    shared = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    was_blocking = os.get_blocking(shared)
+    os.set_blocking(shared, False)
+
+    def release() -> None:
+        os.set_blocking(shared, was_blocking)
+        os.close(shared)
+
+    return shared, release
+
+
+def _seekable(fd: int) -> bool:
+    """A regular file: opened anew it would start at offset 0 again."""
+    try:
+        os.lseek(fd, 0, os.SEEK_CUR)
+    except OSError:
+        return False
+    return True
+
+
+class StdioTransport:
+    """Both directions of one client on a pair of descriptors.
+
+    `read` and `write` are what `mcp.server.lowlevel.Server.run` takes (its `ReadStream` and
+    `WriteStream` protocols). `drain` is how long, in seconds, calls in flight may still answer
+    after the end of input.
+    """
+
+    def __init__(self, fd_in: int, fd_out: int, *, drain: float = 1.0) -> None:
+        self._in, self._release_in = private_descriptor(fd_in, write=False)
+        self._out, self._release_out = private_descriptor(fd_out, write=True)
+        self._loop = asyncio.get_running_loop()
+        self._drain = drain
+        self._partial = bytearray()
+        self._scanned = 0
+        self._skipping = False
+        self._inbox: deque[Any] = deque()
+        self._wake_reader: asyncio.Future[None] | None = None
+        self._reading = False
+        self._ended = False
+        self._stopped = False
+        self._outbox: deque[memoryview] = deque()
+        self._waiting = 0  # bytes in the outbox
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._settled = asyncio.Event()
+        self._in_flight: set[RequestId] = set()
+        self.broken = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.read = _Inbound(self)
+        self.write = _Outbound(self)
+        self._resume()
+
+    # -- in
+
+    def _resume(self) -> None:
+        if self._reading or self._ended or self._waiting > HIGH_WATER:
+            return
+        self._reading = True
+        try:
+            self._loop.add_reader(self._in, self._on_readable)
+        except OSError as error:
+            if error.errno != errno.EPERM:  # EPERM: epoll takes no regular files; they never block
+                raise
+            self._loop.call_soon(self._on_slice)
+
+    def _pause(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._in)
+
+    def _on_slice(self) -> None:
+        if self._reading:
+            self._on_readable()
+        if self._reading and not self._ended:
+            self._loop.call_soon(self._on_slice)
+
+    def _on_readable(self) -> None:
+        try:
+            data = os.read(self._in, READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:  # EIO: the terminal that was our input hung up
+            data = b""
+        if data:
+            self._feed(data)
+        else:
+            self._end()
+
+    def _feed(self, data: bytes) -> None:
+        self._partial += data
+        start = 0
+        while (cut := self._partial.find(b"\n", max(start, self._scanned))) >= 0:
+            if not self._skipping:
+                self._take(bytes(self._partial[start:cut]))
+            self._skipping = False
+            start = cut + 1
+        del self._partial[:start]
+        self._scanned = len(self._partial)
+        if self._scanned > MAX_LINE:
+            if not self._skipping:
+                text = f"Invalid request: a line is longer than {MAX_LINE >> 20} MiB"
+                self._queue(error_line(None, INVALID_REQUEST, text))
+            self._skipping = True
+            self._partial.clear()
+            self._scanned = 0
+
+    def _take(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        message, errors = decode(line)
+        for answer in errors:
+            self._queue(answer)
+        if message is None:
+            return
+        if isinstance(message, JSONRPCRequest):
+            self._in_flight.add(message.id)
+        elif (
+            isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled"
+        ):
+            self._settle((message.params or {}).get("requestId"))
+        self._inbox.append(SessionMessage(message))
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._wake_reader is not None and not self._wake_reader.done():
+            self._wake_reader.set_result(None)
+
+    def _end(self) -> None:
+        if not self._ended:
+            if self._partial.strip() and not self._skipping:
+                self._take(bytes(self._partial))
+            self._pause()
+            self._ended = True
+            self.ended.set()
+            self._wake()
+
+    async def _next(self) -> SessionMessage:
+        while not self._inbox:
+            if self._ended:
+                await self._finish()
+                raise StopAsyncIteration
+            self._wake_reader = self._loop.create_future()
+            await self._wake_reader
+        message: SessionMessage = self._inbox.popleft()
+        return message
+
+    async def _finish(self) -> None:
+        """After the end of input: wait, bounded, until every call is answered and written."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain):
+                while not self._stopped and (self._in_flight or self._outbox):
+                    self._settled.clear()
+                    await self._settled.wait()
+
+    def stop(self) -> None:
+        """End the input now, as if the client had closed it; calls in flight are not waited for."""
+        self._stopped = True
+        self._settled.set()
+        self._end()
+
+    # -- out
+
+    async def _send(self, message: SessionMessage) -> None:
+        body = message.message
+        self._queue(encode(body))
+        if isinstance(body, (JSONRPCResponse, JSONRPCError)):
+            self._settle(body.id)
+        if self._waiting > HIGH_WATER:
+            await self._writable.wait()
+
+    def _settle(self, request_id: Any) -> None:
+        if isinstance(request_id, (str, int)):
+            self._in_flight.discard(request_id)
+            if not self._in_flight and not self._outbox:
+                self._settled.set()
+
+    def _queue(self, line: bytes) -> None:
+        if self.broken.is_set():
+            return
+        rest = memoryview(line)
+        if not self._outbox:
+            rest = self._write_some(rest)
+            if not rest:
+                return
+            if not self.broken.is_set():
+                self._loop.add_writer(self._out, self._on_writable)
+        self._outbox.append(rest)
+        self._waiting += len(rest)
+        if self._waiting > HIGH_WATER:
+            self._writable.clear()
+            self._pause()
+
+    def _write_some(self, data: memoryview) -> memoryview:
+        while data:
+            try:
+                data = data[os.write(self._out, data) :]
+            except BlockingIOError:
+                break
+            except OSError:  # EPIPE: the client is gone, which ends the session like its EOF
+                self._break()
+                return memoryview(b"")
+        return data
+
+    def _on_writable(self) -> None:
+        while self._outbox:
+            before = len(self._outbox[0])
+            rest = self._write_some(self._outbox[0])
+            if self.broken.is_set():
+                return
+            self._waiting -= before - len(rest)
+            if rest:
+                self._outbox[0] = rest
+                return
+            self._outbox.popleft()
+        self._loop.remove_writer(self._out)
+        self._writable.set()
+        self._resume()
+        if not self._in_flight:
+            self._settled.set()
+
+    def _break(self) -> None:
+        self._loop.remove_writer(self._out)
+        self._outbox.clear()
+        self._waiting = 0
+        self.broken.set()
+        self._writable.set()
+        self.stop()
+
+    def close(self) -> None:
+        """Give the descriptors back; what was not written is dropped."""
+        self._end()
+        self._loop.remove_writer(self._out)
+        self._outbox.clear()
+        self._release_in()
+        self._release_out()
+
+
+class _Stream:
+    """The life-cycle half of the SDK's stream protocols; the transport outlives its streams."""
+
+    def __init__(self, transport: StdioTransport) -> None:
+        self._transport = transport
+
+    async def aclose(self) -> None:
+        """Nothing to do: `StdioTransport.close` gives the descriptors back."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> bool | None:
+        return None
+
+
+class _Inbound(_Stream):
+    async def receive(self) -> SessionMessage | Exception:
+        return await self._transport._next()
+
+    def __aiter__(self) -> _Inbound:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        return await self._transport._next()
+
+
+class _Outbound(_Stream):
+    async def send(self, item: SessionMessage, /) -> None:
+        await self._transport._send(item)
+
+
+@contextlib.asynccontextmanager
+async def stdio(
+    fd_in: int = 0, fd_out: int = 1, *, drain: float = 1.0
+) -> AsyncIterator[StdioTransport]:
+    """A transport on standard input and output.
+
+    Descriptors 0 and 1 themselves then point at /dev/null, so that neither a stray `print` nor a
+    child can write into the protocol, or block on it.
+    """
+    transport = StdioTransport(fd_in, fd_out, drain=drain)
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for fd in (fd_in, fd_out):
+        if fd <= 2:
+            os.dup2(null, fd)
+    os.close(null)
+    try:
+        yield transport
+    finally:
+        transport.close()
