@@ -1,0 +1,144 @@
+"""What may be started and what may be typed at a shell: an allow-list on the parsed command.
+
+Owns: the decision for a whole line. The parts: `grammar.py` finds the simple commands of a line it
+fully understands, `patterns.py` says which of them a pattern admits, `dangerous.py` recognises the
+thirteen classics that mcp-background-job refuses. Off by default; never fails open: a broken
+pattern or a missing parser is BadConfig when the policy is made, so the server does not start.
+
+What it is not: allowing an interpreter or a build tool (`python `, `npm `, `make`, `bash `, `env`,
+`xargs`, `git `) allows anything, because these run other programs themselves, and so do builtins
+that evaluate their arguments (`eval`, `test -v`, `printf -v`, `read`). The blocked patterns are a
+help against slips, not security. Against hostile commands use a sandbox.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ptyjobs.errors import Refused
+from ptyjobs.policy import dangerous, grammar
+from ptyjobs.policy.patterns import Pattern
+
+__all__ = ["Policy"]
+
+_SHELL_KEYS = frozenset({"C-c", "C-d", "C-l", "C-z", "Enter"})
+"""Keys that put no text on a shell's line and call none up from its history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The allow-list and the blocked patterns; both empty and off by default.
+
+    Raises BadConfig for a pattern that cannot be used and, if anything is switched on, for a
+    missing `ptyjobs[policy]`.
+    """
+
+    allowed: tuple[str, ...] = ()
+    block_dangerous: bool = False
+    _patterns: tuple[Pattern, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_patterns", tuple(Pattern(source) for source in self.allowed))
+        if self.active:
+            grammar.syntax_tree("true")
+
+    @property
+    def active(self) -> bool:
+        return bool(self.allowed) or self.block_dangerous
+
+    def check(self, command: str) -> None:
+        """Raise Refused unless a shell given `command` runs only what is allowed.
+
+        The message names the simple command that no pattern admits, or the piece of the line
+        that is not understood, and the advice what is allowed.
+        """
+        if self.block_dangerous and (danger := dangerous.find(command)):
+            raise Refused(
+                f"not allowed: {danger}.",
+                advice="block_dangerous refuses it; ask a person to run it.",
+            )
+        if not self.allowed:
+            return
+        for simple in grammar.simple_commands(command):
+            if not any(pattern.admits(simple.words) for pattern in self._patterns):
+                raise self._unmatched(simple, command)
+
+    def check_argv(self, argv: Sequence[str]) -> None:
+        """Raise Refused unless the program run directly as `argv`, without a shell, is allowed."""
+        import shlex
+
+        self.check(shlex.join(argv))
+
+    def check_typed(self, line: str, *, utf8: bool = False) -> None:
+        """Raise Refused unless `line` may be typed, with Enter, at a shell's prompt.
+
+        Several lines are checked one by one, since something else may read the first of them.
+        A line editor obeys control characters, TAB and history's `!`, so these are refused, and
+        without `utf8` (the job's locale is UTF-8) other characters than ASCII: readline takes
+        their bytes for Meta keys.
+        """
+        if not self.active:
+            return
+        for single in line.replace("\r\n", "\n").rstrip("\n").split("\n"):
+            if not single.strip(" "):
+                continue
+            if self.allowed:
+                _check_editing(single, utf8=utf8)
+            self.check(single)
+
+    def check_shell_input(
+        self, text: str, *, keys: Sequence[str] = (), enter: bool = True, utf8: bool = False
+    ) -> None:
+        """Raise Refused unless this input may go to a shell that waits at its prompt.
+
+        With an allow-list a line must come whole: half a line now and half later, Tab, Up or
+        C-r would make a line that nobody has checked. Line ends inside `text` count as Enter.
+        """
+        if self.allowed:
+            if text.strip("\n") and not (enter or text.endswith("\n")):
+                raise Refused(
+                    "not allowed: half a line at a shell prompt.",
+                    advice="With an allow-list send the whole line with enter=true.",
+                )
+            for key in keys:
+                if key not in _SHELL_KEYS:
+                    raise Refused(
+                        f"not allowed: the key {key} at a shell prompt.",
+                        advice=f"With an allow-list only {', '.join(sorted(_SHELL_KEYS))}.",
+                    )
+        self.check_typed(text, utf8=utf8)
+
+    def _unmatched(self, simple: grammar.Simple, command: str) -> Refused:
+        where = "" if simple.text == command.strip() else f" (in {_short(command.strip())!r})"
+        return Refused(
+            f"not allowed: {_short(simple.text)!r}{where}.",
+            advice=f"Allowed are commands that begin with: {' '.join(map(repr, self.allowed))}.",
+        )
+
+
+# `! ` negates and `!=` compares; any other ! outside single quotes may call up history.
+_QUOTED = re.compile(r"'[^']*'")
+_HISTORY = re.compile(r"!(?![ =])")
+
+
+def _check_editing(line: str, *, utf8: bool) -> None:
+    """Refuse what a line editor or history expansion would turn into another line."""
+    for char in line:
+        if ord(char) < 32 or ord(char) == 127 or (not utf8 and ord(char) > 126):
+            raise Refused(
+                f"not allowed: the character U+{ord(char):04X} typed at a shell prompt.",
+                advice="A line editor may obey it; use execute for such a command.",
+            )
+    # Inside double quotes a ' quotes nothing, so with them no part of the line is safe.
+    open_to_history = line if '"' in line else _QUOTED.sub("''", line)
+    if _HISTORY.search(open_to_history) or line.startswith("^"):
+        raise Refused(
+            "not allowed: history expansion with '!' or '^' typed at a shell prompt.",
+            advice="Write ! in single quotes, in a line without double quotes.",
+        )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."
