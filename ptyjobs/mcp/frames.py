@@ -9,6 +9,7 @@ U+FFFD in both directions.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from mcp_types import (
@@ -22,6 +23,8 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from ptyjobs.core.safe import scrub
+
+_ID = re.compile(rb'"id"\s*:\s*(?:(-?\d{1,15})|"([\w-]{1,64})")\s*[,}]')
 
 
 def encode(message: Any) -> bytes:
@@ -60,7 +63,7 @@ def _decode_odd(line: bytes) -> tuple[Any | None, list[bytes]]:
         value = json.loads(scrub(json.dumps(json.loads(line.decode("utf-8", "replace")))))
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        return None, [error_line(None, PARSE_ERROR, f"Parse error: {reason}")]
+        return None, [error_line(_guess_id(line), PARSE_ERROR, f"Parse error: {reason}")]
     if isinstance(value, list):
         ids: list[RequestId | None] = [
             found for item in value if (found := _readable_id(item)) is not None
@@ -101,6 +104,15 @@ def _fault(value: Any) -> str:
     if not isinstance(value.get("params", {}), dict):
         return "params must be an object"
     return ""
+
+
+def _guess_id(line: bytes) -> RequestId | None:
+    """The id in a line that is not JSON, if one can be seen beyond doubt: its sender waits."""
+    found = _ID.findall(line)
+    if len(found) != 1 or line.count(b'"id"') != 1:
+        return None
+    number, text = found[0]
+    return int(number) if number else str(text, "ascii")
 
 
 def _readable_id(value: Any) -> RequestId | None:

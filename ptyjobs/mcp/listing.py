@@ -96,3 +96,20 @@ def of_list(statuses: Sequence[Status], *, now: float, ended_hidden: int = 0) ->
     keys = ("job_id", "state", "command", "started", "ended", "exit", "pid")
     facts = [{k: to_json(s).get(k) for k in keys} for s in statuses]
     return Result(fit("\n".join(lines)), {"jobs": facts})
+
+
+def of_killed(result: str, processes: int, status: Status, asked: str) -> Result:
+    """The answer of kill: `killed`, `already_terminated` or `signalled`."""
+    if result == "signalled":
+        parts = [f"signal {asked} sent", status.state.value]
+        parts += [describe(status.waiting, status.state)] if status.waiting else []
+    elif result == "already_terminated":
+        parts = ["had already ended"]
+        parts += [exit_words(status.exit, status.state)] if status.exit else []
+        parts += [f"{processes} left-over processes ended"] if processes else []
+    else:
+        what = "1 process" if processes == 1 else f"{processes} processes"
+        parts = ["killed", f"{what} ended"]
+    text = one_line(f"[{status.job_id}] " + SEPARATOR.join(parts))
+    facts = {"job_id": status.job_id, "result": result, "processes": processes}
+    return Result(text, {**facts, "state": status.state.value, "exit": to_json(status.exit)})

@@ -43,6 +43,7 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict)
     images: tuple[bytes, ...] = ()
     is_error: bool = False
+    structured: Mapping[str, Any] | None = None
 
 
 def of_answer(
@@ -280,7 +281,7 @@ def fit(text: str) -> str:
     return safe.budget(text, HARD_MAX_CHARS - 200, hint="read it with output by pages").text
 
 
-def oneone_line(text: str) -> str:
+def one_line(text: str) -> str:
     return safe.for_model(text.replace("\n", "\\n"))[0]
 
 

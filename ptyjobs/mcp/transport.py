@@ -288,6 +288,7 @@ class StdioTransport:
         self._end()
         self._loop.remove_writer(self._out)
         self._outbox.clear()
+        self.broken.set()
         self._release_in()
         self._release_out()
 

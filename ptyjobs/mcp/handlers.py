@@ -1,0 +1,213 @@
+"""What each tool does: checked arguments in, a call of the client, a `Result` out.
+
+Owns the translation between the tools' parameters and the client's, the cap on waiting, and the
+order of calls on one job. Never imports the SDK, keeps nothing about jobs.
+
+Order: calls that type into one job (execute under its name, interact) run one after another as
+they came, so that two pipelined inputs never interleave. Everything else (tail, kill, a wait)
+passes them by: a job that is being waited for must stay visible and killable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptyjobs.config import HARD_MAX_CHARS, Config
+from ptyjobs.errors import BadInput, Refused
+from ptyjobs.mcp import listing, results
+from ptyjobs.mcp.results import Result
+from ptyjobs.model import Reason, Size
+
+if TYPE_CHECKING:
+    from ptyjobs.client import AsyncJobs
+
+LISTED_ENDED = 10
+"""Ended jobs that `list` shows without being asked for all."""
+
+
+class Orders:
+    """One queue for each job, kept only while somebody stands in it."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def of(self, job_id: str) -> AsyncIterator[None]:
+        """Wait for the turn; turns come in the order of the calls."""
+        lock, users = self._queues.get(job_id, (asyncio.Lock(), 0))
+        self._queues[job_id] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._queues[job_id]
+            if users > 1:
+                self._queues[job_id] = (lock, users - 1)
+            else:
+                del self._queues[job_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a handler works with besides its arguments."""
+
+    jobs: AsyncJobs
+    config: Config
+    orders: Orders = field(default_factory=Orders)
+    on_progress: Callable[[str], None] | None = None
+
+    def seconds(self, asked: float | None, default: float) -> float:
+        """A wait within the cap of the configuration."""
+        return min(default if asked is None else asked, self.config.max_wait)
+
+
+async def execute(call: Call, args: dict[str, Any]) -> Result:
+    from ptyjobs.client import prepare
+
+    wait = call.seconds(args["wait"], call.config.interact_timeout)
+    optional = {k: args[k] for k in ("target", "sandbox", "stderr") if args.get(k)}
+    spec = prepare(
+        call.config,
+        command=args["command"],
+        name=args["name"],
+        cwd=args["cwd"],
+        env=args["env"],
+        rows=args["rows"],
+        cols=args["cols"],
+        lifetime=args["lifetime"],
+        timeout=args["timeout"],
+        **optional,
+    )
+    async with call.orders.of(spec.job_id):
+        answer = await call.jobs.start(spec, wait=wait, budget=call.config.max_chars)
+    prefix = "started" if answer.verdict.reason is Reason.TIMEOUT else ""
+    return results.of_answer(answer, prefix=prefix, secrets=call.config.secrets)
+
+
+async def interact(call: Call, args: dict[str, Any]) -> Result:
+    text, keys, secret = args["input"], args["keys"], args["secret"]
+    if secret and text:
+        raise BadInput(
+            "interact: input and secret exclude each other.", advice="Give only one of them."
+        )
+    if secret:
+        text = read_secret(secret, call.config)
+    # "" with Enter is a press of Enter; keys or a click alone are not followed by one
+    enter = args["enter"] and (text != "" or not (keys or args["mouse"]))
+    async with call.orders.of(args["job_id"]):
+        answer = await call.jobs.interact(
+            args["job_id"],
+            input=text,
+            keys=keys,
+            enter=enter,
+            until=args["until"],
+            timeout=call.seconds(args["timeout"], call.config.interact_timeout),
+            budget=call.config.max_chars,
+            view=args["view"],
+            secret=bool(secret),
+            on_progress=call.on_progress,
+        )
+    return results.of_answer(answer, secrets=call.config.secrets)
+
+
+def read_secret(name: str, config: Config) -> str:
+    """The secret of that name, from where the configuration says; BadInput, Refused."""
+    where = config.secrets.get(name)
+    if where is None:
+        known = ", ".join(sorted(config.secrets)) or "none"
+        raise BadInput(
+            f"There is no secret {name!r}; configured: {known}.",
+            advice="A person can type it instead (ptyjobs attach JOB_ID).",
+        )
+    kind, _, place = where.partition(":")
+    if kind == "env":
+        value = os.environ.get(place)
+    else:
+        try:
+            value = Path(place).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            value = None
+    if value is None:
+        raise Refused(f"The secret {name!r} cannot be read from {where}.")
+    return value.removesuffix("\n")
+
+
+async def wait(call: Call, args: dict[str, Any]) -> Result:
+    until = args["until"] or ("pattern" if args["pattern"] else "ready")
+    if until == "pattern" and not args["pattern"]:
+        raise BadInput(
+            'wait: until="pattern" needs pattern.', advice='For example pattern="ready".'
+        )
+    started = time.monotonic()
+    found = await call.jobs.wait(
+        args["job_id"],
+        until=until,
+        patterns=args["pattern"],
+        any_of=args["mode"] == "any",
+        timeout=call.seconds(args["timeout"], call.config.wait_timeout),
+        budget=call.config.max_chars,
+    )
+    return results.of_wait(
+        found.answers,
+        found.met,
+        timed_out=found.timed_out,
+        waited=time.monotonic() - started,
+        secrets=call.config.secrets,
+    )
+
+
+async def tail(call: Call, args: dict[str, Any]) -> Result:
+    job_id = args["job_id"]
+    if args["format"] != "text":
+        data = await call.jobs.screen(job_id, format=args["format"])
+        if args["format"] == "png":
+            return Result(f"[{job_id}] screen as a picture", {"job_id": job_id}, images=(data,))
+        return Result(results.fit(data.decode("utf-8", "replace")), {"job_id": job_id})
+    view = await call.jobs.tail(job_id, lines=args["lines"], since_generation=args["since"])
+    return results.of_view(job_id, view)
+
+
+async def output(call: Call, args: dict[str, Any]) -> Result:
+    page = await call.jobs.output(
+        args["job_id"],
+        since=args["since"],
+        grep=args["grep"] or None,
+        limit=min(args["limit"] or call.config.max_chars, HARD_MAX_CHARS - 1000),
+        last=args["last"],
+    )
+    return results.of_page(args["job_id"], page, since=args["since"], grep=args["grep"])
+
+
+async def status(call: Call, args: dict[str, Any]) -> Result:
+    return listing.of_status(await call.jobs.status(args["job_id"]), now=time.time())
+
+
+async def list_jobs(call: Call, args: dict[str, Any]) -> Result:
+    found = await call.jobs.list(all=True)
+    shown, ended, hidden = [], 0, 0
+    for job in found:
+        ended += job.state.ended
+        if job.state.ended and ended > LISTED_ENDED and not args["all"]:
+            hidden += 1
+        else:
+            shown.append(job)
+    return listing.of_list(shown, now=time.time(), ended_hidden=hidden)
+
+
+async def kill(call: Call, args: dict[str, Any]) -> Result:
+    killed = await call.jobs.kill(args["job_id"], signal=args["signal"] or None)
+    return listing.of_killed(killed.result, killed.processes, killed.status, args["signal"])
+
+
+async def resize(call: Call, args: dict[str, Any]) -> Result:
+    size = Size(args["rows"], args["cols"])
+    status = await call.jobs.resize(args["job_id"], size)
+    text = f"[{status.job_id}] terminal is now {status.size.rows}x{status.size.cols}"
+    return Result(text, {"job_id": status.job_id, "rows": size.rows, "cols": size.cols})

@@ -1,0 +1,179 @@
+"""Resources: `job://{id}/screen` and `job://{id}/output`, and telling subscribers of changes.
+
+Owns the URIs and the watch over subscribed jobs. Never a way to reach what the tools cannot: many
+clients do not show resources to a model at all. A change is told in both eras: to
+`resources/subscribe` callers on their connection, to `subscriptions/listen` streams through the
+SDK's bus. While nobody is subscribed nothing is watched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import urllib.parse
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS
+
+from ptyjobs.config import HARD_MAX_CHARS
+from ptyjobs.core import safe
+from ptyjobs.errors import PtyJobsError, UnknownJob
+
+if TYPE_CHECKING:
+    from ptyjobs.client import AsyncJobs
+
+WATCH_INTERVAL = 0.5
+"""Seconds between two looks at a subscribed job."""
+LISTED = 100
+"""Jobs in a resource list, the newest; every job can be read."""
+
+_URI = re.compile(r"job://(?P<job>[^/]+)/(?P<what>screen|output)")
+_TEMPLATES = (
+    ("job://{job_id}/screen", "screen", "What the job's terminal shows now"),
+    ("job://{job_id}/output", "output", "The newest part of the job's whole output"),
+)
+
+
+class Resources:
+    """The resource handlers of a server."""
+
+    def __init__(self, jobs: AsyncJobs) -> None:
+        self._jobs = jobs
+        self._bus = InMemorySubscriptionBus()
+        self._listen = ListenHandler(self._bus)
+        self._sessions: dict[str, list[Any]] = {}  # subscribed URI -> sessions of the older era
+        self._watched: Counter[str] = Counter()  # URI -> subscribers of both eras
+        self._seen: dict[str, object] = {}  # job id -> what its last look saw
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def list(self, ctx: Any, params: Any) -> Any:
+        found = await self._jobs.list(all=True)
+        return {
+            "resources": [
+                {
+                    "uri": template.replace("{job_id}", urllib.parse.quote(job.job_id, safe="")),
+                    "name": f"{job.job_id} {name}",
+                    "description": safe.for_model(f"{job.state}: {job.command}"[:200])[0],
+                    "mimeType": "text/plain",
+                }
+                for job in found[:LISTED]
+                for template, name, _ in _TEMPLATES
+            ]
+        }
+
+    async def templates(self, ctx: Any, params: Any) -> Any:
+        return {
+            "resourceTemplates": [
+                {"uriTemplate": uri, "name": name, "description": text, "mimeType": "text/plain"}
+                for uri, name, text in _TEMPLATES
+            ]
+        }
+
+    async def read(self, ctx: Any, params: types.ReadResourceRequestParams) -> Any:
+        job_id, what = _parse(str(params.uri))
+        try:
+            if what == "screen":
+                text = (await self._jobs.tail(job_id, lines=None)).text
+            else:
+                text = (await self._jobs.output(job_id, limit=HARD_MAX_CHARS, last=True)).text
+        except PtyJobsError as error:
+            raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
+        text = safe.for_model(text)[0]
+        return {"contents": [{"uri": str(params.uri), "mimeType": "text/plain", "text": text}]}
+
+    async def subscribe(self, ctx: Any, params: types.SubscribeRequestParams) -> Any:
+        uri = str(params.uri)
+        job_id, _ = _parse(uri)
+        try:
+            await self._jobs.status(job_id)
+        except PtyJobsError as error:
+            raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
+        self._sessions.setdefault(uri, []).append(ctx.session)
+        self._watch(uri, +1)
+        return {}
+
+    async def unsubscribe(self, ctx: Any, params: types.UnsubscribeRequestParams) -> Any:
+        uri = str(params.uri)
+        sessions = self._sessions.get(uri, [])
+        if sessions:
+            sessions.pop()
+            self._watch(uri, -1)
+        return {}
+
+    async def listen(self, ctx: Any, params: types.SubscriptionsListenRequestParams) -> Any:
+        uris = [str(uri) for uri in params.notifications.resource_subscriptions or ()]
+        with contextlib.ExitStack() as stack:
+            for uri in filter(_URI.fullmatch, uris):
+                stack.enter_context(self._watching(uri))
+            return await self._listen(ctx, params)
+
+    async def complete(self, ctx: Any, params: types.CompleteRequestParams) -> Any:
+        """Job ids that begin with what was typed, for the URI templates."""
+        value = params.argument.value
+        ids = [job.job_id for job in await self._jobs.list(all=True)]
+        found = [job_id for job_id in ids if job_id.startswith(value)]
+        if params.argument.name != "job_id":
+            found = []
+        return {"completion": {"values": found[:100], "total": len(found), "hasMore": more}}
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._listen.close()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    # -- watching
+
+    @contextlib.contextmanager
+    def _watching(self, uri: str) -> Iterator[None]:
+        self._watch(uri, +1)
+        try:
+            yield
+        finally:
+            self._watch(uri, -1)
+
+    def _watch(self, uri: str, change: int) -> None:
+        self._watched[uri] += change
+        if self._watched[uri] <= 0:
+            del self._watched[uri]
+            self._sessions.pop(uri, None)
+        if self._watched and self._watcher is None:
+            self._watcher = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        while self._watched:
+            for job_id in {_parse(uri)[0] for uri in list(self._watched)}:
+                await self._look_at(job_id)
+            await asyncio.sleep(WATCH_INTERVAL)
+        self._watcher = None
+        self._seen.clear()
+
+    async def _look_at(self, job_id: str) -> None:
+        try:
+            status = await self._jobs.status(job_id)
+            seen: object = (status.end, status.state, status.size)
+        except UnknownJob:
+            seen = None  # removed: one last note, then silence
+        except PtyJobsError:
+            return  # its holder does not answer just now: look again
+        if self._seen.setdefault(job_id, seen) == seen:
+            return
+        self._seen[job_id] = seen
+        for uri in [uri for uri in self._watched if _parse(uri)[0] == job_id]:
+            await self._bus.publish(ResourceUpdated(uri=uri))
+            for session in self._sessions.get(uri, ()):
+                await session.send_resource_updated(uri)
+
+
+def _parse(uri: str) -> tuple[str, str]:
+    match = _URI.fullmatch(uri)
+    if match is None:
+        text = f"No resource {uri!r}; there are job://JOB_ID/screen and job://JOB_ID/output"
+        raise MCPError(code=INVALID_PARAMS, message=text)
+    return urllib.parse.unquote(match["job"]), match["what"]

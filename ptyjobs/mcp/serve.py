@@ -1,0 +1,116 @@
+"""The life of the server process: start, signals, the end.
+
+Owns signals, the order of the shutdown and the exit. A client may give half a second between its
+first signal and SIGKILL, so the end is bounded and leaves nothing to finish: holders see their
+lease end and kill their jobs from another session, whether or not this process lives to see it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+from typing import TYPE_CHECKING, NoReturn
+
+from ptyjobs.client import AsyncJobs
+from ptyjobs.config import Config
+from ptyjobs.errors import Unsupported
+from ptyjobs.mcp import quiet
+from ptyjobs.mcp.server import NATIVE, App, Surface
+from ptyjobs.mcp.transport import StdioTransport, stdio
+
+if TYPE_CHECKING:
+    from ptyjobs.host.zygote import Zygote
+
+DRAIN = 0.9
+"""Seconds that calls in flight have after the end of input."""
+CLOSE_AFTER_SIGNAL = 0.2
+CLOSE_AFTER_EOF = 0.5
+PARENT_CHECK = 2.0
+"""Seconds between two looks whether the launcher still lives."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(config: Config, zygote: Zygote) -> int:
+    """Serve as the configuration says; the exit code (128 + N after signal N)."""
+    gc.freeze()  # the SDK's classes live as long as we do: no collection need look at them
+    if config.http != "none":
+        from ptyjobs.mcp.http import serve_http
+
+        return serve_http(config, zygote, surface(config))
+    asyncio.run(_serve_and_exit(config, zygote))
+    raise AssertionError("_serve_and_exit ends the process")
+
+
+async def _serve_and_exit(config: Config, zygote: Zygote) -> NoReturn:
+    code = await serve_stdio(config, zygote)
+    # No unwinding: a call in flight or a library's thread could hold it beyond the client's
+    # patience, and nothing is left to save.
+    os._exit(code)
+
+
+def surface(config: Config) -> Surface:
+    """The tools that this configuration serves."""
+    if config.compat == "none":
+        return NATIVE
+    from ptyjobs.mcp import compat_background_job, compat_bgtask
+
+    if config.compat == "mcp-background-job":
+        return compat_background_job.SURFACE
+    if config.compat == "mcp-bgtask":
+        return compat_bgtask.SURFACE
+    raise Unsupported(f"There is no compatibility mode {config.compat!r}.")
+
+
+async def serve_stdio(config: Config, zygote: Zygote) -> int:
+    """Serve one client on standard input and output until it leaves or a signal comes."""
+    ending = asyncio.Event()
+    caught: list[int] = []
+
+    def on_signal(number: int) -> None:
+        caught.append(number)
+        ending.set()
+
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, on_signal, number)
+    quiet.install()
+    async with stdio(drain=DRAIN) as transport:
+        jobs = AsyncJobs(config, zygote=zygote)
+        app = App(jobs, config, surface(config))
+        server = app.server()
+        serving = loop.create_task(
+            server.run(transport.read, transport.write, server.create_initialization_options())
+        )
+        watching = loop.create_task(_watch_parent(transport))
+        stopping = loop.create_task(ending.wait())
+        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        for task in (watching, stopping):
+            task.cancel()
+        app.resources.close()
+        await _close(jobs, CLOSE_AFTER_SIGNAL if caught else CLOSE_AFTER_EOF)
+        if serving.done():
+            serving.result()
+        transport.stop()
+    return 128 + caught[0] if caught else 0
+
+
+async def _close(jobs: AsyncJobs, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await jobs.close()
+    except TimeoutError:
+        pass  # the leases end with this process: holders finish without us
+
+
+async def _watch_parent(transport: StdioTransport) -> None:
+    """End like at the end of input when the launcher has died.
+
+    A launcher (uvx, npx, a shell) that is killed leaves our input open in the client's hands, so
+    its end alone would never come.
+    """
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of it (PDEATHSIG: of threads)
+        await asyncio.sleep(PARENT_CHECK)
+    transport.stop()

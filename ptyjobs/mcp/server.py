@@ -1,0 +1,173 @@
+"""The SDK's lowlevel server over our tool table: both protocol eras, one dispatch.
+
+Owns the MCP objects (tools, resources, prompts as the protocol sees them) and the wire shape of a
+result. Never decides what a tool does or says (handlers, results), never touches a descriptor
+(transport).
+
+Results are text. A result with structuredContent makes some clients show the model only that, as
+escaped JSON a third longer than the text, so the machine-readable facts go into `_meta`, which no
+model pays for; `structured` in the configuration adds structuredContent that repeats the text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+from mcp.server.lowlevel import Server
+
+from ptyjobs import __version__
+from ptyjobs.config import Config
+from ptyjobs.errors import PtyJobsError
+from ptyjobs.mcp import results, tools
+from ptyjobs.mcp.handlers import Call, Orders
+from ptyjobs.mcp.params import Tool
+from ptyjobs.mcp.prompts import PROMPTS, get_prompt
+from ptyjobs.mcp.resources import Resources
+from ptyjobs.mcp.results import META_KEY, Result
+
+if TYPE_CHECKING:
+    from ptyjobs.client import AsyncJobs
+
+PROGRESS_INTERVAL = 0.5
+"""Seconds between two progress notes of one call."""
+
+Context = Any  # mcp.server.context.ServerRequestContext, generic in types that say nothing here
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What one server shows: its name, its tools and how they are explained."""
+
+    name: str
+    title: str
+    tools: tuple[Tool, ...]
+    instructions: str | None = None
+    extras: bool = True  # resources and prompts
+
+
+NATIVE = Surface("ptyjobs", "Interactive jobs", tools.TOOLS, tools.INSTRUCTIONS)
+
+
+class Progress:
+    """Tells the client the last line of output, at most twice a second and never after the end."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._line = ""
+        self._count = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def __call__(self, line: str) -> None:
+        self._line = line
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._report())
+
+    async def _report(self) -> None:
+        while self._line:
+            line, self._line = self._line, ""
+            self._count += 1
+            await self._ctx.session.report_progress(self._count, None, results.one_line(line))
+            await asyncio.sleep(PROGRESS_INTERVAL)
+        self._task = None
+
+    def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+class App:
+    """The handlers of one server process, for any number of connections."""
+
+    def __init__(self, jobs: AsyncJobs, config: Config, surface: Surface = NATIVE) -> None:
+        self.jobs = jobs
+        self.config = config
+        self.surface = surface
+        self.orders = Orders()
+        self.resources = Resources(jobs)
+        self._tools = {tool.name: tool for tool in surface.tools}
+        self._listing = {"tools": [tool.wire() for tool in surface.tools]}
+
+    def server(self) -> Server[Any]:
+        """The SDK's server with our handlers."""
+        extras: dict[str, Any] = {}
+        if self.surface.extras:
+            extras = {
+                "on_list_resources": self.resources.list,
+                "on_list_resource_templates": self.resources.templates,
+                "on_read_resource": self.resources.read,
+                "on_subscribe_resource": self.resources.subscribe,
+                "on_unsubscribe_resource": self.resources.unsubscribe,
+                "on_subscriptions_listen": self.resources.listen,
+                "on_list_prompts": self._list_prompts,
+                "on_get_prompt": self._get_prompt,
+                "on_completion": self.resources.complete,
+            }
+        server: Server[Any] = Server(
+            self.surface.name,
+            version=__version__,
+            title=self.surface.title,
+            instructions=self.surface.instructions,
+            on_list_tools=self._list_tools,
+            on_call_tool=self._call_tool,
+            **extras,
+        )
+        # Its spans go nowhere without an exporter, and it costs a tenth of every call.
+        server.middleware.clear()
+        return server
+
+    async def _list_tools(self, ctx: Context, params: Any) -> Any:
+        return self._listing
+
+    async def _call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Any:
+        return self.wire(await self.call(params.name, params.arguments, ctx))
+
+    async def call(
+        self, name: str, arguments: Mapping[str, Any] | None, ctx: Context | None = None
+    ) -> Result:
+        """Run one tool; everything that a caller can mend comes back as an error result."""
+        tool = self._tools.get(name)
+        if tool is None:
+            near = difflib.get_close_matches(name, self._tools, n=1)
+            advice = (
+                f" Did you mean {near[0]}?" if near else f" There are: {', '.join(self._tools)}."
+            )
+            return Result(f"There is no tool {name!r}.{advice}", is_error=True)
+        progress = (
+            Progress(ctx) if ctx is not None and (ctx.meta or {}).get("progress_token") else None
+        )
+        call = Call(self.jobs, self.config, self.orders, progress)
+        try:
+            result: Result = await tool.handler(call, tool.check(arguments))
+        except PtyJobsError as error:
+            return results.of_error(error)
+        finally:
+            if progress is not None:
+                progress.close()
+        return result
+
+    def wire(self, result: Result) -> dict[str, Any]:
+        """A result as the protocol carries it."""
+        content: list[dict[str, Any]] = [{"type": "text", "text": result.text}]
+        for image in result.images:
+            data = base64.b64encode(image).decode()
+            content.append({"type": "image", "data": data, "mimeType": "image/png"})
+        wire: dict[str, Any] = {"content": content, "isError": result.is_error}
+        if result.facts:
+            wire["_meta"] = {META_KEY: result.facts}
+        if result.structured is not None:
+            wire["structuredContent"] = result.structured
+        elif self.config.structured and not result.is_error:
+            wire["structuredContent"] = {"text": result.text, **result.facts}
+        return wire
+
+    async def _list_prompts(self, ctx: Context, params: Any) -> Any:
+        return {"prompts": [prompt.wire() for prompt in PROMPTS]}
+
+    async def _get_prompt(self, ctx: Context, params: types.GetPromptRequestParams) -> Any:
+        return get_prompt(params.name, params.arguments or {})
