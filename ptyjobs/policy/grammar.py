@@ -79,6 +79,9 @@ _TOKENS = frozenset(
         "done",
     ]
 ) | {"\n"}
+_RESERVED = _TOKENS - frozenset(["\n", ";", "&", "&&", "||", "|", "|&", "(", ")"])
+_BLANK = frozenset([b" ", b"\t", b"\n"])
+_APART = _BLANK | frozenset([b"", b";", b"&", b"|", b"(", b")"])
 _WORDS = frozenset(
     [
         "word",
@@ -230,6 +233,7 @@ class _Walk:
         if not node.is_named:
             if kind not in _TOKENS:
                 raise self._unknown(node)
+            self._stands_apart(node)
         elif kind in _STRUCTURE:
             self.structure(node, depth + 1)
         elif kind == "command":
@@ -242,6 +246,16 @@ class _Walk:
             self._word(node, depth + 1)
         else:
             raise self._unknown(node)
+
+    def _stands_apart(self, node: Node) -> None:
+        """Reserved words are such only between blanks or operators: `{}` and `!ls` are names."""
+        if node.type not in _RESERVED:
+            return
+        before = self._source[node.start_byte - 1 : node.start_byte] if node.start_byte else b""
+        after = self._source[node.end_byte : node.end_byte + 1]
+        opens = node.type in "{!"
+        if before not in _APART or after not in _APART or (opens and after not in _BLANK):
+            raise _refused(f"{node.type!r} that touches other text", self._around(node.start_byte))
 
     def _command(self, node: Node, depth: int) -> None:
         self._gaps(node.children, node.start_byte, node.end_byte, _WORD_GAP)

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from ptyjobs.errors import Refused
@@ -111,15 +111,13 @@ def ran(shell: list[str], line: str, stubs: Path, *, typed: bool) -> tuple[set[s
 
 
 def shells() -> list[list[str]]:
-    found = []
-    for words in (["bash"], ["dash"], ["zsh", "-f"]):
-        if path := shutil.which(words[0]):
-            found.append([path, *words[1:]])
-    return found
+    wanted = (["bash"], ["dash"], ["zsh", "-f"])
+    return [[path, *more] for name, *more in wanted if (path := shutil.which(name))]
 
 
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(line=lines)
+@example(line="{}")  # an empty group to the tree, a name to bash
 def test_accepted_lines_run_only_what_is_allowed(stubs: Path, line: str) -> None:
     try:
         POLICY.check(line)
