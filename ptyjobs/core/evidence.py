@@ -1,0 +1,197 @@
+"""What the output itself says about prompts: marks in the byte stream, and prompts seen before.
+
+Owns `Evidence` (fed with every chunk that was read; counts, never judges) and `PromptMemory` (what
+the cursor row looked like when the program was known to wait). Both only collect: `settle.py`
+weighs. The subtle thing: counters only grow, so "since the send" is the difference of two
+snapshots, and an old prompt can never be taken for a new one.
+
+Sources: xterm ctlseqs (DECSET 2004, 1049, 1047, 47), the synchronized-output note (DECSET 2026),
+the semantic-prompt note (OSC 133 A, B, C, D).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+
+_CARRY = 512  # a mark is shorter; a longer unfinished sequence is some other string
+_SEQUENCE = re.compile(
+    rb"\x1b(?:\[\?([0-9;]+)([hl])|\](?:133;([A-DP])([^\x07\x1b]{0,400}))?[^\x07\x1b]*(\x07|\x1b\\)|(c))"
+)
+_UNFINISHED = re.compile(rb"\x1b(?:\[\??[0-9;]*|\][^\x07\x1b]*\x1b?)?\Z")
+_ALTERNATE = (b"1049", b"1047", b"47")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that was counted up to one moment."""
+
+    nbytes: int = 0
+    bells: int = 0
+    paste_on: bool = False  # DECSET 2004 is set: a line editor waits for a line
+    paste_starts: int = 0  # how often it was set
+    paste_ends: int = 0  # how often it was reset: a line was accepted
+    mark: str = ""  # the last OSC 133 letter: A prompt, B its end, C output, D end of command
+    marks_prompt: int = 0  # how many A or B
+    marks_output: int = 0  # how many C
+    marks_done: int = 0  # how many D
+    marks_secondary: int = 0  # how many prompts said that they continue a block (k=s, k=c)
+    command_exit: int | None = None  # of the last D that told one
+    synchronized: bool = False  # DECSET 2026: a frame is being drawn
+    alternate: bool = False  # the alternate screen is shown
+    switches: int = 0  # how often the screen was switched
+
+
+class Evidence:
+    """Counts the marks in a job's output."""
+
+    def __init__(self) -> None:
+        self._carry = b""
+        self._nbytes = 0
+        self._bells = 0
+        self._paste_on = False
+        self._paste_starts = 0
+        self._paste_ends = 0
+        self._mark = ""
+        self._counts = {"A": 0, "B": 0, "C": 0, "D": 0}
+        self._secondary = 0
+        self._command_exit: int | None = None
+        self._synchronized = False
+        self._alternate = False
+        self._switches = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next chunk; the same marks are found however the stream was cut."""
+        self._nbytes += len(data)
+        if not self._carry and b"\x1b" not in data:
+            if b"\x07" in data:
+                self._bells += data.count(b"\x07")
+            return
+        if self._carry:
+            data = self._carry + data
+            self._carry = b""
+        last = data.rfind(b"\x1b")
+        if last == len(data) - 1:  # perhaps the first half of the ST that ends a string
+            last = max(0, data.rfind(b"\x1b", 0, last))
+        unfinished = _UNFINISHED.search(data, last)
+        if unfinished:
+            tail = data[unfinished.start() :]
+            data = data[: unfinished.start()]
+            # A longer string (an image, a clipboard) holds no mark: only its bell would be counted.
+            self._carry = tail if len(tail) <= _CARRY else b"\x1b]"
+        if b"\x07" in data:
+            self._bells += data.count(b"\x07")
+        for found in _SEQUENCE.finditer(data):
+            modes, onoff, mark, argument, end, reset = found.groups()
+            if modes:
+                self._modes(modes.split(b";"), onoff == b"h")
+            elif reset:
+                self._modes([b"2004", b"2026", b"1049"], False)
+            else:
+                self._bells -= end == b"\x07"
+                if mark:
+                    self._marked(mark.decode(), argument)
+
+    def _modes(self, modes: list[bytes], on: bool) -> None:
+        for mode in modes:
+            if mode == b"2004":
+                # Resetting what is reset accepts no line (a reset at start-up or at exit).
+                self._paste_ends += self._paste_on and not on
+                self._paste_starts += on
+                self._paste_on = on
+            elif mode == b"2026":
+                self._synchronized = on
+            elif mode in _ALTERNATE:
+                self._switches += on != self._alternate
+                self._alternate = on
+
+    def _marked(self, letter: str, argument: bytes) -> None:
+        if re.search(rb"(?:^|;)k=[cs](?:;|$)", argument):
+            self._secondary += 1
+            return
+        if letter == "P":  # a property, not a boundary
+            return
+        self._mark = letter
+        self._counts[letter] += 1
+        if letter == "D":
+            code = argument.lstrip(b";").split(b";")[0]
+            self._command_exit = int(code) if re.fullmatch(rb"-?\d{1,9}", code) else None
+
+    def snapshot(self) -> Snapshot:
+        """Everything counted so far."""
+        return Snapshot(
+            nbytes=self._nbytes,
+            bells=self._bells,
+            paste_on=self._paste_on,
+            paste_starts=self._paste_starts,
+            paste_ends=self._paste_ends,
+            mark=self._mark,
+            marks_prompt=self._counts["A"] + self._counts["B"],
+            marks_output=self._counts["C"],
+            marks_done=self._counts["D"],
+            marks_secondary=self._secondary,
+            command_exit=self._command_exit,
+            synchronized=self._synchronized,
+            alternate=self._alternate,
+            switches=self._switches,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A cursor row of a moment when the program was known to wait."""
+
+    text: str  # digits generalised
+    raw: str = ""  # as it stood
+    pid: int = 0
+    start: int = 0
+    group: int = 0
+    canonical: bool = True
+    echo: bool = True
+    signature: str = ""
+    continuation: bool = False
+    times: int = 1
+
+
+def normal(text: str) -> str:
+    """A prompt with its numbers generalised: `In [12]: ` and `In [13]: ` are one prompt."""
+    return re.sub(r"\d+", "0", text)
+
+
+class PromptMemory:
+    """The prompts of one job, newest last; at most `LIMIT` are kept."""
+
+    LIMIT = 64
+
+    def __init__(self) -> None:
+        self._prompts: dict[tuple[str, int, int], Prompt] = {}
+        self.current: Prompt | None = None  # the one shown when the job last waited
+
+    def learn(self, prompt: Prompt) -> None:
+        """Remember a row that was the cursor's when the program waited."""
+        self.current = prompt
+        if not prompt.text.strip():
+            return
+        key = (prompt.text, prompt.pid, prompt.start)
+        old = self._prompts.pop(key, None)
+        if old is not None:
+            prompt = dataclasses.replace(prompt, times=old.times + 1)
+        self._prompts[key] = prompt
+        while len(self._prompts) > self.LIMIT:
+            self._prompts.pop(next(iter(self._prompts)))
+
+    def known(self, text: str, *, pid: int = 0) -> Prompt | None:
+        """The prompt that reads `text`, of that process if pid is given."""
+        wanted = normal(text)
+        for prompt in reversed(self._prompts.values()):
+            if prompt.text == wanted and pid in (0, prompt.pid):
+                return prompt
+        return None
+
+    def of(self, pid: int) -> list[Prompt]:
+        """The prompts that process has shown, the newest first; of all processes for pid 0."""
+        return [p for p in reversed(self._prompts.values()) if pid in (0, p.pid)]
+
+    def __bool__(self) -> bool:
+        return bool(self._prompts)

@@ -1,0 +1,179 @@
+"""How long silence must last before it means anything, by what is known besides.
+
+Owns the evidence table of the readiness sheet (§4, steps 5 and 6) for everything but a *hard* wait:
+a program that accepts input while it may still work, one behind a network, one we may not look at.
+Never decides that it is time: `settle.py` does. The subtle thing: evidence counts only when it came
+after the send, because programs show an old prompt again before they read what was typed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ptyjobs.core.evidence import PromptMemory, Snapshot, normal
+from ptyjobs.core.facts import Look, Probe, Sent, Wait
+from ptyjobs.model import Confidence, Reason, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How long silence must last for one kind of evidence, and what it is then called."""
+
+    settle: float
+    reason: Reason
+    confidence: Confidence
+    why: str
+
+
+# Seconds. Measured in the readiness sheet (§2.4, §4); each says what it waits for.
+RELAY = 0.002  # a relay has its own buffers to move
+MARK = 0.004  # a prompt was seen: only its last bytes may be missing
+MARK_FAR = 0.012  # the same where the kernel cannot be asked
+EDIT = 0.030  # the same line editor is still at work
+PAINT = 0.030  # a full-screen program draws in bursts
+FIRST = 0.150  # it accepts input but has shown nothing yet
+SHAPE = 0.050  # the row looks like a question
+ASIDE = 0.300  # it takes keys while a child of it works
+FRAME = 0.150  # a synchronized frame that never ends is no frame
+QUESTION = 1.0  # text that is no known prompt
+WORKING = 2.0  # evidence says that it still works
+ELSEWHERE = 10.0  # it waits for something else as well, which it does not when idle
+FAR_SHAPE = 0.200
+FAR_FIRST = 0.5
+FAR_BLANK = 5.0  # no text before the cursor where a prompt is usual
+RETRY = 3.0  # sudo pauses two seconds after a wrong password
+STOPPED = 0.300
+POLLING = 1.0
+SHARE = 0.15  # of a processor: more is work, not waiting
+
+SHAPES = tuple(">$#%:?])")
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """The facts of one silence."""
+
+    probe: Probe
+    look: Look
+    sent: Sent | None
+    baseline: Probe | None  # the probe before the send
+    memory: PromptMemory
+    before: Snapshot  # evidence before the send
+    now: Snapshot
+
+    @property
+    def fresh(self) -> bool:
+        """There was output since the send."""
+        return self.now.nbytes > self.before.nbytes
+
+    def rule(self) -> Rule:
+        """The first line of the table that fits."""
+        near = self.probe.wait is Wait.SOFT
+        mark = MARK if near else MARK_FAR
+        marks = self.marks()
+        if marks == "prompt":
+            return Rule(mark, Reason.PROMPT, Confidence.HIGH, "it marked its prompt")
+        secret = password(self.probe, confidence=Confidence.HIGH)
+        if secret is not None:
+            return replace(secret, settle=SHAPE)
+        text = self.look.before_cursor
+        known = bool(text.strip()) and self.memory.known(text) is not None
+        if self.fresh and known and not self.look.alternate:
+            return Rule(mark, Reason.PROMPT, Confidence.HIGH, "its known prompt is shown")
+        return self._near(marks) if near else self._far(marks)
+
+    def marks(self) -> str:
+        """What the marks since the send say: "prompt", "busy", "edit" or "" for nothing."""
+        old, new = self.before, self.now
+        if new.marks_prompt > old.marks_prompt and new.mark in ("A", "B"):
+            return "prompt"
+        if new.mark == "C":
+            return "busy"
+        if new.paste_on and new.paste_starts > old.paste_starts:
+            return "prompt"
+        if new.paste_on and old.paste_on and not new.alternate:
+            return "edit"
+        return "busy" if new.paste_ends > old.paste_ends else ""
+
+    def editing(self) -> bool:
+        """Something was typed without Enter behind a prompt that still stands in the row."""
+        current = self.memory.current
+        typed = self.sent is not None and not self.sent.enter
+        if not typed or current is None or not current.text:
+            return False
+        return normal(self.look.before_cursor).startswith(current.text)
+
+    def _near(self, marks: str) -> Rule:
+        """The kernel shows that the program accepts input."""
+        probe, look = self.probe, self.look
+        text = look.before_cursor.rstrip()
+        if probe.strong:
+            return _waits(MARK, "it reads its terminal alone")
+        working = self._children_work()
+        if look.alternate:
+            return _waits(ASIDE if working else PAINT, "a full-screen program that takes keys")
+        if marks == "busy":
+            return _silent(WORKING, "its marks say that it works")
+        if marks == "edit" or self.editing():
+            return _waits(EDIT, "still in the same line")
+        if working:
+            return _silent(WORKING, "a child of it works")
+        prompts = self.memory.of(probe.pid)
+        if not prompts:
+            return _waits(PAINT if self.fresh else FIRST, "it accepts input")
+        idle = any(p.signature == probe.signature for p in prompts)
+        if text and self.fresh and (idle or text.endswith(SHAPES)):
+            return _waits(SHAPE, "it accepts input after a question")
+        if not idle and probe.tier is Tier.FULL:
+            return _silent(ELSEWHERE, "it accepts input but waits for something else too")
+        if text or probe.tier is Tier.FULL:
+            return _silent(QUESTION, "it accepts input, its prompt is not shown")
+        return _silent(FAR_BLANK, "its prompt is not shown")
+
+    def _far(self, marks: str) -> Rule:
+        """Only what it shows can be judged."""
+        text = self.look.before_cursor.rstrip()
+        if marks == "busy":
+            return _silent(FAR_BLANK, "silent, though its marks say that it works")
+        if self._retrying():
+            return _silent(RETRY, "silent after a password")
+        if self.look.alternate:
+            return _medium(FAR_SHAPE, "a full-screen program, silent")
+        if marks == "edit" or self.editing():
+            return _medium(FAR_SHAPE, "still in the same line")
+        if self.fresh and text.endswith(SHAPES):
+            return _medium(FAR_SHAPE, "silent after what looks like a question")
+        if not self.memory:
+            return _silent(FAR_FIRST if self.fresh else QUESTION, "silent")
+        if not text:
+            return _silent(FAR_BLANK, "silent, its prompt is not shown")
+        return _silent(QUESTION, "silent, with text that is no known prompt")
+
+    def _children_work(self) -> bool:
+        """It has children since the send that are neither the waiter nor its ancestors."""
+        if self.baseline is None:
+            return False
+        return bool(self.probe.children - self.baseline.children - self.probe.lineage)
+
+    def _retrying(self) -> bool:
+        base = self.baseline
+        return self.probe.foreign and base is not None and base.canonical and not base.echo
+
+
+def password(probe: Probe, *, confidence: Confidence) -> Rule | None:
+    """A line is read without echo: whatever is asked, it is not to be seen."""
+    if probe.canonical and not probe.echo:
+        return Rule(0.0, Reason.PASSWORD, confidence, "it reads a line without echo")
+    return None
+
+
+def _waits(settle: float, why: str) -> Rule:
+    return Rule(settle, Reason.WAITING_FOR_INPUT, Confidence.HIGH, why)
+
+
+def _silent(settle: float, why: str) -> Rule:
+    return Rule(settle, Reason.QUIET, Confidence.LOW, why)
+
+
+def _medium(settle: float, why: str) -> Rule:
+    return Rule(settle, Reason.QUIET, Confidence.MEDIUM, why)

@@ -1,0 +1,74 @@
+"""The line discipline of a terminal: its modes, and whether input lies there unread.
+
+Owns tcgetattr in one cheap call and the poll of a briefly opened slave. The subtle thing: written
+input sits in the tty's flip buffer until a kernel worker moves it, and FIONREAD does not see it
+there; poll(2) flushes that buffer first (n_tty_poll), so its answer can be trusted. In canonical
+mode it reports complete lines only: exactly what a reader could have.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import struct
+import termios
+from typing import NamedTuple
+
+TIOCGPTPEER = 0x5441  # asm-generic/ioctls.h: open the slave of this master, without a path
+_OPEN = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+_VMIN = 6  # index in c_cc, asm-generic/termbits.h
+_BUFFER = bytes(64)
+
+
+class Mode(NamedTuple):
+    """What of termios matters here."""
+
+    canonical: bool
+    echo: bool
+    bare: bool  # no line editing, echo, signals nor output processing: cfmakeraw, as ssh sets it
+    returns: bool  # VMIN 0: a read comes back without input
+
+
+_seen: dict[bytes, Mode] = {}  # parsed words; terminals have a handful of modes
+
+
+def mode(fd: int) -> Mode:
+    """The modes of the terminal behind `fd`, a slave or (on Linux) its master."""
+    raw = fcntl.ioctl(fd, termios.TCGETS, _BUFFER)[:36]
+    known = _seen.get(raw)
+    if known is None:
+        if len(_seen) > 64:
+            _seen.clear()
+        known = _seen[raw] = _parse(raw)
+    return known
+
+
+def _parse(raw: bytes) -> Mode:
+    _, oflag, _, lflag = struct.unpack_from("=4I", raw)
+    canonical = bool(lflag & termios.ICANON)
+    echo = bool(lflag & termios.ECHO)
+    bare = not (canonical or echo or lflag & termios.ISIG or oflag & termios.OPOST)
+    return Mode(canonical, echo, bare, not canonical and raw[17 + _VMIN] == 0)
+
+
+def readable(fd: int) -> bool:
+    """Whether a read of `fd` would find something now."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    events = poll.poll(0)
+    return bool(events) and bool(events[0][1] & select.POLLIN)
+
+
+def open_slave(master: int) -> int:
+    """A descriptor of the slave, to be closed at once: while it is open an end is not seen."""
+    try:
+        return int(fcntl.ioctl(master, TIOCGPTPEER, _OPEN))
+    except OSError:  # ENOTTY, EINVAL: kernels before 4.13 and look-alikes
+        return os.open(f"/dev/pts/{number(master)}", _OPEN)
+
+
+def number(master: int) -> int:
+    """N of /dev/pts/N (TIOCGPTN)."""
+    raw = fcntl.ioctl(master, 0x80045430, bytes(4))
+    return int(struct.unpack("=I", raw)[0])

@@ -1,0 +1,93 @@
+"""Looking through a relay (script, socat, rlwrap, sudo, su -P) at the terminal behind it.
+
+A relay waits for its own terminal *and* for the master of a pty it made. Owns finding that inner
+pty (fdinfo says `tty-index`), its foreground group, its line discipline, and the bytes that lie
+unread on either side of it. The subtle thing: bytes hide in both queues of the inner pty while both
+processes look asleep, so the inner slave *and* the relay's own master must be polled: a poll
+flushes the kernel's buffer and then tells the truth.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass
+
+from ptyjobs.host import line, procfs
+from ptyjobs.host.procfs import Stat, Tty
+from ptyjobs.host.syscalls import PIDFD_GETFD
+
+_SLAVES = 136  # UNIX98_PTY_SLAVE_MAJOR of include/uapi/linux/major.h
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """The pty behind one master descriptor of a relay."""
+
+    tty: Tty
+    mode: line.Mode
+    unread: bool  # input that the inner program has not read, or output that the relay has not
+
+
+def index(proc: str, pid: int, master: int) -> int | None:
+    """The number N of /dev/pts/N behind a pty master held by `pid`."""
+    for entry in procfs.fdinfo(proc, pid, master).splitlines():
+        if entry.startswith(b"tty-index:"):
+            return int(entry.split()[1])
+    return None
+
+
+def look(proc: str, pid: int, master: int) -> Inner | None:
+    """The inner pty, or None when it cannot be opened (another user's, another devpts)."""
+    number = index(proc, pid, master)
+    if number is None:
+        return None
+    try:
+        fd = os.open(f"/dev/pts/{number}", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:  # EACCES: sudo gives it to the target user; ENXIO, EIO: closing down
+        return None
+    try:
+        info = os.fstat(fd)
+        if info.st_rdev != os.makedev(_SLAVES, number):
+            return None
+        mode = line.mode(fd)
+        unread = line.readable(fd)
+    finally:
+        os.close(fd)
+    return Inner(Tty(info.st_rdev, info.st_dev), mode, unread or output_waits(pid, master))
+
+
+def output_waits(pid: int, master: int) -> bool:
+    """Whether the relay `pid` has unread output at its pty master; False when we may not ask."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except (OSError, AttributeError):  # gone, or no pidfd here
+        return False
+    try:
+        fd = ctypes.CDLL(None).syscall(PIDFD_GETFD, pidfd, master, 0)
+        if fd < 0:  # EPERM: the settle of a relay is then the only guard
+            return False
+        try:
+            return line.readable(fd)
+        finally:
+            os.close(fd)
+    finally:
+        os.close(pidfd)
+
+
+def foreground(stats: dict[int, Stat], relay: int, tty: Tty, proc: str) -> list[Stat]:
+    """The foreground processes of the inner terminal: by its tpgid, else all who have it open."""
+    having = [s for s in stats.values() if s.tty == tty.rdev]
+    groups = {s.tpgid for s in having}
+    members = [s for s in having if s.pgrp in groups]
+    if members:
+        return members
+    # socat without `ctty`: nobody's controlling terminal, but it is the input of its child.
+    return [s for s in stats.values() if s.ppid == relay and _input(proc, s.pid) == tty.rdev]
+
+
+def _input(proc: str, pid: int) -> int:
+    try:
+        return os.stat(f"{proc}/{pid}/fd/0").st_rdev
+    except OSError:  # gone, or not ours to see
+        return 0

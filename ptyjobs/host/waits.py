@@ -1,0 +1,225 @@
+"""What one thread sleeps in, and whether that is a wait for our terminal.
+
+Owns the reading of /proc/PID/task/TID/syscall with the descriptor sets it points to, and of wchan
+where that file is closed to us. Returns a `Sleep`; judging it is `kernel.py`'s. The subtle thing:
+only the *set* of descriptors tells a prompt (the terminal alone, for ever) from a program that
+also waits for something else, so poll arrays, select bitmaps and epoll lists are all read.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass, replace
+
+from ptyjobs.host import procfs
+from ptyjobs.host.procfs import Denied, Fd, Gone, Memory, Tty
+from ptyjobs.host.syscalls import Call, Kind
+
+_POLLIN = 0x001 | 0x002 | 0x040 | 0x080  # POLLIN POLLPRI POLLRDNORM POLLRDBAND
+_MAX_FDS = 4096
+_32_BIT = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """One thread at one moment."""
+
+    call: str = ""  # its system call; "" while it runs
+    kind: Kind = Kind.OTHER
+    running: bool = False
+    tty: bool = False  # it wakes when our terminal can be read; with WRITE: can be written
+    others: bool = False  # it also wakes for something else
+    timed: bool = False  # it wakes by itself after a time
+    masters: tuple[int, ...] = ()  # descriptors of pty masters that it waits for
+    sockets: tuple[int, ...] = ()
+    fd: int = -1  # of a read or write
+    seen: bool = True  # False: the call could not be seen through
+    signature: str = ""  # the shape of the wait: same at every idle moment of a program
+
+
+RUNNING = Sleep(running=True)
+UNSEEN = Sleep(seen=False)
+
+
+def parse(line: bytes) -> tuple[int, tuple[int, ...]] | None:
+    """Number and arguments (and sp, pc) of a `syscall` line; None while running."""
+    fields = line.split()
+    if len(fields) < 3:  # "running"
+        return None
+    return int(fields[0]), tuple(int(f, 16) for f in fields[1:])
+
+
+class Reader:
+    """Sees through the waits of one process."""
+
+    def __init__(self, proc: str, pid: int, table: dict[int, Call]) -> None:
+        self._proc = proc
+        self._pid = pid
+        self._table = table
+        self._memory = Memory(proc, pid)
+
+    def close(self) -> None:
+        self._memory.close()
+
+    def sleep(self, line: bytes, tid: int, tty: Tty) -> Sleep:
+        """What the `syscall` line means; raises Gone and Denied."""
+        parsed = parse(line)
+        if parsed is None:
+            return RUNNING
+        number, args = parsed
+        if number < 0:  # in the kernel, but not by a system call: a page fault, a stop
+            return Sleep(call="kernel")
+        if len(args) > 7 and args[6] < _32_BIT and args[7] < _32_BIT:
+            return UNSEEN  # a 32-bit program: its numbers mean other calls
+        call = self._table.get(number)
+        if call is None:
+            return Sleep(call=f"system call {number}")
+        if call.kind is Kind.RESTART:
+            call = self._restarted(tid)
+        return self._seen(call, args, tty)
+
+    def _restarted(self, tid: int) -> Call:
+        # After SIGCONT a poll or a nanosleep shows as restart_syscall with its own arguments.
+        where = wchan(self._proc, self._pid, tid)
+        return Call("poll", Kind.POLL) if "poll" in where else Call("nanosleep", Kind.TIMED)
+
+    def _seen(self, call: Call, args: tuple[int, ...], tty: Tty) -> Sleep:
+        kind = call.kind
+        if kind in (Kind.READ, Kind.WRITE):
+            fd = args[0] & 0xFFFFFFFF
+            what = procfs.descriptor(self._proc, self._pid, fd, tty)
+            return Sleep(call.name, kind, tty=what == Fd.TTY, fd=fd, signature=call.name)
+        if kind in (Kind.POLL, Kind.PPOLL):
+            timed = _milliseconds(args[2]) if kind is Kind.POLL else args[2] != 0
+            return self._set(call, self._polled(args[0], args[1]), timed, tty)
+        if kind is Kind.SELECT:
+            return self._set(call, self._selected(args), args[4] != 0, tty)
+        if kind in (Kind.EPOLL, Kind.EPOLL2):
+            timed = _milliseconds(args[3]) if kind is Kind.EPOLL else args[3] != 0
+            fds = epoll_set(procfs.fdinfo(self._proc, self._pid, args[0] & 0xFFFFFFFF))
+            return self._set(call, fds, timed, tty)
+        if kind is Kind.SOCKET:
+            return Sleep(call.name, kind, sockets=(args[0] & 0xFFFFFFFF,), signature=call.name)
+        return Sleep(call.name, kind, seen=kind is not Kind.URING, signature=call.name)
+
+    def _polled(self, address: int, count: int) -> list[tuple[int, bool]]:
+        if not count or count > _MAX_FDS:
+            return []
+        data = self._memory.read(address, 8 * count)
+        return [
+            (fd, bool(events & _POLLIN))
+            for fd, events, _ in struct.iter_unpack("=iHH", data)
+            if fd >= 0
+        ]
+
+    def _selected(self, args: tuple[int, ...]) -> list[tuple[int, bool]]:
+        count = min(args[0], _MAX_FDS)
+        size = (count + 63) // 64 * 8
+        sets = [int.from_bytes(self._memory.read(a, size), "little") if a else 0 for a in args[1:4]]
+        union = sets[0] | sets[1] | sets[2]
+        return [(n, bool(sets[0] >> n & 1)) for n in range(count) if union >> n & 1]
+
+    def _set(self, call: Call, fds: list[tuple[int, bool]], timed: bool, tty: Tty) -> Sleep:
+        found = Sleep(call.name, call.kind, timed=timed)
+        masters: list[int] = []
+        sockets: list[int] = []
+        for fd, reads in fds:
+            try:
+                what = procfs.descriptor(self._proc, self._pid, fd, tty)
+            except Gone:  # closed since it was put into an epoll set
+                continue
+            if what == Fd.TTY and reads:
+                found = replace(found, tty=True)
+                continue
+            found = replace(found, others=True)
+            if what == Fd.MASTER:
+                masters.append(fd)
+            elif what == Fd.SOCKET:
+                sockets.append(fd)
+        signature = f"{call.name}/{len(fds)}/{'timed' if timed else 'for ever'}"
+        return replace(found, masters=tuple(masters), sockets=tuple(sockets), signature=signature)
+
+
+def epoll_set(info: bytes) -> list[tuple[int, bool]]:
+    """(descriptor, waits for input) of each `tfd:` line of an epoll's fdinfo."""
+    fds = []
+    for line in info.splitlines():
+        if line.startswith(b"tfd:"):
+            fields = line.split()
+            fds.append((int(fields[1]), bool(int(fields[3], 16) & _POLLIN)))
+    return fds
+
+
+def wchan(proc: str, pid: int, tid: int) -> str:
+    """The kernel function a thread sleeps in; "" when running, gone or not ours to know."""
+    try:
+        name = procfs.read(f"{proc}/{pid}/task/{tid}/wchan", 128).decode("ascii", "replace")
+    except (Gone, Denied):
+        return ""
+    return "" if name == "0" else name
+
+
+def coarse(proc: str, pid: int, tid: int, tty: Tty) -> Sleep:
+    """The same from state, wchan and epoll lists alone, where `syscall` is closed to us.
+
+    A terminal read and a blocked terminal write both show `wait_woken`; after a drain only the
+    read can last. A poll or select may be for anything: it counts as the terminal among others.
+    """
+    where = wchan(proc, pid, tid)
+    if not where:
+        return UNSEEN
+    if not _has_terminal(proc, pid, tty):
+        return Sleep(call=where, signature=where)
+    if where.startswith(("wait_woken", "n_tty_read")):
+        alone = not _holds(proc, pid, Fd.SOCKET, tty)
+        return Sleep(where, Kind.READ, tty=True, others=not alone, signature=where)
+    if where.startswith(("poll_schedule", "do_sys_poll", "do_poll", "do_select")):
+        return Sleep(where, Kind.POLL, tty=True, others=True, signature=where)
+    if where.startswith(("ep_poll", "do_epoll")):
+        return Sleep(where, Kind.EPOLL, tty=_epolls(proc, pid, tty), others=True, signature=where)
+    kind = Kind.OTHER
+    if where.startswith(("do_wait", "kernel_wait")):
+        kind = Kind.CHILD
+    elif "nanosleep" in where:
+        kind = Kind.TIMED
+    return Sleep(where, kind, signature=where)
+
+
+def _numbers(proc: str, pid: int) -> list[int]:
+    try:
+        return [int(n) for n in os.listdir(f"{proc}/{pid}/fd")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    except PermissionError as error:
+        raise Denied(str(pid)) from error
+
+
+def _holds(proc: str, pid: int, what: str, tty: Tty) -> bool:
+    for number in _numbers(proc, pid):
+        try:
+            if procfs.descriptor(proc, pid, number, tty) == what:
+                return True
+        except Gone:
+            continue
+    return False
+
+
+def _has_terminal(proc: str, pid: int, tty: Tty) -> bool:
+    return _holds(proc, pid, Fd.TTY, tty)
+
+
+def _epolls(proc: str, pid: int, tty: Tty) -> bool:
+    for number in _numbers(proc, pid):
+        try:
+            for fd, reads in epoll_set(procfs.fdinfo(proc, pid, number)):
+                if reads and procfs.descriptor(proc, pid, fd, tty) == Fd.TTY:
+                    return True
+        except Gone:
+            continue
+    return False
+
+
+def _milliseconds(argument: int) -> bool:
+    """Whether a signed 32-bit time-out is finite."""
+    return argument & 0x80000000 == 0
