@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 PR_SET_TIMERSLACK = 29
+SUBREAPER = sys.platform == "linux"  # elsewhere a kill reaches only what is still below the job
 
 
 def _prctl(option: int, value: int) -> bool:

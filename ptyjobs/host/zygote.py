@@ -1,4 +1,4 @@
-"""The zygote: a small single-threaded process that forks holders and outlives their server a little.
+"""The zygote: a small single-threaded process that forks holders and outlives its server a little.
 
 Owns the fork of holders and the last word when the server has gone: it sees to it that no session
 job remains, killing *through* a holder that is stopped or stuck in a write. It is forked from the
@@ -171,9 +171,7 @@ class _Loop:
             for key, _ in self._selector.select(1.0 if self._strangers() else None):
                 if key.fd == self._wake[0]:
                     _drain(key.fd)
-                elif key.fd == self._lease:
-                    serving = False
-                elif not self._request():
+                elif key.fd == self._lease or not self._request():
                     serving = False
             self._reap()
         self._wind_up()

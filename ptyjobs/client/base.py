@@ -1,0 +1,166 @@
+"""What both clients share: reaching a holder, starting one, reading an ended job's directory.
+
+Owns no connection and no loop. The subtle thing: `Gone` is no error; a holder leaves when its job
+has ended, and the answer is then folded from the job's directory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ptyjobs.client import calls, registry
+from ptyjobs.client.calls import Call, Ended
+from ptyjobs.config import Config
+from ptyjobs.core.until import compile_patterns
+from ptyjobs.errors import BadInput, HolderLost, LimitReached, PtyJobsError, by_code
+from ptyjobs.host import views, zygote
+from ptyjobs.host.record import JobDir
+from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Size
+
+T = TypeVar("T")
+Progress = Callable[[str], None]
+
+
+class Gone(Exception):
+    """The holder has closed the connection: its job has ended, or it was killed."""
+
+
+def connect(job: JobDir) -> socket.socket:
+    """A connection to the job's holder; Gone when there is none.
+
+    The socket is reached through /proc/self/fd, because its path may exceed the 107 bytes of
+    unix(7); where there is no /proc, by its path.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        directory = os.open(job.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        sock.close()
+        raise Gone from None
+    try:
+        short = Path(f"/proc/self/fd/{directory}")
+        base = short if short.exists() else job.path
+        sock.connect(os.fspath(base / "sock"))
+    except (FileNotFoundError, ConnectionRefusedError):
+        sock.close()
+        raise Gone from None
+    finally:
+        os.close(directory)
+    return sock
+
+
+def result_of(message: dict[str, Any]) -> dict[str, Any]:
+    error = message.get("error")
+    if error is not None:
+        raise by_code(error["code"], error["message"], error.get("advice", ""))
+    ok: dict[str, Any] = message["ok"]
+    return ok
+
+
+class Base:
+    """What both clients share: configuration, registry, where this reader has seen."""
+
+    _readers = itertools.count(1)
+
+    def __init__(self, config: Config, *, zygote: zygote.Zygote | None = None) -> None:
+        self.config = config
+        self.registry = registry.Registry(config.state_dir)
+        self.reader = f"{os.getpid()}.{next(self._readers)}"
+        self.zygote = zygote
+        self.holders: set[int] = set()  # pids of the holders this client's zygote forked
+        self._seen: dict[str, int] = {}  # job id -> log offset up to which this reader has seen
+
+    def _ended(self, job: JobDir, call: Call[T]) -> T:
+        status = self.registry.status(job)
+        if not status.state.ended:
+            raise HolderLost(
+                f"The holder of job {job.job_id!r} does not answer.",
+                advice="Try again; `status` tells whether it still runs.",
+            )
+        return call.ended(Ended(job, status, self._seen.get(job.job_id, 0)))
+
+    def _note(self, job: JobDir, result: Any) -> None:
+        if isinstance(result, Answer) and result.fresh.end:
+            self._seen[job.job_id] = result.fresh.end
+
+    def _allocate(self, spec: JobSpec, *, name: str) -> tuple[JobDir, JobSpec]:
+        if self.registry.running() >= self.config.max_jobs:
+            raise LimitReached(
+                f"{self.config.max_jobs} jobs run already (max_jobs).",
+                advice="Kill one you no longer need, or raise PTYJOBS_MAX_JOBS.",
+            )
+        job = self.registry.allocate(name, program=spec.job_id)
+        env = {**spec.env, "PTYJOBS_JOB": job.job_id}
+        return job, dataclasses.replace(spec, job_id=job.job_id, env=env)
+
+    def _fork_holder(self, job: JobDir, spec: JobSpec) -> socket.socket:
+        if self.zygote is None or not self.zygote.alive():
+            self.zygote = zygote.start()
+        persistent = spec.lifetime is Lifetime.PERSISTENT
+        try:
+            return self.zygote.fork_holder(job.path, persistent=persistent)
+        except PtyJobsError:
+            self.registry.remove(job)
+            raise
+
+    def _lines(self, lines: int | None) -> int:
+        count = 50 if lines is None else lines
+        if not 1 <= count <= 1000:
+            raise BadInput(f"lines={count} is out of range.", advice="Use 1 to 1000.")
+        return count
+
+    def _page(
+        self, job: JobDir, *, since: int | None, grep: str | None, limit: int, last: bool
+    ) -> Page:
+        spec = job.spec()
+        if since is not None and since < 0:
+            raise BadInput(f"since={since} is no offset.", advice="Use 0 or a `next` you got.")
+        if grep:
+            (pattern,) = compile_patterns([grep])
+            return views.grep(job.log, pattern, since=since, limit=limit)
+        size = spec.size if spec else Size()
+        return views.page(job.log, size=size, since=since, limit=limit, last=last)
+
+    def _raw(self, job: JobDir, since: int, limit: int) -> tuple[int, bytes]:
+        return job.log.read(since, limit)
+
+    def _interact(self, params: dict[str, Any]) -> Call[Answer]:
+        keys = params.pop("keys", ())
+        return calls.interact(
+            input=params.pop("input", ""),
+            keys=[keys] if isinstance(keys, str) else keys,
+            raw=params.pop("raw", b""),
+            enter=params.pop("enter", True),
+            until=params.pop("until", ()),
+            timeout=params.pop("timeout", self.config.interact_timeout),
+            budget=params.pop("budget", self.config.max_chars),
+            view=params.pop("view", "auto"),
+            secret=params.pop("secret", False),
+            mouse=params.pop("mouse", None),
+            progress=params.pop("on_progress", None) is not None,
+            **params,
+        )
+
+
+def follow_params(since: int | None, input: bool, size: Size | None, name: str) -> dict[str, Any]:
+    params: dict[str, Any] = {"input": input, "name": name}
+    if since is not None:
+        params["since"] = since
+    if size is not None:
+        params |= {"rows": size.rows, "cols": size.cols}
+    return params
+
+
+def meets(answer: Answer, until: str) -> bool:
+    reason = answer.verdict.reason
+    if until == "exited":
+        return answer.state.ended
+    if until == "pattern":
+        return answer.verdict.pattern is not None
+    return reason.ready or answer.state.ended

@@ -1,0 +1,217 @@
+"""Requests to a holder as values: what to send, how to read the answer, what an ended job answers.
+
+Owns the client's half of the protocol without any I/O on sockets, so that the synchronous and the
+asynchronous client are the same API. An ended job has no holder; its answers are folded from its
+directory, with the same meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ptyjobs.core.safe import budget as cut
+from ptyjobs.errors import JobEnded
+from ptyjobs.host import views
+from ptyjobs.host.record import JobDir
+from ptyjobs.model import (
+    Answer,
+    Confidence,
+    Fresh,
+    JobSpec,
+    Reason,
+    Size,
+    Status,
+    Verdict,
+    View,
+    from_json,
+    to_json,
+)
+
+T = TypeVar("T")
+Params = dict[str, Any]
+
+SLACK = 10.0  # seconds past its own deadline after which a silent holder counts as lost
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """What `kill` did: "killed", "already_terminated" or "signalled", and to how many processes."""
+
+    result: str
+    processes: int
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class WaitResult:
+    """Of several jobs: every answer there is, and the ids that met the condition."""
+
+    answers: tuple[Answer, ...]
+    met: tuple[str, ...]
+    timed_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An ended job as its answers see it: its files, its status, where the caller has seen."""
+
+    job: JobDir
+    status: Status
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request."""
+
+    op: str
+    params: Params
+    parse: Callable[[Params], T]
+    ended: Callable[[Ended], T]
+    timeout: float = 0.0  # seconds the holder may take by its own deadline
+
+
+def start(
+    spec: JobSpec, *, wait: float, budget: int, until: Sequence[str] = (), progress: bool = False
+) -> Call[Answer]:
+    params: Params = {"spec": to_json(spec), "wait": wait, "budget": budget, "progress": progress}
+    if until:
+        params["until"] = list(until)
+    return Call("start", params, _answer, _ended_answer, wait)
+
+
+def interact(
+    *,
+    input: str,
+    keys: Sequence[str],
+    raw: bytes,
+    enter: bool,
+    until: Sequence[str],
+    timeout: float,
+    budget: int,
+    view: str,
+    secret: bool,
+    mouse: Params | None,
+    progress: bool,
+) -> Call[Answer]:
+    params: Params = {
+        "input": input,
+        "keys": list(keys),
+        "raw": raw.hex(),
+        "enter": enter,
+        "until": list(until),
+        "timeout": timeout,
+        "budget": budget,
+        "view": view,
+        "secret": secret,
+        "mouse": mouse,
+        "progress": progress,
+    }
+    return Call("interact", params, _answer, _no_input, timeout)
+
+
+def wait(
+    *, until: str, patterns: Sequence[str], timeout: float, budget: int, progress: bool
+) -> Call[Answer]:
+    params: Params = {
+        "for": until,
+        "until": list(patterns),
+        "timeout": timeout,
+        "budget": budget,
+        "progress": progress,
+    }
+    return Call("wait", params, _answer, _ended_answer, timeout)
+
+
+def tail(*, lines: int) -> Call[View]:
+    def ended(job: Ended) -> View:
+        return views.view(views.screen_at(job.job), lines=lines, end=job.job.log.end)
+
+    return Call("tail", {"lines": lines}, lambda ok: from_json(View, ok["view"]), ended)
+
+
+def repaint(*, scrollback: int = 0) -> Call[tuple[Size, bytes]]:
+    def parse(ok: Params) -> tuple[Size, bytes]:
+        return from_json(Size, ok["size"]), ok["data"].encode("latin-1")
+
+    def ended(job: Ended) -> tuple[Size, bytes]:
+        screen = views.screen_at(job.job)
+        return screen.size, screen.repaint(scrollback=scrollback)
+
+    return Call("repaint", {"scrollback": scrollback}, parse, ended)
+
+
+def status() -> Call[Status]:
+    return Call("status", {}, _status, lambda job: job.status)
+
+
+def resize(size: Size) -> Call[Status]:
+    return Call("resize", {"rows": size.rows, "cols": size.cols}, _status, _no_input)
+
+
+def mark(label: str) -> Call[None]:
+    return Call("mark", {"label": label}, lambda ok: None, _no_input)
+
+
+def kill(*, signal: str, grace: float) -> Call[Killed]:
+    def parse(ok: Params) -> Killed:
+        return Killed(ok["result"], int(ok["processes"]), from_json(Status, ok["status"]))
+
+    def ended(job: Ended) -> Killed:
+        return Killed("already_terminated", 0, job.status)
+
+    return Call("kill", {"signal": signal, "grace": grace}, parse, ended, grace + 10.0)
+
+
+def _answer(ok: Params) -> Answer:
+    if "answer" in ok:
+        return from_json(Answer, ok["answer"])
+    status = from_json(Status, ok["status"])  # started without waiting
+    verdict = Verdict(Reason.TIMEOUT, Confidence.CERTAIN)
+    return Answer(status.job_id, status.state, verdict, Fresh(""))
+
+
+def _status(ok: Params) -> Status:
+    return from_json(Status, ok["status"])
+
+
+def _no_input(job: Ended) -> Any:
+    how = str(job.status.exit) if job.status.exit else job.status.state.value
+    raise JobEnded(
+        f"Job {job.status.job_id!r} has {how}.",
+        advice="Its output can still be read with output or tail.",
+    )
+
+
+def _ended_answer(job: Ended, limit: int = 8000) -> Answer:
+    """What a wait on an ended job answers: its exit and the output its caller has not seen."""
+    log = job.job.log
+    spec = job.job.spec()
+    size = spec.size if spec else Size()
+    floor, end = log.floor, log.end
+    since = max(job.seen, floor)
+    head = views.page(log, size=size, since=since, limit=limit)
+    text = head.text
+    omitted_chars = omitted_lines = 0
+    if head.more:
+        last = views.page(log, size=size, since=None, limit=limit // 2, last=True)
+        cut_head = cut(head.text, limit // 2)
+        text = cut_head.text + "\n" + last.text
+        omitted_chars = max(0, last.offset - head.next) + cut_head.omitted_chars
+        omitted_lines = cut_head.omitted_lines
+    return Answer(
+        job_id=job.status.job_id,
+        state=job.status.state,
+        verdict=Verdict(Reason.EXITED, exit=job.status.exit, why="the job has ended"),
+        fresh=Fresh(
+            text,
+            offset=since,
+            end=end,
+            lines=text.count("\n") + bool(text),
+            omitted_chars=omitted_chars,
+            omitted_lines=omitted_lines,
+            dropped=max(0, floor - job.seen),
+        ),
+    )

@@ -1,0 +1,209 @@
+"""The directory of all jobs: find, allocate, forget.
+
+Owns `$STATE/jobs/`: the directory is the registry, so listing jobs is listing a directory and a
+crashed server loses nothing. Knows a job's holder to be alive by the lock that the kernel takes
+back when it dies. Never talks to a holder. The subtle thing: a record that says "running" while
+nobody holds the lock belongs to a holder that was killed; whoever sees it first writes that down.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import fcntl
+import os
+import shutil
+import time
+from pathlib import Path
+
+from ptyjobs.errors import DuplicateJob, LimitReached, UnknownJob
+from ptyjobs.host.record import JobDir, check_job_id, private_directory
+from ptyjobs.model import Event, State, Status, next_state
+
+SHOWN_IDS = 12  # ids that an error names at most
+ALLOCATE_TRIES = 100_000
+
+
+class Registry:
+    """All jobs below one state directory."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.path = state_dir / "jobs"
+
+    def open(self) -> None:
+        """Make the directories, ours and private; Refused when they are not."""
+        private_directory(self.path.parent)
+        private_directory(self.path)
+
+    def find(self, job_id: str) -> JobDir:
+        """The job's directory; UnknownJob names the ids that exist."""
+        path = self.path / job_id
+        try:
+            check_job_id(job_id)
+            if path.is_dir():
+                return JobDir(path)
+        except ValueError:  # a NUL byte in the name
+            pass
+        except Exception as error:
+            if getattr(error, "code", "") != "bad_input":
+                raise
+        ids = [job.job_id for job in self.all()]
+        close = difflib.get_close_matches(job_id, ids, n=1)
+        if not ids:
+            advice = "There are no jobs; start one with execute."
+        elif close:
+            advice = f"Did you mean {close[0]!r}?"
+        else:
+            shown = ", ".join(ids[:SHOWN_IDS]) + (" ..." if len(ids) > SHOWN_IDS else "")
+            advice = f"Jobs: {shown}."
+        raise UnknownJob(f"No job {job_id[:80]!r}.", advice=advice)
+
+    def all(self) -> list[JobDir]:
+        """Every job's directory, newest first."""
+        found = []
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                        try:
+                            found.append((entry.stat(follow_symlinks=False).st_ctime, entry.name))
+                        except FileNotFoundError:  # cleaned in this moment
+                            continue
+        except FileNotFoundError:  # no job yet
+            return []
+        jobs = [JobDir(self.path / name) for _, name in found]
+        started = {job.job_id: _started(job) for job in jobs}
+        return sorted(jobs, key=lambda job: started[job.job_id], reverse=True)
+
+    def allocate(self, name: str, *, program: str) -> JobDir:
+        """A new directory: `name` itself, or `<program>-<n>`.
+
+        An ended job of that name is kept under `<name>.<n>`; DuplicateJob when it still lives.
+        """
+        self.open()
+        if name:
+            return self._allocate_name(check_job_id(name))
+        for number in range(1, ALLOCATE_TRIES):
+            try:
+                return JobDir.allocate(self.path, f"{program}-{number}")
+            except DuplicateJob:
+                continue
+        raise LimitReached("No free job name is left.", advice="Remove ended jobs: ptyjobs clean.")
+
+    def _allocate_name(self, name: str) -> JobDir:
+        try:
+            return JobDir.allocate(self.path, name)
+        except DuplicateJob:
+            old = JobDir(self.path / name)
+            if is_alive(old) or not self.status(old).state.ended:
+                raise DuplicateJob(
+                    f"A live job is already named {name!r}.",
+                    advice=f"Use it, kill it (job_id={name!r}), or choose another name.",
+                ) from None
+        for number in range(1, ALLOCATE_TRIES):
+            target = self.path / f"{name}.{number}"
+            if not target.exists():
+                old.path.rename(target)
+                return JobDir.allocate(self.path, name)
+        raise LimitReached(f"Too many ended jobs were named {name!r}.", advice="ptyjobs clean")
+
+    def status(self, job: JobDir) -> Status:
+        """The job's status from its files alone; a lost holder is written down."""
+        status = job.status()
+        if status is None:
+            spec = job.spec()
+            status = Status(
+                job_id=job.job_id,
+                state=State.STARTING,
+                command=spec.command if spec else "",
+                cwd=spec.cwd if spec else "",
+                started=_started(job),
+            )
+        status = dataclasses.replace(status, job_id=job.job_id)
+        if status.state.ended or is_alive(job):
+            segments = job.log.segments()
+            if not segments:
+                return status
+            end = segments[-1][0] + segments[-1][1]
+            return dataclasses.replace(status, floor=segments[0][0], end=max(end, status.end))
+        if status.state is State.STARTING and time.time() - _made(job) < 5.0:
+            return status  # its holder is being born
+        return self._lost(job, status)
+
+    def _lost(self, job: JobDir, status: Status) -> Status:
+        fresh = job.status()
+        if fresh is not None and fresh.state.ended:  # it ended while we looked
+            return dataclasses.replace(fresh, job_id=job.job_id)
+        lost = dataclasses.replace(
+            status,
+            state=next_state(status.state, Event.HOLDER_LOST),
+            reason="its holder was killed; the exit is unknown",
+            ended=time.time(),
+            floor=job.log.floor,
+            end=job.log.end,
+        )
+        job.write_status(lost)
+        return lost
+
+    def running(self) -> int:
+        """How many jobs have not ended."""
+        return sum(not self.status(job).state.ended for job in self.all())
+
+    def remove(self, job: JobDir) -> None:
+        """Forget an ended job with everything it left on disk."""
+        shutil.rmtree(job.path, ignore_errors=True)
+
+    def clean(self, *, retention: float | None, keep: int | None, total: int) -> list[str]:
+        """Remove ended jobs older than `retention` seconds, beyond `keep`, or over `total` bytes.
+
+        Oldest first; live jobs are never touched. The ids that were removed.
+        """
+        removed: list[str] = []
+        kept = used = 0
+        now = time.time()
+        for job in self.all():
+            size = sum(size for _, size in job.log.segments())
+            status = self.status(job)
+            if not status.state.ended or is_alive(job):
+                used += size
+                continue
+            age = now - (status.ended or now)
+            old = retention is not None and age > retention
+            many = keep is not None and kept >= keep
+            if old or many or used + size > total:
+                self.remove(job)
+                removed.append(job.job_id)
+            else:
+                kept += 1
+                used += size
+        return removed
+
+
+def is_alive(job: JobDir) -> bool:
+    """Whether the job's holder runs: it holds a lock that dies with it."""
+    try:
+        fd = os.open(job.path / "alive", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:  # not born yet, or a copy of a recording
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def _made(job: JobDir) -> float:
+    try:
+        return job.path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _started(job: JobDir) -> float:
+    """When the job was asked for: its spec is written first and never again."""
+    try:
+        return (job.path / "spec.json").stat().st_mtime
+    except FileNotFoundError:
+        return _made(job)

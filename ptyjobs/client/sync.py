@@ -1,0 +1,287 @@
+"""`Jobs`: the client API without asyncio. Owns one connection for each job."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from ptyjobs.client import calls, registry
+from ptyjobs.client.base import Base, Gone, Progress, connect, follow_params, result_of
+from ptyjobs.client.calls import Call, Killed
+from ptyjobs.config import Config
+from ptyjobs.core.until import compile_patterns
+from ptyjobs.errors import HolderLost, PtyJobsError
+from ptyjobs.host import wire, zygote
+from ptyjobs.host.record import JobDir
+from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
+
+T = TypeVar("T")
+
+
+class Wire:
+    """One synchronous connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._decoder = wire.Decoder()
+        self._numbers = itertools.count(1)
+        self._messages: list[wire.Message] = []
+
+    def send(self, message: wire.Message) -> None:
+        try:
+            self.sock.sendall(wire.encode(message))
+        except (BrokenPipeError, ConnectionResetError):
+            raise Gone from None
+
+    def receive(self, *, timeout: float | None) -> wire.Message:
+        """The next message; Gone at the end, TimeoutError after `timeout` seconds."""
+        while not self._messages:
+            self.sock.settimeout(timeout)
+            try:
+                data = self.sock.recv(256 << 10)
+            except ConnectionResetError:
+                raise Gone from None
+            if not data:
+                raise Gone
+            self._messages.extend(self._decoder.feed(data))
+        return self._messages.pop(0)
+
+    def request(
+        self, op: str, params: dict[str, Any], *, timeout: float, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        number = next(self._numbers)
+        self.send({"op": op, "id": number, **params})
+        limit = time.monotonic() + timeout + calls.SLACK
+        held: list[wire.Message] = []
+        try:
+            while True:
+                message = self.receive(timeout=max(0.001, limit - time.monotonic()))
+                if isinstance(message, wire.Data) or message.get("id") != number:
+                    held.append(message)
+                elif "progress" in message:
+                    if progress is not None:
+                        progress(str(message["progress"]))
+                else:
+                    return result_of(message)
+        except TimeoutError:
+            raise HolderLost(
+                "The job's holder does not answer.", advice="Look with status, then kill it."
+            ) from None
+        finally:
+            self._messages[:0] = [m for m in held if isinstance(m, wire.Data) or "event" in m]
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+class Follow:
+    """A live view of a job for synchronous programs: poll `fileno()`, take `receive()`."""
+
+    def __init__(self, connection: Wire) -> None:
+        self._connection = connection
+
+    def fileno(self) -> int:
+        return self._connection.sock.fileno()
+
+    def receive(self, *, timeout: float | None = None) -> wire.Message | None:
+        """The next event; None at the end. Raises TimeoutError."""
+        try:
+            return self._connection.receive(timeout=timeout)
+        except Gone:
+            return None
+
+    @property
+    def pending(self) -> bool:
+        """Messages are there that a poll of `fileno()` would not show."""
+        return bool(self._connection._messages)
+
+    def send(self, data: bytes) -> None:
+        with contextlib.suppress(Gone):
+            self._connection.send(wire.Data(0, data))
+
+    def resize(self, size: Size) -> None:
+        params = {"op": "window", "id": 0, "rows": size.rows, "cols": size.cols}
+        with contextlib.suppress(Gone):
+            self._connection.send(params)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Jobs(Base):
+    """The API without asyncio. Not for several threads at once."""
+
+    def __init__(self, config: Config, *, zygote: zygote.Zygote | None = None) -> None:
+        super().__init__(config, zygote=zygote)
+        self._wires: dict[str, Wire] = {}
+
+    def __enter__(self) -> Jobs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _connect(self, job: JobDir) -> Wire:
+        connection = self._wires.get(job.job_id)
+        if connection is None:
+            connection = self._wires[job.job_id] = Wire(connect(job))
+            connection.send({"op": "hello", "id": 0, "reader": self.reader})
+        return connection
+
+    def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:
+        job = self.registry.find(job_id)
+        try:
+            connection = self._connect(job)
+            ok = connection.request(call.op, call.params, timeout=call.timeout, progress=progress)
+            result = call.parse(ok)
+        except Gone:
+            result = self._after(job, call)
+        self._note(job, result)
+        return result
+
+    def _after(self, job: JobDir, call: Call[T]) -> T:
+        old = self._wires.pop(job.job_id, None)
+        if old is not None:
+            old.close()
+        for _ in range(100):
+            if not registry.is_alive(job):
+                break
+            time.sleep(0.01)
+        return self._ended(job, call)
+
+    def start(
+        self,
+        spec: JobSpec,
+        *,
+        name: str = "",
+        wait: float = 0.0,
+        budget: int | None = None,
+        until: Sequence[str] = (),
+    ) -> Answer:
+        """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then."""
+        compile_patterns(until)
+        job, spec = self._allocate(spec, name=name)
+        connection = self._wires[job.job_id] = Wire(self._fork_holder(job, spec))
+        limit = budget or self.config.max_chars
+        call = calls.start(spec, wait=wait, budget=limit, until=until)
+        params = {**call.params, "reader": self.reader}
+        try:
+            answer = call.parse(connection.request("start", params, timeout=wait))
+        except Gone:
+            answer = self._after(job, call)
+        except PtyJobsError as error:
+            if error.code in ("start_failed", "limit_reached", "refused"):
+                self._wires.pop(job.job_id).close()
+                self.registry.remove(job)
+            raise
+        self._note(job, answer)
+        return answer
+
+    def interact(self, job_id: str, **params: Any) -> Answer:
+        """Type and wait for the program's turn (parameters as of AsyncJobs.interact)."""
+        progress = params.get("on_progress")
+        return self._call(job_id, self._interact(params), progress=progress)
+
+    def wait(
+        self,
+        job_id: str,
+        *,
+        until: str = "ready",
+        patterns: Sequence[str] = (),
+        timeout: float | None = None,
+        budget: int | None = None,
+        on_progress: Progress | None = None,
+    ) -> Answer:
+        """Wait for one job."""
+        compile_patterns(patterns)
+        call = calls.wait(
+            until=until,
+            patterns=patterns,
+            timeout=self.config.wait_timeout if timeout is None else timeout,
+            budget=budget or self.config.max_chars,
+            progress=on_progress is not None,
+        )
+        return self._call(job_id, call, progress=on_progress)
+
+    def tail(self, job_id: str, *, lines: int | None = None) -> View:
+        return self._call(job_id, calls.tail(lines=self._lines(lines)))
+
+    def repaint(self, job_id: str, *, scrollback: int = 0) -> tuple[Size, bytes]:
+        return self._call(job_id, calls.repaint(scrollback=scrollback))
+
+    def output(
+        self,
+        job_id: str,
+        *,
+        since: int | None = None,
+        grep: str | None = None,
+        limit: int | None = None,
+        last: bool = False,
+    ) -> Page:
+        job = self.registry.find(job_id)
+        limit = limit or self.config.max_chars
+        return self._page(job, since=since, grep=grep, limit=limit, last=last)
+
+    def raw(self, job_id: str, *, since: int = 0, limit: int = 1 << 20) -> tuple[int, bytes]:
+        return self._raw(self.registry.find(job_id), since, limit)
+
+    def status(self, job_id: str) -> Status:
+        return self._call(job_id, calls.status())
+
+    def kill(self, job_id: str, *, signal: str = "", grace: float | None = None) -> Killed:
+        grace = self.config.kill_grace if grace is None else grace
+        return self._call(job_id, calls.kill(signal=signal, grace=grace))
+
+    def resize(self, job_id: str, size: Size) -> Status:
+        return self._call(job_id, calls.resize(size))
+
+    def mark(self, job_id: str, label: str) -> None:
+        self._call(job_id, calls.mark(label))
+
+    def follow(
+        self,
+        job_id: str,
+        *,
+        since: int | None = None,
+        input: bool = False,
+        size: Size | None = None,
+        name: str = "",
+    ) -> Follow:
+        job = self.registry.find(job_id)
+        try:
+            connection = Wire(connect(job))
+        except Gone:
+            raise HolderLost(
+                f"Job {job_id!r} has ended.", advice="Read it with output or tail."
+            ) from None
+        connection.request("follow", follow_params(since, input, size, name), timeout=5.0)
+        return Follow(connection)
+
+    def clean(self) -> list[str]:
+        config = self.config
+        return self.registry.clean(
+            retention=config.retention, keep=config.retention_count, total=config.log_total
+        )
+
+    def list(self, *, detail: bool = False) -> list[Status]:
+        found = [self.registry.status(job) for job in self.registry.all()]
+        if detail:
+            for index, status in enumerate(found):
+                if not status.state.ended:
+                    with contextlib.suppress(PtyJobsError):
+                        found[index] = self._call(status.job_id, calls.status())
+        return found
+
+    def close(self) -> None:
+        """Close the connections; end session jobs if this client started any."""
+        for connection in self._wires.values():
+            connection.close()
+        self._wires.clear()
+        if self.zygote is not None:
+            self.zygote.end_session()
+            self.zygote.join(5.0)
+            self.zygote = None

@@ -1,0 +1,125 @@
+"""The screen of a job as a fold over its log.
+
+Owns the `Screen` and the offset up to which it has been folded. Folds only when somebody asks
+(or a query needs the cursor), from recent bytes kept in memory or else from the log on disk.
+Never on the read path of a flood: `push` keeps at most `RECENT` bytes. The subtle thing: over
+`FAR` bytes behind, what lies between the caller's beginning and the end is skipped (modes, titles
+and line counts are carried), because nobody will ever see it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ptyjobs.core.vt import Screen
+from ptyjobs.host.log import LogReader
+from ptyjobs.model import Size
+
+RECENT = 256 << 10  # bytes kept in memory for the next fold
+SLICE = 128 << 10  # bytes folded between two looks of the observers
+FAR = 8 << 20  # bytes behind at which the middle is skipped
+TAIL = 4 << 20  # bytes folded before the end after a skip
+
+QUERY = re.compile(
+    rb"\x1b\[[<=>?]?[0-9;]*\$?[cnptquxy]"  # DA, DSR, DECRQM, XTVERSION, kitty, window reports
+    rb"|\x1b\][0-9;]*;?\?"  # OSC 4/10/11/12 ?
+    rb"|\x1bP[$+]q"  # DECRQSS, XTGETTCAP
+    rb"|\x1bZ|\x05"
+)
+"""Anything that may ask the terminal for an answer. Too wide on purpose: a hit only costs a fold."""
+
+Observer = Callable[[Screen], None]
+
+
+class Fold:
+    """One job's screen, brought up to date on demand."""
+
+    def __init__(self, log: LogReader, *, size: Size, start: int = 0) -> None:
+        self._log = log
+        self._size = size
+        self._screen = Screen(size)
+        self.offset = start
+        self._recent: list[bytes] = []
+        self._recent_start = start
+        self._recent_bytes = 0
+        self._tail = b""  # last bytes seen, for queries cut by a read
+        self.replies_on = True
+
+    @property
+    def screen(self) -> Screen:
+        return self._screen
+
+    def push(self, offset: int, data: bytes) -> bool:
+        """New output at `offset`; True when it may hold a query, so that a fold is due at once."""
+        if self._recent_bytes + len(data) > RECENT:
+            self._recent, self._recent_bytes = [], 0
+            self._recent_start = offset
+        elif not self._recent:
+            self._recent_start = offset
+        self._recent.append(data)
+        self._recent_bytes += len(data)
+        if b"\x1b" not in data and b"\x05" not in data and not self._tail:
+            return False
+        window = self._tail + data
+        escape = window.rfind(b"\x1b", max(0, len(window) - 32))
+        self._tail = window[escape:] if escape >= 0 else b""
+        return QUERY.search(window) is not None
+
+    def catch_up(self, end: int, *observers: Observer) -> bytes:
+        """Fold up to log offset `end`; the replies the screen gave on the way.
+
+        Each observer is called with the screen after each slice, so that what a long output
+        scrolls away is seen in time.
+        """
+        replies = b""
+        skipped = False
+        while self.offset < end:
+            if end - self.offset > FAR and not skipped and self.offset >= self._far_start:
+                skipped = True
+                self._skip_to(end - TAIL)
+                continue
+            first, data = self._next(min(SLICE, end - self.offset))
+            if not data:
+                self.offset = end  # a gap up to the end: no disk took it, or the quota dropped it
+                break
+            replies += self._screen.feed_fast(data)
+            self.offset = first + len(data)
+            for observe in observers:
+                observe(self._screen)
+        if self.offset >= self._recent_start + self._recent_bytes:
+            self._recent, self._recent_bytes, self._recent_start = [], 0, self.offset
+        return replies if self.replies_on else b""
+
+    @property
+    def _far_start(self) -> int:
+        return self._began + SLICE
+
+    _began = 0
+
+    def begin(self) -> None:
+        """Somebody's interval begins here: its first slice will be folded, never skipped."""
+        self._began = self.offset
+
+    def _skip_to(self, target: int) -> None:
+        while self.offset < target:
+            first, data = self._next(min(1 << 20, target - self.offset))
+            if not data:
+                self.offset = target
+                return
+            self._screen.skip(data)
+            self.offset = first + len(data)
+
+    def _next(self, limit: int) -> tuple[int, bytes]:
+        """Bytes from `offset` on, from memory where they are there, else from disk."""
+        if self._recent and self.offset >= self._recent_start:
+            joined = b"".join(self._recent)
+            self._recent = [joined]
+            position = self.offset - self._recent_start
+            return self.offset, joined[position : position + limit]
+        first, data = self._log.read(self.offset, limit)
+        return first, data
+
+    def resize(self, size: Size) -> None:
+        self._size = size
+        self._screen.resize(size)

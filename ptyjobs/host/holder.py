@@ -1,0 +1,631 @@
+"""The holder: one process, one job, one loop.
+
+Owns the poller, the clock and the order of things: output first, then requests, then waiters, then
+time. Everything it drives lives in a module of its own (job, waiter, requests, followers, peers,
+tree); nothing here decides. It is the one process that must never die before its job: an error
+above the loop is recorded in `status` and the loop goes on. It never sleeps and never blocks but in
+the poller, and in a write to the log, which is why the zygote can kill through it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import socket
+import time
+from collections import deque
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ptyjobs.core.text import FreshText, Mark
+from ptyjobs.errors import PtyJobsError, StartFailed
+from ptyjobs.host import requests, tree
+from ptyjobs.host.courtesy import IDLE, Courtesy, Page
+from ptyjobs.host.followers import Followers
+from ptyjobs.host.job import Job
+from ptyjobs.host.peers import MAX_PEERS, Peer, listen, same_user
+from ptyjobs.host.record import JobDir
+from ptyjobs.host.report import Reporter
+from ptyjobs.host.waiter import Ask, Waiter, due_first, last_lines
+from ptyjobs.host.wire import Data
+from ptyjobs.model import Answer, JobSpec, Lifetime, Size, Status, Tier, to_json
+
+LEASE_GRACE = 0.12  # seconds between TERM and KILL once the server has gone
+LINGER = 0.5  # seconds that the last answers get to reach their clients
+LATE_LIMIT = 2000  # characters of output that belongs to an earlier input
+READS_PER_TURN = 16
+
+
+class Holder:
+    """The loop and what hangs on it."""
+
+    def __init__(self, directory: JobDir, *, lease: int, page: Page, slot: int, tier: Tier) -> None:
+        self.pid = os.getpid()
+        self.tier = tier
+        self.courtesy = Courtesy(page, slot)
+        self.job = Job(directory, self, self.courtesy)
+        self.followers = Followers(self.job)
+        self.reporter = Reporter(self.job)
+        self.waiters: list[Waiter] = []
+        self.marks: dict[str, Mark] = {}
+        self.persistent = False
+        self._lease = lease
+        self._poll = select.epoll()
+        self._peers: dict[int, Peer] = {}
+        self._masks: dict[int, int] = {}  # what each peer's socket is polled for
+        self._numbers = 0
+        self._master_out = False  # the master has left the poller (its job closed the terminal)
+        self._kill_due = 0.0
+        self._inputs: deque[tuple[Peer, int, dict[str, Any]]] = deque()
+        self._typing: Waiter | None = None
+        self._killing: tree.Killing | None = None
+        self._kill_replies: list[tuple[Peer, int]] = []
+        self._killed = 0
+        self._leave_at: float | None = None
+        self._deadline: float | None = None
+        self._last_client = time.monotonic()
+        self._listening: socket.socket | None = None
+        self._wake = os.pipe()
+        for fd in self._wake:
+            os.set_blocking(fd, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
+        self._poll.register(self._wake[0], select.EPOLLIN)
+        if lease >= 0:
+            self._poll.register(lease, select.EPOLLIN)
+
+    # -- birth -------------------------------------------------------------------------------
+
+    def adopt(self, sock: socket.socket) -> Peer:
+        """A connection that exists already (the one whoever asked for this holder keeps)."""
+        self._numbers += 1
+        peer = Peer(sock, self._numbers)
+        self._peers[sock.fileno()] = peer
+        self._poll.register(sock.fileno(), select.EPOLLIN)
+        return peer
+
+    def open_socket(self) -> None:
+        self._listening = listen(self.job.dir.path)
+        self._poll.register(self._listening.fileno(), select.EPOLLIN)
+
+    def spawn(self, spec: JobSpec, reader: str) -> None:
+        """Start the job for `reader`; StartFailed leaves a `failed` record behind."""
+        if self.job.pty is not None:
+            raise StartFailed("This holder has its job already.")
+        now = time.monotonic()
+        self.persistent = spec.lifetime is Lifetime.PERSISTENT
+        self.job.dir.write_spec(spec)
+        try:
+            self.job.spawn(spec, spec.argv, now=now, tier=self.tier)
+        except StartFailed as error:
+            self.job.failed_to_start(error.message)
+            self.job.dir.write_status(self.status())
+            self._leave_at = now + LINGER
+            raise
+        assert self.job.pty is not None
+        self._poll.register(self.job.pty.master, select.EPOLLIN)
+        if self.job.pty.errors >= 0:
+            self._poll.register(self.job.pty.errors, select.EPOLLIN)
+        if spec.timeout is not None:
+            self._deadline = now + spec.timeout
+        self.marks[reader] = self.job.mark_now()
+        self.job.dir.write_status(self.status())
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until the job has ended, its tree is empty and its clients were answered."""
+        while not self._finished():
+            events = self._next_events()
+            now = time.monotonic()
+            for fd, mask in events:
+                self._guard(self._dispatch, fd, mask, now)
+            self._guard(self._on_time)
+
+    def _guard(self, act: Any, *args: Any) -> None:
+        """The loop outlives any error above it; the error is told in `status`."""
+        try:
+            act(*args)
+        except Exception as error:
+            where = getattr(act, "__name__", "loop")
+            self.job.errors[where] = f"{where}: {type(error).__name__}: {error}"[:300]
+            if os.environ.get("PTYJOBS_TEST_TRACEBACK"):
+                import traceback
+
+                with contextlib.suppress(OSError), open(self.job.dir.path / "errors", "a") as out:
+                    traceback.print_exc(file=out)
+
+    def _next_events(self) -> list[tuple[int, int]]:
+        timeout = max(0.0, self._next_time() - time.monotonic())
+        # epoll rounds its time-out up to whole ms, select on the epoll descriptor does not
+        if timeout:
+            ready, _, _ = select.select([self._poll.fileno()], [], [], min(timeout, 60.0))
+            if not ready:
+                return []
+        return self._poll.poll(0)
+
+    def _next_time(self) -> float:
+        now = time.monotonic()
+        job = self.job
+        times = [due_first(self.waiters), now + 60.0]
+        held = job.input_due()
+        if held is not None:
+            times.append(max(held, now + 0.0005))
+        if job.replies:
+            times.append(now + 0.005)
+        if job.ending:
+            times.append(now + 0.01)
+        if self.courtesy.paused_until:
+            times.append(self.courtesy.paused_until)
+        if self.courtesy.hot:
+            times.append(now + 0.5)
+        if self._killing is not None:
+            times.append(self._kill_due)
+        times += [t for t in (self._leave_at, self._deadline) if t is not None]
+        if job.pty is not None and job.terminal_closed_until > now:
+            times.append(job.terminal_closed_until)
+        return min(times)
+
+    def _dispatch(self, fd: int, mask: int, now: float) -> None:
+        """One event. An earlier event of the batch may have closed `fd`, so look it up afresh."""
+        job = self.job
+        if fd == self._wake[0]:
+            self._on_child(now)
+        elif fd == self._lease:
+            self._on_lease_end(now)
+        elif job.pty is not None and fd == job.pty.master:
+            self._on_terminal(now)
+        elif job.pty is not None and fd == job.pty.errors:
+            self.reporter.read_errors()
+        elif self._listening is not None and fd == self._listening.fileno():
+            self._accept()
+        elif fd in self._peers:
+            self._on_peer(self._peers[fd], mask)
+
+    def _on_terminal(self, now: float) -> None:
+        for _ in range(READS_PER_TURN):
+            if not self.job.read_once(now) or self.courtesy.paused_until:
+                break
+            now = time.monotonic()
+            if self._peers_pending():
+                break
+        self._poll_terminal()
+
+    def _peers_pending(self) -> bool:
+        return any(w.due <= time.monotonic() for w in self.waiters)
+
+    def _poll_terminal(self) -> None:
+        """Register the master for what is wanted of it now."""
+        job = self.job
+        if job.pty is None:
+            return
+        now = time.monotonic()
+        mask = 0
+        if not self.courtesy.paused_until and now >= job.terminal_closed_until:
+            mask |= select.EPOLLIN
+        due = job.input_due()
+        if (due is not None and due <= now) or job.replies:
+            mask |= select.EPOLLOUT
+        with contextlib.suppress(FileNotFoundError):
+            if job.terminal_closed_until > now:
+                # EPOLLHUP cannot be masked: a closed terminal leaves the poller until it reopens
+                self._poll.unregister(job.pty.master)
+                self._master_out = True
+                return
+            if self._master_out:
+                self._poll.register(job.pty.master, mask)
+                self._master_out = False
+                return
+            self._poll.modify(job.pty.master, mask)
+
+    # -- time --------------------------------------------------------------------------------
+
+    def _on_time(self) -> None:
+        now = time.monotonic()
+        job = self.job
+        if self.courtesy.paused_until and now >= self.courtesy.paused_until:
+            self.courtesy.at_pause_end(now)
+        self.courtesy.calm(now)
+        if job.queue or job.replies:
+            job.pump(now)
+        self._next_input()
+        for waiter in [w for w in self.waiters if w.due <= now]:
+            self._guard(waiter.advance, now)
+        self._drop_done()
+        if job.ending:
+            job.try_finish(now)
+            self._drop_done()
+        if self._killing is not None:
+            self._step_killing(now)
+        if self._deadline is not None and now >= self._deadline and not job.state.ended:
+            self._deadline = None
+            limit = job.spec.timeout
+            self._begin_killing(now, grace=1.0, reason=f"its time limit of {limit:g} s was over")
+        self._idle_limit(now)
+        self.followers.pump()
+        self._poll_terminal()
+        self._poll_peers()
+
+    def _idle_limit(self, now: float) -> None:
+        limit = self.job.spec.idle_limit if self.job.pty is not None else None
+        if limit is None or self._peers or self._killing is not None or self.job.state.ended:
+            return
+        if now - max(self._last_client, self.job.last_output) > limit:
+            self._begin_killing(now, grace=1.0, reason=f"idle for more than {limit:g} s")
+
+    def _drop_done(self) -> None:
+        if any(w.done for w in self.waiters):
+            self.waiters = [w for w in self.waiters if not w.done]
+            if self._typing is not None and self._typing.done:
+                self._typing = None
+                self._next_input()
+
+    def _finished(self) -> bool:
+        if self._leave_at is None:
+            if not self.job.state.ended or self._killing is not None:
+                return False
+            if tree.alive(self.pid):
+                return False
+            self._leave_at = time.monotonic() + LINGER
+        flushed = not any(peer.wants_write for peer in self._peers.values())
+        quiet = not self.waiters and not self._kill_replies
+        return (flushed and quiet) or time.monotonic() >= self._leave_at
+
+    # -- children and the lease --------------------------------------------------------------
+
+    def _on_child(self, now: float) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake[0], 4096):
+                pass
+        ended = tree.reap()
+        if self.job.pid in ended and self.job.pty is not None:
+            self.job.leader_ended(ended[self.job.pid], now)
+            self.job.try_finish(now)
+        if self._killing is not None:
+            self._step_killing(now)
+
+    def _on_lease_end(self, now: float) -> None:
+        """The server has gone, by whatever road."""
+        self._poll.unregister(self._lease)
+        os.close(self._lease)
+        self._lease = -1
+        if not self.persistent:
+            self._begin_killing(now, grace=LEASE_GRACE, reason="its server has ended")
+
+    def close(self) -> None:
+        """Release what the loop held; the kernel closes the rest."""
+        self.job.close()
+        self.reporter.close()
+        for peer in self._peers.values():
+            peer.close()
+
+    # -- killing -----------------------------------------------------------------------------
+
+    def kill(self, peer: Peer, request: int, *, grace: float, reason: str) -> None:
+        """End the tree; the peer is answered when nothing of it is left."""
+        now = time.monotonic()
+        if self.job.state.ended and not tree.alive(self.pid):
+            self._reply_killed(peer, request, "already_terminated", 0)
+            return
+        self._kill_replies.append((peer, request))
+        self._begin_killing(now, grace=grace, reason=reason)
+
+    def _begin_killing(self, now: float, *, grace: float, reason: str) -> None:
+        if not self.job.state.ended and not self.job.ending:
+            self.job.killing_reason = self.job.killing_reason or reason
+        self.courtesy.resume()
+        if self._killing is None:
+            self._killing = tree.Killing(self.pid, now=now, grace=grace)
+        else:
+            self._killing.hurry(now=now, grace=grace)
+        if self.job.pty is None and not self.job.state.ended:
+            self._leave_at = now  # never started: nothing to end
+        self._step_killing(now)
+
+    def _step_killing(self, now: float) -> None:
+        killing = self._killing
+        if killing is None:
+            return
+        self._kill_due = killing.step(now)
+        if not killing.done:
+            return
+        ended = tree.reap()
+        if self.job.pid in ended and self.job.pty is not None:
+            self.job.leader_ended(ended[self.job.pid], now)
+        self.job.try_finish(now)
+        if self.job.ending and not killing.left:
+            self._kill_due = now + 0.005
+            return
+        self._killing = None
+        self._killed = killing.killed
+        for peer, request in self._kill_replies:
+            self._reply_killed(peer, request, "killed", killing.killed)
+        self._kill_replies.clear()
+
+    def _reply_killed(self, peer: Peer, request: int, result: str, count: int) -> None:
+        answer = {"result": result, "processes": count, "status": to_json(self.status())}
+        peer.send({"id": request, "ok": answer})
+
+    def signal_foreground(self, number: int) -> int:
+        """Send a signal to the foreground group (the leader's own when there is none)."""
+        job = self.job
+        if job.state.ended or job.pty is None:
+            return 0
+        group = job.pty.foreground() or job.pid
+        try:
+            os.killpg(group, number)
+        except ProcessLookupError:  # it ended in this moment
+            return 0
+        members = [
+            pid
+            for pid in tree.alive(self.pid)
+            if (s := tree.read_stat(pid)) is not None and s.pgrp == group
+        ]
+        return max(1, len(members))
+
+    # -- what the job tells ------------------------------------------------------------------
+
+    def on_output(self, now: float, offset: int, data: bytes) -> None:
+        for waiter in self.waiters:
+            waiter.on_output(now, data)
+        if len(self.followers):
+            self.followers.on_output(offset, data)
+
+    def on_ended(self, now: float) -> None:
+        """The output is complete and the exit known: now both become visible together."""
+        status = self.status()
+        self.job.events.flush()
+        self._guard(self.job.dir.write_status, status)
+        for waiter in self.waiters:
+            waiter.on_exit(now)
+            self._guard(waiter.advance, now)
+        self.followers.on_ended(status)
+        self._refuse_inputs()
+        if self.job.spec.on_exit:
+            self._guard(self.reporter.run_on_exit)
+
+    # -- clients -----------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        assert self._listening is not None
+        try:
+            sock, _ = self._listening.accept()
+        except OSError:  # EAGAIN: it went away; EMFILE: no descriptor, it will try again
+            return
+        if len(self._peers) >= MAX_PEERS or not same_user(sock):
+            sock.close()
+            return
+        self.adopt(sock)
+
+    def _on_peer(self, peer: Peer, mask: int) -> None:
+        if mask & select.EPOLLOUT:
+            peer.flush()
+        if mask & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
+            for message in peer.receive():
+                self._last_client = time.monotonic()
+                if isinstance(message, Data):
+                    self._on_keys(peer, message.data)
+                else:
+                    self._on_request(peer, message)
+        if peer.closed:
+            self._drop_peer(peer)
+
+    def _on_request(self, peer: Peer, message: dict[str, Any]) -> None:
+        number = message.get("id", 0)
+        operation = requests.OPERATIONS.get(str(message.get("op")))
+        if operation is None:
+            advice = "It speaks protocol version 1; see its `hello`."
+            error = {"code": "bad_input", "message": "Unknown operation.", "advice": advice}
+            peer.send({"id": number, "error": error})
+            return
+        try:
+            reply = operation(self, peer, number, message)
+        except PtyJobsError as error:
+            peer.send({"id": number, "error": requests.error_reply(error)})
+        except (KeyError, TypeError, ValueError) as error:
+            bad = {"code": "bad_input", "message": f"Bad parameters: {error}.", "advice": ""}
+            peer.send({"id": number, "error": bad})
+        else:
+            if reply is not None:
+                peer.send({"id": number, "ok": reply})
+
+    def _on_keys(self, peer: Peer, data: bytes) -> None:
+        """Bytes typed by an attached person: straight in, never recorded."""
+        follower = self.followers.get(peer)
+        if follower is None or not follower.types or self.job.state.ended:
+            return
+        self.courtesy.resume()
+        for waiter in self.waiters:
+            waiter.by_person = True
+        self.job.enqueue(data, owner=-peer.number, person=True)
+        self.job.pump(time.monotonic())
+
+    def _drop_peer(self, peer: Peer) -> None:
+        """Its connection has ended: so do its waits, but neither the job nor its output."""
+        fd = peer.fileno()
+        if self._peers.pop(fd, None) is None:
+            return
+        self._poll.unregister(fd)
+        self.followers.remove(peer)
+        for waiter in self.waiters:
+            if waiter.owner >> 32 == peer.number:
+                waiter.done = True
+                self.job.drop_input(waiter.owner)
+        self._inputs = deque(item for item in self._inputs if item[0] is not peer)
+        self._drop_done()
+        if not self.waiters:
+            self.courtesy.waiting(False)
+        peer.close()
+
+    def _poll_peers(self) -> None:
+        for fd, peer in list(self._peers.items()):
+            if peer.closed:
+                self._drop_peer(peer)
+            else:
+                mask = select.EPOLLIN | (select.EPOLLOUT if peer.wants_write else 0)
+                if mask != self._masks.get(fd, select.EPOLLIN):
+                    self._poll.modify(fd, mask)
+                self._masks[fd] = mask
+        for fd in [fd for fd in self._masks if fd not in self._peers]:
+            del self._masks[fd]
+
+    # -- waits and input ---------------------------------------------------------------------
+
+    def wait(
+        self,
+        peer: Peer,
+        request: int,
+        ask: Ask,
+        *,
+        mark: Mark | None = None,
+        data: bytes = b"",
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        """Register a waiter; with `data` it types first. The reply goes to `peer`."""
+        job = self.job
+        now = time.monotonic()
+        owner = peer.number << 32 | (request & 0xFFFFFFFF)
+        late = ""
+        before = self.marks.get(peer.reader)
+        if mark is None:
+            mark = before
+        elif before is not None and before.offset < mark.offset:
+            late = self._late_text(before)
+        if mark is None:
+            mark = job.mark_now()
+
+        def reply(outcome: Answer | PtyJobsError) -> None:
+            if isinstance(outcome, PtyJobsError):
+                peer.send({"id": request, "error": requests.error_reply(outcome)})
+                return
+            self.marks[peer.reader] = job.mark_now()
+            answer = replace(outcome, attached=self.followers.people, notes=outcome.notes + notes)
+            peer.send({"id": request, "ok": {"answer": to_json(answer)}})
+
+        def progress(line: str) -> None:
+            peer.send({"id": request, "progress": line})
+
+        waiter = Waiter(
+            job,
+            ask,
+            owner=owner,
+            mark=mark,
+            now=now,
+            reply=reply,
+            progress=progress if ask.progress else None,
+            late=late,
+        )
+        self.job.fold.begin()
+        self.waiters.append(waiter)
+        if data:
+            job.enqueue(data, owner=owner)
+            self._typing = waiter
+            job.pump(now)
+        if job.state.ended:
+            waiter.on_exit(now)
+        self._guard(waiter.advance, now)
+        self._drop_done()
+
+    def _late_text(self, before: Mark) -> str:
+        """What came between this reader's last answer and its new input."""
+        fresh = FreshText(before, typed="", budget=LATE_LIMIT, view="auto")
+        done = fresh.finish(
+            self.job.fold.screen, prompt_row=True, end=self.job.log.end, exited=False
+        )
+        return last_lines(done.text.strip("\n"), LATE_LIMIT) if done.view == "lines" else ""
+
+    def queue_input(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
+        """Inputs are typed one after the other; keys alone go straight in, as a person's would."""
+        only_keys = bool(params.get("keys")) and not params.get("input")
+        if only_keys and self._typing is not None:
+            self._begin_input(peer, request, params)
+            return
+        self._inputs.append((peer, request, params))
+        self._next_input()
+
+    def _next_input(self) -> None:
+        while self._inputs and self._typing is None:
+            self._begin_input(*self._inputs.popleft())
+
+    def _begin_input(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
+        try:
+            requests.begin_input(self, peer, request, params)
+        except PtyJobsError as error:
+            peer.send({"id": request, "error": requests.error_reply(error)})
+
+    def _refuse_inputs(self) -> None:
+        inputs, self._inputs = self._inputs, deque()
+        for item in inputs:
+            self._begin_input(*item)
+
+    def cancel(self, peer: Peer, request: int) -> bool:
+        """Drop a waiting request of `peer`: whether there was one."""
+        owner = peer.number << 32 | (request & 0xFFFFFFFF)
+        self._inputs = deque(i for i in self._inputs if not (i[0] is peer and i[1] == request))
+        for waiter in self.waiters:
+            if waiter.owner == owner:
+                waiter.done = True
+                self.job.drop_input(owner)
+                self._drop_done()
+                return True
+        return False
+
+    # -- services for requests ---------------------------------------------------------------
+
+    def observed_fold(self) -> None:
+        """Bring the screen up to date, with every waiter looking on."""
+        job = self.job
+        job.fold.catch_up(job.log.end, *(w.observe for w in self.waiters))
+
+    def set_size(self, size: Size) -> None:
+        """The job's own size."""
+        if self.followers.own_size is not None:
+            self.followers.own_size = size
+        else:
+            self.observed_fold()
+            self.job.resize(size, time.monotonic())
+
+    def status(self, *, live: bool = False) -> Status:
+        """The job's status; with `live` the figures of this moment."""
+        return self.reporter.status(
+            holder=self.pid,
+            attached=self.followers.people,
+            waiters=len(self.waiters),
+            live=live,
+        )
+
+
+def main(directory: Path, connection: socket.socket, lease: int, *, page: Page, slot: int) -> None:
+    """The life of a holder, from the fork to the end of its job."""
+    os.setsid()
+    tree.become_subreaper()
+    tree.precise_timers()
+    job_dir = JobDir(directory)
+    alive = os.open(directory / "alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(alive, fcntl.LOCK_EX)
+    holder = Holder(job_dir, lease=lease, page=page, slot=slot, tier=Tier(_tier()))
+    holder.open_socket()
+    holder.adopt(connection)
+    holder.run()
+    holder.close()
+    (directory / "sock").unlink(missing_ok=True)
+    page.set(slot, IDLE)
+
+
+_TIER: Tier | None = None
+
+
+def _tier() -> Tier:
+    return _TIER if _TIER is not None else Tier.EVIDENCE
+
+
+def warm_up() -> None:
+    """Called once in the zygote: import, self-test and touch what every holder will need."""
+    global _TIER
+    from ptyjobs.host import kernel
+
+    _TIER = kernel.self_test()

@@ -1,0 +1,289 @@
+"""One job: its terminal, its log, its screen, its state.
+
+Owns what there is exactly once for a job and knows how bytes flow: terminal -> log, events,
+evidence, screen; input queue -> terminal. Takes `now`, never waits, never talks to a client:
+whoever must hear of output or of the end is told through `Listener`. The subtle thing: "exited" is
+published only after the terminal has been drained, because the last bytes of a program outlive it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from ptyjobs.core.evidence import Evidence, PromptMemory
+from ptyjobs.core.text import Mark, mark
+from ptyjobs.host import tree
+from ptyjobs.host.courtesy import Courtesy
+from ptyjobs.host.fold import Fold
+from ptyjobs.host.kernel import Kernel
+from ptyjobs.host.log import LogWriter
+from ptyjobs.host.pty import Pty, Terminal
+from ptyjobs.host.record import EventWriter, JobDir
+from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
+
+EXIT_QUIET = 0.05  # seconds without output after the leader's end while somebody holds the terminal
+EXIT_CAP = 0.25  # seconds after which the end is published in any case; later output still counts
+REPLY_HOLD = 0.03  # seconds that typed input waits behind a reply (people sheet §1)
+DRAIN_READS = 64
+DRAIN_TIME = 0.02  # seconds
+REOPEN = 0.2  # seconds between two looks at a terminal that the job has closed
+
+
+class Listener(Protocol):
+    """Who hears of a job's life (the holder)."""
+
+    def on_output(self, now: float, offset: int, data: bytes) -> None: ...
+
+    def on_ended(self, now: float) -> None: ...
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """Input on its way: `left` shrinks while the terminal takes it."""
+
+    owner: int  # request or peer that sent it
+    left: memoryview
+    after: float  # not before this time
+    person: bool = False
+
+
+class Job:
+    """The state of one job, driven by its holder."""
+
+    def __init__(self, directory: JobDir, listener: Listener, courtesy: Courtesy) -> None:
+        self.dir = directory
+        self.listener = listener
+        self.courtesy = courtesy
+        self.spec: JobSpec
+        self.state = State.STARTING
+        self.exit: Exit | None = None
+        self.reason = ""
+        self.pty: Pty | None = None
+        self.pid = 0
+        self.size = Size()
+        self.started = 0.0  # wall clock
+        self.ended: float | None = None
+        self.last_output = 0.0
+        self.queue: deque[Outgoing] = deque()
+        self.replies: bytes = b""
+        self.hold_input = 0.0
+        self.killing_reason = ""
+        self.errors: dict[str, str] = {}
+        self._exit_status: int | None = None
+        self._exit_at = 0.0
+        self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
+
+    # -- birth -------------------------------------------------------------------------------
+
+    def spawn(self, spec: JobSpec, argv: tuple[str, ...], *, now: float, tier: Tier) -> None:
+        """Start the child; raises StartFailed (the state is then FAILED with the reason)."""
+        self.spec = spec
+        self.size = spec.size
+        self.started = time.time()
+        self.log = LogWriter(self.dir.path, limit=spec.log_limit)
+        self.events = EventWriter(self.dir.path, started=now)
+        self.fold = Fold(self.dir.log, size=spec.size)
+        self.fold.replies_on = spec.replies
+        self.evidence = Evidence()
+        self.memory = PromptMemory()
+        self.tier = tier
+        self.pty = Pty.spawn(
+            argv,
+            cwd=spec.cwd,
+            env=spec.env,
+            size=spec.size,
+            separate_stderr=spec.stderr == "separate",
+        )
+        self.pid = self.pty.pid
+        self.last_output = now
+        self.kernel = Kernel(master=self.pty.master, leader=self.pid, tier=tier)
+        self.state = next_state(self.state, Event.SPAWNED)
+        self.events.event(now, 0, "r", f"{spec.size.rows}x{spec.size.cols}")
+
+    # -- output ------------------------------------------------------------------------------
+
+    def read_once(self, now: float) -> int:
+        """One read of the terminal: the number of bytes, 0 when there were none."""
+        if self.pty is None or now < self.terminal_closed_until:
+            return 0
+        data = self.pty.read()
+        if data is None:
+            self._terminal_closed(now)
+            return 0
+        if data:
+            self._take(data, now)
+        return len(data)
+
+    def _take(self, data: bytes, now: float) -> None:
+        offset = self.log.end
+        failure = self.log.append(data)
+        if failure is not None:
+            self.errors["log"] = f"log: {failure.strerror}"
+            self.events.event(now, offset, "g", failure.strerror or "")
+        self.last_output = now
+        self.events.output(now, self.log.end)
+        self.courtesy.on_read(now, len(data))
+        self.evidence.feed(data)
+        if self.fold.push(offset, data):
+            self._answer_queries(now)
+        self.listener.on_output(now, offset, data)
+
+    def _answer_queries(self, now: float) -> None:
+        self.fold.screen.refill_replies(now)
+        replies = self.fold.catch_up(self.log.end)
+        if replies and self.pty is not None:
+            self.replies += replies
+            self.hold_input = now + REPLY_HOLD
+            self._write_replies()
+
+    def _write_replies(self) -> None:
+        if self.replies and self.pty is not None:
+            self.replies = self.replies[self.pty.write(self.replies) :]
+
+    def drain(self, now: float) -> bool:
+        """Read until the terminal is empty; False when the bound came first (a flood)."""
+        for _ in range(DRAIN_READS):
+            if not self.read_once(now):
+                return True
+            if time.monotonic() - now > DRAIN_TIME:
+                return False
+        return False
+
+    def _terminal_closed(self, now: float) -> None:
+        """EIO: nobody has the job's side open. Of a living job this is not the end."""
+        if self._exit_status is None and self.pty is not None:
+            self.pty.hold_open()
+            self.terminal_closed_until = now + REOPEN
+        else:
+            self.terminal_closed_until = float("inf")
+
+    # -- input -------------------------------------------------------------------------------
+
+    def enqueue(self, data: bytes, *, owner: int, person: bool = False) -> None:
+        """Queue input; `pump` writes it when the terminal takes it."""
+        if data:
+            self.queue.append(Outgoing(owner, memoryview(data), self.hold_input, person))
+
+    def pump(self, now: float) -> bool:
+        """Write what the terminal takes now; True when something went in."""
+        if self.pty is None:
+            return False
+        self._write_replies()
+        if self.replies:
+            return False
+        progressed = False
+        while self.queue:
+            head = self.queue[0]
+            if now < max(head.after, self.hold_input):
+                return progressed
+            # In pieces, so that an echo is read in between and neither side fills up.
+            taken = self.pty.write(head.left[:1024])
+            if taken == 0:
+                return progressed
+            progressed = True
+            head.left = head.left[taken:]
+            if not head.left:
+                self.queue.popleft()
+            if self.queue:
+                self.read_once(now)
+        return progressed
+
+    def unsent(self, owner: int) -> int:
+        """Bytes of `owner` that have not gone in yet."""
+        return sum(len(item.left) for item in self.queue if item.owner == owner)
+
+    def drop_input(self, owner: int) -> int:
+        """Give up what `owner` still has queued; how many bytes that were."""
+        dropped = self.unsent(owner)
+        self.queue = deque(item for item in self.queue if item.owner != owner)
+        return dropped
+
+    def input_due(self) -> float | None:
+        """When held input may go in, None when none is held."""
+        if not self.queue:
+            return None
+        return max(self.queue[0].after, self.hold_input)
+
+    def terminal(self) -> Terminal:
+        return self.pty.terminal() if self.pty is not None else Terminal(True, True)
+
+    @property
+    def at_secret_prompt(self) -> bool:
+        """ECHO off while the kernel edits lines: what is typed now is a secret."""
+        terminal = self.terminal()
+        return terminal.canonical and not terminal.echo
+
+    # -- marks -------------------------------------------------------------------------------
+
+    def mark_now(self) -> Mark:
+        """Where output that comes from now on will begin, on an up-to-date screen."""
+        self.fold.catch_up(self.log.end)
+        terminal = self.terminal()
+        return mark(
+            self.fold.screen, offset=self.log.end, echo=terminal.echo, canonical=terminal.canonical
+        )
+
+    # -- size --------------------------------------------------------------------------------
+
+    def resize(self, size: Size, now: float) -> None:
+        self.fold.catch_up(self.log.end)
+        self.size = size
+        self.fold.resize(size)
+        self.events.event(now, self.log.end, "r", f"{size.rows}x{size.cols}")
+        if self.pty is not None:
+            self.pty.resize(size)
+
+    # -- death -------------------------------------------------------------------------------
+
+    def leader_ended(self, status: int, now: float) -> None:
+        """The leader has been reaped; the end is published once the terminal is drained."""
+        self._exit_status = status
+        self._exit_at = now
+        if self.terminal_closed_until != float("inf"):
+            self.terminal_closed_until = 0.0
+
+    @property
+    def ending(self) -> bool:
+        return self._exit_status is not None and not self.state.ended
+
+    def try_finish(self, now: float) -> float | None:
+        """Publish the end if the output is complete; else the time to try again."""
+        if not self.ending or self._exit_status is None:
+            return None
+        drained = self.drain(now)
+        closed = self.terminal_closed_until == float("inf")
+        quiet = now - max(self.last_output, self._exit_at) >= EXIT_QUIET
+        alone = not tree.alive(os.getpid())
+        late = now - self._exit_at >= EXIT_CAP
+        if not (closed or (drained and (alone or quiet)) or late):
+            return now + 0.01
+        self._publish(Exit.from_wait_status(self._exit_status), now)
+        return None
+
+    def _publish(self, exit_: Exit, now: float) -> None:
+        self.exit = exit_
+        by_kill = bool(self.killing_reason)
+        self.state = next_state(self.state, exit_.event(by_kill=by_kill))
+        self.reason = self.killing_reason
+        self.ended = time.time()
+        what = f"code {exit_.code}" if exit_.signal is None else f"signal {exit_.signal}"
+        self.events.event(now, self.log.end, "x", what)
+        self.listener.on_ended(now)
+
+    def failed_to_start(self, reason: str) -> None:
+        self.state = next_state(self.state, Event.SPAWN_FAILED)
+        self.reason = reason
+        self.ended = time.time()
+
+    def close(self) -> None:
+        """Release log and terminal."""
+        if self.pty is not None:
+            self.kernel.close()
+            self.pty.close()
+            self.pty = None
+            self.events.close()
+            self.log.close()

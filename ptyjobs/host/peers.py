@@ -1,0 +1,117 @@
+"""The clients of one holder: their connections, their frames, their bounded send queues.
+
+Owns sockets and framing on the holder's side. Never interprets a request (`requests.py` does).
+A peer that does not read gets a bounded queue and then a disconnect, so that it can neither slow
+another peer nor grow the holder.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections import deque
+from pathlib import Path
+
+from ptyjobs.host import wire
+from ptyjobs.host.wire import Message
+
+MAX_QUEUE = 32 << 20  # bytes waiting for a peer that does not read
+MAX_PEERS = 200
+_PEERCRED = struct.Struct("3i")
+
+
+class Peer:
+    """One client's connection."""
+
+    def __init__(self, sock: socket.socket, number: int) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.number = number
+        self.reader = ""  # whose place in the output this is (hello); "" until said
+        self.closed = False
+        self._decoder = wire.Decoder()
+        self._queue: deque[memoryview] = deque()
+        self.queued = 0
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def receive(self) -> list[Message]:
+        """The complete messages that have come; marks the peer closed at its end."""
+        messages: list[Message] = []
+        try:
+            data = self.sock.recv(256 << 10)
+            if data:
+                messages.extend(self._decoder.feed(data))
+            else:
+                self.closed = True
+        except BlockingIOError:
+            pass
+        except (OSError, wire.BrokenFrame):  # ECONNRESET, EPIPE: it has gone; or it talks nonsense
+            self.closed = True
+        return messages
+
+    def send(self, message: Message) -> None:
+        """Queue a message and send what the socket takes now."""
+        if self.closed:
+            return
+        frame = wire.encode(message)
+        if self.queued + len(frame) > MAX_QUEUE and self._queue:
+            self.closed = True  # it does not read: let it go
+            return
+        self._queue.append(memoryview(frame))
+        self.queued += len(frame)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send as much as the socket takes."""
+        while self._queue and not self.closed:
+            head = self._queue[0]
+            try:
+                sent = self.sock.send(head)
+            except BlockingIOError:
+                return
+            except OSError:  # EPIPE, ECONNRESET: it has gone
+                self.closed = True
+                return
+            self.queued -= sent
+            if sent == len(head):
+                self._queue.popleft()
+            else:
+                self._queue[0] = head[sent:]
+
+    @property
+    def wants_write(self) -> bool:
+        return bool(self._queue) and not self.closed
+
+    def close(self) -> None:
+        self.closed = True
+        self.sock.close()
+
+
+def listen(directory: Path) -> socket.socket:
+    """The holder's socket in its job's directory, 0600.
+
+    Bound by a relative name after chdir, because a socket's path is limited to 107 bytes
+    (unix(7)); the holder stays in that directory.
+    """
+    os.chdir(directory)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    old = os.umask(0o177)
+    try:
+        Path("sock").unlink(missing_ok=True)
+        sock.bind("sock")
+    finally:
+        os.umask(old)
+    sock.listen(64)
+    sock.setblocking(False)
+    return sock
+
+
+def same_user(sock: socket.socket) -> bool:
+    """Whether the peer runs as us or as root (SO_PEERCRED, unix(7))."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # no such option: the folder's mode is the guard
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size)
+    return _PEERCRED.unpack(credentials)[1] in (os.geteuid(), 0)

@@ -1,0 +1,166 @@
+"""What a job shows: the current view and pages of its whole text, for live and ended jobs alike.
+
+Owns the reading side: `view` of a screen, `page` and `grep` of a log, `screen_at` any offset of a
+recording. Reads files by offset, never talks to a holder. The subtle thing: a page ends at a line
+end of the *log*, so its `next` offset is exact and pages concatenate to the whole text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ptyjobs.core.until import plain
+from ptyjobs.core.vt import Screen
+from ptyjobs.host.fold import Fold
+from ptyjobs.host.log import LogReader
+from ptyjobs.host.record import JobDir
+from ptyjobs.model import Page, Size, View
+
+PAGE_ROWS = 500  # rows of the scratch screen a page is rendered on
+SEARCH_CHUNK = 1 << 20  # bytes searched at once
+SEARCH_LIMIT = 256 << 20  # bytes one call searches at most
+
+
+def view(screen: Screen, *, lines: int, end: int) -> View:
+    """The rendered current view; of a line-oriented program its last `lines` lines."""
+    rows = screen.text()
+    while rows and not rows[-1]:
+        rows.pop()
+    first = screen.first_line
+    above = 0
+    if not screen.alternate:
+        last = screen.first_line + max(len(rows), 1)
+        first = max(screen.floor_line, last - lines)
+        above = first - screen.floor_line
+        rows = [line.text for line in screen.line_range(first, last)] if rows else []
+        if not rows and above:
+            rows = [line.text for line in screen.line_range(first, screen.first_line)]
+    return View(
+        text="\n".join(rows),
+        size=screen.size,
+        cursor=(screen.cursor_row, screen.cursor_col),
+        alternate=screen.alternate,
+        title=screen.title,
+        end=end,
+        first_line=first,
+        lines_above=above,
+        hidden=screen.has_hidden(),
+        generation=screen.generation,
+    )
+
+
+def screen_at(job: JobDir, *, offset: int | None = None, time: float | None = None) -> Screen:
+    """The screen of a recording at a log offset or at `time` seconds; at its end by default."""
+    end = job.log.end if offset is None else min(offset, job.log.end)
+    spec = job.spec()
+    fold = Fold(job.log, size=spec.size if spec else Size(), start=job.log.floor)
+    fold.begin()
+    for event in job.events():
+        if event.offset > end or (time is not None and event.time > time):
+            end = min(end, fold.offset if time is not None and event.offset > end else end)
+            break
+        if time is not None and event.code == "o":
+            reached = event.offset
+            fold.catch_up(min(reached, end))
+        if event.code == "r":
+            fold.catch_up(event.offset)
+            rows, _, cols = event.data.partition("x")
+            fold.resize(Size(int(rows), int(cols)))
+    if time is None:
+        fold.catch_up(end)
+    return fold.screen
+
+
+def _render(data: bytes, size: Size) -> str:
+    """The text of a piece of log, soft-wrapped lines joined."""
+    screen = Screen(Size(PAGE_ROWS, size.cols), scrollback=200_000)
+    screen.feed(data)
+    last = screen.first_line + screen.cursor_row
+    parts: list[str] = []
+    for line in screen.line_range(screen.floor_line, last + 1):
+        parts.append(line.text)
+        if not line.wrapped:
+            parts.append("\n")
+    text = "".join(parts)
+    if screen.alternate:
+        text = "\n".join(screen.text())
+    return text.rstrip("\n")
+
+
+def page(log: LogReader, *, size: Size, since: int | None, limit: int, last: bool = False) -> Page:
+    """At most `limit` characters of the text from log offset `since` (default: the floor).
+
+    With `last` the end of the text instead, from a line's beginning.
+    """
+    floor, end = log.floor, log.end
+    if last and since is None:
+        since = _line_start(log, max(floor, end - 4 * limit))
+    start = max(floor if since is None else since, floor)
+    first, data = log.read(start, max(4 * limit, 4096))
+    if first + len(data) < end:
+        newline = data.rfind(b"\n")
+        if newline >= 0:
+            data = data[: newline + 1]
+    text = _render(data, size)
+    while len(text) > limit and data:
+        if last:
+            cut = data.find(b"\n", len(data) - int(len(data) * limit / len(text) * 0.9))
+            if cut < 0 or cut + 1 >= len(data):
+                text = text[-limit:]
+                break
+            first, data = first + cut + 1, data[cut + 1 :]
+        else:
+            cut = data.rfind(b"\n", 0, max(1, int(len(data) * limit / len(text) * 0.9)))
+            if cut < 0:
+                data = data[: max(1, int(len(data) * limit / len(text) * 0.9))]
+            else:
+                data = data[: cut + 1]
+        text = _render(data, size)
+    following = first + len(data)
+    return Page(text, first, following, end, floor, more=following < end)
+
+
+def _line_start(log: LogReader, offset: int) -> int:
+    """The offset of the first line that begins at or after `offset`."""
+    if offset <= log.floor:
+        return log.floor
+    first, data = log.read(offset, 64 << 10)
+    newline = data.find(b"\n")
+    return first + newline + 1 if newline >= 0 else first
+
+
+def grep(log: LogReader, pattern: re.Pattern[str], *, since: int | None, limit: int) -> Page:
+    """Lines of the text that match, each behind its log offset, at most `limit` characters."""
+    floor, end = log.floor, log.end
+    position = max(floor if since is None else since, floor)
+    start = position
+    stop = min(end, position + SEARCH_LIMIT)
+    found: list[str] = []
+    used = matches = 0
+    carry = b""
+    while position < stop:
+        first, data = log.read(position, SEARCH_CHUNK)
+        if not data:
+            break
+        if first != position:  # a hole: the cut line before it is all there is of it
+            carry = b""
+        base = first - len(carry)
+        block = carry + data
+        position = first + len(data)
+        cut = block.rfind(b"\n") + 1
+        if position >= end or (cut == 0 and len(block) > SEARCH_CHUNK):
+            cut = len(block)
+        carry = block[cut:]
+        offset = base
+        for raw in block[:cut].splitlines(keepends=True):
+            line = plain(raw)
+            if pattern.search(line):
+                entry = f"{offset}: {line[:1000]}"
+                if used + len(entry) + 1 > limit and found:
+                    return Page("\n".join(found), start, offset, end, floor, matches, more=True)
+                matches += 1
+                used += len(entry) + 1
+                found.append(entry)
+            offset += len(raw)
+    following = min(position - len(carry) if position < end else position, end)
+    return Page("\n".join(found), start, following, end, floor, matches, more=following < end)

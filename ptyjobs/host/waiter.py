@@ -1,0 +1,242 @@
+"""One pending answer: an `interact`, `execute` or `wait` until its verdict.
+
+Owns what belongs to one call: the settle machine, the fresh text since its mark, its patterns, its
+deadline. Never writes to the terminal. The subtle thing: a pattern found in the stream is only a
+candidate; it counts once it stands in the fresh text on the screen, where the echo of the input is
+not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ptyjobs.core.settle import DoLook, DoProbe, DoWait, Look, Sent, Settle
+from ptyjobs.core.text import FreshText, Mark
+from ptyjobs.core.until import Until
+from ptyjobs.core.vt import Screen
+from ptyjobs.errors import BadPattern
+from ptyjobs.host.courtesy import PATIENCE
+from ptyjobs.host.job import Job
+from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
+
+PATTERN_TIME = 0.25  # seconds that one search may take
+PROGRESS_EVERY = 0.5  # seconds between two progress notes
+STEPS = 200  # steps of the machine before other events get a turn
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a call wants (validated)."""
+
+    timeout: float
+    ready: bool = True  # the program's turn ends the wait; False: only exit or a pattern does
+    patterns: tuple[re.Pattern[str], ...] = ()
+    budget: int = 8000
+    view: str = "auto"
+    typed: str = ""  # the text typed, for its echo
+    sent: Sent | None = None
+    nbytes: int = 0
+    progress: bool = False
+    quiet: float | None = None  # quiet seconds that end the wait (until="quiet")
+
+
+@contextlib.contextmanager
+def bounded_search() -> Iterator[None]:
+    """A search that takes too long raises BadPattern (the `re` engine looks at signals)."""
+
+    def over(*_: Any) -> None:
+        raise BadPattern(
+            "A pattern takes too long on this output.",
+            advice="Avoid nested repetitions such as (a+)+.",
+        )
+
+    old = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, PATTERN_TIME)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+
+
+class Waiter:
+    """Drives one settle machine; `reply` is called once with the answer."""
+
+    def __init__(
+        self,
+        job: Job,
+        ask: Ask,
+        *,
+        owner: int,
+        mark: Mark,
+        now: float,
+        reply: Callable[[Answer | BadPattern], None],
+        progress: Callable[[str], None] | None = None,
+        late: str = "",
+    ) -> None:
+        self.job = job
+        self.ask = ask
+        self.owner = owner
+        self.mark = mark
+        self.began = now
+        self.due = now
+        self.done = False
+        self.late = late
+        self.by_person = False
+        self._reply = reply
+        self._progress = progress
+        self._progress_at = now
+        self._progress_line = ""
+        self.fresh = FreshText(mark, typed=ask.typed, budget=ask.budget, view=ask.view)
+        self.until = Until(ask.patterns, typed=ask.typed) if ask.patterns else None
+        self.settle = Settle(
+            now=now,
+            deadline=now + ask.timeout,
+            tier=job.tier,
+            evidence=job.evidence,
+            baseline=None,
+            sent=ask.sent,
+            memory=job.memory,
+            quiet_floor=job.spec.quiet_floor,
+            until_ready=ask.ready,
+        )
+
+    def observe(self, screen: Screen) -> None:
+        """The fold has moved on: keep the head of a long output."""
+        self.fresh.observe(screen)
+
+    # -- events ------------------------------------------------------------------------------
+
+    def on_output(self, now: float, data: bytes) -> None:
+        self.settle.on_output(now, len(data))
+        self.due = now
+        if self.until is not None:
+            self._watch(now, data)
+
+    def _watch(self, now: float, data: bytes) -> None:
+        assert self.until is not None
+        try:
+            with bounded_search():
+                found = self.until.feed(data)
+                if found is None:
+                    return
+                index, text = found
+                self.job.fold.catch_up(self.job.log.end, self.observe)
+                seen = self._finish(prompt_row=False)
+                shown = seen.text + "\n" + self._row()
+                if seen.omitted_chars or self.ask.patterns[index].search(shown):
+                    self.settle.on_pattern(now, index, text)
+        except BadPattern as error:
+            self.done = True
+            self._reply(error)
+
+    def on_exit(self, now: float) -> None:
+        assert self.job.exit is not None
+        self.settle.on_exit(now, self.job.exit)
+        self.due = now
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def advance(self, now: float) -> None:
+        """Carry out steps until the machine wants to wait or has a verdict."""
+        for _ in range(STEPS):
+            if self.done:
+                return
+            step = self.settle.step(now)
+            if isinstance(step, DoWait):
+                self.due = step.until
+                self.job.courtesy.waiting(step.until - now <= PATIENCE)
+                self._note_progress(now)
+                return
+            if isinstance(step, DoProbe):
+                self.job.drain(now)
+                if not self.done:
+                    self.settle.on_unsent(now, self.job.unsent(self.owner))
+                    self.settle.on_probe(now, self.job.kernel.probe())
+            elif isinstance(step, DoLook):
+                self.settle.on_look(now, self._look())
+            else:
+                self._answer(step, now)
+                return
+            now = time.monotonic()
+        self.due = now
+
+    def _look(self) -> Look:
+        self.job.fold.catch_up(self.job.log.end, self.observe)
+        screen = self.job.fold.screen
+        row = screen.cursor_row
+        return Look(
+            before_cursor=screen.row_text(row, 0, screen.cursor_col),
+            after_cursor=screen.row_text(row, screen.cursor_col),
+            above=screen.row_text(row - 1) if row else "",
+            row=row,
+            alternate=screen.alternate,
+            synchronized=screen.modes.synchronized,
+        )
+
+    def _row(self) -> str:
+        screen = self.job.fold.screen
+        return screen.row_text(screen.cursor_row, 0, screen.cursor_col)
+
+    def _note_progress(self, now: float) -> None:
+        if self._progress is None or now - self._progress_at < PROGRESS_EVERY:
+            return
+        self._progress_at = now
+        self.job.fold.catch_up(self.job.log.end, self.observe)
+        line = next((row for row in reversed(self.job.fold.screen.text()) if row.strip()), "")
+        if line != self._progress_line:
+            self._progress_line = line
+            self._progress(line)
+
+    # -- the answer --------------------------------------------------------------------------
+
+    def _finish(self, *, prompt_row: bool) -> Fresh:
+        return self.fresh.finish(
+            self.job.fold.screen,
+            prompt_row=prompt_row,
+            end=self.job.log.end,
+            exited=self.job.state.ended,
+        )
+
+    def expire(self, now: float) -> None:
+        """Answer at once with what there is (a shutdown or a kill overtakes the wait)."""
+        self._answer(Verdict(Reason.CANCELLED, Confidence.LOW, waited=now - self.began), now)
+
+    def _answer(self, verdict: Verdict, now: float) -> None:
+        self.done = True
+        self.job.courtesy.waiting(False)
+        self.job.fold.catch_up(self.job.log.end, self.observe)
+        fresh = self._finish(prompt_row=verdict.reason.ready)
+        prompt = self._row() if verdict.reason.ready or verdict.prompt else ""
+        unsent = self.job.drop_input(self.owner)
+        self._reply(
+            Answer(
+                job_id=self.job.spec.job_id,
+                state=self.job.state,
+                verdict=replace(verdict, prompt=prompt, waited=now - self.began),
+                fresh=replace(fresh, late=self.late),
+                sent=self.ask.nbytes - unsent,
+                unsent=unsent,
+                by_person=self.by_person,
+                title=self.job.fold.screen.title,
+            )
+        )
+
+
+def last_lines(text: str, limit: int) -> str:
+    """The end of `text`, at most `limit` characters, from a line's beginning."""
+    if len(text) <= limit:
+        return text
+    cut = text[-limit:]
+    return cut[cut.find("\n") + 1 :]
+
+
+def due_first(waiters: Sequence[Waiter]) -> float:
+    """The earliest time at which one of them wants to be looked at."""
+    return min((w.due for w in waiters), default=float("inf"))
