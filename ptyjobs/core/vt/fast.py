@@ -1,0 +1,171 @@
+"""Much output at once: `feed_fast` and `skip`.
+
+Owns the short cut through floods. `feed_fast` ends in the same state as `feed`: a stretch that is
+only text, CR LF, tabs and SGR needs no rendering except for its last rows; what goes to the
+scrollback is kept as text in `history.Block`s and rendered when somebody reads it. `skip` is for
+bytes that nobody will ever see: it keeps the terminal's state (modes, titles, marks, margins, pen)
+and counts lines, but draws nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .history import Block
+from .machine import At
+from .repaint import Repaint
+from .row import Entry, Row
+from .style import Style, after_sgr
+
+MIN_FAST = 1 << 15  # bytes below which the plain way is as quick
+BLOCK_LINES = 512
+MAX_LINE_BYTES = 4096  # on average; longer lines are mostly escape sequences
+
+_SIMPLE = re.compile(r"(?:[^\x00-\x08\x0a-\x1f\x7f-\x9f]++|\r\n|\x1b\[[0-9;:]{0,40}+m)*+")
+_SGR = re.compile(r"\x1b\[[0-9;:]{0,40}+m")
+_STATEFUL = re.compile(
+    r"\x1b\[[0-?]*+[ -/]*+[hlrsuqp]"  # modes, margins, saved cursor, resets, keyboard
+    r"|\x1b\[[0-9;:]*+m"
+    r"|\x1b\][^\x07\x18\x1a\x1b]*+(?:\x07|\x1b\\)"
+    r"|\x1b[ -/]*+[0-9=>NOcn-o]"
+    r"|[\x0e\x0f]"
+)
+
+
+class Fast(Repaint):
+    """Short cuts for floods."""
+
+    def feed_fast(self, data: bytes) -> bytes:
+        """As `feed`, sooner: the same state and the same replies."""
+        if len(data) < MIN_FAST:
+            return self.feed(data)
+        self.generation += 1
+        text = self._decoder.decode(data)
+        pos, end = 0, len(text)
+        step = MIN_FAST
+        while pos < end:
+            if self._machine.at is At.GROUND:
+                found = _SIMPLE.match(text, pos)
+                stop = text.rfind("\n", pos, found.end() if found else pos) + 1
+                if stop - pos >= MIN_FAST and self._flood(text[pos:stop]):
+                    pos = stop
+                    continue
+            cut = min(pos + step, end)
+            self._run(text[pos:cut])
+            pos = cut
+        return self._take_replies()
+
+    def _flood(self, text: str) -> bool:
+        """Take lines of text and SGR; False when it cannot be done the short way."""
+        if not self._whole or self._newline or self._phantoms:
+            return False
+        lines = text.split("\r\n")
+        lines.pop()
+        head = self.lines + 1
+        tail = 2 * self.lines + 1
+        if len(lines) < 2 * (head + tail) or len(text) > len(lines) * MAX_LINE_BYTES:
+            return False
+        middle = lines[head:-tail]
+        counts = self._row_counts(middle)
+        if counts is None:
+            return False
+        self._run("\r\n".join(lines[:head]) + "\r\n")
+        self._pass_over(middle, counts)
+        self._run("\r\n".join(lines[-tail:]) + "\r\n")
+        return True
+
+    def _row_counts(self, lines: list[str]) -> list[int] | None:
+        """How many rows each line takes; None when that needs drawing to know."""
+        bare = _SGR.sub("", "\n".join(lines))
+        if not bare.isascii():
+            return None
+        if "\t" in bare:
+            if self._tabs != set(range(8, self.columns, 8)):
+                return None
+            bare = bare.expandtabs(8)
+        cols = self.columns
+        lengths = list(map(len, bare.split("\n")))
+        if max(lengths) <= cols:
+            return [1] * len(lines)
+        if "\t" in bare or "\t" in "".join(lines):
+            return None  # a tab in the last column does not move
+        return [-(-n // cols) if n else 1 for n in lengths]
+
+    def _pass_over(self, lines: list[str], counts: list[int]) -> None:
+        """Move `lines` into the scrollback undrawn, as if they had scrolled through."""
+        rows = self._rows
+        if not self.alternate:
+            for row in rows[:-1]:
+                self._push(row)
+        style = self._pen
+        blank = rows[-1].cells(1)[1][0]
+        for start in range(0, len(lines), BLOCK_LINES):
+            piece = lines[start : start + BLOCK_LINES]
+            count = sum(counts[start : start + BLOCK_LINES])
+            after = _pen_after(style, piece)
+            if not self.alternate:
+                self.history.push_block(_block(piece, count, style, blank, self.columns))
+            style = after
+            blank = style.blank
+        self._pen = style
+        fresh = Row()
+        fresh.clear(self.columns, style.blank)
+        rows[:] = [*(Row() for _ in range(self.lines - 1)), fresh]
+        self._touch_all()
+        if not self.alternate:
+            self._phantoms = self.lines - 1
+
+    def skip(self, data: bytes) -> None:
+        """Pass over output that nobody will see.
+
+        Modes, titles, margins, character sets, alternate screen, marks and the pen are as `feed`
+        would leave them, and lines are counted; cells, cursor and scrollback are not: the screen
+        is blank afterwards with the cursor at the bottom left. Queries are not answered.
+        """
+        self.generation += 1
+        text = self._decoder.decode(data)
+        replies, self.replies_on = self.replies_on, False
+        if self._machine.at is not At.GROUND:
+            text = text[self._run_machine(text, 0) :]
+        lines = text.count("\n")
+        for token in _STATEFUL.findall(text):
+            self._run_tokens([token])
+        start = max(text.rfind("\x1b"), 0)
+        if not _STATEFUL.match(text, start) and text[start : start + 1] == "\x1b":
+            self._run_machine(text, start)  # a sequence that the next bytes go on with
+        self.replies_on = replies
+        self._replies.clear()
+        self._clear_rows()
+        if not self.alternate:
+            self.history.skip(lines)
+        self._x, self._y, self._pending = 0, self.lines - 1, False
+
+
+def _pen_after(style: Style, lines: list[str]) -> Style:
+    """The style after lines of text and SGR: only what follows the last reset counts."""
+    text = "\n".join(lines)
+    at = max(text.rfind("\x1b[m"), text.rfind("\x1b[0m"), 0)
+    for token in _SGR.findall(text, at):
+        style = after_sgr(style, token, token[2:-1])
+    return style
+
+
+def _block(lines: list[str], count: int, style: Style, blank: Style, cols: int) -> Block:
+    """Lines for the scrollback, drawn on a screen of their own when somebody reads them."""
+    text = "\r\n".join(lines) + "\r\n"
+
+    def render() -> list[Entry]:
+        from ptyjobs.model import Size
+
+        from .screen import Screen
+
+        screen = Screen(Size(2, cols), scrollback=count)
+        screen._y = 1
+        screen._pen = style
+        screen._rows[1].clear(cols, blank)
+        screen._phantoms = 1
+        screen._run(text)
+        entries = screen.history.slice(0, count)
+        return entries + [""] * (count - len(entries))
+
+    return Block(count, render)

@@ -1,0 +1,128 @@
+"""The lines that scrolled off the primary screen.
+
+Owns the scrollback: entries in chunks, the count of all lines ever pushed, and the bound. Never
+knows what is on the screen. The subtle thing is the `Block`: a stretch of output that nobody has
+looked at yet, kept as its bytes, with the number of lines it is known to make. It turns into
+entries when somebody reads one of them, and is thrown away unread when it is too old.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .row import Entry
+
+CHUNK = 256
+
+
+@dataclass(slots=True)
+class Block:
+    """`count` lines that `render` makes when asked."""
+
+    count: int
+    render: Callable[[], list[Entry]]
+
+
+class History:
+    """Lines `floor <= number < total`, at most `limit` of them."""
+
+    __slots__ = ("_chunks", "_held", "_last", "cleared", "limit", "total")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.total = 0
+        self.cleared = 0  # lines below this number were erased (ED 3)
+        self._chunks: deque[list[Entry] | Block] = deque()
+        self._held = 0  # lines in the chunks, a few more than the limit allows to be seen
+        self._last: list[Entry] = []  # the chunk that grows
+
+    @property
+    def floor(self) -> int:
+        """The absolute number of the oldest line kept."""
+        return max(self.cleared, self.total - self.limit)
+
+    def __len__(self) -> int:
+        return self.total - self.floor
+
+    def push(self, entry: Entry) -> None:
+        """One line has left the screen."""
+        last = self._last
+        if len(last) >= CHUNK or not self._chunks:
+            self._trim()
+            last = self._last = []
+            self._chunks.append(last)
+        last.append(entry)
+        self.total += 1
+        self._held += 1
+
+    def extend(self, entries: list[Entry]) -> None:
+        """Many lines at once; those that the limit would drop are not stored."""
+        if len(entries) > self.limit:
+            self.skip(len(entries) - self.limit)
+            entries = entries[len(entries) - self.limit :]
+        for start in range(0, len(entries), CHUNK):
+            self._last = entries[start : start + CHUNK]
+            self._chunks.append(self._last)
+        self.total += len(entries)
+        self._held += len(entries)
+        self._trim()
+
+    def push_block(self, block: Block) -> None:
+        """Lines that are rendered when somebody reads them."""
+        self._chunks.append(block)
+        self._last = []
+        self._chunks.append(self._last)
+        self.total += block.count
+        self._held += block.count
+        self._trim()
+
+    def skip(self, count: int) -> None:
+        """`count` lines passed that are not kept, nor is anything before them."""
+        self._drop()
+        self.total += count
+        self.cleared = self.total
+
+    def clear(self) -> None:
+        """Forget every line; the numbers go on."""
+        self._drop()
+        self.cleared = self.total
+
+    def slice(self, start: int, stop: int) -> list[Entry]:
+        """The entries with absolute numbers `start <= n < stop`, as far as they are kept."""
+        start = max(start, self.floor)
+        stop = min(stop, self.total)
+        out: list[Entry] = []
+        number = self.total - self._held
+        for at, chunk in enumerate(self._chunks):
+            count = chunk.count if isinstance(chunk, Block) else len(chunk)
+            if number + count > start and number < stop:
+                if isinstance(chunk, Block):
+                    chunk = chunk.render()
+                    self._chunks[at] = chunk
+                out += chunk[max(0, start - number) : stop - number]
+            number += count
+        return out
+
+    def replace(self, entries: list[Entry], *, start: int) -> None:
+        """Put other lines in place of all, the first of them numbered `start` (reflow)."""
+        self._drop()
+        self.total = self.cleared = start
+        self.extend(entries)
+
+    def _drop(self) -> None:
+        self._chunks.clear()
+        self._held = 0
+        self._last = []
+
+    def _trim(self) -> None:
+        """Let go of the chunks that lie wholly below the floor."""
+        floor = self.floor
+        while self._chunks:
+            first = self._chunks[0]
+            count = first.count if isinstance(first, Block) else len(first)
+            if first is self._last or self.total - self._held + count > floor:
+                break
+            self._chunks.popleft()
+            self._held -= count

@@ -1,0 +1,201 @@
+"""Another size for a screen.
+
+Owns resizing. The alternate screen is cut or extended: the program draws it anew. On the primary,
+soft-wrapped lines are joined and cut again at the new width, scrollback included, and rows move to
+and from the scrollback so that the cursor's line stays where a person expects it. The subtle thing
+is numbering: the oldest line kept keeps its absolute number, so the numbers of later lines move
+when a width change makes more or fewer of them; `marks` and `anchors` are carried along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from .row import Entry, Row, Spans, entry_cells, parts
+from .style import DEFAULT, Style
+from .views import Views
+
+
+@dataclass(slots=True)
+class _Lines:
+    """The lines of a screen being rewrapped, and where old ones went."""
+
+    entries: list[Entry] = field(default_factory=list)
+    starts: list[tuple[int, list[int], int]] = field(default_factory=list)
+    # for each old line: index of the first new line of its group, the cell offsets at which the
+    # group's new lines start, and the cell offset of the old line in the group
+
+    def place(self, line: int, col: int) -> tuple[int, int]:
+        """The new (line, column) of an old one."""
+        first, offsets, start = self.starts[line]
+        offset = start + col
+        index = len(offsets) - 1
+        while index > 0 and offsets[index] > offset:
+            index -= 1
+        return first + index, offset - offsets[index]
+
+
+class Reflow(Views):
+    """Resizing."""
+
+    def _resize(self, rows: int, cols: int) -> None:
+        if (rows, cols) == (self.lines, self.columns):
+            return
+        self.generation += 1
+        old_cols = self.columns
+        alternate = self._sides[1]
+        x, y, pending = self._x, self._y, self._pending
+        if self.alternate:
+            saved = self._sides[0].saved
+            primary_at = (saved.x, saved.y, saved.pending) if saved else (0, 0, False)
+        else:
+            primary_at = (x, y, pending)
+        placed = self._resize_primary(rows, cols, primary_at)
+        if self.alternate:
+            _crop(alternate.rows, rows, cols, keep=y)
+            y = max(0, min(y - max(0, y - rows + 1), rows - 1))
+            pending = pending and x < cols and cols == old_cols
+            x = min(x, cols - 1)
+            saved = self._sides[0].saved
+            if saved:
+                self._sides[0].saved = replace(saved, x=placed[0], y=placed[1], pending=placed[2])
+        else:
+            alternate.rows.clear()
+            x, y, pending = placed
+        self.lines, self.columns = rows, cols
+        self._x, self._y, self._pending = x, y, pending
+        self._moved = [self.generation] * rows
+        self._tabs = {t for t in self._tabs if t < old_cols} | {
+            t for t in range(8, cols, 8) if t >= old_cols
+        }
+        self._dec.discard(69)
+        self._reset_margins()
+        self._refresh()
+
+    # --- the primary screen -------------------------------------------------------------------
+
+    def _resize_primary(
+        self, rows: int, cols: int, at: tuple[int, int, bool]
+    ) -> tuple[int, int, bool]:
+        """Fit the primary's rows; returns the new cursor (x, y, pending)."""
+        screen = self._sides[0].rows
+        history = self.history
+        floor = history.floor
+        behind = len(history)
+        x, y, pending = at
+        offset = x + 1 if pending else x  # a pending wrap is a place behind the last cell
+        if cols != self.columns:
+            old = [*history.slice(floor, history.total), *(row.pack() for row in screen)]
+            lines = _rewrap(old, cols, self.columns)
+            top, _ = lines.place(behind, 0)
+            cursor, new_x = lines.place(behind + y, offset)
+            self._carry_marks(lines, floor)
+            entries = lines.entries
+        else:
+            entries = [*history.slice(floor, history.total), *(row.pack() for row in screen)]
+            top, cursor, new_x = behind, behind + y, offset
+        new_pending = pending and new_x >= cols
+        new_x = min(new_x, cols - 1)
+        end = len(entries)
+        while end > cursor + 1 and entries[end - 1] == "":
+            end -= 1
+        if end > top + rows:
+            top = end - rows
+        elif end == len(entries) and top + rows > end:
+            top = max(0, end - rows)
+        top = min(top, cursor)
+        history.replace(entries[:top], start=floor)
+        fresh = [Row.unpack(entry, cols) for entry in entries[top : top + rows]]
+        fresh += [Row() for _ in range(rows - len(fresh))]
+        fresh[-1].wrapped = False
+        screen[:] = fresh
+        return new_x, min(cursor - top, rows - 1), new_pending
+
+    def _carry_marks(self, lines: _Lines, floor: int) -> None:
+        """Give marks and anchors the new numbers of their lines."""
+
+        def moved(line: int, col: int) -> tuple[int, int]:
+            if 0 <= line - floor < len(lines.starts):
+                number, column = lines.place(line - floor, col)
+                return floor + number, column
+            return line, col
+
+        for index, mark in enumerate(self.marks):
+            line, col = moved(mark.line, mark.col)
+            self.marks[index] = replace(mark, line=line, col=col)
+        for name, (line, col) in self.anchors.items():
+            self.anchors[name] = moved(line, col)
+
+
+def _crop(rows: list[Row], height: int, cols: int, *, keep: int) -> None:
+    """Cut or extend without reflow; row `keep` stays visible."""
+    if len(rows) > height:
+        top = max(0, keep - height + 1)
+        rows[:] = rows[top : top + height]
+    rows += [Row() for _ in range(height - len(rows))]
+    for index, row in enumerate(rows):
+        rows[index] = Row.unpack(row.pack(), cols)
+        rows[index].wrapped = False
+
+
+def _rewrap(entries: list[Entry], cols: int, old_cols: int) -> _Lines:
+    out = _Lines()
+    at = 0
+    while at < len(entries):
+        entry = entries[at]
+        if isinstance(entry, str) and len(entry) <= cols and entry.isascii():
+            out.starts.append((len(out.entries), [0], 0))
+            out.entries.append(entry)
+            at += 1
+            continue
+        stop = at
+        while stop < len(entries) - 1 and parts(entries[stop])[2]:
+            stop += 1
+        _rewrap_group(out, entries[at : stop + 1], cols, old_cols)
+        at = stop + 1
+    return out
+
+
+def _rewrap_group(out: _Lines, group: list[Entry], cols: int, old_cols: int) -> None:
+    """Join the lines of one soft-wrapped group and cut them at the new width."""
+    cells: list[tuple[str, Style]] = []
+    first = len(out.entries)
+    old_starts: list[int] = []
+    for index, entry in enumerate(group):
+        mine = entry_cells(entry)
+        old_starts.append(len(cells))
+        if index + 1 < len(group):
+            following = entry_cells(group[index + 1])
+            if len(mine) == old_cols and mine[-1][0] == " " and _starts_wide(following):
+                mine.pop()  # the wide character had no room there
+        cells += mine
+    offsets: list[int] = []
+    at = 0
+    while at < len(cells) or not offsets:
+        offsets.append(at)
+        stop = min(at + cols, len(cells))
+        if stop < len(cells) and cells[stop][0] == "" and stop - 1 > at:
+            stop -= 1
+        out.entries.append(_pack(cells[at:stop], wrapped=stop < len(cells)))
+        at = stop
+    out.starts += [(first, offsets, start) for start in old_starts]
+
+
+def _starts_wide(cells: list[tuple[str, Style]]) -> bool:
+    return len(cells) > 1 and cells[1][0] == ""
+
+
+def _pack(cells: list[tuple[str, Style]], *, wrapped: bool) -> Entry:
+    text = "".join(char for char, _ in cells)
+    spans: list[int | Style] = []
+    at = 0
+    for char, style in cells:
+        at += len(char)
+        if spans and spans[-1] is style:
+            spans[-2] = at
+        else:
+            spans += (at, style)
+    if not wrapped and all(style is DEFAULT for style in spans[1::2]):
+        return text.rstrip(" ")
+    done: Spans = tuple(spans)
+    return text, done, wrapped

@@ -1,0 +1,146 @@
+"""The fields of a screen, and what a reset makes of them.
+
+Owns the list of everything a terminal remembers. The behaviour lives in the other files of this
+package, each a class on top of `State` that holds the handlers of one family of sequences;
+`screen.Screen` puts them together. Rows and columns count from 0 here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from . import charsets
+from .history import History
+from .row import Row
+from .style import DEFAULT, Style
+from .values import Mark
+
+MAX_MARKS = 4096
+MAX_TITLE = 4096
+MAX_STACK = 16
+MAX_UNKNOWN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What DECSC keeps."""
+
+    x: int = 0
+    y: int = 0
+    pending: bool = False
+    pen: Style = DEFAULT
+    charsets: tuple[str, str, str, str] = (charsets.ASCII,) * 4
+    gl: int = 0
+    origin: bool = False
+
+
+@dataclass(slots=True)
+class Side:
+    """What the primary and the alternate screen each have for themselves."""
+
+    rows: list[Row]
+    saved: Saved | None = None
+    kitty: list[int] = field(default_factory=list)  # flag stack, the last one counts
+
+
+class State:
+    """Every field of a screen; the classes on top change them."""
+
+    columns: int
+    lines: int
+
+    def _init_state(self, rows: int, cols: int, scrollback: int) -> None:
+        self.columns = cols
+        self.lines = rows
+        self.history = History(scrollback)
+        self.generation = 0
+        self.errors = 0
+        self.bells = 0
+        self.unknown: dict[str, int] = {}
+        self.marks: deque[Mark] = deque(maxlen=MAX_MARKS)
+        self._mark_order = 0
+        self.anchors: dict[str, tuple[int, int]] = {}
+        """Places (absolute line, column) of the caller's that a resize carries along."""
+        self._phantoms = 0  # rows that leave the screen unseen and uncounted (see fast.py)
+        self._moved = [0] * rows  # generation in which other content came to that place
+        self._reset_state()
+
+    def _reset_state(self) -> None:
+        """RIS: all but the size, the scrollback and the counters."""
+        self._sides = (Side([Row() for _ in range(self.lines)]), Side([]))
+        self.alternate = False
+        self._rows = self._sides[0].rows
+        self._touch_all()
+        self._x = self._y = 0
+        self._pending = False  # the next character wraps first
+        self._pen = DEFAULT
+        self._last = ""  # what was drawn last, for REP
+        self._reset_margins()
+        self._charsets = [charsets.ASCII] * 4
+        self._gl = 0
+        self._single_shift: int | None = None
+        self._dec: set[int] = {7, 25}
+        self._ansi: set[int] = set()
+        self._saved_modes: dict[int, bool] = {}
+        self._mouse = ""
+        self._mouse_encoding = ""
+        self._keypad = False
+        self._modify_other_keys = 0
+        self._cursor_style = 0
+        self._eight_bit = False
+        self._level = 4
+        self._rectangular = False  # DECSACE: attribute changes of rectangles
+        self._tabs = set(range(8, self.columns, 8))
+        self.title = ""
+        self.icon_title = ""
+        self._titles: list[tuple[str, str]] = []
+        self.cwd = ""
+        self.progress = ""
+        self._colours: dict[int, tuple[int, int, int]] = {}
+        self._refresh()
+
+    def _reset_margins(self) -> None:
+        self._top = 0
+        self._bottom = self.lines - 1
+        self._left = 0
+        self._right = self.columns - 1
+
+    def _refresh(self) -> None:
+        """Work out again whether text may take the short way (see feeding.py)."""
+        self._autowrap = 7 in self._dec
+        self._origin = 6 in self._dec
+        self._insert = 4 in self._ansi
+        self._newline = 20 in self._ansi
+        self._margins_lr = 69 in self._dec
+        self._map = charsets.MAPS.get(self._charsets[self._gl])
+        self._plain = not (
+            self._insert or self._margins_lr or self._map or self._single_shift is not None
+        )
+        self._whole = (
+            self._plain and self._autowrap and self._top == 0 and self._bottom == self.lines - 1
+        )
+
+    # --- what changed -------------------------------------------------------------------------
+
+    def _touch_all(self) -> None:
+        self._moved = [self.generation] * self.lines
+
+    def _touch_rows(self, start: int, stop: int) -> None:
+        for y in range(start, stop):
+            self._moved[y] = self.generation
+
+    def _open(self, y: int) -> Row:
+        """Row `y` opened for changing."""
+        row = self._rows[y]
+        if row.chars is None:
+            row.open(self.columns)
+        row.gen = self.generation
+        return row
+
+    def _note_unknown(self, shape: str) -> None:
+        """Count a sequence that nothing handles, by its shape without parameters."""
+        shape = shape[:12]
+        if shape not in self.unknown and len(self.unknown) >= MAX_UNKNOWN:
+            shape = "other"
+        self.unknown[shape] = self.unknown.get(shape, 0) + 1

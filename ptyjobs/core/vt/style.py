@@ -1,0 +1,237 @@
+"""What a cell looks like: `Style`, and how `CSI ... m` turns one style into the next.
+
+Owns the graphic attributes of a cell and the reading of SGR parameters. Never knows where a cell
+is. The subtle thing: styles are interned and every style remembers which style each SGR sequence
+leads to (`Style.after`), so that the common case in the screen's loop is one dictionary look-up;
+those memories are bounded over the whole process, whatever colours a program goes through.
+
+Source of the numbers: ECMA-48 8.3.117, ITU-T T.416 for the colon forms, xterm's ctlseqs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+
+Colour = int | tuple[int, int, int] | None
+"""A palette index (0-255), red/green/blue, or None for the terminal's default."""
+
+
+@dataclass(frozen=True, slots=True, eq=True)
+class Style:
+    """The look of a cell. `underline`: 0 none, 1 single, 2 double, 3 curly, 4 dotted, 5 dashed."""
+
+    fg: Colour = None
+    bg: Colour = None
+    bold: bool = False
+    faint: bool = False
+    italic: bool = False
+    underline: int = 0
+    underline_color: Colour = None
+    blink: bool = False
+    reverse: bool = False
+    conceal: bool = False
+    strike: bool = False
+    overline: bool = False
+    link: str = ""  # target of the OSC 8 hyperlink
+    protected: bool = False  # DECSCA: selective erase leaves the cell alone
+    after: dict[str, Style] = field(default_factory=dict, compare=False, repr=False)
+
+    def __hash__(self) -> int:
+        return hash((self.fg, self.bg, self.bold, self.underline, self.link))
+
+    @property
+    def blank(self) -> Style:
+        """The style of a cell erased while this one is current: its background alone (BCE)."""
+        if self.bg is None:
+            return DEFAULT
+        found = self.after.get("")
+        return found if found is not None else _remember(self, "", intern(Style(bg=self.bg)))
+
+    @property
+    def hides(self) -> bool:
+        """Text in this style cannot be read by a person."""
+        return self.conceal or (self.fg is not None and self.fg == self.bg)
+
+
+DEFAULT = Style()
+
+_MAX_STYLES = 4096
+_MAX_MEMORIES = 16384
+_interned: dict[Style, Style] = {DEFAULT: DEFAULT}
+_memories = 0
+
+
+def intern(style: Style) -> Style:
+    """The one object for styles equal to `style` (as long as the table holds it)."""
+    found = _interned.get(style)
+    if found is not None:
+        return found
+    if len(_interned) >= _MAX_STYLES:
+        _forget()
+    _interned[style] = style
+    return style
+
+
+def changed(style: Style, **changes: object) -> Style:
+    """`style` with some fields changed, interned."""
+    return intern(replace(style, after={}, **changes))  # type: ignore[arg-type]  # field names
+
+
+def _forget() -> None:
+    """Drop every memory and all but the default style: a program went through too many."""
+    global _memories
+    for style in _interned.values():
+        style.after.clear()
+    _interned.clear()
+    _interned[DEFAULT] = DEFAULT
+    _memories = 0
+
+
+def _remember(style: Style, key: str, result: Style) -> Style:
+    global _memories
+    if _memories >= _MAX_MEMORIES or len(key) > 64:
+        if len(key) > 64:
+            return result
+        _forget()
+    if intern(style) is style:  # only what _forget can reach may remember
+        style.after[key] = result
+        _memories += 1
+    return result
+
+
+def after_sgr(style: Style, token: str, params: str) -> Style:
+    """The style after the sequence `token` (`CSI params m`); remembered for the next time."""
+    found = style.after.get(token)
+    if found is not None:
+        return found
+    return _remember(style, token, intern(_apply(style, params)))
+
+
+_FLAGS: dict[int, tuple[tuple[str, object], ...]] = {
+    1: (("bold", True),),
+    2: (("faint", True),),
+    3: (("italic", True),),
+    4: (("underline", 1),),
+    5: (("blink", True),),
+    6: (("blink", True),),
+    7: (("reverse", True),),
+    8: (("conceal", True),),
+    9: (("strike", True),),
+    21: (("underline", 2),),
+    22: (("bold", False), ("faint", False)),
+    23: (("italic", False),),
+    24: (("underline", 0),),
+    25: (("blink", False),),
+    27: (("reverse", False),),
+    28: (("conceal", False),),
+    29: (("strike", False),),
+    39: (("fg", None),),
+    49: (("bg", None),),
+    53: (("overline", True),),
+    55: (("overline", False),),
+    59: (("underline_color", None),),
+    **{30 + n: (("fg", n),) for n in range(8)},
+    **{40 + n: (("bg", n),) for n in range(8)},
+    **{90 + n: (("fg", 8 + n),) for n in range(8)},
+    **{100 + n: (("bg", 8 + n),) for n in range(8)},
+}
+_COLOURS = {38: "fg", 48: "bg", 58: "underline_color"}
+_NAMES = tuple(f.name for f in fields(Style) if f.name != "after")
+_KEPT = ("link", "protected")  # SGR 0 leaves these alone
+
+
+def _apply(style: Style, params: str) -> Style:
+    values: dict[str, object] = {name: getattr(style, name) for name in _NAMES}
+    items = params.split(";", 255)[:255]
+    at = 0
+    while at < len(items):
+        item = items[at]
+        at += 1
+        if ":" in item:
+            _apply_colons(values, item.split(":", 15))
+            continue
+        code = number(item)
+        if code == 0:
+            values = {name: getattr(DEFAULT, name) for name in _NAMES}
+            values.update((name, getattr(style, name)) for name in _KEPT)
+        elif code in _FLAGS:
+            values.update(_FLAGS[code])
+        elif code in _COLOURS:
+            colour, used = _legacy_colour(items, at)
+            at += used
+            if colour is not None:
+                values[_COLOURS[code]] = colour
+    return Style(**values)  # type: ignore[arg-type]  # the keys are the field names
+
+
+def _apply_colons(values: dict[str, object], parts: list[str]) -> None:
+    """`4:3`, `38:5:n`, `38:2:r:g:b` and `38:2:space:r:g:b`."""
+    code = number(parts[0])
+    if code == 4:
+        kind = number(parts[1])
+        if kind <= 5:
+            values["underline"] = kind
+    elif code in _COLOURS and len(parts) >= 3:
+        numbers = [number(p) for p in parts[1:]]
+        if numbers[0] == 5 and numbers[1] < 256:
+            values[_COLOURS[code]] = numbers[1]
+        elif numbers[0] == 2 and len(numbers) >= 4:
+            rgb = numbers[2:5] if len(numbers) >= 5 else numbers[1:4]
+            if max(rgb) < 256:
+                values[_COLOURS[code]] = (rgb[0], rgb[1], rgb[2])
+
+
+def _legacy_colour(items: list[str], at: int) -> tuple[Colour, int]:
+    """The colour after a 38, 48 or 58 written with semicolons, and how many items it took."""
+    if at >= len(items):
+        return None, 0
+    kind = number(items[at])
+    if kind == 5:
+        index = number(items[at + 1]) if at + 1 < len(items) else 0
+        return (index if index < 256 else None), 2
+    if kind == 2:
+        rgb = [number(i) for i in items[at + 1 : at + 4]]
+        if len(rgb) == 3 and max(rgb) < 256:
+            return (rgb[0], rgb[1], rgb[2]), 4
+        return None, 4
+    return None, 1
+
+
+def number(text: str) -> int:
+    """A parameter's value; empty is 0, absurd sizes and stray characters do not raise."""
+    if not text.isdecimal() or not text.isascii():
+        return 0
+    return int(text) if len(text) < 6 else 99999
+
+
+def sgr(style: Style) -> str:
+    """The SGR sequence that turns any style into this one (links and protection apart)."""
+    out = ["0"]
+    for on, name in (
+        (1, "bold"),
+        (2, "faint"),
+        (3, "italic"),
+        (5, "blink"),
+        (7, "reverse"),
+        (8, "conceal"),
+        (9, "strike"),
+        (53, "overline"),
+    ):
+        if getattr(style, name):
+            out.append(str(on))
+    if style.underline:
+        out.append("4" if style.underline == 1 else f"4:{style.underline}")
+    for code, colour in ((38, style.fg), (48, style.bg), (58, style.underline_color)):
+        if colour is not None:
+            out.append(_colour_sgr(code, colour))
+    return f"\x1b[{';'.join(out)}m" if len(out) > 1 else "\x1b[m"
+
+
+def _colour_sgr(code: int, colour: int | tuple[int, int, int]) -> str:
+    if isinstance(colour, tuple):
+        return f"{code}:2::{colour[0]}:{colour[1]}:{colour[2]}"
+    if code != 58 and colour < 8:
+        return str(code - 8 + colour)
+    if code != 58 and colour < 16:
+        return str(code + 52 + colour - 8)
+    return f"{code}:5:{colour}"

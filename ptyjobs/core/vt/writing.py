@@ -1,0 +1,238 @@
+"""How text comes onto the screen.
+
+Owns drawing, wrapping, wide and joined characters, insert mode, the character sets and REP. The
+short ways (`_draw_plain`, `_print_lines`) do the same as the long one for text that is one cell a
+character; a property test compares them.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from . import charsets
+from .editing import Editing
+from .row import Row
+from .style import DEFAULT
+from .widths import MAX_JOINED, WIDTH
+
+MAX_REPEAT = 65535
+
+
+class Writing(Editing):
+    """Handlers that put characters into cells."""
+
+    def draw(self, data: str) -> None:
+        """Print text (no controls in it) at the cursor."""
+        if self._single_shift is not None and data:
+            table = charsets.MAPS.get(self._charsets[self._single_shift])
+            self._single_shift = None
+            self._refresh()
+            first = data[0].translate(table) if table else data[0]
+            self._draw(first)
+            data = data[1:]
+        if self._map:
+            data = data.translate(self._map)
+        self._draw(data)
+
+    def _draw(self, data: str) -> None:
+        if not data:
+            return
+        self._last = data
+        if data.isascii():
+            self._draw_narrow(data)
+            return
+        for width, group in groupby(data, WIDTH.__getitem__):
+            if width == 1:
+                self._draw_narrow("".join(group))
+            elif width == 2:
+                self._draw_wide(list(group))
+            elif width == 0:
+                for mark in group:
+                    self._join(mark)
+
+    def _draw_narrow(self, text: str) -> None:
+        """Print characters of one cell each."""
+        at = 0
+        while at < len(text):
+            if self._pending:
+                self._wrap()
+            x = self._x
+            limit = self._right + 1 if x <= self._right else self.columns
+            piece = text[at : at + limit - x]
+            at += len(piece)
+            row = self._rows[self._y]
+            if row.chars is None and x == row.used and not self._insert:
+                row.texts.append(piece)
+                row.pens.append(self._pen)
+                row.used = x + len(piece)
+                row.gen = self.generation
+            else:
+                row = self._open(self._y)
+                if self._insert:
+                    row.insert(x, len(piece), limit, DEFAULT)
+                row.put(x, piece, self._pen)
+            x += len(piece)
+            if x < limit:
+                self._x = x
+                continue
+            self._x = limit - 1
+            row.wrapped = row.wrapped and limit < self.columns
+            if self._autowrap:
+                self._pending = True
+            elif at < len(text):
+                # Without autowrap each further character replaces the one at the margin.
+                self._open(self._y).put(limit - 1, text[-1], self._pen)
+                return
+
+    def _draw_wide(self, chars: list[str]) -> None:
+        """Print characters of two cells each."""
+        for char in chars:
+            if self._pending:
+                self._wrap()
+            limit = self._right + 1 if self._x <= self._right else self.columns
+            if limit - self._x < 2:
+                if limit - self._left < 2:
+                    return  # no room for it on any line
+                if self._autowrap:
+                    row = self._open(self._y)
+                    row.put(self._x, " ", self._pen.blank)
+                    self._wrap()
+                    limit = self._right + 1
+                else:
+                    self._x = limit - 2
+            row = self._open(self._y)
+            x = self._x
+            if self._insert:
+                row.insert(x, 2, limit, DEFAULT)
+            row.put(x, [char, ""], self._pen)
+            row.wide = True
+            if x + 2 < limit:
+                self._x = x + 2
+            else:
+                self._x = limit - 1
+                self._pending = self._autowrap
+                row.wrapped = row.wrapped and limit < self.columns
+
+    def _wrap(self) -> None:
+        """The line is full: go on at the start of the next one, remembering that it is one."""
+        self._pending = False
+        if self._x == self.columns - 1:
+            self._rows[self._y].wrapped = True
+        self._x = self._left if self._x >= self._left else 0
+        y = self._y
+        row = self._rows[y]
+        if y == self._bottom:
+            self._scroll_up(self._top, 1)
+        elif y < self.lines - 1:
+            self._y = y + 1
+        else:
+            row.wrapped = False  # stays on the last line, outside the margins
+
+    def _join(self, mark: str) -> None:
+        """Add a character without width to the cell before the cursor."""
+        x = self._x if self._pending else self._x - 1
+        if not self._autowrap and self._x == self.columns - 1:
+            cell = self._open(self._y).chars
+            assert cell is not None
+            x = self._x if cell[self._x] != " " else x
+        if x < 0:
+            return
+        row = self._open(self._y)
+        chars = row.chars
+        assert chars is not None
+        if chars[x] == "" and x > 0:
+            x -= 1
+        if len(chars[x]) < MAX_JOINED:
+            chars[x] += mark
+            row.wide = True
+
+    def repeat(self, count: int | None = None) -> None:
+        """REP: the last character once more, `count` times."""
+        if self._last:
+            again = self._last[-1]
+            if WIDTH[again] <= 0:
+                return
+            most = self.lines * self.columns
+            self._draw(again * min(count or 1, MAX_REPEAT, most))
+
+    # --- character sets -----------------------------------------------------------------------
+
+    def define_charset(self, code: str, mode: str) -> None:
+        """SCS: `mode` is the character that names the slot: ( ) * + and - . / for 96-sets."""
+        slot = "()*+".find(mode)
+        if slot < 0:
+            slot = " -./".find(mode)
+            code = charsets.ASCII  # 96-character sets leave the ASCII half as it is
+        if slot >= 0:
+            self._charsets[slot] = code
+            self._refresh()
+
+    def shift_in(self) -> None:
+        """SI: G0."""
+        self._lock(0)
+
+    def shift_out(self) -> None:
+        """SO: G1."""
+        self._lock(1)
+
+    def _lock(self, slot: int) -> None:
+        self._gl = slot
+        self._refresh()
+
+    def _shift_once(self, slot: int) -> None:
+        """SS2, SS3: for one character."""
+        self._single_shift = slot
+        self._refresh()
+
+    # --- many lines at once -------------------------------------------------------------------
+
+    def _print_lines(self, block: str) -> None:
+        """Print text whose lines all end in CR LF, none holding another control."""
+        lines = block.split("\r\n")
+        lines.pop()
+        at = 0
+        # Up to the bottom of the screen line by line; from there on the screen only scrolls.
+        while at < len(lines) and (self._y < self.lines - 1 or at == 0 or not self._whole):
+            if lines[at]:
+                self.draw(lines[at])
+            self.next_line()
+            at += 1
+        rest = lines[at:]
+        if not rest:
+            return
+        plain = self._pen is DEFAULT and self._x == 0 and not self._phantoms
+        if plain and block.isascii() and max(map(len, rest)) <= self.columns:
+            self._scroll_through(rest)
+            return
+        for line in rest:
+            if line:
+                self.draw(line)
+            self.next_line()
+
+    def _scroll_through(self, lines: list[str]) -> None:
+        """Print short plain lines at the bottom of the whole screen, in the default style."""
+        rows = self._rows
+        kept = rows[-1:]  # the fresh row that the cursor is on
+        if not kept or kept[0].used or kept[0].chars is not None:
+            for line in lines:
+                if line:
+                    self.draw(line)
+                self.next_line()
+            return
+        height = self.lines
+        leaving = max(0, len(lines) - (height - 1))
+        above = rows[:-1]
+        if not self.alternate:
+            for row in above[: len(lines)]:
+                self._push(row)
+            self.history.extend([line.rstrip(" ") for line in lines[:leaving]])
+        fresh = above[len(lines) :]
+        for line in lines[leaving:]:
+            row = Row()
+            if line:
+                row.texts, row.pens, row.used = [line], [DEFAULT], len(line)
+            fresh.append(row)
+        fresh.append(Row())
+        rows[:] = fresh
+        self._last = next((line for line in reversed(lines) if line), self._last)
+        self._touch_all()
