@@ -15,8 +15,9 @@ from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.config import Config
 from ptyjobs.core.until import compile_patterns
 from ptyjobs.errors import HolderLost, PtyJobsError
-from ptyjobs.host import wire, zygote
+from ptyjobs.host import wire
 from ptyjobs.host.record import JobDir
+from ptyjobs.host.zygote import Zygote
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
 
 T = TypeVar("T")
@@ -137,7 +138,7 @@ class AsyncFollow:
 class AsyncJobs(Base):
     """The API for asyncio."""
 
-    def __init__(self, config: Config, *, zygote: zygote.Zygote | None = None) -> None:
+    def __init__(self, config: Config, *, zygote: Zygote | None = None) -> None:
         super().__init__(config, zygote=zygote)
         self._links: dict[str, Link] = {}
 

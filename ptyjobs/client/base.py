@@ -16,11 +16,14 @@ from typing import Any, TypeVar
 
 from ptyjobs.client import calls, registry
 from ptyjobs.client.calls import Call, Ended
+from ptyjobs.client.guard import Guard
 from ptyjobs.config import Config
 from ptyjobs.core.until import compile_patterns
 from ptyjobs.errors import BadInput, HolderLost, LimitReached, PtyJobsError, by_code
-from ptyjobs.host import views, zygote
+from ptyjobs.host import views
+from ptyjobs.host import zygote as zygotes
 from ptyjobs.host.record import JobDir
+from ptyjobs.host.zygote import Zygote
 from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Size
 
 T = TypeVar("T")
@@ -68,12 +71,15 @@ class Base:
 
     _readers = itertools.count(1)
 
-    def __init__(self, config: Config, *, zygote: zygote.Zygote | None = None) -> None:
+    def __init__(self, config: Config, *, zygote: Zygote | None = None) -> None:
         self.config = config
         self.registry = registry.Registry(config.state_dir)
         self.reader = f"{os.getpid()}.{next(self._readers)}"
         self.zygote = zygote
-        self.holders: set[int] = set()  # pids of the holders this client's zygote forked
+        self.guard = Guard(self.registry)
+        self._retired: list[Zygote] = []  # dead ones, whose leases living holders still hold
+        if zygote is not None:
+            self.guard.ours.add(zygote.pid)
         self._seen: dict[str, int] = {}  # job id -> log offset up to which this reader has seen
 
     def _ended(self, job: JobDir, call: Call[T]) -> T:
@@ -100,14 +106,27 @@ class Base:
         return job, dataclasses.replace(spec, job_id=job.job_id, env=env)
 
     def _fork_holder(self, job: JobDir, spec: JobSpec) -> socket.socket:
-        if self.zygote is None or not self.zygote.alive():
-            self.zygote = zygote.start()
+        if self.zygote is None:
+            self._use(zygotes.start())
+        elif not self.zygote.alive():
+            self._retired.append(self.zygote)
+            self._use(zygotes.start_fresh())
+        assert self.zygote is not None
         persistent = spec.lifetime is Lifetime.PERSISTENT
         try:
             return self.zygote.fork_holder(job.path, persistent=persistent)
         except PtyJobsError:
             self.registry.remove(job)
             raise
+
+    def _use(self, fresh: Zygote) -> None:
+        self.zygote = fresh
+        self.guard.ours.add(fresh.pid)
+
+    def end_session(self) -> None:
+        """Give up every lease: holders end their session jobs and leave."""
+        for held in (*self._retired, *([self.zygote] if self.zygote else [])):
+            held.end_session()
 
     def _lines(self, lines: int | None) -> int:
         count = 50 if lines is None else lines

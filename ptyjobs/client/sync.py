@@ -15,8 +15,9 @@ from ptyjobs.client.calls import Call, Killed
 from ptyjobs.config import Config
 from ptyjobs.core.until import compile_patterns
 from ptyjobs.errors import HolderLost, PtyJobsError
-from ptyjobs.host import wire, zygote
+from ptyjobs.host import wire
 from ptyjobs.host.record import JobDir
+from ptyjobs.host.zygote import Zygote
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
 
 T = TypeVar("T")
@@ -115,7 +116,7 @@ class Follow:
 class Jobs(Base):
     """The API without asyncio. Not for several threads at once."""
 
-    def __init__(self, config: Config, *, zygote: zygote.Zygote | None = None) -> None:
+    def __init__(self, config: Config, *, zygote: Zygote | None = None) -> None:
         super().__init__(config, zygote=zygote)
         self._wires: dict[str, Wire] = {}
 
@@ -282,6 +283,6 @@ class Jobs(Base):
             connection.close()
         self._wires.clear()
         if self.zygote is not None:
-            self.zygote.end_session()
+            self.end_session()
             self.zygote.join(5.0)
             self.zygote = None

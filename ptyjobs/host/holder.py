@@ -509,6 +509,8 @@ class Holder:
         def progress(line: str) -> None:
             peer.send({"id": request, "progress": line})
 
+        if ask.view == "rows" and before is not None:
+            ask = replace(ask, since_generation=before.generation)
         waiter = Waiter(
             job,
             ask,
@@ -533,7 +535,7 @@ class Holder:
     def _late_text(self, before: Mark) -> str:
         """What came between this reader's last answer and its new input."""
         fresh = FreshText(before, typed="", budget=LATE_LIMIT, view="auto")
-        done = fresh.finish(
+        done, _ = fresh.finish(
             self.job.fold.screen, prompt_row=True, end=self.job.log.end, exited=False
         )
         return last_lines(done.text.strip("\n"), LATE_LIMIT) if done.view == "lines" else ""
@@ -607,6 +609,7 @@ def main(directory: Path, connection: socket.socket, lease: int, *, page: Page, 
     job_dir = JobDir(directory)
     alive = os.open(directory / "alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(alive, fcntl.LOCK_EX)
+    os.write(alive, str(os.getpid()).encode())  # which process the lock speaks for
     holder = Holder(job_dir, lease=lease, page=page, slot=slot, tier=Tier(_tier()))
     holder.open_socket()
     holder.adopt(connection)

@@ -21,6 +21,7 @@ from ptyjobs.core.text import FreshText, Mark
 from ptyjobs.core.until import Until
 from ptyjobs.core.vt import Screen
 from ptyjobs.errors import BadPattern
+from ptyjobs.host import views
 from ptyjobs.host.courtesy import PATIENCE
 from ptyjobs.host.job import Job
 from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
@@ -39,6 +40,7 @@ class Ask:
     patterns: tuple[re.Pattern[str], ...] = ()
     budget: int = 8000
     view: str = "auto"
+    since_generation: int | None = None  # with view="rows": the caller's last view
     typed: str = ""  # the text typed, for its echo
     sent: Sent | None = None
     nbytes: int = 0
@@ -93,7 +95,14 @@ class Waiter:
         self._progress = progress
         self._progress_at = now
         self._progress_line = ""
-        self.fresh = FreshText(mark, typed=ask.typed, budget=ask.budget, view=ask.view)
+        self.fresh = FreshText(
+            mark,
+            typed=ask.typed,
+            budget=ask.budget,
+            view=ask.view,
+            hint=f"output(job_id, since={mark.offset})",
+            since=ask.since_generation,
+        )
         self.until = Until(ask.patterns, typed=ask.typed) if ask.patterns else None
         self.settle = Settle(
             now=now,
@@ -128,7 +137,7 @@ class Waiter:
                     return
                 index, text = found
                 self.job.fold.catch_up(self.job.log.end, self.observe)
-                seen = self._finish(prompt_row=False)
+                seen, _ = self._finish(prompt_row=False)
                 shown = seen.text + "\n" + self._row()
                 if seen.omitted_chars or self.ask.patterns[index].search(shown):
                     self.settle.on_pattern(now, index, text)
@@ -194,9 +203,15 @@ class Waiter:
             self._progress_line = line
             self._progress(line)
 
+    def _from_log(self) -> Fresh:
+        """The output since the mark as the log has it, without a screen."""
+        job = self.job
+        page = views.page(job.dir.log, size=job.size, since=self.mark.offset, limit=self.ask.budget)
+        return Fresh(page.text, offset=self.mark.offset, end=job.log.end)
+
     # -- the answer --------------------------------------------------------------------------
 
-    def _finish(self, *, prompt_row: bool) -> Fresh:
+    def _finish(self, *, prompt_row: bool) -> tuple[Fresh, str]:
         return self.fresh.finish(
             self.job.fold.screen,
             prompt_row=prompt_row,
@@ -211,9 +226,13 @@ class Waiter:
     def _answer(self, verdict: Verdict, now: float) -> None:
         self.done = True
         self.job.courtesy.waiting(False)
-        self.job.fold.catch_up(self.job.log.end, self.observe)
-        fresh = self._finish(prompt_row=verdict.reason.ready)
-        prompt = self._row() if verdict.reason.ready or verdict.prompt else ""
+        try:
+            self.job.fold.catch_up(self.job.log.end, self.observe)
+            fresh, prompt = self._finish(prompt_row=verdict.reason.ready)
+            title = self.job.fold.screen.title
+        except Exception as error:  # a fold that fails is told and dropped; the answer still comes
+            self.job.errors["screen"] = f"screen: {type(error).__name__}: {error}"[:300]
+            fresh, prompt, title = self._from_log(), verdict.prompt, ""
         unsent = self.job.drop_input(self.owner)
         self._reply(
             Answer(
@@ -224,7 +243,7 @@ class Waiter:
                 sent=self.ask.nbytes - unsent,
                 unsent=unsent,
                 by_person=self.by_person,
-                title=self.job.fold.screen.title,
+                title=title,
             )
         )
 

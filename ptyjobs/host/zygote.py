@@ -23,6 +23,7 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,21 @@ def start() -> Zygote:
             os._exit(status)
     theirs.close()
     os.close(lease_read)
+    return Zygote(pid, ours, lease_write, os.pidfd_open(pid))
+
+
+def start_fresh() -> Zygote:
+    """A zygote in a new interpreter, for a parent that has grown large (a restart)."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    lease_read, lease_write = os.pipe()
+    for fd in (theirs.fileno(), lease_read):
+        os.set_inheritable(fd, True)
+    argv = [sys.executable, "-m", "ptyjobs.host.zygote", str(theirs.fileno()), str(lease_read)]
+    try:
+        pid = os.posix_spawn(sys.executable, argv, os.environ)
+    finally:
+        theirs.close()
+        os.close(lease_read)
     return Zygote(pid, ours, lease_write, os.pidfd_open(pid))
 
 
@@ -282,3 +298,9 @@ def _refuse(fds: list[int], failure: OSError) -> None:
     for fd in fds:
         with contextlib.suppress(OSError):  # the asker has gone
             os.write(fd, wire.encode(message))
+
+
+if __name__ == "__main__":
+    from ptyjobs.host import zygote as _this  # one module, not also a copy named __main__
+
+    _this._main(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))
