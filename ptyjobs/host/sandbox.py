@@ -5,7 +5,8 @@ and telling which of them this machine can do. Never weakens: what is asked and 
 Refused. The rules of Landlock themselves are in `landlock.py`.
 
 bwrap     everything read-only but the working folder; its own /tmp, /run, /dev, process ids and
-          IPC; no capability; dies with its holder. The network is shared.
+          IPC; no capability; dies with its holder. The network is shared. A death by a signal
+          is reported as bwrap does, as code 128 + signal.
 landlock  see `landlock.py`; processes, /tmp and reading are shared. The working folder and, where
           given, a private folder named by TMPDIR can be written.
 
@@ -43,6 +44,11 @@ _BWRAP = (
     "--proc", "/proc", "--remount-ro", "/proc",
     "--tmpfs", "/tmp", "--tmpfs", "/run",
 )  # fmt: skip
+
+
+# bwrap stands in the terminal's foreground group and in the tree that is killed: it must leave
+# Ctrl-C and the polite signals to the program, or it takes the whole job down at once.
+_POLITE = "INT,QUIT,TERM,HUP"
 
 
 def wrap(spec: JobSpec, *, scratch: str = "", hidden: Sequence[str] = ()) -> JobSpec:
@@ -127,18 +133,18 @@ def _no_new_privs(pid: int) -> bool:
         return any(line.split() == ["NoNewPrivs:", "1"] for line in status)
 
 
-def _bwrap_path() -> str | None:
-    return shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin") or shutil.which("bwrap")
+def _tool(name: str) -> str | None:
+    """Its absolute path: the PATH that counts when the job is started is the job's own."""
+    return shutil.which(name, path="/usr/bin:/bin:/usr/local/bin")
 
 
 def _bwrap_fails() -> str:
     """Why bwrap does not work here, in a phrase; "" if it does."""
-    path = _bwrap_path()
-    if path is None:
+    if _tool("bwrap") is None or _tool("env") is None:
         return "bwrap is not installed (package bubblewrap)"
     try:
         done = subprocess.run(
-            [path, *_BWRAP, "true"],
+            _bwrap([], ["true"]),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -148,8 +154,15 @@ def _bwrap_fails() -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bwrap does not start ({error})"
+    # An env(1) older than coreutils 8.31, or another one, has no --ignore-signal and says so.
     said = (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]
     return "" if done.returncode == 0 else f"bwrap fails ({said})"
+
+
+def _bwrap(options: Sequence[str], argv: Sequence[str]) -> list[str]:
+    env, bwrap = _tool("env") or "/usr/bin/env", _tool("bwrap") or "/usr/bin/bwrap"
+    leave, restore = f"--ignore-signal={_POLITE}", f"--default-signal={_POLITE}"
+    return [env, leave, bwrap, *_BWRAP, *options, "--", env, restore, *argv]
 
 
 def _working_folder(cwd: str) -> str:
@@ -178,20 +191,22 @@ def _own_folders(folder: str) -> list[str]:
 
 
 def _in_bwrap(spec: JobSpec, folder: str, hidden: Sequence[str]) -> JobSpec:
-    argv = [_bwrap_path() or "bwrap", *_BWRAP]
+    if "=" in spec.argv[0]:
+        raise Refused(f"A sandboxed program may not be called {spec.argv[0]!r} (env(1) sets it).")
+    options = []
     for path in _name_service():
-        argv += ["--ro-bind", path, path]
-    argv += ["--bind", folder, folder]
+        options += ["--ro-bind", path, path]
+    options += ["--bind", folder, folder]
     for path in _own_folders(folder):
-        argv += ["--ro-bind", path, path]
+        options += ["--ro-bind", path, path]
     for path in map(os.path.realpath, hidden):
-        if (os.path.isdir(path) and not _inside(path, "/tmp")) or (os.path.isdir(path) and _inside(path, folder)):
-            argv += ["--tmpfs", path]
+        if os.path.isdir(path):
+            options += ["--tmpfs", path]
     env, loader = _without_loader_variables(spec.env)
     for name, value in loader.items():
-        argv += ["--setenv", name, value]
-    argv += ["--chdir", spec.cwd, "--", *spec.argv]
-    return dataclasses.replace(spec, argv=tuple(argv), env=env)
+        options += ["--setenv", name, value]
+    options += ["--chdir", spec.cwd]
+    return dataclasses.replace(spec, argv=tuple(_bwrap(options, spec.argv)), env=env)
 
 
 def _name_service() -> list[str]:
