@@ -60,7 +60,7 @@ def decode(line: bytes) -> tuple[Any | None, list[bytes]]:
 
 def _decode_odd(line: bytes) -> tuple[Any | None, list[bytes]]:
     try:
-        value = json.loads(scrub(json.dumps(json.loads(line.decode("utf-8", "replace")))))
+        value = _repaired(json.loads(line.decode("utf-8", "replace")))
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         return None, [error_line(_guess_id(line), PARSE_ERROR, f"Parse error: {reason}")]
@@ -72,21 +72,28 @@ def _decode_odd(line: bytes) -> tuple[Any | None, list[bytes]]:
         return None, [error_line(found, INVALID_REQUEST, text) for found in ids or [None]]
     fault = _fault(value)
     if fault:
-        if (
-            isinstance(value, dict)
-            and "method" not in value
-            and ("result" in value or "error" in value)
-        ):
-            return (
-                None,
-                [],
-            )  # a broken answer is not a request: answering it would confuse its sender
-        return None, [error_line(_readable_id(value), INVALID_REQUEST, f"Invalid request: {fault}")]
+        return None, _refusal(value, fault)
     try:
         return jsonrpc_message_adapter.validate_python(value, by_name=False), []
     except ValidationError:
-        text = "Invalid request: not a JSON-RPC 2.0 message"
-        return None, [error_line(_readable_id(value), INVALID_REQUEST, text)]
+        return None, _refusal(value, "not a JSON-RPC 2.0 message")
+
+
+def _refusal(value: Any, fault: str) -> list[bytes]:
+    if _is_answer(value):
+        return []  # a broken answer is no request: to answer it would confuse its sender
+    return [error_line(_readable_id(value), INVALID_REQUEST, f"Invalid request: {fault}")]
+
+
+def _repaired(value: Any) -> Any:
+    """A parsed value whose texts hold no half of a surrogate pair."""
+    return json.loads(scrub(json.dumps(value, ensure_ascii=False)))
+
+
+def _is_answer(value: Any) -> bool:
+    if not isinstance(value, dict) or "method" in value:
+        return False
+    return "result" in value or "error" in value
 
 
 def _fault(value: Any) -> str:
@@ -98,7 +105,7 @@ def _fault(value: Any) -> str:
     if "id" in value and _readable_id(value) is None:
         return "id must be a string or a whole number"
     if "method" not in value:
-        return "" if "result" in value or "error" in value else "method is missing"
+        return "" if _is_answer(value) else "method is missing"
     if not isinstance(value["method"], str):
         return "method must be a string"
     if not isinstance(value.get("params", {}), dict):

@@ -40,7 +40,10 @@ class Orders:
 
     @contextlib.asynccontextmanager
     async def of(self, job_id: str) -> AsyncIterator[None]:
-        """Wait for the turn; turns come in the order of the calls."""
+        """Wait for the turn; turns come in the order of the calls. No id, no queue."""
+        if not job_id:
+            yield
+            return
         lock, users = self._queues.get(job_id, (asyncio.Lock(), 0))
         self._queues[job_id] = (lock, users + 1)
         try:
@@ -72,7 +75,6 @@ async def execute(call: Call, args: dict[str, Any]) -> Result:
     from ptyjobs.client import prepare
 
     wait = call.seconds(args["wait"], call.config.interact_timeout)
-    optional = {k: args[k] for k in ("target", "sandbox", "stderr") if args.get(k)}
     spec = prepare(
         call.config,
         command=args["command"],
@@ -83,10 +85,15 @@ async def execute(call: Call, args: dict[str, Any]) -> Result:
         cols=args["cols"],
         lifetime=args["lifetime"],
         timeout=args["timeout"],
-        **optional,
     )
-    async with call.orders.of(spec.job_id):
-        answer = await call.jobs.start(spec, wait=wait, budget=call.config.max_chars)
+    async with call.orders.of(args["name"]):  # without a name nobody can know it before it starts
+        answer = await call.jobs.start(
+            spec,
+            name=args["name"],
+            wait=wait,
+            budget=call.config.max_chars,
+            on_progress=call.on_progress,
+        )
     prefix = "started" if answer.verdict.reason is Reason.TIMEOUT else ""
     return results.of_answer(answer, prefix=prefix, secrets=call.config.secrets)
 
@@ -146,15 +153,20 @@ async def wait(call: Call, args: dict[str, Any]) -> Result:
             'wait: until="pattern" needs pattern.', advice='For example pattern="ready".'
         )
     started = time.monotonic()
+    job_ids = tuple(dict.fromkeys(args["job_id"]))
+    if not job_ids:
+        raise BadInput("wait: job_id is empty.", advice="Give one or several ids (see list).")
     found = await call.jobs.wait(
-        args["job_id"],
+        job_ids,
         until=until,
         patterns=args["pattern"],
         any_of=args["mode"] == "any",
         timeout=call.seconds(args["timeout"], call.config.wait_timeout),
-        budget=call.config.max_chars,
+        budget=call.config.max_chars // min(len(job_ids), 4),
+        on_progress=call.on_progress,
     )
     return results.of_wait(
+        job_ids,
         found.answers,
         found.met,
         timed_out=found.timed_out,
@@ -170,7 +182,7 @@ async def tail(call: Call, args: dict[str, Any]) -> Result:
         if args["format"] == "png":
             return Result(f"[{job_id}] screen as a picture", {"job_id": job_id}, images=(data,))
         return Result(results.fit(data.decode("utf-8", "replace")), {"job_id": job_id})
-    view = await call.jobs.tail(job_id, lines=args["lines"], since_generation=args["since"])
+    view = await call.jobs.tail(job_id, lines=args["lines"])
     return results.of_view(job_id, view)
 
 
@@ -190,7 +202,7 @@ async def status(call: Call, args: dict[str, Any]) -> Result:
 
 
 async def list_jobs(call: Call, args: dict[str, Any]) -> Result:
-    found = await call.jobs.list(all=True)
+    found = await call.jobs.list(detail=True)
     shown, ended, hidden = [], 0, 0
     for job in found:
         ended += job.state.ended
@@ -202,7 +214,7 @@ async def list_jobs(call: Call, args: dict[str, Any]) -> Result:
 
 
 async def kill(call: Call, args: dict[str, Any]) -> Result:
-    killed = await call.jobs.kill(args["job_id"], signal=args["signal"] or None)
+    killed = await call.jobs.kill(args["job_id"], signal=args["signal"])
     return listing.of_killed(killed.result, killed.processes, killed.status, args["signal"])
 
 

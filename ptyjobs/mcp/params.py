@@ -51,7 +51,7 @@ class Param:
             schema["minimum"] = self.low
             if self.high is not None:
                 schema["maximum"] = self.high
-        if self.default is not None:
+        if self.default not in (None, "", (), False):
             schema["default"] = self.default
         if self.help:
             schema["description"] = self.help

@@ -44,8 +44,8 @@ PROMPTS = (
         "Run a program under its debugger and find out why it fails.",
         (("command", "the program and its arguments", True), ("symptom", "what goes wrong", False)),
         "Debug this program interactively with ptyjobs: `$command`. Symptom: $symptom.\n"
-        "Start the fitting debugger as a job with execute (python -m pdb, gdb --args, node inspect ...), "
-        "set breakpoints, step and print values with interact, one command a call. Tell me "
+        "Start the fitting debugger as a job with execute (python -m pdb, gdb --args, ...), set "
+        "breakpoints, step and print values with interact, one command a call. Tell me "
         "the cause with the evidence you saw, then kill the job.",
     ),
     Prompt(
@@ -63,8 +63,8 @@ PROMPTS = (
         "Explore something step by step in one interpreter session.",
         (("command", "the interpreter, e.g. python3 -i", True), ("task", "what to find out", True)),
         "Start `$command` as a job with ptyjobs execute and work in this one session with "
-        "interact: $task. Keep state in the session instead of writing scripts, and show me the calls that "
-        "mattered.",
+        "interact: $task. Keep state in the session instead of writing scripts, and show me the "
+        "calls that mattered.",
     ),
 )
 

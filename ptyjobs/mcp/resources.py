@@ -33,6 +33,9 @@ WATCH_INTERVAL = 0.5
 LISTED = 100
 """Jobs in a resource list, the newest; every job can be read."""
 
+COMPLETE = {"resultType": "complete"}
+"""The 2026 era demands it in every result; the SDK drops it for older clients."""
+
 _URI = re.compile(r"job://(?P<job>[^/]+)/(?P<what>screen|output)")
 _TEMPLATES = (
     ("job://{job_id}/screen", "screen", "What the job's terminal shows now"),
@@ -53,7 +56,7 @@ class Resources:
         self._watcher: asyncio.Task[None] | None = None
 
     async def list(self, ctx: Any, params: Any) -> Any:
-        found = await self._jobs.list(all=True)
+        found = await self._jobs.list()
         return {
             "resources": [
                 {
@@ -64,7 +67,8 @@ class Resources:
                 }
                 for job in found[:LISTED]
                 for template, name, _ in _TEMPLATES
-            ]
+            ],
+            **COMPLETE,
         }
 
     async def templates(self, ctx: Any, params: Any) -> Any:
@@ -72,7 +76,8 @@ class Resources:
             "resourceTemplates": [
                 {"uriTemplate": uri, "name": name, "description": text, "mimeType": "text/plain"}
                 for uri, name, text in _TEMPLATES
-            ]
+            ],
+            **COMPLETE,
         }
 
     async def read(self, ctx: Any, params: types.ReadResourceRequestParams) -> Any:
@@ -85,7 +90,10 @@ class Resources:
         except PtyJobsError as error:
             raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
         text = safe.for_model(text)[0]
-        return {"contents": [{"uri": str(params.uri), "mimeType": "text/plain", "text": text}]}
+        return {
+            "contents": [{"uri": str(params.uri), "mimeType": "text/plain", "text": text}],
+            **COMPLETE,
+        }
 
     async def subscribe(self, ctx: Any, params: types.SubscribeRequestParams) -> Any:
         uri = str(params.uri)
@@ -116,11 +124,15 @@ class Resources:
     async def complete(self, ctx: Any, params: types.CompleteRequestParams) -> Any:
         """Job ids that begin with what was typed, for the URI templates."""
         value = params.argument.value
-        ids = [job.job_id for job in await self._jobs.list(all=True)]
+        ids = [job.job_id for job in await self._jobs.list()]
         found = [job_id for job_id in ids if job_id.startswith(value)]
         if params.argument.name != "job_id":
             found = []
-        return {"completion": {"values": found[:100], "total": len(found), "hasMore": more}}
+        more = len(found) > 100
+        return {
+            "completion": {"values": found[:100], "total": len(found), "hasMore": more},
+            **COMPLETE,
+        }
 
     def close(self) -> None:
         """Stop watching."""

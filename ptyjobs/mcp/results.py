@@ -195,29 +195,24 @@ def _answer_facts(answer: Answer) -> dict[str, Any]:
 
 
 def of_wait(
+    job_ids: Sequence[str],
     answers: Sequence[Answer],
     met: Sequence[str],
     *,
     timed_out: bool,
     waited: float,
-    all_of: bool = False,
     secrets: Collection[str] = (),
 ) -> Result:
-    """The answer of a wait for several jobs: who fulfilled it first, then each of those in full."""
-    if len(answers) == 1:
+    """The answer of wait: for several jobs who fulfilled it, then each answer in full."""
+    if len(job_ids) == 1 and answers:
         return of_answer(answers[0], secrets=secrets, again="wait again")
-    done = [answer for answer in answers if answer.job_id in met]
-    others = [answer for answer in answers if answer.job_id not in met]
-    names = ", ".join(answer.job_id for answer in done) or "none"
-    head = f"[wait] {len(done)} of {len(answers)} jobs: {names}{SEPARATOR}{duration(waited)}"
-    if timed_out:
-        head += f"{SEPARATOR}time is up, call wait again"
-    blocks = [head]
-    blocks += [of_answer(answer, secrets=secrets).text for answer in done]
-    blocks += [
-        block(other.job_id, [describe(other.verdict, other.state), f"log {other.fresh.end}"], "")
-        for other in others
-    ]
+    others = [job_id for job_id in job_ids if job_id not in met]
+    parts = [f"{len(met)} of {len(job_ids)} jobs" + (f": {', '.join(met)}" if met else "")]
+    parts += [duration(waited)]
+    parts += [f"not yet: {', '.join(others)}"] if others else []
+    parts += ["call wait again"] if timed_out else []
+    blocks = [one_line("[wait] " + SEPARATOR.join(parts))]
+    blocks += [of_answer(answer, secrets=secrets, again="wait again").text for answer in answers]
     facts = {
         "met": list(met),
         "timed_out": timed_out,
@@ -234,7 +229,6 @@ def of_view(job_id: str, view: View, *, state: str = "") -> Result:
     parts += [f"cursor {row + 1},{col + 1}"] if view.alternate else []
     parts += [f"log {view.end}"]
     parts += [f"{view.lines_above:,} lines above, see lines= or output"] if view.lines_above else []
-    parts += [f"since={view.generation} shows only changes"] if view.alternate else []
     parts += ["holds hidden text"] if view.hidden else []
     facts = {key: value for key, value in to_json(view).items() if key != "text"}
     return Result(block(job_id, parts, view.text), {"job_id": job_id, **facts})

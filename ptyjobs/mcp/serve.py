@@ -90,6 +90,7 @@ async def serve_stdio(config: Config, zygote: Zygote) -> int:
             task.cancel()
         app.resources.close()
         await _close(jobs, CLOSE_AFTER_SIGNAL if caught else CLOSE_AFTER_EOF)
+        zygote.end_session()  # holders end their session jobs, the zygote sees to it
         if serving.done():
             serving.result()
         transport.stop()

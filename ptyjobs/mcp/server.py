@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
+from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.lowlevel import Server
 
 from ptyjobs import __version__
@@ -28,7 +29,7 @@ from ptyjobs.mcp import results, tools
 from ptyjobs.mcp.handlers import Call, Orders
 from ptyjobs.mcp.params import Tool
 from ptyjobs.mcp.prompts import PROMPTS, get_prompt
-from ptyjobs.mcp.resources import Resources
+from ptyjobs.mcp.resources import COMPLETE, Resources
 from ptyjobs.mcp.results import META_KEY, Result
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ if TYPE_CHECKING:
 
 PROGRESS_INTERVAL = 0.5
 """Seconds between two progress notes of one call."""
+
+CACHE_HINTS: dict[CacheableMethod, CacheHint] = {
+    # ours never change while we run; what jobs show is stale at once
+    "tools/list": CacheHint(3_600_000, "public"),
+    "prompts/list": CacheHint(3_600_000, "public"),
+    "resources/templates/list": CacheHint(3_600_000, "public"),
+    "resources/list": CacheHint(),
+    "resources/read": CacheHint(),
+}
 
 Context = Any  # mcp.server.context.ServerRequestContext, generic in types that say nothing here
 
@@ -91,7 +101,7 @@ class App:
         self.orders = Orders()
         self.resources = Resources(jobs)
         self._tools = {tool.name: tool for tool in surface.tools}
-        self._listing = {"tools": [tool.wire() for tool in surface.tools]}
+        self._listing = {"tools": [tool.wire() for tool in surface.tools], **COMPLETE}
 
     def server(self) -> Server[Any]:
         """The SDK's server with our handlers."""
@@ -115,6 +125,7 @@ class App:
             instructions=self.surface.instructions,
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
+            cache_hints=CACHE_HINTS,
             **extras,
         )
         # Its spans go nowhere without an exporter, and it costs a tenth of every call.
@@ -157,7 +168,7 @@ class App:
         for image in result.images:
             data = base64.b64encode(image).decode()
             content.append({"type": "image", "data": data, "mimeType": "image/png"})
-        wire: dict[str, Any] = {"content": content, "isError": result.is_error}
+        wire: dict[str, Any] = {"content": content, "isError": result.is_error, **COMPLETE}
         if result.facts:
             wire["_meta"] = {META_KEY: result.facts}
         if result.structured is not None:
@@ -167,7 +178,7 @@ class App:
         return wire
 
     async def _list_prompts(self, ctx: Context, params: Any) -> Any:
-        return {"prompts": [prompt.wire() for prompt in PROMPTS]}
+        return {"prompts": [prompt.wire() for prompt in PROMPTS], **COMPLETE}
 
     async def _get_prompt(self, ctx: Context, params: types.GetPromptRequestParams) -> Any:
-        return get_prompt(params.name, params.arguments or {})
+        return {**get_prompt(params.name, params.arguments or {}), **COMPLETE}

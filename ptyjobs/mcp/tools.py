@@ -23,8 +23,8 @@ EXECUTE = Tool(
     'Example: execute(command="python3 -i", name="py")',
     (
         Param("command", "text", "shell command line (pipes, &&, $VARS work)", required=True),
-        Param("name", "text", "job_id to give it; default program-N", default=None),
-        Param("cwd", "text", "working directory"),
+        Param("name", "text", "job_id to give it; default program-N", default=""),
+        Param("cwd", "text", "working directory", default=""),
         Param("env", "table", "extra environment variables"),
         Param("rows", "integer", "default 40", low=1, high=1000),
         Param("cols", "integer", "default 120", low=1, high=1000),
@@ -42,7 +42,6 @@ EXECUTE = Tool(
             "persistent outlives this session; default session",
             choices=("session", "persistent"),
         ),
-        Param("target", "text", "run elsewhere: ssh:HOST, docker:NAME, slurm"),
     ),
     handlers.execute,
     destructive=True,
@@ -120,9 +119,6 @@ TAIL = Tool(
     (
         JOB,
         Param("lines", "integer", "", default=50, low=1, high=1000),
-        Param(
-            "since", "integer", "the since= of an earlier tail: only rows changed after it", low=0
-        ),
         Param(
             "format",
             "text",

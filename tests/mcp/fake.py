@@ -90,8 +90,8 @@ class FakeJobs:
         self._check(job_id)
         return self.jobs[job_id]
 
-    async def list(self, *, all: bool = True) -> list[Status]:
-        self.calls.append(("list", (), {"all": all}))
+    async def list(self, *, detail: bool = False) -> list[Status]:
+        self.calls.append(("list", (), {"detail": detail}))
         return list(self.jobs.values())
 
     async def kill(self, job_id: str, **options: Any) -> Any:

@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 from ptyjobs.config import Config
 from ptyjobs.mcp.server import App
@@ -34,8 +34,8 @@ class Wire:
         self.send(body if params is None else {**body, "params": params})
         return self.next_id
 
-    async def receive(self, timeout: float = 5.0) -> dict[str, Any]:
-        line = await asyncio.wait_for(self.reader.readline(), timeout)
+    async def receive(self, within: float = 5.0) -> dict[str, Any]:
+        line = await asyncio.wait_for(self.reader.readline(), within)
         if not line:
             raise EOFError
         found: dict[str, Any] = json.loads(line)
@@ -87,7 +87,7 @@ async def served(
     transport = StdioTransport(to_read, from_write, drain=drain)
     os.close(to_read)
     os.close(from_write)
-    app = App(jobs, config or Config())  # type: ignore[arg-type]  # the double
+    app = App(cast("Any", jobs), config or Config())
     server = app.server()
     task = asyncio.create_task(
         server.run(transport.read, transport.write, server.create_initialization_options())
