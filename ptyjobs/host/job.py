@@ -75,6 +75,8 @@ class Job:
         self.errors: dict[str, str] = {}
         self._exit_status: int | None = None
         self._exit_at = 0.0
+        self._mark: Mark | None = None
+        self._mark_key: tuple[int, Size, Terminal] = (-1, Size(), Terminal(True, True))
         self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
 
     # -- birth -------------------------------------------------------------------------------
@@ -223,9 +225,16 @@ class Job:
         """Where output that comes from now on will begin, on an up-to-date screen."""
         self.fold.catch_up(self.log.end)
         terminal = self.terminal()
-        return mark(
-            self.fold.screen, offset=self.log.end, echo=terminal.echo, canonical=terminal.canonical
-        )
+        key = (self.log.end, self.size, terminal)
+        if self._mark is None or self._mark_key != key:  # most inputs begin where an answer ended
+            self._mark_key = key
+            self._mark = mark(
+                self.fold.screen,
+                offset=self.log.end,
+                echo=terminal.echo,
+                canonical=terminal.canonical,
+            )
+        return self._mark
 
     # -- size --------------------------------------------------------------------------------
 
