@@ -39,7 +39,8 @@ EXECUTE = Tool(
         Param(
             "lifetime",
             "text",
-            "persistent outlives this session; default session",
+            "persistent outlives this session",
+            default="session",
             choices=("session", "persistent"),
         ),
     ),
