@@ -7,7 +7,7 @@ the very place and manner of a second prompt, this cannot tell the two apart (SP
 
 from __future__ import annotations
 
-from ptyjobs.core.evidence import PromptMemory, Snapshot, normal
+from ptyjobs.core.evidence import Prompt, PromptMemory, Snapshot, normal
 from ptyjobs.core.facts import Look, Probe, Sent
 
 
@@ -30,7 +30,7 @@ def continues(
     if now.marks_secondary > before.marks_secondary:
         return True
     current, row = memory.current, look.before_cursor
-    if sent is None or not sent.enter or current is None or look.alternate or not row.strip():
+    if sent is None or not sent.enter or current is None or look.alternate or not row:
         return False
     if (probe.pid, probe.start) != (current.pid, current.start) and probe.pid:
         return False
@@ -38,6 +38,8 @@ def continues(
         return False
     if now.marks_output and now.marks_done:  # this shell marks every command that it runs
         return before.mark in ("A", "B") and _counts(before) == _counts(now)
+    if not row.strip():
+        return _set_in(row, current, look)
     known = memory.known(row, pid=probe.pid)
     if known is not None:
         return known.continuation
@@ -51,6 +53,13 @@ def continues(
         return True  # psql, irb, iex, ghci: the second prompt is aligned with the first
     # The line editor asks again, and not as one asks a person.
     return now.paste_on and now.paste_ends > before.paste_ends and row.rstrip()[-1] not in "?:]"
+
+
+def _set_in(row: str, current: Prompt, look: Look) -> bool:
+    """No second prompt, but the cursor is set in below the first one (fish, julia)."""
+    if current.continuation and not current.text.strip():
+        return True
+    return look.above.startswith(current.raw.rstrip() or "\0") and len(row) >= len(current.raw)
 
 
 def _counts(snapshot: Snapshot) -> tuple[int, int, int]:

@@ -88,7 +88,8 @@ class Look:
     above: str = ""
     row: int = 0
     alternate: bool = False
-    synchronized: bool = False
+    synchronized: bool = False  # DECSET 2026 is on
+    cursor_visible: bool = True
 
 
 Step = DoProbe | DoLook | DoWait | Verdict

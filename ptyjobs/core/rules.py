@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ptyjobs.core.evidence import PromptMemory, Snapshot, normal
 from ptyjobs.core.facts import Look, Probe, Sent, Wait
-from ptyjobs.model import Confidence, Reason, Tier
+from ptyjobs.model import Confidence, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,17 @@ ASIDE = 0.300  # it takes keys while a child of it works
 FRAME = 0.150  # a synchronized frame that never ends is no frame
 QUESTION = 1.0  # text that is no known prompt
 WORKING = 2.0  # evidence says that it still works
-ELSEWHERE = 10.0  # it waits for something else as well, which it does not when idle
+BLANK = 10.0  # it shows an empty row where a prompt is usual: it awaits something
 FAR_SHAPE = 0.200
 FAR_FIRST = 0.5
-FAR_BLANK = 5.0  # no text before the cursor where a prompt is usual
+FAR_BLANK = 5.0  # the same where the kernel cannot be asked
 RETRY = 3.0  # sudo pauses two seconds after a wrong password
 STOPPED = 0.300
 POLLING = 1.0
 SHARE = 0.15  # of a processor: more is work, not waiting
 
-SHAPES = tuple(">$#%:?])")
+SIGNS = tuple(">$#:?])")
+GAP = 2  # columns that a prompt leaves before the cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class Weighing:
     def marks(self) -> str:
         """What the marks since the send say: "prompt", "busy", "edit" or "" for nothing."""
         old, new = self.before, self.now
+        if new.alternate and self.probe.wait is Wait.SOFT:
+            return ""  # full-screen programs set bracketed paste for themselves
         if new.marks_prompt > old.marks_prompt and new.mark in ("A", "B"):
             return "prompt"
         if new.mark == "C":
@@ -102,6 +105,15 @@ class Weighing:
         if not typed or current is None or not current.text:
             return False
         return normal(self.look.before_cursor).startswith(current.text)
+
+    def asks(self) -> bool:
+        """The cursor stands where one is asked: a gap before it, or a sign that ends questions.
+
+        Progress and log text leave the cursor right behind their last letter.
+        """
+        row = self.look.before_cursor
+        text = row.rstrip(" ")
+        return bool(text) and (0 < len(row) - len(text) <= GAP or row.endswith(SIGNS))
 
     def _near(self, marks: str) -> Rule:
         """The kernel shows that the program accepts input."""
@@ -121,14 +133,17 @@ class Weighing:
         prompts = self.memory.of(probe.pid)
         if not prompts:
             return _waits(PAINT if self.fresh else FIRST, "it accepts input")
-        idle = any(p.signature == probe.signature for p in prompts)
-        if text and self.fresh and (idle or text.endswith(SHAPES)):
+        if not look.cursor_visible:
+            return _waits(FIRST, "it accepts keys and hides the cursor")
+        if not text and look.before_cursor and self.fresh:
+            return _waits(SHAPE, "it accepts input, the cursor is set in")
+        if not text or not self.fresh:
+            return _silent(BLANK, "it accepts input, where it showed a prompt before")
+        if any(p.signature == probe.signature for p in prompts) and self.asks():
             return _waits(SHAPE, "it accepts input after a question")
-        if not idle and probe.tier is Tier.FULL:
-            return _silent(ELSEWHERE, "it accepts input but waits for something else too")
-        if text or probe.tier is Tier.FULL:
+        if any(p.signature == probe.signature for p in prompts):
             return _silent(QUESTION, "it accepts input, its prompt is not shown")
-        return _silent(FAR_BLANK, "its prompt is not shown")
+        return _silent(WORKING, "it accepts input but waits for something else too")
 
     def _far(self, marks: str) -> Rule:
         """Only what it shows can be judged."""
@@ -141,7 +156,7 @@ class Weighing:
             return _medium(FAR_SHAPE, "a full-screen program, silent")
         if marks == "edit" or self.editing():
             return _medium(FAR_SHAPE, "still in the same line")
-        if self.fresh and text.endswith(SHAPES):
+        if self.fresh and self.asks():
             return _medium(FAR_SHAPE, "silent after what looks like a question")
         if not self.memory:
             return _silent(FAR_FIRST if self.fresh else QUESTION, "silent")

@@ -24,6 +24,7 @@ from ptyjobs.core.facts import (
 )
 from ptyjobs.core.rules import (
     FRAME,
+    GAP,
     MARK_FAR,
     PAINT,
     POLLING,
@@ -75,6 +76,7 @@ class Settle:
         self._unsent = 0
         # output
         self._output = now  # time of the last output
+        self._flow = now  # since when it has never been silent for as long as a frame lasts
         self._bytes = 0
         self._tokens = float(BURST)
         # probes
@@ -99,6 +101,8 @@ class Settle:
     def on_output(self, now: float, nbytes: int) -> None:
         """The job wrote `nbytes`; `Evidence.feed` has them already."""
         self._tokens = min(float(BURST), self._tokens + (now - self._output) / PACE)
+        if now - self._output > PAINT:
+            self._flow = now
         self._output = now
         self._bytes += nbytes
         if self._tokens >= 1.0:
@@ -252,8 +256,9 @@ class Settle:
         since = self._accepting
         return (
             since is not None
-            and now - since > POLLING
-            and now - self._output < PAINT
+            and now - max(since, self._flow) > POLLING
+            and self._probe is not None
+            and self._probe.wait is Wait.SOFT
             and self._evidence.snapshot().alternate
         )
 
@@ -316,7 +321,8 @@ class Settle:
             now=weighing.now,
         )
         learns = rule.reason in (Reason.WAITING_FOR_INPUT, Reason.PROMPT) and not look.alternate
-        if learns and not weighing.editing():
+        blanks = len(look.before_cursor) - len(look.before_cursor.rstrip(" "))
+        if learns and not weighing.editing() and (blanks <= GAP or continuation):
             self._memory.learn(
                 Prompt(
                     text=normal(look.before_cursor),

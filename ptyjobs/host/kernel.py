@@ -17,14 +17,14 @@ from dataclasses import dataclass, replace
 
 from ptyjobs.core.settle import Probe, Wait
 from ptyjobs.host import line, procfs, relay, syscalls, waits
-from ptyjobs.host.procfs import Denied, Gone, Stat, Thread, Tty
+from ptyjobs.host.procfs import Denied, Gone, Process, Stat, Tty
 from ptyjobs.host.syscalls import Kind
 from ptyjobs.host.waits import Sleep
 from ptyjobs.model import Tier
 
 _RANK = {Wait.HARD: 0, Wait.SOFT: 1, Wait.OPAQUE: 2, Wait.UNKNOWN: 3, Wait.BUSY: 4}
 _DEPTH = 4  # relays within relays that are looked through
-_THREADS = 128  # threads looked at in one process
+_KEPT = 48  # processes whose descriptors are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +47,11 @@ class _Found:
     tier: Tier = Tier.FULL
 
 
-class _Process:
-    """Kept descriptors of one process that was looked at."""
-
-    def __init__(self, proc: str, stat: Stat, table: dict[int, syscalls.Call]) -> None:
-        self.start = stat.start
-        self.main = Thread(proc, stat.pid, stat.pid)
-        self.reader = waits.Reader(proc, stat.pid, table)
-
-    def close(self) -> None:
-        self.main.close()
-        self.reader.close()
-
-
 @dataclass(slots=True)
 class _Last:
     """The wait of the last probe: unchanged while line, run time and children are."""
 
-    process: _Process
+    process: Process
     group: int
     mode: line.Mode
     line: bytes
@@ -89,16 +76,19 @@ class Kernel:
         if self._table is None and tier is Tier.FULL:
             self.tier = Tier.NO_SYSCALL
         self._tty = self._own_tty()
-        self._processes: dict[int, _Process] = {}
+        self._processes: dict[int, Process] = {}
+        self._readers: dict[int, waits.Reader] = {}
+        self._own = self._open(os.getpid())
         self._stats: dict[int, Stat] = {}
         self._last: _Last | None = None
 
     def close(self) -> None:
         """Close every kept descriptor; the master stays its owner's."""
         self._last = None
-        for process in self._processes.values():
-            process.close()
-        self._processes.clear()
+        for pid in list(self._processes):
+            self._drop(pid)
+        if self._own is not None:
+            self._own.close()
 
     def probe(self) -> Probe:
         """One look. Drain the master first: a program blocked in writing is never ready."""
@@ -174,11 +164,9 @@ class Kernel:
         try:
             if main.ran()[0] != last.probe.runtime or main.syscall() != last.line:
                 return None
-            if last.process.main.children() != last.children:
-                return None
+            return last.probe if main.children() == last.children else None
         except (Gone, Denied):
             return None
-        return last.probe
 
     def _again(self, group: int, mode: line.Mode) -> _Found | None:
         """The last waiter, if it waits hard once more: then nobody else need be asked."""
@@ -186,9 +174,11 @@ class Kernel:
         if last is None or last.group != group or self.tier is not Tier.FULL:
             return None
         stat = self._stats.get(last.probe.pid)
-        if stat is None or last.process.main.children() != last.children:
+        if stat is None:
             return None
         try:
+            if last.process.main.children() != last.children:
+                return None
             found = self._judge_seen(stat, last.process, self._tty, mode)
         except (Gone, Denied):
             return None
@@ -242,8 +232,8 @@ class Kernel:
         total = 0
         for stat in self._stats.values():
             if stat.pgrp == group or stat.pid == found.stat.pid:
-                tids = [stat.pid] if stat.threads == 1 else procfs.threads(self._proc, stat.pid)
-                total += sum(procfs.runtime(self._proc, stat.pid, t) for t in tids[:_THREADS])
+                process = self._processes.get(stat.pid)
+                total += process.cpu(stat.threads) if process is not None else 0
         return total
 
     def _lineage(self, pid: int) -> frozenset[int]:
@@ -255,31 +245,90 @@ class Kernel:
 
     # -- the whole way
 
+    def _open(self, pid: int) -> Process | None:
+        try:
+            return Process(self._proc, pid)
+        except (Gone, Denied):
+            return None
+
+    def _stat(self, pid: int) -> tuple[Process, Stat] | None:
+        """The process that has this number now, and its stat."""
+        process = self._processes.get(pid)
+        if process is not None:
+            try:
+                return process, process.stat()
+            except Gone:  # ended; the number may already be another's
+                self._drop(pid)
+        process = self._open(pid)
+        if process is None:
+            return None
+        self._processes[pid] = process
+        try:
+            return process, process.stat()
+        except Gone:
+            return None
+
+    def _drop(self, pid: int) -> None:
+        self._processes.pop(pid).close()
+        self._readers.pop(pid, None)
+
     def _walk(self) -> dict[int, Stat]:
         """Every process of the job: below its leader, or adopted by us as subreaper."""
         stats: dict[int, Stat] = {}
-        own = procfs.threads(self._proc, os.getpid())
-        pending = [self._leader, *procfs.children(self._proc, os.getpid(), len(own))]
+        pending = [self._leader]
+        try:
+            if self._own is not None:
+                pending += self._own.children(self._own.stat().threads)
+        except Gone:  # this kernel was built without PROC_CHILDREN
+            return self._scan()
         while pending:
             pid = pending.pop()
             if pid in stats:
                 continue
+            found = self._stat(pid)
+            if found is None:
+                continue
+            process, stat = found
+            stats[pid] = stat
             try:
-                stat = stats[pid] = procfs.stat(self._proc, pid)
+                pending += process.children(stat.threads)
             except Gone:
                 continue
-            pending += procfs.children(self._proc, pid, stat.threads)
+        self._prune(stats)
         return stats
+
+    def _scan(self) -> dict[int, Stat]:
+        """The same from the parents that /proc names."""
+        every: dict[int, Stat] = {}
+        for name in os.listdir(self._proc):
+            if name.isdigit():
+                try:
+                    every[int(name)] = procfs.stat(self._proc, int(name))
+                except Gone:
+                    continue
+        stats: dict[int, Stat] = {}
+        pending = [self._leader, *(s.pid for s in every.values() if s.ppid == os.getpid())]
+        while pending:
+            pid = pending.pop()
+            if pid in every and pid not in stats:
+                found = self._stat(pid)
+                if found is not None:
+                    stats[pid] = found[1]
+                pending += [s.pid for s in every.values() if s.ppid == pid]
+        self._prune(stats)
+        return stats
+
+    def _prune(self, stats: dict[int, Stat]) -> None:
+        """Close what was kept of processes that have gone, and of too many."""
+        for pid in [p for p in self._processes if p not in stats]:
+            self._drop(pid)
+        if len(self._processes) > _KEPT:
+            for pid in list(self._processes)[: len(self._processes) - _KEPT]:
+                self._drop(pid)
 
     def _search(self, group: int, mode: line.Mode) -> _Found | None:
         """The best of all processes in the foreground; None when there are none to be seen."""
         stats = self._stats = self._walk()
-        for pid in [
-            p
-            for p in self._processes
-            if p not in stats or self._processes[p].start != stats[p].start
-        ]:
-            self._processes.pop(pid).close()
         members = [s for s in stats.values() if s.pgrp == group and s.state not in "ZX"]
         if not members:
             return None
@@ -311,67 +360,76 @@ class Kernel:
             return _Found(Wait.BUSY, stat, Sleep(call="stopped"), stat.pid, stopped=True)
         if self.tier is Tier.FULL:
             try:
-                process = self._process(stat)
-                return self._judge_seen(stat, process, tty, mode, depth)
+                return self._judge_seen(stat, self._opened(stat), tty, mode, depth)
             except Denied:  # setuid, or hardened: the tier below, for this process only
                 pass
         return self._judge_coarse(stat, tty, mode)
 
-    def _process(self, stat: Stat) -> _Process:
-        process = self._processes.get(stat.pid)
-        if process is None or process.start != stat.start:
-            if process is not None:
-                process.close()
-            assert self._table is not None  # or the tier would not be FULL
-            process = self._processes[stat.pid] = _Process(self._proc, stat, self._table)
+    def _opened(self, stat: Stat) -> Process:
+        process = self._processes.get(stat.pid) or self._open(stat.pid)
+        if process is None:
+            raise Gone(str(stat.pid))
+        self._processes[stat.pid] = process
         return process
 
+    def _reader(self, process: Process) -> waits.Reader:
+        reader = self._readers.get(process.pid)
+        if reader is None:
+            assert self._table is not None  # or the tier would not be FULL
+            reader = self._readers[process.pid] = waits.Reader(self._proc, process, self._table)
+        return reader
+
     def _judge_seen(
-        self, stat: Stat, process: _Process, tty: Tty, mode: line.Mode, depth: int = 0
+        self, stat: Stat, process: Process, tty: Tty, mode: line.Mode, depth: int = 0
     ) -> _Found:
         main = process.main
+        reader = self._reader(process)
         before, runs = main.ran()
-        sleep = process.reader.sleep(main.syscall(), stat.pid, tty)
-        found = _Found(Wait.BUSY, stat, sleep, stat.pid, before, runs)
+        sleep = reader.sleep(main.syscall(), stat.pid, tty)
         if main.ran()[0] != before:  # it ran while we read its arguments: they mean nothing
-            return replace(found, sleep=waits.RUNNING)
+            sleep = waits.RUNNING
+        wait, tier = Wait.BUSY, Tier.FULL
         if sleep.tty and sleep.kind is not Kind.WRITE:
-            if sleep.masters and depth:
-                return self._through(found, depth)
             returns = sleep.kind is Kind.READ and mode.returns
             alone = not (sleep.others or sleep.timed or returns)
             wait = Wait.HARD if alone else Wait.SOFT
             if sleep.sockets and (mode.bare or mode.canonical):
                 wait = Wait.OPAQUE
-            return replace(found, wait=wait, doing=f"{stat.name} in {sleep.call}")
-        if not sleep.seen:
-            return replace(found, wait=Wait.UNKNOWN, tier=Tier.EVIDENCE)
-        if stat.threads > 1:
+        elif not sleep.seen:
+            wait, tier = Wait.UNKNOWN, Tier.EVIDENCE
+        doing = "" if wait is Wait.BUSY else f"{stat.name} in {sleep.call}"
+        found = _Found(wait, stat, sleep, stat.pid, before, runs, doing, tier=tier)
+        if sleep.masters and sleep.tty and depth:
+            return self._through(found, depth)
+        if wait is Wait.BUSY and stat.threads > 1:
             return self._other_threads(found, process, tty) or found
         return found
 
-    def _other_threads(self, found: _Found, process: _Process, tty: Tty) -> _Found | None:
-        pid = found.stat.pid
-        for tid in procfs.threads(self._proc, pid)[1:_THREADS]:
+    def _other_threads(self, found: _Found, process: Process, tty: Tty) -> _Found | None:
+        reader = self._reader(process)
+        for thread in process.others(found.stat.threads - 1):
             try:
-                line = procfs.read(f"{self._proc}/{pid}/task/{tid}/syscall", 200)
-                sleep = process.reader.sleep(line, tid, tty)
+                sleep = reader.sleep(thread.syscall(), thread.tid, tty)
+                runtime = thread.ran()[0]
             except Gone:
+                process.forget(thread)
                 continue
             if sleep.tty and sleep.kind is not Kind.WRITE:
+                doing = f"a thread of {found.stat.name} in {sleep.call}"
                 return replace(
                     found,
                     wait=Wait.SOFT,
                     sleep=sleep,
-                    tid=tid,
-                    runtime=procfs.runtime(self._proc, pid, tid),
-                    doing=f"a thread of {found.stat.name} in {sleep.call}",
+                    tid=thread.tid,
+                    runtime=runtime,
+                    doing=doing,
                 )
         return None
 
     def _judge_coarse(self, stat: Stat, tty: Tty, mode: line.Mode) -> _Found:
         """Without the system call: state, wchan, epoll lists."""
-        before = procfs.runtime(self._proc, stat.pid, stat.pid)
+        process = self._processes.get(stat.pid)
+        before = process.main.ran()[0] if process is not None else 0
         found = _Found(Wait.BUSY, stat, waits.RUNNING, stat.pid, before, tier=Tier.NO_SYSCALL)
         if stat.state == "R":
             return found

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat as _stat
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC
 PTMX = os.makedev(5, 2)  # Documentation/admin-guide/devices.txt
@@ -54,8 +55,7 @@ def read_all(path: str) -> bytes:
         raise Denied(path) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(NamedTuple):
     """Fields of /proc/PID/stat; `start` (ticks after boot) and pid name one process for ever."""
 
     pid: int
@@ -70,15 +70,16 @@ class Stat:
     start: int
 
 
-def stat(proc: str, pid: int) -> Stat:
-    """/proc/PID/stat; raises Gone."""
-    head, _, tail = read(f"{proc}/{pid}/stat").rpartition(b")")
-    f = tail.split()
+def parse_stat(data: bytes) -> Stat:
+    """The text of /proc/PID/stat (a name may hold spaces and brackets)."""
+    head, _, tail = data.rpartition(b")")
+    f = tail.split(None, 20)
+    pid, _, name = head.partition(b" (")
     number = int(f[4])
     return Stat(
-        pid,
-        head.partition(b"(")[2].decode("utf-8", "replace"),
-        f[0].decode(),
+        int(pid),
+        name.decode("utf-8", "replace"),
+        chr(f[0][0]),
         int(f[1]),
         int(f[2]),
         int(f[3]),
@@ -90,6 +91,11 @@ def stat(proc: str, pid: int) -> Stat:
     )
 
 
+def stat(proc: str, pid: int) -> Stat:
+    """/proc/PID/stat; raises Gone."""
+    return parse_stat(read(f"{proc}/{pid}/stat"))
+
+
 def threads(proc: str, pid: int) -> list[int]:
     """The thread ids of `pid`, the main thread first; empty when it has gone."""
     try:
@@ -98,76 +104,140 @@ def threads(proc: str, pid: int) -> list[int]:
         return []
 
 
-def children(proc: str, pid: int, count: int) -> list[int]:
-    """The children of `pid`, which has `count` threads; empty when it has gone."""
-    found: list[int] = []
-    for tid in [pid] if count == 1 else threads(proc, pid):
+class _Kept:
+    """One /proc file that is read again and again."""
+
+    __slots__ = ("_fd", "_path")
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._fd = -1
         try:
-            found += map(int, read(f"{proc}/{pid}/task/{tid}/children", 65536).split())
-        except Gone:
-            continue
-    return found
+            self._fd = os.open(path, _FLAGS)
+        except (FileNotFoundError, ProcessLookupError, NotADirectoryError) as error:
+            raise Gone(path) from error
+        except PermissionError as error:
+            raise Denied(path) from error
 
+    def read(self, size: int) -> bytes:
+        try:
+            return os.pread(self._fd, size, 0)
+        except ProcessLookupError as error:
+            raise Gone(self._path) from error
+        except PermissionError as error:
+            raise Denied(self._path) from error
 
-def runtime(proc: str, pid: int, tid: int) -> int:
-    """CPU time of one thread in ns (schedstat, field 1); 0 where the kernel does not count."""
-    try:
-        return int(read(f"{proc}/{pid}/task/{tid}/schedstat", 64).split()[0])
-    except (Gone, Denied, IndexError, ValueError):
-        return 0
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 class Thread:
-    """Kept descriptors of one thread: what it sleeps in and how long it has run."""
+    """One thread: what it sleeps in, how long it has run, whom it started."""
 
-    __slots__ = ("_children", "_schedstat", "_syscall", "pid", "tid")
+    __slots__ = ("_base", "_children", "_schedstat", "_syscall", "tid")
 
     def __init__(self, proc: str, pid: int, tid: int) -> None:
-        self.pid = pid
         self.tid = tid
-        self._syscall = self._schedstat = self._children = -1
-        base = f"{proc}/{pid}/task/{tid}/"
-        try:
-            self._schedstat = os.open(base + "schedstat", _FLAGS)
-            self._children = os.open(base + "children", _FLAGS)
-            self._syscall = os.open(base + "syscall", _FLAGS)
-        except (FileNotFoundError, ProcessLookupError, NotADirectoryError) as error:
-            self.close()
-            raise Gone(base) from error
-        except PermissionError as error:
-            self.close()
-            raise Denied(base) from error
+        self._base = f"{proc}/{pid}/task/{tid}/"
+        self._syscall: _Kept | None = None
+        self._schedstat: _Kept | None = None
+        self._children: _Kept | None = None
 
     def syscall(self) -> bytes:
-        """The line of /proc/PID/task/TID/syscall."""
-        try:
-            return os.pread(self._syscall, 200, 0)
-        except ProcessLookupError as error:
-            raise Gone(str(self.tid)) from error
-        except PermissionError as error:
-            raise Denied(str(self.tid)) from error
+        """The line of /proc/PID/task/TID/syscall; raises Gone and Denied."""
+        if self._syscall is None:
+            self._syscall = _Kept(self._base + "syscall")
+        return self._syscall.read(200)
 
     def children(self) -> bytes:
-        """The pids that this thread started, as the kernel prints them."""
-        try:
-            return os.pread(self._children, 4096, 0)
-        except ProcessLookupError as error:
-            raise Gone(str(self.tid)) from error
+        """The pids that this thread started, as the kernel prints them; raises Gone."""
+        if self._children is None:
+            self._children = _Kept(self._base + "children")
+        return self._children.read(65536)
 
     def ran(self) -> tuple[int, int]:
-        """CPU time in ns, and how often the thread was put on a processor."""
-        try:
-            fields = os.pread(self._schedstat, 64, 0).split()
-        except ProcessLookupError as error:
-            raise Gone(str(self.tid)) from error
+        """CPU time in ns, and how often the thread was put on a processor; raises Gone."""
+        if self._schedstat is None:
+            self._schedstat = _Kept(self._base + "schedstat")
+        fields = self._schedstat.read(64).split()
         return (int(fields[0]), int(fields[2])) if len(fields) > 2 else (0, 0)
 
     def close(self) -> None:
-        for name in ("_syscall", "_schedstat", "_children"):
-            fd = getattr(self, name)
-            if fd >= 0:
-                os.close(fd)
-                setattr(self, name, -1)
+        for kept in (self._syscall, self._schedstat, self._children):
+            if kept is not None:
+                kept.close()
+        self._syscall = self._schedstat = self._children = None
+
+
+class Process:
+    """One process with the descriptors that were needed of it."""
+
+    KEPT_THREADS = 32  # more are opened each time
+
+    def __init__(self, proc: str, pid: int) -> None:
+        self.pid = pid
+        self._proc = proc
+        self._stat = _Kept(f"{proc}/{pid}/stat")
+        self.main = Thread(proc, pid, pid)
+        self.memory = Memory(proc, pid)
+        self._others: dict[int, Thread] = {}
+        self._raw = b""
+        self._below: list[int] = []
+
+    def stat(self) -> Stat:
+        """Its /proc/PID/stat; raises Gone."""
+        return parse_stat(self._stat.read(1024))
+
+    def others(self, count: int) -> list[Thread]:
+        """Its threads but the main one, `count` of them if the list of last time is still true."""
+        if len(self._others) != count:
+            tids = threads(self._proc, self.pid)[1:]
+            for tid in self._others.keys() - set(tids):
+                self._others.pop(tid).close()
+            for tid in tids[: self.KEPT_THREADS]:
+                self._others.setdefault(tid, Thread(self._proc, self.pid, tid))
+        return list(self._others.values())
+
+    def forget(self, thread: Thread) -> None:
+        """A thread turned out to have ended."""
+        thread.close()
+        self._others.pop(thread.tid, None)
+
+    def children(self, count: int) -> list[int]:
+        """The pids below it; `count` is its number of threads. Raises Gone."""
+        raw = self.main.children()
+        if count > 1:
+            for thread in self.others(count - 1):
+                try:
+                    raw += thread.children()
+                except Gone:
+                    self.forget(thread)
+        if raw != self._raw:
+            self._raw, self._below = raw, [int(pid) for pid in raw.split()]
+        return self._below
+
+    def cpu(self, count: int) -> int:
+        """CPU time of all its threads in ns; 0 when it has gone."""
+        try:
+            total = self.main.ran()[0]
+        except Gone:
+            return 0
+        for thread in self.others(count - 1) if count > 1 else []:
+            try:
+                total += thread.ran()[0]
+            except Gone:
+                self.forget(thread)
+        return total
+
+    def close(self) -> None:
+        self._stat.close()
+        self.main.close()
+        self.memory.close()
+        for thread in self._others.values():
+            thread.close()
+        self._others.clear()
 
 
 class Memory:

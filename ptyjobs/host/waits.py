@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ptyjobs.host import procfs
-from ptyjobs.host.procfs import Denied, Fd, Gone, Memory, Tty
+from ptyjobs.host.procfs import Denied, Fd, Gone, Process, Tty
 from ptyjobs.host.syscalls import Call, Kind
 
 _POLLIN = 0x001 | 0x002 | 0x040 | 0x080  # POLLIN POLLPRI POLLRDNORM POLLRDBAND
@@ -53,14 +53,11 @@ def parse(line: bytes) -> tuple[int, tuple[int, ...]] | None:
 class Reader:
     """Sees through the waits of one process."""
 
-    def __init__(self, proc: str, pid: int, table: dict[int, Call]) -> None:
+    def __init__(self, proc: str, process: Process, table: dict[int, Call]) -> None:
         self._proc = proc
-        self._pid = pid
+        self._pid = process.pid
         self._table = table
-        self._memory = Memory(proc, pid)
-
-    def close(self) -> None:
-        self._memory.close()
+        self._memory = process.memory
 
     def sleep(self, line: bytes, tid: int, tty: Tty) -> Sleep:
         """What the `syscall` line means; raises Gone and Denied."""
@@ -121,24 +118,34 @@ class Reader:
         return [(n, bool(sets[0] >> n & 1)) for n in range(count) if union >> n & 1]
 
     def _set(self, call: Call, fds: list[tuple[int, bool]], timed: bool, tty: Tty) -> Sleep:
-        found = Sleep(call.name, call.kind, timed=timed)
-        masters: list[int] = []
-        sockets: list[int] = []
+        is_tty = others = False
+        masters: tuple[int, ...] = ()
+        sockets: tuple[int, ...] = ()
         for fd, reads in fds:
             try:
                 what = procfs.descriptor(self._proc, self._pid, fd, tty)
             except Gone:  # closed since it was put into an epoll set
                 continue
             if what == Fd.TTY and reads:
-                found = replace(found, tty=True)
+                is_tty = True
                 continue
-            found = replace(found, others=True)
+            others = True
             if what == Fd.MASTER:
-                masters.append(fd)
+                masters += (fd,)
             elif what == Fd.SOCKET:
-                sockets.append(fd)
-        signature = f"{call.name}/{len(fds)}/{'timed' if timed else 'for ever'}"
-        return replace(found, masters=tuple(masters), sockets=tuple(sockets), signature=signature)
+                sockets += (fd,)
+        # Not the time-out: node's comes and goes with its garbage collector.
+        signature = f"{call.name}/{len(fds)}"
+        return Sleep(
+            call.name,
+            call.kind,
+            tty=is_tty,
+            others=others,
+            timed=timed,
+            masters=masters,
+            sockets=sockets,
+            signature=signature,
+        )
 
 
 def epoll_set(info: bytes) -> list[tuple[int, bool]]:
