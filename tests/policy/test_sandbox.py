@@ -167,14 +167,13 @@ def test_only_the_working_folder_can_be_changed(
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_terminal_works_inside(kind: str, place: Place) -> None:
     child = (
-        "import os, time\n"
+        "import os, signal\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
         "tty = os.ttyname(0)\n"
         "print(os.isatty(0), os.path.exists(tty), open('/dev/tty').isatty(), flush=True)\n"
         "print('got', input('name? '), flush=True)\n"
-        "try:\n"
-        "    time.sleep(60)\n"
-        "except KeyboardInterrupt:\n"
-        "    print('interrupted', flush=True)\n"
+        "signal.sigwait([signal.SIGINT])\n"
+        "print('interrupted', flush=True)\n"
         "raise SystemExit(7)"
     )
     spec = sandbox.wrap(place.spec(kind, PYTHON, "-c", child))
@@ -252,13 +251,12 @@ def test_bwrap_takes_everything_with_it(place: Place) -> None:
 @needs["bwrap"]
 def test_bwrap_leaves_polite_signals_to_the_program(place: Place) -> None:
     child = (
-        "import signal, sys, time\n"
-        "def tidy(*_):\n"
-        "    print('tidied', flush=True)\n"
-        "    sys.exit(5)\n"
-        "signal.signal(signal.SIGTERM, tidy)\n"
+        "import signal\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
         "print('up', flush=True)\n"
-        "time.sleep(60)"
+        "signal.sigwait([signal.SIGTERM])\n"
+        "print('tidied', flush=True)\n"
+        "raise SystemExit(5)"
     )
     spec = sandbox.wrap(place.spec("bwrap", PYTHON, "-c", child))
     process = subprocess.Popen(
