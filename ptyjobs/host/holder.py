@@ -23,7 +23,7 @@ from typing import Any
 
 from ptyjobs.core.text import FreshText, Mark
 from ptyjobs.errors import PtyJobsError, StartFailed
-from ptyjobs.host import requests, tree
+from ptyjobs.host import requests, tree, wire
 from ptyjobs.host.courtesy import IDLE, Courtesy, Page
 from ptyjobs.host.followers import Followers
 from ptyjobs.host.job import Job
@@ -302,6 +302,14 @@ class Holder:
         self.reporter.close()
         for peer in self._peers.values():
             peer.close()
+
+    def unplug(self) -> None:
+        """Give back what a holder never does because its process ends: poller, wake-up, signals."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._poll.close()
+        for fd in self._wake:
+            os.close(fd)
 
     # -- killing -----------------------------------------------------------------------------
 
@@ -615,20 +623,53 @@ def main(directory: Path, connection: socket.socket, lease: int, *, page: Page, 
     holder.adopt(connection)
     holder.run()
     holder.close()
-    (directory / "sock").unlink(missing_ok=True)
+    for name in ("sock", "alive"):
+        (directory / name).unlink(missing_ok=True)
     page.set(slot, IDLE)
 
 
-_TIER: Tier | None = None
+_TIER = Tier.EVIDENCE  # what this machine lets us ask; the zygote finds out before it forks
 
 
 def _tier() -> Tier:
-    return _TIER if _TIER is not None else Tier.EVIDENCE
+    return _TIER
 
 
 def warm_up() -> None:
-    """Called once in the zygote: import, self-test and touch what every holder will need."""
+    """Called once in the zygote: ask what the kernel tells, then run one job through the real code.
+
+    What a holder touches while it sets up is then touched here, before the fork, so that all
+    holders share those pages (holder sheet §1: 13-17 % less private memory).
+    """
     global _TIER
+    import tempfile
+
     from ptyjobs.host import kernel
 
     _TIER = kernel.self_test()
+    old = Path.cwd()
+    with tempfile.TemporaryDirectory(prefix="ptyjobs-") as name:
+        ours, theirs = socket.socketpair()
+        holder = Holder(JobDir(Path(name)), lease=-1, page=Page(), slot=0, tier=_TIER)
+        holder.adopt(theirs)
+        command = "printf '\\033[1mready\\033[0m\\n> '; read line; echo $line"
+        spec = JobSpec(
+            job_id="warm-up", argv=("/bin/sh", "-c", command), command="", cwd="/", env=dict(_PATH)
+        )
+        for number, request in enumerate(
+            (
+                {"op": "start", "spec": to_json(spec), "wait": 2.0},
+                {"op": "tail", "lines": 5},
+                {"op": "status"},
+                {"op": "interact", "input": "warm", "timeout": 2.0},
+            )
+        ):
+            ours.sendall(wire.encode({"id": number, **request}))
+        holder.run()
+        holder.close()
+        holder.unplug()
+        ours.close()
+    os.chdir(old)
+
+
+_PATH = {"PATH": os.defpath, "TERM": "xterm-256color"}
