@@ -302,10 +302,20 @@ class Status:
     spec: dict[str, Any] = field(default_factory=dict)
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+_FIELDS: dict[type, tuple[str, ...]] = {}  # names of each dataclass met so far
+
+
 def to_json(value: Any) -> Any:
     """A frozen value as plain JSON types (tuples become lists, enums their words)."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    cls = type(value)
+    if cls in _PLAIN:
+        return value
+    names = _FIELDS.get(cls)
+    if names is None and dataclasses.is_dataclass(cls):
+        names = _FIELDS[cls] = tuple(f.name for f in dataclasses.fields(cls))
+    if names is not None:
+        return {name: to_json(getattr(value, name)) for name in names}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, (list, tuple)):
@@ -318,20 +328,24 @@ def to_json(value: Any) -> Any:
 def from_json(cls: type[T], data: dict[str, Any]) -> T:
     """The value that `to_json` wrote. Unknown fields of a newer version are ignored."""
     hints = _hints(cls)
-    known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]  # T is a dataclass
-    return cls(**{k: _decode(hints[k], v) for k, v in data.items() if k in known})
+    return cls(**{k: _decode(hints[k], v) for k, v in data.items() if k in hints})
 
 
 _HINTS: dict[type, dict[str, Any]] = {}
 
 
 def _hints(cls: type) -> dict[str, Any]:
+    """The type of each field of a dataclass."""
     if cls not in _HINTS:
-        _HINTS[cls] = typing.get_type_hints(cls)
+        known = {f.name for f in dataclasses.fields(cls)}
+        hints = typing.get_type_hints(cls)
+        _HINTS[cls] = {k: v for k, v in hints.items() if k in known}
     return _HINTS[cls]
 
 
 def _decode(hint: Any, value: Any) -> Any:
+    if hint in _PLAIN:
+        return value
     origin = typing.get_origin(hint)
     if origin in (types.UnionType, typing.Union):
         if value is None:
