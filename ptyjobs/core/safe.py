@@ -107,9 +107,9 @@ class Budgeted:
     omitted_lines: int = 0
 
 
-def gap(chars: int, lines: int, hint: str = "") -> str:
+def gap(size: int, lines: int, hint: str = "", *, unit: str = "characters") -> str:
     """The one line that stands for what was left out (without a line feed)."""
-    what = f"{lines:,} lines, {chars:,} characters" if lines else f"{chars:,} characters"
+    what = f"{lines:,} lines, {size:,} {unit}" if lines else f"{size:,} {unit}"
     return f"[... {what} left out{'; ' + hint if hint else ''} ...]"
 
 
@@ -126,13 +126,23 @@ def budget(text: str, limit: int, *, head_share: float = 0.5, hint: str = "") ->
     tail_start = max(head_end, _cut_tail(text, limit - int(limit * head_share)))
     if head_end == tail_start:  # a cut moved past marks that belong to the character before it
         return Budgeted(text)
-    head, tail = text[:head_end], text[tail_start:]
-    shown = text.count("\n", 0, head_end - 1) + 1 if head else 0
-    end = text.count("\n", 0, tail_start) + (0 if tail or text.endswith("\n") else 1)
+    first, last = text[:head_end], text[tail_start:]
+    shown = text.count("\n", 0, head_end - 1) + 1 if first else 0
+    end = text.count("\n", 0, tail_start) + (0 if last or text.endswith("\n") else 1)
     chars, lines = tail_start - head_end, max(0, end - shown)
     line = gap(chars, lines, hint)
-    joint = head if not head or head.endswith("\n") else head + "\n"
-    return Budgeted(f"{joint}{line}" + (f"\n{tail}" if tail else ""), chars, lines)
+    joint = first if not first or first.endswith("\n") else first + "\n"
+    return Budgeted(f"{joint}{line}" + (f"\n{last}" if last else ""), chars, lines)
+
+
+def head(text: str, room: int) -> str:
+    """At most about `room` characters from the start, cut at a line end where that is near."""
+    return text if len(text) <= room else text[: _cut_head(text, room)].removesuffix("\n")
+
+
+def tail(text: str, room: int) -> str:
+    """At most about `room` characters from the end, cut at a line end where that is near."""
+    return text if len(text) <= room else text[_cut_tail(text, room) :]
 
 
 def _cut_head(text: str, room: int) -> int:

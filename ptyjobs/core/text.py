@@ -1,0 +1,421 @@
+"""Fresh text: what a person would say the program printed since the mark.
+
+Owns the reading of an answer from the screen: where it begins (the mark), what of it is the echo
+of the input (`echo`), where the prompt begins that is told apart, and what is left out of too much.
+Never sees raw output: the screen has folded progress bars, redraws and colours already.
+
+The subtle things:
+
+* A mark is a cell with an absolute line number, so what scrolls away keeps its place. Only a
+  cleared screen or another width moves it; then what is there now is the answer.
+* Much output falls off the scrollback before the answer is due. `observe` is called after each
+  slice that was folded and keeps the head; what nobody could see is counted by line numbers.
+* Output without a line end stands on the prompt's row: the prompt is known from the mark before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from ptyjobs.core import safe
+from ptyjobs.core.echo import Typed, typed_lines, without_echo
+from ptyjobs.core.vt.screen import SCROLLBACK
+from ptyjobs.core.vt.values import Line
+from ptyjobs.model import Fresh, Size
+
+HEAD_SHARE = 0.5
+MAX_STEP = 4096
+"""Lines taken from the screen at once while a head is kept."""
+
+MAX_CLEARED = 2048
+"""Lines that may pass in one slice which also clears the scrollback. More in one step means that
+they were skipped unseen, and lines must never be called cleared that are only lost."""
+
+
+class TextScreen(Protocol):
+    """What is read of a `Screen`."""
+
+    @property
+    def size(self) -> Size: ...
+    @property
+    def cursor_row(self) -> int: ...
+    @property
+    def cursor_col(self) -> int: ...
+    @property
+    def pending_wrap(self) -> bool: ...
+    @property
+    def alternate(self) -> bool: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def first_line(self) -> int: ...
+    @property
+    def floor_line(self) -> int: ...
+    def line_range(self, start: int, stop: int) -> list[Line]: ...
+    def text(self) -> list[str]: ...
+    def row_text(self, row: int, start: int = 0, stop: int | None = None) -> str: ...
+    def changed_rows(self, since: int) -> list[int]: ...
+    def has_hidden(self, rows: list[int] | None = None) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where the terminal stood when input was sent; fresh text begins here.
+
+    `line`, `first_line` and `floor_line` are absolute numbers of primary lines (of the cursor, of
+    row 0, of the oldest kept), `above` the rows over the cursor's: when all of them are gone, the
+    screen was cleared.
+    `alternate`: taken on the alternate screen; then `line` is the first free primary line.
+    """
+
+    line: int = 0
+    col: int = 0
+    alternate: bool = False
+    offset: int = 0
+    generation: int = 0
+    cells_before: str = ""
+    cells_after: str = ""
+    echo: bool = True
+    canonical: bool = True
+    cols: int = 80
+    first_line: int = 0
+    floor_line: int = 0
+    above: tuple[str, ...] = field(default=(), repr=False)
+
+
+def mark(screen: TextScreen, *, offset: int, echo: bool, canonical: bool) -> Mark:
+    """The mark of this moment: the log at `offset`, and the terminal's ECHO and ICANON flags."""
+    first, rows = screen.first_line, screen.size.rows
+    base = Mark(
+        alternate=screen.alternate,
+        offset=offset,
+        generation=screen.generation,
+        echo=echo,
+        canonical=canonical,
+        cols=screen.size.cols,
+        first_line=first,
+        floor_line=screen.floor_line,
+    )
+    if screen.alternate:
+        used = [n for n, line in enumerate(screen.line_range(first, first + rows)) if line.text]
+        return replace(base, line=first + (used[-1] + 1 if used else 0))
+    row = screen.cursor_row
+    # A cursor waiting behind the last column is past all cells of its row.
+    col = screen.size.cols if screen.pending_wrap else screen.cursor_col
+    return replace(
+        base,
+        line=first + row,
+        col=col,
+        cells_before=screen.row_text(row, 0, col),
+        cells_after=screen.row_text(row, col).rstrip(" "),
+        above=tuple(line.text for line in screen.line_range(first, first + row)),
+    )
+
+
+class FreshText:
+    """The answer that grows since `mark`: `observe` after each folded slice, then `finish`.
+
+    `typed` is what was sent as text (several lines with their line feeds), "" for keys. `budget` is
+    in characters; `hint` stands in the line that tells what was left out. `view`: `auto` is the
+    lines, or the screen while the alternate one is shown; `screen` the visible rows; `rows` only
+    those changed since `since` (a screen's generation, by default the mark's). `prompts` are those
+    that the program has waited at before: they tell a prompt apart from output on its row.
+    `scrollback` is the screen's.
+    """
+
+    def __init__(
+        self,
+        mark: Mark,
+        *,
+        typed: str = "",
+        budget: int = 100_000,
+        view: str = "auto",
+        hint: str = "",
+        since: int | None = None,
+        prompts: Sequence[str] = (),
+        scrollback: int = SCROLLBACK,
+    ) -> None:
+        self._mark = mark
+        self._typed = typed
+        self._budget = budget
+        self._view = view
+        self._hint = hint
+        self._since = mark.generation if since is None else since
+        self._prompts = tuple(dict.fromkeys((mark.cells_before, *prompts)))
+        self._head: list[Line] = []
+        self._head_chars = 0
+        self._next = mark.line  # the first line that is not in the head
+        self._seen = (mark.floor_line, mark.first_line)
+        self._scrollback = scrollback
+        self._cleared = False
+
+    @property
+    def head_full(self) -> bool:
+        """The head is kept; until then a slice must not hold more lines than the scrollback."""
+        return self._head_chars >= self._room
+
+    @property
+    def _room(self) -> int:
+        return int(self._budget * HEAD_SHARE) + len(self._typed) * 2 + 2 * self._mark.cols
+
+    def observe(self, screen: TextScreen) -> None:
+        """Keep the head of what scrolled off; cheap once the head is full. Bounded memory."""
+        floor, first = screen.floor_line, screen.first_line
+        moved = floor > self._seen[0] and first - floor < self._scrollback
+        if moved and first - self._seen[1] <= MAX_CLEARED:
+            self._cleared = True  # nothing else makes a scrollback shorter than erasing it
+            self._head.clear()
+            self._head_chars = 0
+            self._next = floor
+        self._seen = (floor, first)
+        while not self.head_full and floor <= self._next < first:
+            stop = min(first, self._next + MAX_STEP)
+            for line in screen.line_range(self._next, stop):
+                self._head.append(line)
+                self._head_chars += len(line.text) + 1
+                self._next += 1
+                if self.head_full:
+                    break
+
+    def finish(
+        self, screen: TextScreen, *, prompt_row: bool, end: int, exited: bool = False
+    ) -> tuple[Fresh, str]:
+        """The fresh text, and the prompt: the cursor's row up to the cursor when `prompt_row`.
+
+        `end` is the log offset of the verdict; `exited` says that no prompt can be there.
+        """
+        self.observe(screen)
+        prompt_row = prompt_row and not exited
+        if self._view != "auto" or (screen.alternate and not exited):
+            return self._shown(screen, prompt_row=prompt_row, end=end)
+        if screen.alternate:
+            return self._shown(screen, prompt_row=False, end=end)
+        return self._lines(screen, prompt_row=prompt_row, end=end)
+
+    # --- the screen itself --------------------------------------------------------------------
+
+    def _shown(self, screen: TextScreen, *, prompt_row: bool, end: int) -> tuple[Fresh, str]:
+        rows = screen.text()
+        numbers = list(range(len(rows)))
+        name = "screen"
+        if self._view == "rows":
+            name = "rows"
+            numbers = [n for n in screen.changed_rows(self._since) if n < len(rows)]
+        lines = _trimmed([rows[n] for n in numbers])
+        prompt = screen.row_text(screen.cursor_row, 0, screen.cursor_col) if prompt_row else ""
+        cut = safe.budget("\n".join(lines), self._budget, hint=self._hint)
+        fresh = Fresh(
+            text=cut.text,
+            offset=self._mark.offset,
+            end=end,
+            view=name,
+            lines=len(lines),
+            omitted_lines=cut.omitted_lines,
+            omitted_chars=cut.omitted_chars,
+            hidden=screen.has_hidden(numbers),
+        )
+        return fresh, prompt
+
+    # --- the lines since the mark -------------------------------------------------------------
+
+    def _lines(self, screen: TextScreen, *, prompt_row: bool, end: int) -> tuple[Fresh, str]:
+        start, moved = self._start(screen)
+        cursor = screen.first_line + screen.cursor_row
+        prompt, tail_text = self._split_prompt(screen, cursor, start) if prompt_row else ("", None)
+        lost = 0
+        if screen.floor_line > start:
+            head = self._head[:]
+            kept_from = max(screen.floor_line, self._next)
+            lost = kept_from - self._next
+            tail = screen.line_range(kept_from, cursor)
+        else:
+            head = screen.line_range(start, cursor) if cursor > start else []
+            tail = []
+        last = self._last_rows(screen, cursor, start, tail_text, moved=moved)
+        (tail if lost else head).extend(last)
+        if not lost and tail:
+            head, tail = head + tail, []
+        typed = self._typed_at(prompt, moved=moved, cols=screen.size.cols)
+        head = without_echo(head, typed)
+        hidden = screen.has_hidden(list(range(max(0, start - screen.first_line), screen.size.rows)))
+        fresh = self._compose(_joined(head), _joined(tail), lost, end)
+        return replace(fresh, hidden=hidden), prompt
+
+    def _start(self, screen: TextScreen) -> tuple[int, bool]:
+        """The line where the answer begins, and whether that is another than the mark's."""
+        mark = self._mark
+        if self._cleared:
+            return screen.floor_line, True
+        if screen.size.cols != mark.cols:
+            return self._after_reflow(screen), False
+        above = [
+            (text, mark.first_line + n) for n, text in enumerate(mark.above) if text.strip(" ")
+        ]
+        readable = [pair for pair in above if pair[1] >= screen.floor_line]
+        if readable:
+            now = {
+                number: line.text
+                for number, line in zip(
+                    range(readable[0][1], mark.line),
+                    screen.line_range(readable[0][1], mark.line),
+                    strict=False,
+                )
+            }
+            if all(now.get(number) != text for text, number in readable):
+                return max(mark.first_line, screen.floor_line), True
+        cursor = screen.first_line + screen.cursor_row
+        if cursor < mark.line:
+            return cursor, True
+        return mark.line, False
+
+    def _after_reflow(self, screen: TextScreen) -> int:
+        """The mark's line after another width: the nearest row that still shows its prompt."""
+        line = min(
+            max(self._mark.line, screen.floor_line), screen.first_line + screen.size.rows - 1
+        )
+        first = next(iter(typed_lines(self._typed)), "")
+        wanted = (self._mark.cells_before + first)[: screen.size.cols - 1].rstrip(" ")
+        if not wanted:
+            return line
+        low = max(screen.floor_line, line - 2 * screen.size.rows)
+        around = screen.line_range(low, line + 2 * screen.size.rows)
+        found = [low + n for n, row in enumerate(around) if row.text.startswith(wanted)]
+        return min(found, key=lambda number: abs(number - line), default=line)
+
+    def _split_prompt(self, screen: TextScreen, cursor: int, start: int) -> tuple[str, str]:
+        """The prompt, and the output without a line end that stands before it on its row."""
+        row, col = screen.cursor_row, screen.cursor_col
+        if screen.pending_wrap:
+            col = screen.size.cols
+        text = screen.row_text(row, 0, col)
+        known = self._mark.cells_before
+        if cursor == start and text.startswith(known) and not self._mark.alternate:
+            return text, ""  # still the row of the mark: nothing was printed on it
+        for prompt in self._prompts:
+            at = _prompt_start(text, prompt)
+            if at is not None:
+                return text[at:], text[:at]
+        return text, ""
+
+    def _last_rows(
+        self,
+        screen: TextScreen,
+        cursor: int,
+        start: int,
+        before_prompt: str | None,
+        *,
+        moved: bool,
+    ) -> list[Line]:
+        """What belongs to the answer of the cursor's row and of the rows below it."""
+        below = screen.line_range(cursor + 1, screen.first_line + screen.size.rows)
+        while below and not below[-1].text.strip(" "):
+            below.pop()
+        if before_prompt is None:
+            touched = set(screen.changed_rows(self._mark.generation))
+            if not any(n in touched for n in range(screen.cursor_row + 1, screen.size.rows)):
+                below = []
+            return screen.line_range(cursor, cursor + 1) + below
+        if cursor == start and not moved:
+            # Keys on the prompt's row: a completion's list below it is what the program said.
+            own = screen.row_text(screen.cursor_row, 0, self._mark.col)
+            return [Line(own), *below]
+        return [Line(before_prompt)] if before_prompt.strip(" ") else []
+
+    def _typed_at(self, prompt: str, *, moved: bool, cols: int) -> Typed:
+        mark = self._mark
+        secret = mark.canonical and not mark.echo
+        return Typed(
+            lines=() if secret else typed_lines(self._typed),
+            prompt="" if moved else mark.cells_before,
+            after=mark.cells_after,
+            col=0 if moved else mark.col,
+            cols=cols,
+            kernel=mark.canonical and mark.echo,
+            end_prompt=prompt,
+            prompts=self._prompts,
+        )
+
+    def _compose(self, head: list[str], tail: list[str], lost: int, end: int) -> Fresh:
+        mark = self._mark
+        if not lost:
+            lines = _trimmed(head)
+            cut = safe.budget(
+                "\n".join(lines), self._budget, head_share=HEAD_SHARE, hint=self._hint
+            )
+            return Fresh(
+                text=cut.text,
+                offset=mark.offset,
+                end=end,
+                lines=len(lines),
+                omitted_lines=cut.omitted_lines,
+                omitted_chars=cut.omitted_chars,
+            )
+        first, last = "\n".join(_trimmed(head)), "\n".join(_trimmed(tail))
+        room = int(self._budget * HEAD_SHARE)
+        above = safe.head(first, room)
+        below = safe.tail(last, self._budget - room)
+        total = len(head) + lost + len(tail)
+        gone = total - (above.count("\n") + 1 if above else 0) - (below.count("\n") + 1)
+        size = max(0, end - mark.offset - len(above.encode()) - len(below.encode()))
+        middle = safe.gap(size, gone, self._hint, unit="bytes of log")
+        text = "\n".join(part for part in (above, middle, below) if part)
+        return Fresh(
+            text=text,
+            offset=mark.offset,
+            end=end,
+            lines=total,
+            omitted_lines=gone,
+            omitted_chars=size,
+        )
+
+
+def _prompt_start(text: str, known: str) -> int | None:
+    """Where a prompt like `known` begins that ends `text`; None when there is none.
+
+    Like: the same but for digits; or the same beginning and the same last character, so that a
+    directory in it may change.
+    """
+    body = known.rstrip(" ")
+    if not body:
+        return None
+    parts = re.split(r"([0-9]+)", known)
+    pattern = "".join("[0-9]+" if n % 2 else re.escape(p) for n, p in enumerate(parts))
+    match = re.search(f"(?:{pattern})$", text)
+    if match is not None:
+        before = text[: match.start()]
+        # `>> ` after `> ` is another prompt and no output.
+        return match.start() if not set(before) <= set(known) else 0
+    if not text.rstrip(" ").endswith(body[-1]):
+        return None
+    for length in range(len(body) - 1, max(2, len(body) // 3 - 1), -1):
+        at = text.rfind(body[:length])
+        if at >= 0 and any(char.isalnum() for char in body[:length]):
+            return at
+    return None
+
+
+def _joined(rows: Sequence[Line]) -> list[str]:
+    """Logical lines: soft-wrapped rows put together, blanks at the right removed."""
+    out: list[str] = []
+    open_line: list[str] = []
+    for row in rows:
+        open_line.append(row.text)
+        if not row.wrapped:
+            out.append("".join(open_line).rstrip(" "))
+            open_line = []
+    if open_line:
+        out.append("".join(open_line).rstrip(" "))
+    return out
+
+
+def _trimmed(lines: list[str]) -> list[str]:
+    """Without the blank lines at both ends."""
+    start, stop = 0, len(lines)
+    while start < stop and not lines[start].strip():
+        start += 1
+    while stop > start and not lines[stop - 1].strip():
+        stop -= 1
+    return [line.rstrip() for line in lines[start:stop]]
