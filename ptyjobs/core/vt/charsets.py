@@ -6,7 +6,7 @@ national sets of the VT220. Source: VT220 programmer reference, table 2-4 on.
 
 from __future__ import annotations
 
-_DRAWING = "\u00a0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
+_DRAWING = " ◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
 
 _NATIONAL = {
     "A": {"#": "£"},

@@ -66,6 +66,8 @@ class Feeding(Rectangles):
         if not text.isascii() and _C1.search(text) is not None:
             # C1 controls as code points (8-bit controls in UTF-8) are their two-character forms.
             text = _C1.sub(lambda c1: "\x1b" + chr(ord(c1.group()) - 0x40), text)
+        if "\x7f" in text:
+            text = text.replace("\x7f", "")  # DEL is nothing, wherever it stands
         pos, end = 0, len(text)
         window = WINDOW
         while pos < end:
@@ -117,6 +119,7 @@ class Feeding(Rectangles):
                     handler = known.get(token)
                     if handler is not None:
                         handler[0](self, *handler[1])
+                        self._last = ""  # REP repeats only what came just before it
                     elif token == "\x1b":
                         return 1 + sum(map(len, rest))
                     elif token[-1] == "\n" and len(token) > 2:
@@ -184,6 +187,7 @@ class Feeding(Rectangles):
         if len(token) <= 32:
             self._known[token] = handler
         handler[0](self, *handler[1])
+        self._last = ""
 
     def _execute(self, done: Done) -> None:
         """Execute what the machine found."""

@@ -197,10 +197,9 @@ class Modal(Writing):
 
     def _leave_alternate(self) -> None:
         if self.alternate:
-            side = self._sides[1]  # forgotten, as xterm.js does
+            side = self._sides[1]  # its content is forgotten, as xterm.js does; xterm keeps it
             side.rows.clear()
             side.kitty.clear()
-            side.saved = None
             self.alternate = False
             self._rows = self._sides[0].rows
             self._touch_all()

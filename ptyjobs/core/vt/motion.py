@@ -337,4 +337,6 @@ class Motion(State):
             self._y = min(max(self._y, self._top), self._bottom)
             self._x = min(max(self._x, self._left), self._right)
         same = (self._x, self._y) == (saved.x, saved.y)
-        self._pending = saved.pending and same and not self._rows[self._y].wrapped
+        self._pending = (
+            saved.pending and same and self._autowrap and not self._rows[self._y].wrapped
+        )

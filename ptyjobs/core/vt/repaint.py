@@ -46,6 +46,10 @@ class Repaint(Reflow):
         if self.alternate:
             paint.add("\x1b[?47h")
             self._paint_side(paint, 1, 0)
+        elif self._sides[1].saved is not None:
+            paint.add("\x1b[?47h")
+            self._paint_saved(paint, self._sides[1].saved)
+            paint.add("\x1b[?47l")
         self._paint_settings(paint)
         self._paint_cursor(paint)
         self._paint_modes(paint)

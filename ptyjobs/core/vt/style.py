@@ -201,6 +201,8 @@ def number(text: str) -> int:
     """A parameter's value; empty is 0, absurd sizes and stray characters do not raise."""
     if not text.isdecimal() or not text.isascii():
         return 0
+    if len(text) > 5:
+        text = text.lstrip("0") or "0"
     return int(text) if len(text) < 6 else 99999
 
 

@@ -188,8 +188,10 @@ class Writing(Editing):
 
     def _print_lines(self, block: str) -> None:
         """Print text whose lines all end in CR LF, none holding another control."""
-        lines = block.split("\r\n")
-        lines.pop()
+        self._print_each(block.split("\r\n")[:-1], block)
+        self._last = ""
+
+    def _print_each(self, lines: list[str], block: str) -> None:
         at = 0
         # Up to the bottom of the screen line by line; from there on the screen only scrolls.
         while at < len(lines) and (self._y < self.lines - 1 or at == 0 or not self._whole):
@@ -234,5 +236,4 @@ class Writing(Editing):
             fresh.append(row)
         fresh.append(Row())
         rows[:] = fresh
-        self._last = next((line for line in reversed(lines) if line), self._last)
         self._touch_all()
