@@ -174,10 +174,15 @@ class Views(Feeding):
 
     def line_range(self, start: int, stop: int) -> list[Line]:
         """Lines `start <= number < stop`, as far as they are kept."""
+        first = self.history.total
         out: list[Line] = []
-        for entry in self._entries(start, stop):
+        for entry in self.history.slice(start, min(stop, first)):
             text, _, wrapped = parts(entry)
             out.append(Line(text if wrapped else text.rstrip(" "), wrapped))
+        # Rows on the screen are read as they are: packing them costs ten times as much.
+        for row in self._sides[0].rows[max(0, start - first) : max(0, stop - first)]:
+            text = "".join(row.texts if row.chars is None else row.chars)
+            out.append(Line(text if row.wrapped else text.rstrip(" "), row.wrapped))
         return out
 
     def line_runs(self, number: int) -> list[Run]:
