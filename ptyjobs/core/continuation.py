@@ -36,8 +36,10 @@ def continues(
         return False
     if (probe.canonical, probe.echo) != (current.canonical, current.echo):
         return False
-    if now.marks_output and now.marks_done:  # this shell marks every command that it runs
-        return before.mark in ("A", "B") and _counts(before) == _counts(now)
+    if current.marked:
+        # It marks its second prompts, or at least the output of every command; or only its prompts.
+        speaks = bool(now.marks_output) and not now.marks_secondary
+        return speaks and before.mark in ("A", "B") and _counts(before) == _counts(now)
     if not row.strip():
         return _set_in(row, current, look)
     known = memory.known(row, pid=probe.pid)

@@ -5,7 +5,7 @@ the cursor row looked like when the program was known to wait). Both only collec
 weighs. The subtle thing: counters only grow, so "since the send" is the difference of two
 snapshots, and an old prompt can never be taken for a new one.
 
-Sources: xterm ctlseqs (DECSET 2004, 1049, 1047, 47), the synchronized-output note (DECSET 2026),
+Sources: xterm ctlseqs (DECSET 1, 2004, 1049, 1047, 47), the synchronized-output note (DECSET 2026),
 the semantic-prompt note (OSC 133 A, B, C, D).
 """
 
@@ -41,6 +41,7 @@ class Snapshot:
     synchronized: bool = False  # DECSET 2026: a frame is being drawn
     alternate: bool = False  # the alternate screen is shown
     switches: int = 0  # how often the screen was switched
+    keys: bool = False  # DECCKM is set: cursor keys were asked for
 
 
 class Evidence:
@@ -60,6 +61,7 @@ class Evidence:
         self._synchronized = False
         self._alternate = False
         self._switches = 0
+        self._keys = False
 
     def feed(self, data: bytes) -> None:
         """Take the next chunk; the same marks are found however the stream was cut."""
@@ -87,7 +89,7 @@ class Evidence:
             if modes:
                 self._modes(modes.split(b";"), onoff == b"h")
             elif reset:
-                self._modes([b"2004", b"2026", b"1049"], False)
+                self._modes([b"2004", b"2026", b"1049", b"1"], False)
             else:
                 self._bells -= end == b"\x07"
                 if mark:
@@ -102,6 +104,8 @@ class Evidence:
                 self._paste_on = on
             elif mode == b"2026":
                 self._synchronized = on
+            elif mode == b"1":
+                self._keys = on
             elif mode in _ALTERNATE:
                 self._switches += on != self._alternate
                 self._alternate = on
@@ -135,6 +139,7 @@ class Evidence:
             synchronized=self._synchronized,
             alternate=self._alternate,
             switches=self._switches,
+            keys=self._keys,
         )
 
 
@@ -151,6 +156,7 @@ class Prompt:
     echo: bool = True
     signature: str = ""
     continuation: bool = False
+    marked: bool = False  # the program marked it (OSC 133)
     times: int = 1
 
 

@@ -67,6 +67,15 @@ class Weighing:
         """There was output since the send."""
         return self.now.nbytes > self.before.nbytes
 
+    @property
+    def marked(self) -> bool:
+        """The row is a prompt that the program marked, now or when it was shown first."""
+        if self.now.marks_prompt > self.before.marks_prompt:
+            return True
+        current = self.memory.current
+        same = current is not None and current.raw == self.look.before_cursor
+        return same and current is not None and current.marked
+
     def rule(self) -> Rule:
         """The first line of the table that fits."""
         near = self.probe.wait is Wait.SOFT
@@ -122,9 +131,11 @@ class Weighing:
         if probe.strong:
             return _waits(MARK, "it reads its terminal alone")
         working = self._children_work()
-        if look.alternate:
+        if look.alternate or self.now.keys:
             return _waits(ASIDE if working else PAINT, "a full-screen program that takes keys")
-        if marks == "busy":
+        if marks == "busy" and self._same_program():
+            if self.asks():
+                return _waits(ASIDE, "it accepts input after a question of a command")
             return _silent(WORKING, "its marks say that it works")
         if marks == "edit" or self.editing():
             return _waits(EDIT, "still in the same line")
@@ -163,6 +174,14 @@ class Weighing:
         if not text:
             return _silent(FAR_BLANK, "silent, its prompt is not shown")
         return _silent(QUESTION, "silent, with text that is no known prompt")
+
+    def _same_program(self) -> bool:
+        """The waiting process is the one whose prompt was answered, so that its marks are its own."""
+        current = self.memory.current
+        return current is not None and (current.pid, current.start) == (
+            self.probe.pid,
+            self.probe.start,
+        )
 
     def _children_work(self) -> bool:
         """It has children since the send that are neither the waiter nor its ancestors."""

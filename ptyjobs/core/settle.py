@@ -334,6 +334,7 @@ class Settle:
                     echo=probe.echo,
                     signature=probe.signature,
                     continuation=continuation,
+                    marked=weighing.marked,
                 )
             )
         return self._verdict(now, rule, look=look, continuation=continuation)

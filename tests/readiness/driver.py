@@ -173,6 +173,8 @@ class Job:
             above=screen.row_text(row - 1).rstrip() if row else "",
             row=row,
             alternate=screen.alternate,
+            synchronized=self.evidence.snapshot().synchronized,
+            cursor_visible=not screen.cursor.hidden,
         )
 
     def _ended(self) -> bool:
