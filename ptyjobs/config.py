@@ -95,6 +95,11 @@ class Config:
     rows: int = _setting(kinds.integer(1, 1000), "Rows of a new terminal.", default=40)
     cols: int = _setting(kinds.integer(1, 1000), "Columns of a new terminal.", default=120)
     term: str = _setting(kinds.TEXT, "TERM of jobs.", default="xterm-256color")
+    stderr: str = _setting(
+        kinds.choice("merged", "separate"),
+        "Where standard error goes: the same terminal, or a second one that is logged apart.",
+        default="merged",
+    )
     replies: bool = _setting(kinds.FLAG, "Answer terminal queries for the job.", default=True)
     marks: bool = _setting(
         kinds.FLAG,
@@ -202,6 +207,11 @@ class Config:
         kinds.ADDRESS,
         "Serve streamable HTTP there instead of stdio.",
         default="none",
+    )
+    http_token: str = _setting(
+        kinds.choice("file", "none"),
+        "Callers over TCP need the token in `state_dir`/http-token, or none at all.",
+        default="file",
     )
     # tables
     targets: dict[str, dict[str, Any]] = _setting(

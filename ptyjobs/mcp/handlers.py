@@ -85,6 +85,7 @@ async def execute(call: Call, args: dict[str, Any]) -> Result:
         cols=args["cols"],
         lifetime=args["lifetime"],
         timeout=args["timeout"],
+        stderr=call.config.stderr,
     )
     async with call.orders.of(args["name"]):  # without a name nobody can know it before it starts
         answer = await call.jobs.start(
@@ -178,12 +179,26 @@ async def wait(call: Call, args: dict[str, Any]) -> Result:
 async def tail(call: Call, args: dict[str, Any]) -> Result:
     job_id = args["job_id"]
     if args["format"] != "text":
-        data = await call.jobs.screen(job_id, format=args["format"])
-        if args["format"] == "png":
-            return Result(f"[{job_id}] screen as a picture", {"job_id": job_id}, images=(data,))
-        return Result(results.fit(data.decode("utf-8", "replace")), {"job_id": job_id})
+        return await _picture(call, job_id, args["format"])
     view = await call.jobs.tail(job_id, lines=args["lines"])
     return results.of_view(job_id, view)
+
+
+async def _picture(call: Call, job_id: str, format: str) -> Result:
+    from ptyjobs.core import render
+    from ptyjobs.core.vt import Screen
+
+    size, repaint = await call.jobs.repaint(job_id)
+    screen = Screen(size)
+    screen.feed(repaint)
+    if format == "png":
+        from ptyjobs import png
+
+        data = await asyncio.to_thread(png.to_png, screen)
+        text = f"[{job_id}] screen {size.rows}x{size.cols} as a picture"
+        return Result(text, {"job_id": job_id}, images=(data,))
+    text = render.to_svg(screen) if format == "svg" else render.to_ansi(screen)
+    return Result(results.fit(text), {"job_id": job_id})
 
 
 async def output(call: Call, args: dict[str, Any]) -> Result:

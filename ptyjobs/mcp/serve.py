@@ -78,6 +78,8 @@ async def serve_stdio(config: Config, zygote: Zygote) -> int:
     quiet.install()
     async with stdio(drain=DRAIN) as transport:
         jobs = AsyncJobs(config, zygote=zygote)
+        jobs.guard.install()
+        loop.add_signal_handler(signal.SIGCHLD, jobs.guard.sweep)
         app = App(jobs, config, surface(config))
         server = app.server()
         serving = loop.create_task(
@@ -90,7 +92,7 @@ async def serve_stdio(config: Config, zygote: Zygote) -> int:
             task.cancel()
         app.resources.close()
         await _close(jobs, CLOSE_AFTER_SIGNAL if caught else CLOSE_AFTER_EOF)
-        zygote.end_session()  # holders end their session jobs, the zygote sees to it
+        jobs.end_session()  # holders end their session jobs, the zygote sees to it
         if serving.done():
             serving.result()
         transport.stop()

@@ -1,0 +1,161 @@
+"""Streamable HTTP, only when asked for: on the loopback interface or a unix socket.
+
+Owns who may connect. On TCP a caller needs the token in `$STATE/http-token` (0600, made once) and
+must come with a Host and Origin of this machine, because every web page in a browser can reach
+loopback. A unix socket lies in a 0700 directory and is 0600: the file system checks. The protocol
+itself is the SDK's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from mcp.server.transport_security import TransportSecuritySettings
+
+from ptyjobs.client import AsyncJobs
+from ptyjobs.config import Config
+from ptyjobs.errors import BadConfig
+from ptyjobs.mcp.server import App, Surface
+
+if TYPE_CHECKING:
+    from ptyjobs.host.zygote import Zygote
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+TOKEN_FILE = "http-token"
+
+Scope = MutableMapping[str, Any]
+Asgi = Callable[[Scope, Any, Any], Awaitable[None]]
+
+
+def serve_http(config: Config, zygote: Zygote, surface: Surface) -> int:
+    """Serve until a signal comes; the exit code. Raises BadConfig before anything listens."""
+    with _listening(config) as (listener, shown, token):
+        asyncio.run(_serve(config, zygote, surface, listener, shown, token))
+    return 0
+
+
+async def _serve(
+    config: Config,
+    zygote: Zygote,
+    surface: Surface,
+    listener: socket.socket,
+    shown: str,
+    token: str,
+) -> None:
+    jobs = AsyncJobs(config, zygote=zygote)
+    jobs.guard.install()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGCHLD, jobs.guard.sweep)
+    app = App(jobs, config, surface)
+    hosts = [f"{host}:*" for host in LOOPBACK]
+    if listener.family == socket.AF_UNIX:
+        hosts.append("localhost")  # a unix socket has no port to name
+    asgi: Asgi = app.server().streamable_http_app(
+        transport_security=TransportSecuritySettings(
+            enable_dns_rebinding_protection=True,
+            allowed_hosts=hosts,
+            allowed_origins=[f"http://{host}" for host in hosts],
+        )
+    )
+    if token:
+        asgi = with_token(asgi, token)
+    server = uvicorn.Server(uvicorn.Config(asgi, log_level="warning", lifespan="on"))
+    loop.add_signal_handler(signal.SIGHUP, lambda: setattr(server, "should_exit", True))
+    logging.getLogger("ptyjobs").warning("listening on %s", shown)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        app.resources.close()
+        await jobs.close()
+        jobs.end_session()
+
+
+@contextlib.contextmanager
+def _listening(config: Config) -> Iterator[tuple[socket.socket, str, str]]:
+    """The listening socket, what to tell a person, and the token a caller needs ("": none)."""
+    if config.http.startswith("unix:"):
+        path = Path(config.http.removeprefix("unix:"))
+        with _unix(path) as listener:
+            yield listener, str(path), ""
+        return
+    host, _, port = config.http.rpartition(":")
+    if host not in LOOPBACK:
+        raise BadConfig(
+            f"http = {config.http!r}: only {', '.join(LOOPBACK)} are served.",
+            advice="Reach it from elsewhere through ssh -L.",
+        )
+    family = socket.AF_INET6 if host == "[::1]" else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host.strip("[]"), int(port)))
+        except (OSError, OverflowError) as error:
+            raise BadConfig(f"http = {config.http!r}: {error}.") from None
+        listener.listen(64)
+        url = f"http://{host}:{listener.getsockname()[1]}/mcp"
+        if config.http_token == "none":
+            yield listener, f"{url} (no token)", ""
+        else:
+            yield listener, f"{url} (token in {config.state_dir / TOKEN_FILE})", token_of(config)
+
+
+@contextlib.contextmanager
+def _unix(path: Path) -> Iterator[socket.socket]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    info = path.parent.stat()
+    if info.st_uid != os.getuid() or info.st_mode & 0o077:
+        raise BadConfig(f"http = 'unix:{path}': {path.parent} must be yours and mode 0700.")
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(os.fspath(path))
+        path.chmod(0o600)
+        listener.listen(64)
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def token_of(config: Config) -> str:
+    """The token in the state directory, made at the first use."""
+    config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = config.state_dir / TOKEN_FILE
+    with contextlib.suppress(FileExistsError):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(fd, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+    token = path.read_text(encoding="ascii").strip()
+    if len(token) < 16:
+        raise BadConfig(f"{path} holds no usable token.", advice="Remove it; a new one is made.")
+    return token
+
+
+def with_token(inner: Asgi, token: str) -> Asgi:
+    """`inner` for callers that send `Authorization: Bearer TOKEN`; others get 401."""
+    wanted = f"Bearer {token}".encode()
+
+    async def checked(scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await inner(scope, receive, send)
+            return
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        if hmac.compare_digest(given, wanted):
+            await inner(scope, receive, send)
+            return
+        headers = [(b"content-type", b"text/plain"), (b"www-authenticate", b"Bearer")]
+        await send({"type": "http.response.start", "status": 401, "headers": headers})
+        body = b"Send the token: Authorization: Bearer TOKEN\n"
+        await send({"type": "http.response.body", "body": body})
+
+    return checked
