@@ -156,12 +156,7 @@ def _bash(argv: Sequence[str], env: Mapping[str, str], directory: str) -> Marked
             login = True
         elif word in ("-O", "+O", "-o", "+o"):
             rest += [word, next(words, "")]
-        elif (
-            word == "--posix"
-            or not word.startswith(("-", "+"))
-            or word in ("-", "--")
-            or (not word.startswith("--") and set(word[1:]) & set("cs"))
-        ):
+        elif word == "--posix" or _ends_options(word) or _short(word, "cs"):
             return None
         else:
             rest.append(word)
@@ -176,12 +171,7 @@ def _bash(argv: Sequence[str], env: Mapping[str, str], directory: str) -> Marked
 
 def _zsh(argv: Sequence[str], env: Mapping[str, str], directory: str) -> Marked | None:
     for word in argv[1:]:
-        short = word.startswith("-") and not word.startswith("--")
-        if (
-            not word.startswith(("-", "+"))
-            or word == "--no-rcs"
-            or (short and set(word) & set("cfs"))
-        ):
+        if _ends_options(word) or word == "--no-rcs" or _short(word, "cfs"):
             return None
     folder = f"{directory}/zsh"
     new = dict(env, ZDOTDIR=folder)
@@ -205,18 +195,22 @@ def _python(argv: Sequence[str], env: Mapping[str, str], directory: str) -> Mark
     for word in words:
         if word in ("-X", "-W"):
             next(words, "")
-        elif (
-            not word.startswith("-")
-            or word == "-"
-            or word.startswith("--")
-            or set(word[1:]) & set("EIcmhV")
-        ):
+        elif _ends_options(word) or word.startswith("--") or _short(word, "EIcmhV"):
             return None
     path = f"{directory}/startup.py"
     new = dict(env, PYTHONSTARTUP=path)
     if env.get("PYTHONSTARTUP"):
         new["PTYJOBS_PYTHONSTARTUP"] = env["PYTHONSTARTUP"]
     return Marked(tuple(argv), new, {path: _PYTHON})
+
+
+def _ends_options(word: str) -> bool:
+    return word in ("-", "--") or not word.startswith(("-", "+"))
+
+
+def _short(word: str, letters: str) -> bool:
+    """Whether `word` is a bundle of short options with one of `letters` among them."""
+    return word.startswith("-") and not word.startswith("--") and bool(set(word) & set(letters))
 
 
 def _quoted(word: str) -> str:

@@ -176,7 +176,7 @@ class Weighing:
         return _silent(QUESTION, "silent, with text that is no known prompt")
 
     def _same_program(self) -> bool:
-        """The waiting process is the one whose prompt was answered, so that its marks are its own."""
+        """The waiting process is the one whose prompt was answered: the marks are its own."""
         current = self.memory.current
         return current is not None and (current.pid, current.start) == (
             self.probe.pid,

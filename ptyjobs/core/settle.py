@@ -23,6 +23,7 @@ from ptyjobs.core.facts import (
     Wait,
 )
 from ptyjobs.core.rules import (
+    FAR_BLANK,
     FRAME,
     GAP,
     MARK_FAR,
@@ -32,6 +33,7 @@ from ptyjobs.core.rules import (
     RELAY,
     SHARE,
     STOPPED,
+    WORKING,
     Rule,
     Weighing,
     password,
@@ -86,7 +88,8 @@ class Settle:
         self._candidate: Probe | None = None
         self._candidate_at = now
         self._streak: float | None = None  # since when every probe found it accepting input
-        self._streak_cpu = 0
+        self._window = now  # in which the CPU it uses is measured
+        self._runtime = self._cpu = 0
         self._accepting: float | None = None  # the same, whatever its output and CPU
         self._busy_since = now
         self._busy_runs = 0
@@ -144,7 +147,8 @@ class Settle:
             self._busy(now, probe)
             return
         if self._streak is None:
-            self._streak, self._streak_cpu = now, probe.cpu
+            self._streak = now
+            self._watch(now, probe)
             self._accepting = now if self._accepting is None else self._accepting
         self._due = now + max(PACE, self._pause(now))
 
@@ -216,7 +220,7 @@ class Settle:
         base = max(self._output, self._streak)
         if rule.settle > MARK_FAR:
             rule = replace(rule, settle=max(rule.settle, self._floor))
-        at = base + rule.settle
+        at = max(base + rule.settle, self._window + min(rule.settle, PAINT))
         if self._evidence.snapshot().synchronized:
             at = max(at, self._output + FRAME)
         if self._redraws(now):
@@ -227,12 +231,9 @@ class Settle:
         if self._probed < at:  # what was true when the silence began must be true at its end
             self._due = now
             return DoProbe()
-        if not self._works(probe):
-            return self._finish(now, rule)
-        if rule.reason is Reason.PROMPT and now > max(self._output, self._accepting or 0) + 1.0:
-            return self._finish(now, replace(rule, confidence=Confidence.MEDIUM))
-        self._streak, self._streak_cpu = now, probe.cpu
-        return DoWait(min(now + PACE, self._deadline))
+        if self._works(now, probe, rule):
+            return DoWait(min(self._window + min(rule.settle, PAINT), self._deadline))
+        return self._finish(now, rule)
 
     def _weigh(self, probe: Probe, look: Look) -> Weighing:
         return Weighing(
@@ -245,11 +246,28 @@ class Settle:
             now=self._evidence.snapshot(),
         )
 
-    def _works(self, probe: Probe) -> bool:
-        """It used more of a processor, while we watched, than a waiting program does."""
-        assert self._streak is not None
-        spent = probe.cpu - self._streak_cpu
-        return spent > max(1_000_000, SHARE * 1e9 * (self._probed - self._streak))
+    def _works(self, now: float, probe: Probe, rule: Rule) -> bool:
+        """It used more of a processor, while we watched, than a waiting program does.
+
+        Where a prompt is shown only the waiting thread counts: fish completes in another one.
+        Where there is none, work of other threads buys a bounded patience.
+        """
+        spent = self._spent(probe)[rule.reason is not Reason.PROMPT]
+        if spent <= max(1_000_000, SHARE * 1e9 * (self._probed - self._window)):
+            return False
+        patience = WORKING if probe.wait is Wait.SOFT else FAR_BLANK
+        if now > max(self._output, self._accepting or 0.0) + rule.settle + patience:
+            return False
+        self._watch(now, probe)
+        return True
+
+    def _watch(self, now: float, probe: Probe) -> None:
+        """Begin a new window in which its use of processors is measured."""
+        self._window, self._runtime, self._cpu = now, probe.runtime, probe.cpu
+
+    def _spent(self, probe: Probe) -> tuple[int, int]:
+        """ns of CPU in the window: of the waiting thread, and of the foreground."""
+        return probe.runtime - self._runtime, probe.cpu - self._cpu
 
     def _redraws(self, now: float) -> bool:
         """A full-screen program that never stops drawing, and takes keys all the while."""

@@ -53,7 +53,7 @@ class Job:
     tier: Tier = Tier.FULL
     uid: int | None = None
     cwd: str | None = None
-    size: Size = Size()
+    size: Size = field(default_factory=Size)
     proc: str = "/proc"
 
     def __post_init__(self) -> None:
