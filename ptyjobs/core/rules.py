@@ -23,6 +23,7 @@ class Rule:
     reason: Reason
     confidence: Confidence
     why: str
+    alone: bool = True  # only the waiting thread's CPU counts, not that of all its program
 
 
 # Seconds. Measured in the readiness sheet (§2.4, §4); each says what it waits for.
@@ -143,7 +144,8 @@ class Weighing:
             return _silent(WORKING, "a child of it works")
         prompts = self.memory.of(probe.pid)
         if not prompts:
-            return _waits(PAINT if self.fresh else FIRST, "it accepts input")
+            first = _waits(PAINT if self.fresh else FIRST, "it accepts input")
+            return replace(first, alone=False)
         if not look.cursor_visible:
             return _waits(FIRST, "it accepts keys and hides the cursor")
         if not text and look.before_cursor and self.fresh:
@@ -206,8 +208,8 @@ def _waits(settle: float, why: str) -> Rule:
 
 
 def _silent(settle: float, why: str) -> Rule:
-    return Rule(settle, Reason.QUIET, Confidence.LOW, why)
+    return Rule(settle, Reason.QUIET, Confidence.LOW, why, alone=False)
 
 
 def _medium(settle: float, why: str) -> Rule:
-    return Rule(settle, Reason.QUIET, Confidence.MEDIUM, why)
+    return Rule(settle, Reason.QUIET, Confidence.MEDIUM, why, alone=False)

@@ -249,10 +249,9 @@ class Settle:
     def _works(self, now: float, probe: Probe, rule: Rule) -> bool:
         """It used more of a processor, while we watched, than a waiting program does.
 
-        Where a prompt is shown only the waiting thread counts: fish completes in another one.
-        Where there is none, work of other threads buys a bounded patience.
+        Work of other threads (fish reads manuals in one) buys a bounded patience.
         """
-        spent = self._spent(probe)[rule.reason is not Reason.PROMPT]
+        spent = probe.runtime - self._runtime if rule.alone else probe.cpu - self._cpu
         if spent <= max(1_000_000, SHARE * 1e9 * (self._probed - self._window)):
             return False
         patience = WORKING if probe.wait is Wait.SOFT else FAR_BLANK
@@ -264,10 +263,6 @@ class Settle:
     def _watch(self, now: float, probe: Probe) -> None:
         """Begin a new window in which its use of processors is measured."""
         self._window, self._runtime, self._cpu = now, probe.runtime, probe.cpu
-
-    def _spent(self, probe: Probe) -> tuple[int, int]:
-        """ns of CPU in the window: of the waiting thread, and of the foreground."""
-        return probe.runtime - self._runtime, probe.cpu - self._cpu
 
     def _redraws(self, now: float) -> bool:
         """A full-screen program that never stops drawing, and takes keys all the while."""
