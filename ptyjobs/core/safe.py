@@ -107,9 +107,11 @@ class Budgeted:
     omitted_lines: int = 0
 
 
-def gap(size: int, lines: int, hint: str = "", *, unit: str = "characters") -> str:
+def gap(chars: int, lines: int, hint: str = "") -> str:
     """The one line that stands for what was left out (without a line feed)."""
-    what = f"{lines:,} lines, {size:,} {unit}" if lines else f"{size:,} {unit}"
+    parts = [f"{lines:,} lines"] if lines else []
+    parts += [f"{chars:,} characters"] if chars else []
+    what = ", ".join(parts)
     return f"[... {what} left out{'; ' + hint if hint else ''} ...]"
 
 
@@ -146,7 +148,7 @@ def tail(text: str, room: int) -> str:
 
 
 def _cut_head(text: str, room: int) -> int:
-    at = text.rfind("\n", 0, room) + 1
+    at = text.rfind("\n", 0, room + 1) + 1  # its line feed may be one too many
     return at if at > room // 2 else _not_inside_cluster(text, room)
 
 

@@ -17,102 +17,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import replace
 
 from ptyjobs.core import safe
 from ptyjobs.core.echo import Typed, typed_lines, without_echo
+from ptyjobs.core.mark import Mark, TextScreen, mark
 from ptyjobs.core.vt.screen import SCROLLBACK
 from ptyjobs.core.vt.values import Line
-from ptyjobs.model import Fresh, Size
+from ptyjobs.model import Fresh
+
+__all__ = ["FreshText", "Mark", "TextScreen", "mark"]
 
 HEAD_SHARE = 0.5
 MAX_STEP = 4096
 """Lines taken from the screen at once while a head is kept."""
 
+TAIL_STEP = 512
+"""Lines taken at once from the end, until they are enough."""
+
 MAX_CLEARED = 2048
 """Lines that may pass in one slice which also clears the scrollback. More in one step means that
 they were skipped unseen, and lines must never be called cleared that are only lost."""
-
-
-class TextScreen(Protocol):
-    """What is read of a `Screen`."""
-
-    @property
-    def size(self) -> Size: ...
-    @property
-    def cursor_row(self) -> int: ...
-    @property
-    def cursor_col(self) -> int: ...
-    @property
-    def pending_wrap(self) -> bool: ...
-    @property
-    def alternate(self) -> bool: ...
-    @property
-    def generation(self) -> int: ...
-    @property
-    def first_line(self) -> int: ...
-    @property
-    def floor_line(self) -> int: ...
-    def line_range(self, start: int, stop: int) -> list[Line]: ...
-    def text(self) -> list[str]: ...
-    def row_text(self, row: int, start: int = 0, stop: int | None = None) -> str: ...
-    def changed_rows(self, since: int) -> list[int]: ...
-    def has_hidden(self, rows: list[int] | None = None) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where the terminal stood when input was sent; fresh text begins here.
-
-    `line`, `first_line` and `floor_line` are absolute numbers of primary lines (of the cursor, of
-    row 0, of the oldest kept), `above` the rows over the cursor's: when all of them are gone, the
-    screen was cleared.
-    `alternate`: taken on the alternate screen; then `line` is the first free primary line.
-    """
-
-    line: int = 0
-    col: int = 0
-    alternate: bool = False
-    offset: int = 0
-    generation: int = 0
-    cells_before: str = ""
-    cells_after: str = ""
-    echo: bool = True
-    canonical: bool = True
-    cols: int = 80
-    first_line: int = 0
-    floor_line: int = 0
-    above: tuple[str, ...] = field(default=(), repr=False)
-
-
-def mark(screen: TextScreen, *, offset: int, echo: bool, canonical: bool) -> Mark:
-    """The mark of this moment: the log at `offset`, and the terminal's ECHO and ICANON flags."""
-    first, rows = screen.first_line, screen.size.rows
-    base = Mark(
-        alternate=screen.alternate,
-        offset=offset,
-        generation=screen.generation,
-        echo=echo,
-        canonical=canonical,
-        cols=screen.size.cols,
-        first_line=first,
-        floor_line=screen.floor_line,
-    )
-    if screen.alternate:
-        used = [n for n, line in enumerate(screen.line_range(first, first + rows)) if line.text]
-        return replace(base, line=first + (used[-1] + 1 if used else 0))
-    row = screen.cursor_row
-    # A cursor waiting behind the last column is past all cells of its row.
-    col = screen.size.cols if screen.pending_wrap else screen.cursor_col
-    return replace(
-        base,
-        line=first + row,
-        col=col,
-        cells_before=screen.row_text(row, 0, col),
-        cells_after=screen.row_text(row, col).rstrip(" "),
-        above=tuple(line.text for line in screen.line_range(first, first + row)),
-    )
 
 
 class FreshText:
@@ -226,11 +151,10 @@ class FreshText:
         cursor = screen.first_line + screen.cursor_row
         prompt, tail_text = self._split_prompt(screen, cursor, start) if prompt_row else ("", None)
         lost = 0
-        if screen.floor_line > start:
+        if screen.floor_line > start or (self.head_full and cursor - start > self._budget // 8):
             head = self._head[:]
-            kept_from = max(screen.floor_line, self._next)
-            lost = kept_from - self._next
-            tail = screen.line_range(kept_from, cursor)
+            tail = self._tail(screen, max(screen.floor_line, self._next), cursor)
+            lost = max(0, cursor - len(tail) - self._next)
         else:
             head = screen.line_range(start, cursor) if cursor > start else []
             tail = []
@@ -244,6 +168,20 @@ class FreshText:
         fresh = self._compose(_joined(head), _joined(tail), lost, end)
         return replace(fresh, hidden=hidden), prompt
 
+    def _tail(self, screen: TextScreen, floor: int, stop: int) -> list[Line]:
+        """As many of the lines up to `stop` as the budget's other half can show."""
+        room = self._budget - int(self._budget * HEAD_SHARE)
+        out: list[Line] = []
+        at, chars = stop, 0
+        while at > floor and chars <= room:
+            step = screen.line_range(max(floor, at - TAIL_STEP), at)
+            if not step:
+                break
+            out[:0] = step
+            at -= len(step)
+            chars += sum(len(line.text) + 1 for line in step)
+        return out
+
     def _start(self, screen: TextScreen) -> tuple[int, bool]:
         """The line where the answer begins, and whether that is another than the mark's."""
         mark = self._mark
@@ -251,20 +189,11 @@ class FreshText:
             return screen.floor_line, True
         if screen.size.cols != mark.cols:
             return self._after_reflow(screen), False
-        above = [
-            (text, mark.first_line + n) for n, text in enumerate(mark.above) if text.strip(" ")
-        ]
-        readable = [pair for pair in above if pair[1] >= screen.floor_line]
-        if readable:
-            now = {
-                number: line.text
-                for number, line in zip(
-                    range(readable[0][1], mark.line),
-                    screen.line_range(readable[0][1], mark.line),
-                    strict=False,
-                )
-            }
-            if all(now.get(number) != text for text, number in readable):
+        top = mark.line - len(mark.above)
+        if any(mark.above) and top >= screen.floor_line:
+            now = screen.line_range(top, mark.line)
+            pairs = zip(mark.above, now, strict=False)
+            if not any(text and text == line.text for text, line in pairs):
                 return max(mark.first_line, screen.floor_line), True
         cursor = screen.first_line + screen.cursor_row
         if cursor < mark.line:
@@ -310,19 +239,19 @@ class FreshText:
         moved: bool,
     ) -> list[Line]:
         """What belongs to the answer of the cursor's row and of the rows below it."""
+        if before_prompt is None:
+            own = screen.line_range(cursor, cursor + 1)
+        elif cursor == start and not moved:
+            # Keys on the prompt's row: a completion's list below it is what the program said.
+            own = [Line(screen.row_text(screen.cursor_row, 0, self._mark.col))]
+        else:
+            return [Line(before_prompt)] if before_prompt.strip(" ") else []
+        if not any(n > screen.cursor_row for n in screen.changed_rows(self._mark.generation)):
+            return own
         below = screen.line_range(cursor + 1, screen.first_line + screen.size.rows)
         while below and not below[-1].text.strip(" "):
             below.pop()
-        if before_prompt is None:
-            touched = set(screen.changed_rows(self._mark.generation))
-            if not any(n in touched for n in range(screen.cursor_row + 1, screen.size.rows)):
-                below = []
-            return screen.line_range(cursor, cursor + 1) + below
-        if cursor == start and not moved:
-            # Keys on the prompt's row: a completion's list below it is what the program said.
-            own = screen.row_text(screen.cursor_row, 0, self._mark.col)
-            return [Line(own), *below]
-        return [Line(before_prompt)] if before_prompt.strip(" ") else []
+        return own + below
 
     def _typed_at(self, prompt: str, *, moved: bool, cols: int) -> Typed:
         mark = self._mark
@@ -353,21 +282,22 @@ class FreshText:
                 omitted_lines=cut.omitted_lines,
                 omitted_chars=cut.omitted_chars,
             )
-        first, last = "\n".join(_trimmed(head)), "\n".join(_trimmed(tail))
+        head, tail = _trimmed(head), _trimmed(tail)
         room = int(self._budget * HEAD_SHARE)
-        above = safe.head(first, room)
-        below = safe.tail(last, self._budget - room)
+        above = safe.head("\n".join(head), room)
+        below = safe.tail("\n".join(tail), self._budget - room)
         total = len(head) + lost + len(tail)
-        gone = total - (above.count("\n") + 1 if above else 0) - (below.count("\n") + 1)
-        size = max(0, end - mark.offset - len(above.encode()) - len(below.encode()))
-        middle = safe.gap(size, gone, self._hint, unit="bytes of log")
+        shown = sum(part.count("\n") + 1 for part in (above, below) if part)
+        middle = safe.gap(0, total - shown, self._hint)
         text = "\n".join(part for part in (above, middle, below) if part)
+        # What fell off unseen is known in lines and, by the log, in bytes.
+        size = max(0, end - mark.offset - len(above.encode()) - len(below.encode()))
         return Fresh(
             text=text,
             offset=mark.offset,
             end=end,
             lines=total,
-            omitted_lines=gone,
+            omitted_lines=total - shown,
             omitted_chars=size,
         )
 
