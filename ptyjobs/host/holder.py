@@ -510,9 +510,9 @@ class Holder:
             if isinstance(outcome, PtyJobsError):
                 peer.send({"id": request, "error": requests.error_reply(outcome)})
                 return
-            self.marks[peer.reader] = job.mark_now()
             answer = replace(outcome, attached=self.followers.people, notes=outcome.notes + notes)
             peer.send({"id": request, "ok": {"answer": to_json(answer)}})
+            self.marks[peer.reader] = job.mark_now()  # nothing was read since the answer
 
         def progress(line: str) -> None:
             peer.send({"id": request, "progress": line})
