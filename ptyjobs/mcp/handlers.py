@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptyjobs.config import HARD_MAX_CHARS, Config
 from ptyjobs.errors import BadInput, Refused
-from ptyjobs.mcp import listing, results
+from ptyjobs.mcp import listing, pointing, results
 from ptyjobs.mcp.results import Result
 from ptyjobs.model import Reason, Size
 
@@ -107,19 +107,19 @@ async def interact(call: Call, args: dict[str, Any]) -> Result:
         )
     if secret:
         text = read_secret(secret, call.config)
-    # "" with Enter is a press of Enter; keys or a click alone are not followed by one
-    enter = args["enter"] and (text != "" or not (keys or args["mouse"]))
+    mouse = pointing.parse(args["mouse"])
     async with call.orders.of(args["job_id"]):
         answer = await call.jobs.interact(
             args["job_id"],
             input=text,
             keys=keys,
-            enter=enter,
+            enter=args["enter"],
             until=args["until"],
             timeout=call.seconds(args["timeout"], call.config.interact_timeout),
             budget=call.config.max_chars,
             view=args["view"],
             secret=bool(secret),
+            mouse=mouse,
             on_progress=call.on_progress,
         )
     return results.of_answer(answer, secrets=call.config.secrets)

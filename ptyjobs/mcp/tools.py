@@ -53,10 +53,10 @@ INTERACT = Tool(
     "interact",
     "Type into a job",
     "Type into a job, wait until it wants input again (or exits, or `until` matches, or `timeout`) "
-    "and return only the new output: echo removed, prompt in the status line. Enter is pressed "
-    "after `input` unless enter=false; several lines are pasted. `keys` are pressed after `input`: "
-    "C-c, C-d, Escape, Up, Tab, F5, M-x, Down*3. Never waits longer than needed, so leave timeout "
-    'alone. Examples: interact(job_id="py", input="1+1"); interact(job_id="py", keys=["C-c"])',
+    "and return only the new output: echo removed, prompt in the status line. `input` is followed "
+    "by Enter unless enter=false or `keys` are given; several lines are pasted. `keys` come after "
+    "`input`: C-c, C-d, Escape, Up, Tab, F5, M-x, Down*3. Never waits longer than needed: leave "
+    'timeout alone. Examples: interact(job_id="py", input="1+1"); interact(job_id="py", keys=["C-c"])',
     (
         JOB,
         Param("input", "text", "text to type, exactly", default=""),

@@ -174,14 +174,23 @@ async def test_waits_are_cut_to_the_cap() -> None:
     assert [c[2]["timeout"] for c in jobs.calls] == [20, 15, 20]
 
 
-async def test_enter_follows_text_but_not_bare_keys() -> None:
+async def test_pointing_with_the_mouse() -> None:
     jobs = FakeJobs()
     async with served(jobs) as wire:
+        await wire.call("interact", job_id="py", mouse="click 3,10")
+        await wire.call("interact", job_id="py", mouse="ctrl-right-click Save as")
         await wire.call("interact", job_id="py", input="x")
-        await wire.call("interact", job_id="py", keys=["Up"])
-        await wire.call("interact", job_id="py")
-        await wire.call("interact", job_id="py", input="x", keys=["Tab"], enter=False)
-    assert [c[2]["enter"] for c in jobs.calls] == [True, False, True, False]
+        wrong = await wire.call("interact", job_id="py", mouse="poke 3,10")
+        nowhere = await wire.call("interact", job_id="py", mouse="click 0,1")
+    assert [c[2]["mouse"] for c in jobs.calls] == [
+        {"button": "left", "action": "click", "modifiers": [], "row": 2, "col": 9},
+        {"button": "right", "action": "click", "modifiers": ["ctrl"], "text": "Save as"},
+        None,
+    ]
+    assert text_of(wrong).startswith(
+        "mouse: 'poke 3,10' is not understood. Write \"click ROW,COL\""
+    )
+    assert text_of(nowhere) == "mouse: there is no cell 0,1. Rows and columns begin at 1."
 
 
 async def test_secrets_are_typed_by_name_and_never_shown(

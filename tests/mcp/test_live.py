@@ -1,0 +1,263 @@
+"""The real server process: a session at a terminal, and every road by which it can end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.mcp.live import START, Server, alive, gone
+
+pytestmark = pytest.mark.live
+PYTHON = f"{sys.executable} -i"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path / "state") as server:
+        yield server
+
+
+def first_line(text: str) -> str:
+    return text.split("\n", 1)[0]
+
+
+def test_a_session_with_python(server: Server) -> None:
+    started = server.text("execute", command=PYTHON, name="py", env={"PYTHON_BASIC_REPL": "1"})
+    assert re.match(
+        r'\[py\] waiting for input at ">>> " \(certain\) · \d+ ms · log \d+\nPython', started
+    )
+    answer = server.text("interact", job_id="py", input="1+1")
+    assert re.fullmatch(
+        r'\[py\] waiting for input at ">>> " \(certain\) · \d+ ms · log \d+\n2', answer
+    )
+    silent = server.text("interact", job_id="py", input="x = 5")
+    assert "\n" not in silent
+    late = server.text("interact", job_id="py", input="import time; time.sleep(1); print('late')")
+    assert late.endswith("\nlate")
+    hasty = server.text(
+        "interact", job_id="py", input="time.sleep(0.8); print('slow')", timeout="0.2"
+    )
+    assert "still running: python" in hasty
+    assert hasty.endswith('interact(keys=["C-c"])')
+    assert server.text("wait", job_id="py").endswith("\nslow")
+    block = server.text("interact", job_id="py", input="def f():")
+    assert "waiting for the rest of an open block" in block
+    assert server.text("interact", job_id="py", keys="C-c").endswith("KeyboardInterrupt")
+    gone_now = server.text("interact", job_id="py", input="raise SystemExit(9)")
+    assert first_line(gone_now).startswith("[py] exited with code 9")
+    after = server.call("interact", job_id="py", input="1")
+    assert after["isError"]
+    assert "late" in server.text("output", job_id="py", grep="^late")
+
+
+def test_one_call_commands_and_their_exit(server: Server) -> None:
+    good = server.text("execute", command="echo hello; exit 0")
+    assert re.fullmatch(r"\[echo-1\] exited with code 0 · \d+ ms · log \d+\nhello", good)
+    bad = server.text("execute", command="nosuchprogram_x")
+    assert "exited with code 127" in bad
+    assert "not found" in bad
+    killed = server.text("execute", command="kill -9 $$", name="k")
+    assert "[k] killed (SIGKILL)" in killed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"command": ""}, "The command is empty."),
+        ({"command": "ls", "cwd": "/nowhere/at/all"}, "does not exist"),
+        ({"command": "ls", "name": "../x"}, "cannot name a job"),
+        ({"command": "ls", "rows": 0}, "rows must be from 1 to 1000; got 0."),
+        ({"command": "ls", "lifetime": "forever"}, "one of session, persistent"),
+        ({"command": "ls\0"}, "NUL"),
+    ],
+)
+def test_bad_starts_are_refused_in_a_line(
+    server: Server, arguments: dict[str, object], words: str
+) -> None:
+    result = server.call("execute", **arguments)
+    assert result["isError"]
+    assert words in result["content"][0]["text"]
+    assert len(result["content"][0]["text"]) < 300
+
+
+def test_bad_input_to_a_job_is_refused_and_loses_nothing(server: Server) -> None:
+    server.call("execute", command=PYTHON, name="py", env={"PYTHON_BASIC_REPL": "1"})
+    for arguments, words in (
+        ({"keys": ["C-cc"]}, "C-cc"),
+        ({"until": "(["}, "is not a regular expression"),
+        ({"mouse": "click 1,1"}, "did not ask for the mouse"),
+        ({"secret": "NOPE"}, "There is no secret 'NOPE'"),
+    ):
+        result = server.call("interact", job_id="py", **arguments)
+        assert result["isError"], arguments
+        assert words in result["content"][0]["text"]
+    duplicate = server.call("execute", command="ls", name="py")
+    assert duplicate["isError"]
+    assert "'py'" in duplicate["content"][0]["text"]
+    assert server.text("interact", job_id="py", input="1+1").endswith("\n2")
+
+
+def test_a_password_is_asked_for_and_recorded_nowhere(tmp_path: Path) -> None:
+    code = "import getpass; print(len(getpass.getpass('Passphrase: ')))"
+    with Server(tmp_path / "state", env={"PTYJOBS_SECRET_PW": "hunter2hunter2"}) as server:
+        asked = server.text("execute", command=f'{sys.executable} -c "{code}"', name="pw")
+        assert 'password prompt "Passphrase: "' in asked
+        assert "secret='PW'" in asked
+        assert server.text("interact", job_id="pw", secret="PW").endswith("\n14")
+    for path in (tmp_path / "state").rglob("*"):
+        if path.is_file():
+            assert b"hunter2" not in path.read_bytes(), path
+
+
+def test_a_secret_is_refused_where_it_would_be_shown(tmp_path: Path) -> None:
+    with Server(tmp_path / "state", env={"PTYJOBS_SECRET_PW": "hunter2"}) as server:
+        server.call("execute", command="cat", name="c")
+        refused = server.call("interact", job_id="c", secret="PW")
+        assert refused["isError"]
+        assert "hunter2" not in json.dumps(server.call("tail", job_id="c"))
+
+
+def test_waiting_for_several_jobs(server: Server) -> None:
+    server.call("execute", command="sleep 30", name="never", wait=0)
+    server.call("execute", command="sleep 0.5; echo ready on 80; sleep 30", name="web", wait=0)
+    text = server.text("wait", job_id=["never", "web"], pattern="ready on .*")
+    assert first_line(text).startswith("[wait] 1 of 2 jobs: web")
+    assert '[web] matched "ready on 80"' in text
+
+
+def test_calls_pass_a_waiting_one(server: Server) -> None:
+    server.call("execute", command="sleep 30", name="s", wait=0)
+    waiting = server.request("tools/call", {"name": "wait", "arguments": {"job_id": "s"}})
+    started = time.monotonic()
+    assert "sleep" in server.text("status", job_id="s")
+    assert time.monotonic() - started < 1
+    assert "killed" in server.text("kill", job_id="s")
+    answer = [note for note in server.notes if note.get("id") == waiting] or [
+        server.answer(waiting)
+    ]
+    assert "[s] killed (SIGTERM)" in answer[0]["result"]["content"][0]["text"]
+
+
+def test_a_full_screen_program_shows_its_screen(server: Server) -> None:
+    code = (
+        "import sys,tty,os; tty.setraw(0); os.write(1, b'\\x1b[?1049h\\x1b[2J\\x1b[3;5Hmenu');"
+        "[os.write(1, b'\\x1b[4;5H' + os.read(0,9)) for _ in range(2)]"
+    )
+    shown = server.text("execute", command=f'{sys.executable} -c "{code}"', name="tui")
+    assert "· screen ·" in first_line(shown)
+    assert "menu" in shown
+    tail = server.text("tail", job_id="tui")
+    assert re.match(r"\[tui\] screen · 40x120 · cursor 3,9 · log \d+\n", tail)
+    svg = server.text("tail", job_id="tui", format="svg")
+    assert svg.startswith("<svg")
+
+
+def test_slow_answers_come_after_the_end_of_input(tmp_path: Path) -> None:
+    server = Server(tmp_path / "state").initialize()
+    request = server.request(
+        "tools/call", {"name": "execute", "arguments": {"command": "sleep 0.3; echo done"}}
+    )
+    assert server.process.stdin is not None
+    server.process.stdin.close()
+    text = server.answer(request)["result"]["content"][0]["text"]
+    assert text.endswith("\ndone")
+    server.close()
+
+
+DEAF = "trap '' TERM HUP INT; while :; do sleep 1; done"
+
+
+@pytest.mark.parametrize("road", ["eof", "SIGTERM", "SIGINT", "SIGHUP", "SIGKILL", "broken pipe"])
+def test_every_end_of_the_server_ends_its_jobs(tmp_path: Path, road: str) -> None:
+    marker = f"mark_{road.replace(' ', '_')}_{os.getpid()}"
+    server = Server(tmp_path / "state").initialize()
+    server.call("execute", command=f": {marker}; {DEAF}", name="deaf", wait=0)
+    server.call("execute", command=f"setsid sh -c ': {marker}; sleep 99' & sleep 99", wait=0.2)
+    assert alive(marker)
+    process = server.process
+    assert process.stdin is not None
+    assert process.stdout is not None
+    started = time.monotonic()
+    if road == "eof":
+        process.stdin.close()
+    elif road == "broken pipe":
+        process.stdout.close()
+        server.send({"jsonrpc": "2.0", "id": 99, "method": "ping"})
+    else:
+        process.send_signal(getattr(signal, road))
+    process.wait(5)
+    took = time.monotonic() - started
+    assert gone(marker, within=3.0), "no process of a session job remains"
+    assert took < (0.35 if road.startswith("SIG") else 1.0), took
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def test_a_dead_launcher_ends_the_server(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, subprocess, sys, time\n"
+        "inner = subprocess.Popen([sys.executable, '-c', sys.argv[1]])\n"
+        "print(inner.pid, file=sys.stderr, flush=True)\n"
+        "inner.wait()\n"
+    )
+    env = {**os.environ, "PTYJOBS_STATE": str(tmp_path / "state")}
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", code, START],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+    )
+    assert launcher.stderr is not None
+    assert launcher.stdin is not None
+    assert launcher.stdout is not None
+    pid = int(launcher.stderr.readline())
+    info = {"name": "t", "version": "0"}
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    launcher.stdin.write(json.dumps(body).encode() + b"\n")
+    launcher.stdin.flush()
+    launcher.stdout.readline()
+    launcher.kill()
+    launcher.wait()
+    limit = time.monotonic() + 6
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{pid}").exists()
+    for pipe in (launcher.stdin, launcher.stdout, launcher.stderr):
+        pipe.close()
+
+
+def test_an_unread_standard_error_does_not_stop_the_server(tmp_path: Path) -> None:
+    noisy = START.replace(
+        "sys.exit", "import logging, ptyjobs.mcp.handlers as h\n"
+        "old = h.status\n"
+        "async def loud(call, args):\n"
+        "    logging.getLogger('x').error('y' * 5000)\n"
+        "    print('z' * 5000)\n"
+        "    return await old(call, args)\n"
+        "import ptyjobs.mcp.tools as t\n"
+        "object.__setattr__(t.STATUS, 'handler', loud)\n"
+        "sys.exit",
+    )  # fmt: skip
+    with Server(tmp_path / "state", code=noisy) as server:
+        server.call("execute", command="sleep 30", name="s", wait=0)
+        for _ in range(60):
+            assert not server.call("status", job_id="s")["isError"]
+
+
+def test_an_unusable_setting_stops_the_server_with_one_line(tmp_path: Path) -> None:
+    code = START.replace("load()", "load(flags={'max_jobs': 'x'})")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "flag --max-jobs: max_jobs = 'x' is not usable" in done.stderr.splitlines()[-1]
