@@ -58,6 +58,8 @@ class Editing(Motion):
         self._pending = False
         row = self._rows[y]
         style = self._pen.blank
+        # SPA protects from the plain erasing functions, DECSCA from the selective ones.
+        selective = selective != self._iso
         if stop >= self.columns:
             row.wrapped = False
         if row.chars is None and style.bg is None and start >= row.used:
@@ -172,8 +174,10 @@ class Editing(Motion):
     def set_protection(self, how: int = 0) -> None:
         """DECSCA: 1 protects what is printed from now on, 0 and 2 do not."""
         if how in (0, 1, 2):
+            self._iso = False
             self._pen = changed(self._pen, protected=how == 1)
 
     def set_iso_protection(self, *, on: bool) -> None:
         """SPA and EPA."""
+        self._iso = True
         self._pen = changed(self._pen, protected=on)

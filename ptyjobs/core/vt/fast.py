@@ -159,13 +159,13 @@ def _block(lines: list[str], count: int, style: Style, blank: Style, cols: int) 
 
         from .screen import Screen
 
+        # Two rows: the last line written ends on the upper one, all others have scrolled off.
         screen = Screen(Size(2, cols), scrollback=count)
         screen._y = 1
         screen._pen = style
         screen._rows[1].clear(cols, blank)
-        screen._phantoms = 1
+        screen._phantoms = 1  # the row above
         screen._run(text)
-        entries = screen.history.slice(0, count)
-        return entries + [""] * (count - len(entries))
+        return [*screen.history.slice(0, count), screen._rows[0].pack()]
 
     return Block(count, render)

@@ -16,7 +16,7 @@ from .writing import Writing
 _MOUSE = {9: "x10", 1000: "normal", 1002: "button", 1003: "any"}
 _ENCODING = {1005: "utf8", 1006: "sgr", 1015: "urxvt", 1016: "sgr_pixels"}
 _KNOWN_DEC = frozenset(
-    (1, 3, 5, 6, 7, 12, 25, 40, 45, 66, 69, 1004, 1007, 1034, 1036, 1045, 2004, 2026, 2048)
+    (1, 3, 5, 6, 7, 12, 25, 40, 41, 45, 66, 69, 1004, 1007, 1034, 1036, 1045, 2004, 2026, 2048)
 )
 _UNSAVED = frozenset((3, 6, 47, 1047, 1048, 1049))  # saving these would not be a mode only
 _KNOWN_ANSI = frozenset((2, 4, 12, 20))
@@ -117,10 +117,8 @@ class Modal(Writing):
                 self._mouse_encoding = ""
             return
         if mode in (47, 1047, 1048, 1049):
-            if mode == 1047 and self.alternate:
-                self._clear_rows()
             if mode != 1048:
-                self._leave_alternate()
+                self._leave_alternate(keep=mode == 47)
             if mode in (1048, 1049):
                 self.restore_cursor()
             return
@@ -195,10 +193,12 @@ class Modal(Writing):
         if clear:
             self._clear_rows()
 
-    def _leave_alternate(self) -> None:
+    def _leave_alternate(self, *, keep: bool) -> None:
+        """`keep`: mode 47 shows the same content when it is set again."""
         if self.alternate:
-            side = self._sides[1]  # its content is forgotten, as xterm.js does; xterm keeps it
-            side.rows.clear()
+            side = self._sides[1]
+            if not keep:
+                side.rows.clear()
             side.kitty.clear()
             self.alternate = False
             self._rows = self._sides[0].rows

@@ -129,6 +129,9 @@ class Motion(State):
         self._y = min(max(self._y, bottom), self._y + (count or 1), self.lines - 1)
         self._pending = False
 
+    def _wrap(self) -> None:
+        raise NotImplementedError  # in writing.py
+
     # --- line ends and scrolling --------------------------------------------------------------
 
     def index(self) -> None:
@@ -156,9 +159,14 @@ class Motion(State):
             self.carriage_return()
 
     def next_line(self) -> None:
-        """NEL, and the pair CR LF."""
-        self.carriage_return()
+        """NEL: outside the side margins it does not scroll."""
         self.index()
+        self.carriage_return()
+
+    def end_line(self) -> None:
+        """The pair CR LF."""
+        self.carriage_return()
+        self.linefeed()
 
     def scroll_up(self, count: int | None = None) -> None:
         """SU: the region's content moves up."""
@@ -272,6 +280,8 @@ class Motion(State):
 
     def tab(self) -> None:
         """HT: to the next tab stop, not past the right margin; keeps a pending wrap."""
+        if self._pending and 41 in self._dec:
+            self._wrap()
         right = self._right if self._x <= self._right else self.columns - 1
         if self._x < right:
             stops = self._tabs

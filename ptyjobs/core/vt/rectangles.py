@@ -57,7 +57,9 @@ class Rectangles(Strings):
         if area is not None:
             y0, x0, y1, x1 = area
             for y in range(y0, y1):
-                self._open(y).erase_unprotected(x0, x1, self._pen.blank)
+                row = self._open(y)
+                erase = row.erase if self._iso else row.erase_unprotected
+                erase(x0, x1, self._pen.blank)
 
     def copy_rectangle(self, *items: int) -> None:
         """DECCRA: source rectangle and page, then the target's top, left and page."""
@@ -118,22 +120,16 @@ class Rectangles(Strings):
                 row.styles[x] = _changed(row.styles[x], codes, reverse=reverse)
 
     def report_checksum(self, *items: int) -> None:
-        """DECRQCRA: id; page; rectangle. The sum of the characters, negated, as xterm counts."""
+        """DECRQCRA: id; page; rectangle. The negated sum of the characters, styles left out."""
         ident = min(items[0], 9999) if items else 0
         area = self._rectangle(items[2:])
         total = 0
         if area is not None:
             y0, x0, y1, x1 = area
             for y in range(y0, y1):
-                chars, styles = self._rows[y].cells(self.columns)
-                for char, style in zip(chars[x0:x1], styles[x0:x1], strict=True):
-                    total += sum(map(ord, char)) + _weight(style)
+                chars, _ = self._rows[y].cells(self.columns)
+                total += sum(ord(char) for cell in chars[x0:x1] for char in cell)
         self._reply(f"\x1bP{ident}!~{-total & 0xFFFF:04X}\x1b\\")
-
-
-def _weight(style: Style) -> int:
-    weight = 0x80 * style.bold + 0x40 * style.blink + 0x20 * style.reverse
-    return weight + 0x10 * bool(style.underline) + 0x08 * style.conceal + 0x04 * style.protected
 
 
 def _changed(style: Style, codes: list[int], *, reverse: bool) -> Style:

@@ -46,10 +46,11 @@ class Repaint(Reflow):
         if self.alternate:
             paint.add("\x1b[?47h")
             self._paint_side(paint, 1, 0)
-        elif self._sides[1].saved is not None:
+        elif self._sides[1].rows or self._sides[1].saved is not None:
             paint.add("\x1b[?47h")
-            self._paint_saved(paint, self._sides[1].saved)
-            paint.add("\x1b[?47l")
+            kept = bool(self._sides[1].rows)  # 1047 forgets the content, 47 keeps it
+            self._paint_side(paint, 1, 0)
+            paint.add("\x1b[?47l" if kept else "\x1b[?1047l")
         self._paint_settings(paint)
         self._paint_cursor(paint)
         self._paint_modes(paint)
@@ -161,6 +162,8 @@ class Repaint(Reflow):
             paint.add(f"\x1b[>4;{self._modify_other_keys}m")
         if self._cursor_style:
             paint.add(f"\x1b[{self._cursor_style} q")
+        if self._iso:
+            paint.add("\x1bV" if self._pen.protected else "\x1bW")
         if self._rectangular:
             paint.add("\x1b[2*x")
         if self._eight_bit:

@@ -75,6 +75,7 @@ class State:
         self._x = self._y = 0
         self._pending = False  # the next character wraps first
         self._pen = DEFAULT
+        self._iso = False  # protection is that of SPA, not of DECSCA
         self._last = ""  # what was drawn last, for REP
         self._reset_margins()
         self._charsets = [charsets.ASCII] * 4

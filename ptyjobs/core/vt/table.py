@@ -18,7 +18,7 @@ MAX_PARAMS = 32
 
 # name, fixed keyword arguments
 SIMPLE: dict[str, tuple[str, dict[str, object]]] = {
-    "\r\n": ("next_line", {}),
+    "\r\n": ("end_line", {}),
     "\x07": ("bell", {}),
     "\x08": ("backspace", {}),
     "\x09": ("tab", {}),

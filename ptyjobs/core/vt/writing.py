@@ -197,7 +197,7 @@ class Writing(Editing):
         while at < len(lines) and (self._y < self.lines - 1 or at == 0 or not self._whole):
             if lines[at]:
                 self.draw(lines[at])
-            self.next_line()
+            self.end_line()
             at += 1
         rest = lines[at:]
         if not rest:
@@ -209,7 +209,7 @@ class Writing(Editing):
         for line in rest:
             if line:
                 self.draw(line)
-            self.next_line()
+            self.end_line()
 
     def _scroll_through(self, lines: list[str]) -> None:
         """Print short plain lines at the bottom of the whole screen, in the default style."""
@@ -219,7 +219,7 @@ class Writing(Editing):
             for line in lines:
                 if line:
                     self.draw(line)
-                self.next_line()
+                self.end_line()
             return
         height = self.lines
         leaving = max(0, len(lines) - (height - 1))
