@@ -62,7 +62,9 @@ class Target:
     lost: re.Pattern[str] | None = None  # in the last text: the connection ended, not the program
     refused: re.Pattern[str] | None = None  # in the last text: it never began
     closing: re.Pattern[str] | None = None  # in the last text: the client saw the program end
-    lost_codes: tuple[int, ...] = ()  # codes of the client itself, unless it said `closing`
+    lost_codes: tuple[
+        int, ...
+    ] = ()  # only these may be the client's own, if it never said `closing`
     sandbox: str = ""  # not another place: the same one inside this sandbox
 
     def apply(
@@ -143,11 +145,13 @@ def classify(
         return EXITED
     if leader_alive or end.signal is not None:
         return LOST
+    if target.lost_codes and end.code not in target.lost_codes:
+        return EXITED
     lines = [line.strip() for line in last_text.splitlines() if line.strip()]
     said = "\n".join(lines[-3:])
     lost = target.lost is not None and target.lost.search(said) is not None
     refused = target.refused is not None and target.refused.search(said) is not None
-    if end.code in target.lost_codes:
+    if target.lost_codes:
         if target.closing is not None and target.closing.search(said) and not lost:
             return EXITED
         return NOT_CONNECTED if refused else LOST
