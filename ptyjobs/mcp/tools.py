@@ -56,7 +56,8 @@ INTERACT = Tool(
     "and return only the new output: echo removed, prompt in the status line. `input` is followed "
     "by Enter unless enter=false or `keys` are given; several lines are pasted. `keys` come after "
     "`input`: C-c, C-d, Escape, Up, Tab, F5, M-x, Down*3. Never waits longer than needed: leave "
-    'timeout alone. Examples: interact(job_id="py", input="1+1"); interact(job_id="py", keys=["C-c"])',
+    'timeout alone. Examples: interact(job_id="py", input="1+1"); '
+    'interact(job_id="py", keys=["C-c"])',
     (
         JOB,
         Param("input", "text", "text to type, exactly", default=""),
