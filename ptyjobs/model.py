@@ -169,8 +169,13 @@ class JobSpec:
     stderr: str = "merged"  # "merged" | "separate": a second pty for descriptor 2
     marks: bool = False  # shell integration: OSC 133 command boundaries
     sandbox: str = "none"  # "none" | "bwrap" | "landlock"
+    hidden: tuple[str, ...] = ()  # folders a sandboxed job must not touch (our own state)
     target: str = ""  # "" is this machine; otherwise "ssh:host", "slurm", ...
+    target_table: dict[str, Any] = field(default_factory=dict)  # its `[targets.NAME]` table
+    token: str = ""  # marks this run on the far side, so that it can be ended there
     quiet_floor: float = 0.0  # seconds that a quiet settle waits at least (remote targets)
+    allowed: tuple[str, ...] = ()  # the allow-list, for lines typed at a shell's prompt
+    block_dangerous: bool = False
     log_limit: int = 64 << 20  # bytes of log kept on disk
     timeout: float | None = None  # seconds until the job is killed
     idle_limit: float | None = None  # seconds without client or output until a persistent job ends

@@ -6,8 +6,10 @@ target. Raises BadInput or Refused before anything exists. Never starts a proces
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
+import secrets
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,7 +40,8 @@ def prepare(
     marks: bool | None = None,
     timeout: float | None = None,
     on_exit: str = "",
-    quiet_floor: float = 0.0,
+    target: str = "",
+    sandbox: str | None = None,
 ) -> JobSpec:
     """A spec without its final `job_id` (it holds `name`, or the program for a numbered id)."""
     _check_text("command", command)
@@ -62,11 +65,12 @@ def prepare(
         _check_text(f"env {key}", key + value)
         if not key or "=" in key:
             raise BadInput(f"{key!r} cannot name an environment variable.")
-    return JobSpec(
+    _check_policy(config, command, argv)
+    spec = JobSpec(
         job_id=name or program_name(command, argv),
         argv=line,
         command=command or shlex.join(argv),
-        cwd=_directory(cwd or str(config.working_dir or Path.cwd())),
+        cwd=_directory(str(config.working_dir or Path.cwd()) if target or not cwd else cwd),
         size=size,
         lifetime=_lifetime(lifetime),
         env=child_env(
@@ -86,8 +90,38 @@ def prepare(
         idle_limit=config.idle_limit,
         replies=config.replies,
         on_exit=on_exit,
-        quiet_floor=quiet_floor,
+        sandbox=sandbox or config.sandbox,
+        hidden=(os.fspath(config.state_dir),),
+        allowed=config.allowed_commands,
+        block_dangerous=config.block_dangerous,
     )
+    return _placed(config, spec, target, cwd=cwd, env=tuple(env or ())) if target else spec
+
+
+def _check_policy(config: Config, command: str, argv: Sequence[str]) -> None:
+    if config.allowed_commands or config.block_dangerous:
+        from ptyjobs.policy import Policy
+
+        policy = Policy(config.allowed_commands, config.block_dangerous)
+        if argv:
+            policy.check_argv(argv)
+        else:
+            policy.check(command)
+
+
+def _placed(
+    config: Config, spec: JobSpec, target: str, *, cwd: str, env: tuple[str, ...]
+) -> JobSpec:
+    """The spec as it is started here so that it runs on `target`."""
+    from ptyjobs import targets
+
+    place = targets.resolve(target, tables=config.targets)
+    if place is None:
+        return spec
+    token = f"ptyjobs-{secrets.token_hex(8)}"
+    spec = place.apply(spec, token=token, cwd=cwd, env=env)
+    table = config.targets.get(target.partition(":")[0], {})
+    return dataclasses.replace(spec, target=target, target_table=table, token=token)
 
 
 def program_name(command: str, argv: Sequence[str] = ()) -> str:

@@ -27,7 +27,7 @@ QUERY = re.compile(
     rb"|\x1bP[$+]q"  # DECRQSS, XTGETTCAP
     rb"|\x1bZ|\x05"
 )
-"""Anything that may ask the terminal for an answer. Too wide on purpose: a hit only costs a fold."""
+"""Anything that may ask the terminal something. Too wide on purpose: a hit only costs a fold."""
 
 Observer = Callable[[Screen], None]
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ptyjobs.core.text import FreshText, Mark
-from ptyjobs.errors import PtyJobsError, StartFailed
+from ptyjobs.errors import PtyJobsError, Refused, StartFailed
 from ptyjobs.host import requests, tree, wire
 from ptyjobs.host.courtesy import IDLE, Courtesy, Page
 from ptyjobs.host.followers import Followers
@@ -100,8 +100,8 @@ class Holder:
         self.persistent = spec.lifetime is Lifetime.PERSISTENT
         self.job.dir.write_spec(spec)
         try:
-            self.job.spawn(spec, spec.argv, now=now, tier=self.tier)
-        except StartFailed as error:
+            self.job.spawn(spec, now=now, tier=self.tier)
+        except (StartFailed, Refused) as error:
             self.job.failed_to_start(error.message)
             self.job.dir.write_status(self.status())
             self._leave_at = now + LINGER
@@ -590,6 +590,18 @@ class Holder:
         """Bring the screen up to date, with every waiter looking on."""
         job = self.job
         job.fold.catch_up(job.log.end, *(w.observe for w in self.waiters))
+
+    def foreground_is_shell(self) -> bool:
+        """Whether a login shell of this system (/etc/shells) has the terminal."""
+        job = self.job
+        group = job.pty.foreground() if job.pty is not None else 0
+        try:
+            program = os.path.realpath(f"/proc/{group}/exe")
+            with open("/etc/shells") as lines:
+                known = {os.path.realpath(line.strip()) for line in lines if line[:1] == "/"}
+        except OSError:  # the group's leader has gone, or another user's: take the careful side
+            return True
+        return program in known or not program.startswith("/") or program.startswith("/proc/")
 
     def set_size(self, size: Size) -> None:
         """The job's own size."""

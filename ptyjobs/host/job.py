@@ -16,7 +16,9 @@ from typing import Protocol
 
 from ptyjobs.core.evidence import Evidence, PromptMemory
 from ptyjobs.core.text import Mark, mark
-from ptyjobs.host import tree
+from ptyjobs import targets
+from ptyjobs.host import launch, tree
+from ptyjobs.host.afterwards import Helper
 from ptyjobs.host.courtesy import Courtesy
 from ptyjobs.host.fold import Fold
 from ptyjobs.host.kernel import Kernel
@@ -75,15 +77,17 @@ class Job:
         self.errors: dict[str, str] = {}
         self._exit_status: int | None = None
         self._exit_at = 0.0
+        self._reaping: Helper | None = None
         self._mark: Mark | None = None
         self._mark_key: tuple[int, Size, Terminal] = (-1, Size(), Terminal(True, True))
         self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
 
     # -- birth -------------------------------------------------------------------------------
 
-    def spawn(self, spec: JobSpec, argv: tuple[str, ...], *, now: float, tier: Tier) -> None:
+    def spawn(self, spec: JobSpec, *, now: float, tier: Tier) -> None:
         """Start the child; raises StartFailed (the state is then FAILED with the reason)."""
         self.spec = spec
+        ready = launch.prepared(spec, self.dir.path)
         self.size = spec.size
         self.started = time.time()
         self.log = LogWriter(self.dir.path, limit=spec.log_limit)
@@ -94,9 +98,9 @@ class Job:
         self.memory = PromptMemory()
         self.tier = tier
         self.pty = Pty.spawn(
-            argv,
+            ready.argv,
             cwd=spec.cwd,
-            env=spec.env,
+            env=ready.env,
             size=spec.size,
             separate_stderr=spec.stderr == "separate",
         )
@@ -270,14 +274,45 @@ class Job:
         late = now - self._exit_at >= EXIT_CAP
         if not (closed or (drained and (alone or quiet)) or late):
             return now + 0.01
+        if not self._reaped_far_side(now):
+            return now + 0.01
         self._publish(Exit.from_wait_status(self._exit_status), now)
         return None
+
+    def _reaped_far_side(self, now: float) -> bool:
+        """For a target that needs it: end what is left over there, once; True when that is over."""
+        target = self._target
+        if target is None or not target.reap:
+            return True
+        if self._reaping is None:
+            argv = target.reap_argv(self.spec.token)
+            self._reaping = Helper(argv, env=self.spec.env, now=now)
+        return self._reaping.step(now)
+
+    @property
+    def _target(self) -> targets.Target | None:
+        name = self.spec.target.partition(":")[0]
+        tables = {name: self.spec.target_table} if self.spec.target_table else None
+        return targets.resolve(self.spec.target, tables=tables)
+
+    def _far_end(self, exit_: Exit) -> str:
+        """ "connection lost" or "not connected", where that is what the client's end means."""
+        target = self._target
+        if target is None:
+            return ""
+        said = (
+            targets.reaped(self._reaping.said.decode("utf-8", "replace")) if self._reaping else None
+        )
+        self.fold.catch_up(self.log.end)
+        last = "\n".join(self.fold.screen.text())
+        kind = targets.classify(target, exit_, last, leader_alive=bool(said and said[1]))
+        return "" if kind == targets.EXITED else kind
 
     def _publish(self, exit_: Exit, now: float) -> None:
         self.exit = exit_
         by_kill = bool(self.killing_reason)
         self.state = next_state(self.state, exit_.event(by_kill=by_kill))
-        self.reason = self.killing_reason
+        self.reason = self.killing_reason or self._far_end(exit_)
         self.ended = time.time()
         what = f"code {exit_.code}" if exit_.signal is None else f"signal {exit_.signal}"
         self.events.event(now, self.log.end, "x", what)

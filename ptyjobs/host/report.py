@@ -16,7 +16,16 @@ from ptyjobs.core.settle import Wait
 from ptyjobs.host import tree
 from ptyjobs.host.job import Job
 from ptyjobs.host.log import LogWriter
-from ptyjobs.model import Confidence, JobSpec, Reason, State, Status, Verdict, to_json
+from ptyjobs.model import (
+    Confidence,
+    JobSpec,
+    Reason,
+    State,
+    Status,
+    Tier,
+    Verdict,
+    to_json,
+)
 
 STALLED_AFTER = 10.0  # seconds without output, CPU or I/O
 MAX_PROCESSES = 50
@@ -54,7 +63,7 @@ class Reporter:
             floor=job.log.floor if started else 0,
             end=job.log.end if started else 0,
             gaps=tuple((g.start, g.end, g.error) for g in job.log.gaps) if started else (),
-            tier=job.tier if started else Status.__dataclass_fields__["tier"].default,
+            tier=job.tier if started else Tier.FULL,
             errors=tuple(job.errors.values()),
         )
         if not live or not started:
@@ -147,7 +156,7 @@ class Reporter:
             **job.spec.env,
             "PTYJOBS_JOB": job.spec.job_id,
             "PTYJOBS_EXIT": str(job.exit),
-            "PTYJOBS_STATE_WORD": job.state.value,
+            "PTYJOBS_STATE": job.state.value,
         }
         null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
         os.posix_spawn("/bin/sh", ["sh", "-c", job.spec.on_exit], env, file_actions=null)

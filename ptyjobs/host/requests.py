@@ -20,6 +20,7 @@ from ptyjobs.errors import BadInput, JobEnded, PtyJobsError, Refused
 from ptyjobs.host import views
 from ptyjobs.host.waiter import Ask
 from ptyjobs.model import JobSpec, Size, from_json, to_json
+from ptyjobs.policy import Policy
 
 if TYPE_CHECKING:
     from ptyjobs.host.holder import Holder
@@ -75,6 +76,7 @@ def begin_input(holder: Holder, peer: Peer, request: int, params: Params) -> Non
             "The program is not at a no-echo prompt, so the secret was not sent.",
             advice="Wait for its password prompt, then send it again.",
         )
+    _check_policy(holder, params)
     data, typed = _encode(holder, params)
     notes = _cooked_line_note(holder, data)
     mark = job.mark_now()
@@ -144,6 +146,28 @@ def _encode(holder: Holder, params: Params) -> tuple[bytes, str]:
             advice="Write a file and have the program read it.",
         )
     return data, text
+
+
+def _check_policy(holder: Holder, params: Params) -> None:
+    """With an allow-list, a line typed at a shell's prompt must be allowed like a command."""
+    spec = holder.job.spec
+    if not (spec.allowed or spec.block_dangerous) or not holder.foreground_is_shell():
+        return
+    if params.get("raw"):
+        raise Refused("Raw bytes are not allowed at a shell prompt.", advice="Send a whole line.")
+    names = tuple(params.get("keys") or ())
+    policy = Policy(tuple(spec.allowed), spec.block_dangerous)
+    policy.check_shell_input(
+        str(params.get("input") or ""),
+        keys=names,
+        enter=bool(params.get("enter", True)) and not names,
+        utf8="UTF-8" in locale_of(spec.env).upper().replace("UTF8", "UTF-8"),
+    )
+
+
+def locale_of(env: dict[str, str]) -> str:
+    """The value that decides a program's character set (locale(7))."""
+    return env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
 
 
 def _mouse(holder: Holder, action: Params) -> bytes:
