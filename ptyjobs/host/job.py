@@ -14,9 +14,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
+from ptyjobs import targets
 from ptyjobs.core.evidence import Evidence, PromptMemory
 from ptyjobs.core.text import Mark, mark
-from ptyjobs import targets
 from ptyjobs.host import launch, tree
 from ptyjobs.host.afterwards import Helper
 from ptyjobs.host.courtesy import Courtesy
