@@ -91,6 +91,7 @@ class Settle:
         self._window = now  # in which the CPU it uses is measured
         self._runtime = self._cpu = 0
         self._accepting: float | None = None  # the same, whatever its output and CPU
+        self._busy_kind: tuple[int, bool, bool, bool] | None = None
         self._busy_since = now
         self._busy_runs = 0
         self._final = 0  # probes made at the deadline
@@ -123,8 +124,9 @@ class Settle:
 
     def on_unsent(self, now: float, left: int) -> None:
         """`left` bytes of the input have not gone into the terminal yet."""
-        self._unsent = left
-        self._due = min(self._due, now)
+        if left != self._unsent:
+            self._unsent = left
+            self._due = min(self._due, now)
 
     def on_look(self, now: float, look: Look) -> None:
         """What DoLook asked for."""
@@ -139,6 +141,8 @@ class Settle:
         if now >= self._deadline:
             self._final += 1
         ready = not probe.unread and not self._unsent
+        if probe.wait is not Wait.BUSY:
+            self._busy_kind = None
         if probe.wait is Wait.HARD and ready:
             self._hard(now, probe)
             return
@@ -174,9 +178,10 @@ class Settle:
         )
 
     def _busy(self, now: float, probe: Probe) -> None:
-        self._streak = None
-        if self._accepting is not None or self._busy_runs == 0:
-            self._accepting, self._busy_since, self._busy_runs = None, now, probe.runs
+        self._streak = self._accepting = None
+        kind = (probe.pid, probe.stopped, probe.blocked, probe.polling)
+        if kind != self._busy_kind:
+            self._busy_kind, self._busy_since, self._busy_runs = kind, now, probe.runs
         self._due = now + max(self._pause(now), 0.0001)
 
     # -- what to do

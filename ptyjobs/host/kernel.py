@@ -173,10 +173,10 @@ class Kernel:
         last = self._last
         if last is None or last.group != group or self.tier is not Tier.FULL:
             return None
-        stat = self._stats.get(last.probe.pid)
-        if stat is None:
-            return None
         try:
+            stat = last.process.stat()
+            if stat.state in "Tt":
+                return None
             if last.process.main.children() != last.children:
                 return None
             found = self._judge_seen(stat, last.process, self._tty, mode)
@@ -299,13 +299,7 @@ class Kernel:
 
     def _scan(self) -> dict[int, Stat]:
         """The same from the parents that /proc names."""
-        every: dict[int, Stat] = {}
-        for name in os.listdir(self._proc):
-            if name.isdigit():
-                try:
-                    every[int(name)] = procfs.stat(self._proc, int(name))
-                except Gone:
-                    continue
+        every = {stat.pid: stat for stat in self._every()}
         stats: dict[int, Stat] = {}
         pending = [self._leader, *(s.pid for s in every.values() if s.ppid == os.getpid())]
         while pending:
@@ -317,6 +311,28 @@ class Kernel:
                 pending += [s.pid for s in every.values() if s.ppid == pid]
         self._prune(stats)
         return stats
+
+    def _strangers(self, group: int) -> list[Stat]:
+        """Processes of the foreground group, wherever they hang."""
+        found = [s for s in self._every() if s.pgrp == group and group and s.state not in "ZX"]
+        for stat in found:
+            self._stats[stat.pid] = stat
+            self._stat(stat.pid)
+        return found
+
+    def _every(self) -> list[Stat]:
+        try:
+            names = os.listdir(self._proc)
+        except FileNotFoundError:
+            return []
+        every = []
+        for name in names:
+            if name.isdigit():
+                try:
+                    every.append(procfs.stat(self._proc, int(name)))
+                except (Gone, Denied):
+                    continue
+        return every
 
     def _prune(self, stats: dict[int, Stat]) -> None:
         """Close what was kept of processes that have gone, and of too many."""
@@ -330,6 +346,8 @@ class Kernel:
         """The best of all processes in the foreground; None when there are none to be seen."""
         stats = self._stats = self._walk()
         members = [s for s in stats.values() if s.pgrp == group and s.state not in "ZX"]
+        if not members:  # not below us: it ran away before we were its subreaper
+            members = self._strangers(group)
         if not members:
             return None
         founds = self._judge_all(members, self._tty, mode, _DEPTH)
@@ -348,7 +366,9 @@ class Kernel:
         for stat in sorted(members, key=lambda s: -s.start):
             try:
                 found = self._judge(stat, tty, mode, depth)
-            except Gone:
+            except Gone:  # it has ended, or what we kept of it has: look anew next time
+                if stat.pid in self._processes:
+                    self._drop(stat.pid)
                 continue
             founds.append(found)
             if found.wait is Wait.HARD:

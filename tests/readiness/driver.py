@@ -23,6 +23,7 @@ from ptyjobs.core.evidence import Evidence, PromptMemory
 from ptyjobs.core.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent
 from ptyjobs.core.settle import Settle
 from ptyjobs.core.vt.screen import Screen
+from ptyjobs.host import tree
 from ptyjobs.host.kernel import Kernel
 from ptyjobs.model import Exit, Size, Tier, Verdict
 
@@ -59,6 +60,7 @@ class Job:
     def __post_init__(self) -> None:
         env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
         env |= {"TERM": "xterm-256color", "PYTHONDONTWRITEBYTECODE": "1"} | self.env
+        tree.become_subreaper()  # as a holder is
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             try:
@@ -105,12 +107,9 @@ class Job:
 
     def close(self) -> None:
         """Kill the child and all below it; close everything."""
-        below = [self.pid] if self.exit is None else []
-        for pid in below:
-            try:
-                below += [int(c) for c in _children(pid)]
-            except OSError:
-                continue
+        below = [self.pid, *tree.descendants(self.pid)] if self.exit is None else []
+        session = [s.pid for s in map(tree.read_stat, tree.descendants(os.getpid())) if s]
+        below += [p for p in session if p not in below and _session(p) == self.pid]
         for pid in below:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -119,6 +118,11 @@ class Job:
         os.close(self.master)
         if self.exit is None:
             os.waitpid(self.pid, 0)
+        for pid in below[1:]:  # orphans became ours
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                continue
         self.kernel.close()
         os.close(self.pidfd)
 
@@ -251,9 +255,9 @@ class Job:
                 return Answer(step, output, now, last, probes, looks, probe_time)
 
 
-def _children(pid: int) -> list[str]:
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        return file.read().split()
+def _session(pid: int) -> int:
+    stat = tree.read_stat(pid)
+    return stat.session if stat is not None else 0
 
 
 def python(code: str, **options: object) -> Job:

@@ -1,0 +1,74 @@
+"""Marks in the stream: found however it is cut."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ptyjobs.core.evidence import Evidence, Snapshot
+
+PIECES = [
+    b"text\r\n",
+    b"\x07",
+    b"\x1b[?2004h",
+    b"\x1b[?2004l",
+    b"\x1b[?1;2004h",
+    b"\x1b]133;A\x07",
+    b"\x1b]133;B\x1b\\",
+    b"\x1b]133;C;cmdline=ls\x07",
+    b"\x1b]133;D;17\x07",
+    b"\x1b]133;D\x07",
+    b"\x1b]133;P;k=s\x07",
+    b"\x1b]0;title\x07",
+    b"\x1b]8;;http://x/\x1b\\",
+    b"\x1b[?2026h",
+    b"\x1b[?2026l",
+    b"\x1b[?1049h",
+    b"\x1b[?47l",
+    b"\x1b[31m",
+    b"\x1bc",
+    b"\x1b",
+    b"\x1b]52;c;" + b"A" * 700 + b"\x07",
+]
+
+
+def seen(*chunks: bytes) -> Snapshot:
+    evidence = Evidence()
+    for chunk in chunks:
+        evidence.feed(chunk)
+    return evidence.snapshot()
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12), st.lists(st.integers(0, 900), max_size=8))
+@example([b"\x1b]133;D;17\x1b\\"], [11])
+def test_any_cut_gives_the_same_evidence(pieces: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(pieces)
+    points = sorted({0, len(data), *(min(c, len(data)) for c in cuts)})
+    chunks = [data[a:b] for a, b in pairwise(points)]
+    assert seen(*chunks) == seen(*(bytes([b]) for b in data)) == seen(data)
+
+
+def test_one_prompt_and_one_command() -> None:
+    shown = seen(
+        b"\x1b]133;A\x07\x1b[?2004h$ \x1b]133;B\x07ls\r\n\x1b[?2004l",
+        b"\x1b]133;C\x07a b\r\n\x1b]133;D;2;aid=1\x07",
+    )
+    assert (shown.marks_prompt, shown.marks_output, shown.marks_done) == (2, 1, 1)
+    assert (shown.mark, shown.command_exit) == ("D", 2)
+    assert (shown.paste_starts, shown.paste_ends, shown.paste_on) == (1, 1, False)
+
+
+def test_the_bell_that_ends_a_title_is_no_bell() -> None:
+    assert seen(b"\x1b]0;x\x07a\x07").bells == 1
+    assert seen(b"\x1b]0;x", b"\x07", b"\x07").bells == 1
+
+
+def test_resetting_what_is_reset_accepts_no_line() -> None:
+    assert seen(b"\x1b[?2004l\x1b[?2004l").paste_ends == 0
+
+
+def test_a_second_prompt_says_so() -> None:
+    shown = seen(b"\x1b]133;A;k=s\x07")
+    assert (shown.marks_secondary, shown.marks_prompt) == (1, 0)

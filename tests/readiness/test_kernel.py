@@ -1,0 +1,401 @@
+"""What a probe says of children that each do one thing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from ptyjobs.core.facts import Probe, Wait
+from ptyjobs.host import kernel, procfs, relay, syscalls, waits
+from ptyjobs.host.kernel import Kernel
+from ptyjobs.host.syscalls import Kind
+from ptyjobs.model import Reason, Tier
+from tests.readiness.driver import Job, python
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")
+
+RAW = "import os, sys, tty, select, time, threading, socket, signal\ntty.setraw(0)\n"
+
+
+def settle_on(job: Job, *wanted: Wait, patience: float = 5.0) -> Probe:
+    """The first probe that says one of `wanted` and is stable."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        job.drain()
+        probe = job.kernel.probe()
+        if probe.wait in wanted and not probe.unread:
+            return probe
+    raise AssertionError(f"never {wanted}, at last {probe}")
+
+
+@pytest.mark.parametrize(
+    ("code", "wait"),
+    [
+        ("os.read(0, 9)", Wait.HARD),
+        ("os.readv(0, [bytearray(9)])", Wait.HARD),
+        ("os.read(os.open('/dev/tty', os.O_RDWR), 9)", Wait.HARD),
+        ("select.select([0], [], [])", Wait.HARD),
+        ("select.select([0], [], [], 99)", Wait.SOFT),
+        ("select.select([0, os.pipe()[0]], [], [])", Wait.SOFT),
+        ("p = select.poll(); p.register(0, 1); p.poll()", Wait.HARD),
+        ("p = select.poll(); p.register(0, 1); p.poll(99000)", Wait.SOFT),
+        ("p = select.poll(); p.register(0, 4); p.register(os.pipe()[0]); p.poll()", None),
+        ("p = select.epoll(); p.register(0, 1); p.poll()", Wait.HARD),
+        ("p = select.epoll(); p.register(0, 1); p.register(os.pipe()[0], 1); p.poll()", Wait.SOFT),
+        ("select.select([os.pipe()[0]], [], [])", Wait.BUSY),
+        ("os.read(os.pipe()[0], 1)", Wait.BUSY),
+        ("time.sleep(99)", Wait.BUSY),
+        ("threading.Thread(target=os.read, args=(0, 9)).start()", Wait.SOFT),
+        ("signal.pause()", Wait.OPAQUE),
+        ("a, b = socket.socketpair(); a.recv(1)", Wait.OPAQUE),
+    ],
+)
+def test_what_each_call_means(code: str, wait: Wait | None) -> None:
+    with python(RAW + code) as job:
+        if wait is not None:
+            probe = settle_on(job, wait)
+            assert probe.tier is Tier.FULL
+            assert probe.main is ("Thread" not in code)
+
+
+def test_a_read_that_returns_without_input_is_soft() -> None:
+    code = RAW + (
+        "import termios\na = termios.tcgetattr(0)\na[6][termios.VMIN] = 0\n"
+        "a[6][termios.VTIME] = 255\n"
+        "termios.tcsetattr(0, 0, a)\nos.read(0, 9)"
+    )
+    with python(code) as job:
+        settle_on(job, Wait.SOFT)
+
+
+def test_on_cpu_and_the_words_for_it() -> None:
+    with python("while True: pass") as job:
+        assert job.interact(timeout=0.3).verdict.doing.endswith("on CPU")
+    with python("import time; time.sleep(99)") as job:
+        verdict = job.interact(timeout=0.3).verdict
+        assert verdict.reason is Reason.TIMEOUT
+        assert verdict.doing.endswith("nanosleep")
+    with python("import os, time\nif os.fork(): os.wait()\ntime.sleep(99)") as job:
+        assert "nanosleep" in job.interact(timeout=0.3).verdict.doing
+
+
+def test_waiting_for_a_child_that_is_not_in_the_foreground() -> None:
+    code = (
+        "import os, time\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nos.setsid(); time.sleep(99)"
+    )
+    with python(code) as job:
+        assert "waiting for child" in job.interact(timeout=0.4).verdict.doing
+
+
+def test_a_group_of_several_processes() -> None:
+    # The reader makes it the caller's turn, whatever the others do; a reader of a pipe does not.
+    with python("import os, time\nif os.fork(): os.read(0, 9)\ntime.sleep(9)") as job:
+        assert job.interact(timeout=5).verdict.reason is Reason.WAITING_FOR_INPUT
+    code = "import os, time\nr, w = os.pipe()\nif os.fork(): os.read(r, 9)\nelse: time.sleep(.3)"
+    with python(code) as job:
+        answer = job.interact(timeout=0.2)
+        assert answer.verdict.reason is Reason.TIMEOUT
+
+
+def test_the_leader_of_the_foreground_group_has_exited() -> None:
+    code = """
+import os, signal, time
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+leader = os.fork()
+if leader == 0:
+    os.setpgid(0, 0)
+    if os.fork() == 0:
+        os.setpgid(0, os.getppid()) if False else None
+        time.sleep(.1)
+        os.write(1, b"name? ")
+        os.read(0, 9)
+    os._exit(0)
+os.setpgid(leader, leader) if os.path.exists(f"/proc/{leader}") else None
+os.tcsetpgrp(0, leader)
+os.waitpid(leader, 0)
+time.sleep(99)
+"""
+    with python(code) as job:
+        answer = job.interact(timeout=5)
+        assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+        assert answer.output.endswith(b"name? ")
+
+
+def test_a_stopped_job() -> None:
+    with python(
+        "import os\nos.write(1, b'> ')\nos.read(0, 9)\nos.write(1, b'ok')\nos.read(0, 9)"
+    ) as job:
+        assert job.interact(timeout=5).verdict.reason is Reason.WAITING_FOR_INPUT
+        os.kill(job.pid, signal.SIGSTOP)
+        verdict = job.interact(b"x\r", timeout=5).verdict
+        assert verdict.reason is Reason.QUIET
+        assert "stopped" in verdict.doing
+        assert not verdict.input_consumed
+        os.kill(job.pid, signal.SIGCONT)
+        answer = job.interact(timeout=5)
+        assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+        assert b"ok" in answer.output
+
+
+@pytest.mark.parametrize("call", ["p.poll()", "p.poll(60000)"])
+def test_a_poll_that_was_restarted_after_a_stop(call: str) -> None:
+    with python(RAW + f"p = select.poll(); p.register(0, 1); {call}") as job:
+        before = settle_on(job, Wait.HARD, Wait.SOFT)
+        os.kill(job.pid, signal.SIGSTOP)
+        settle_on(job, Wait.BUSY)
+        os.kill(job.pid, signal.SIGCONT)
+        assert settle_on(job, Wait.HARD, Wait.SOFT).wait is before.wait
+
+
+def test_a_reused_number_is_another_process() -> None:
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    kept = procfs.Process("/proc", pid)
+    assert kept.stat().pid == pid
+    kept.main.syscall()
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    again = _fork_as(pid)
+    try:
+        for answer in (kept.stat, kept.main.syscall):
+            with pytest.raises(procfs.Gone):
+                answer()
+    finally:
+        kept.close()
+        if again:
+            os.kill(again, signal.SIGKILL)
+            os.waitpid(again, 0)
+
+
+def _fork_as(pid: int) -> int:
+    """A child with that very number where we may choose it (root); else 0."""
+    try:
+        with open("/proc/sys/kernel/ns_last_pid", "w") as file:
+            file.write(str(pid - 1))
+    except OSError:
+        return 0
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    return child
+
+
+def test_a_leader_with_a_reused_number_is_looked_at_anew() -> None:
+    with python("import os; os.read(0, 9)") as job:
+        first = settle_on(job, Wait.HARD)
+        process = job.kernel._processes[first.pid]
+        process.main.close()  # as if it had ended: the kept files answer no more
+        process.main._base = "/proc/0/task/0/"
+        assert job.kernel.probe().wait in (Wait.HARD, Wait.BUSY)
+        assert settle_on(job, Wait.HARD).start == first.start
+
+
+def test_proc_hidden() -> None:
+    with python("import os\nos.write(1, b'name? ')\nos.read(0, 9)", proc="/nowhere") as job:
+        answer = job.interact(timeout=5)
+        assert answer.verdict.tier is Tier.EVIDENCE
+        assert answer.verdict.reason is Reason.QUIET
+        assert answer.output == b"name? "
+        assert job.kernel.foreground() == ""
+
+
+@pytest.mark.parametrize("tier", [Tier.NO_SYSCALL, Tier.EVIDENCE])
+def test_lower_tiers_still_see_the_turn(tier: Tier) -> None:
+    code = "import time\nwhile True:\n    x = input('go> ')\n    time.sleep(.4); print('did', x)"
+    with python(code, tier=tier) as job:
+        assert job.interact(timeout=5).output.endswith(b"go> ")
+        for word in (b"a", b"b"):
+            answer = job.interact(word + b"\r", timeout=5)
+            assert b"did " + word in answer.output
+            assert answer.verdict.reason.ready
+            assert answer.verdict.confidence.value != "certain"
+            assert answer.verdict.tier is tier
+
+
+def test_without_syscall_a_blocked_writer_is_no_reader() -> None:
+    with python(
+        "import os\nos.write(1, b'x' * 1000000)\nos.read(0, 9)", tier=Tier.NO_SYSCALL
+    ) as job:
+        assert len(job.interact(timeout=10).output) == 1000000
+
+
+def test_a_process_that_is_not_ours_to_see() -> None:
+    """A hardened (or setuid) child of an ordinary user: this job falls to the tier below."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if os.getuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            code = "import ctypes, os\nctypes.CDLL(None).prctl(4, 0)\n"
+            code += "os.write(1, b'go? ')\nos.read(0, 9)"
+            job = Job(
+                [
+                    "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable,
+                    "-u",
+                    "-c",
+                    code,
+                ]
+            )
+            answer = job.interact(timeout=8)
+            probe = job.kernel.probe()
+            os.write(
+                writer,
+                f"{answer.verdict.tier}|{probe.wait}|{probe.foreign}|"
+                f"{answer.verdict.reason}|{answer.text}".encode(),
+            )
+            job.close()
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        said = file.read().decode()
+    os.waitpid(pid, 0)
+    assert said == "evidence|unknown|True|quiet|go? "
+
+
+def test_another_pid_namespace() -> None:
+    code = """
+import ctypes, os
+if ctypes.CDLL(None).unshare(0x20000000 | (0x10000000 if os.getuid() else 0)):
+    os.write(1, b"refused")
+    os._exit(3)
+pid = os.fork()
+if pid == 0:
+    os.write(1, f"I am {os.getpid()}> ".encode())
+    os.read(0, 9)
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+    with python(code) as job:
+        answer = job.interact(timeout=5)
+        if answer.verdict.exit is not None:
+            pytest.skip("no right to a pid namespace")
+        assert answer.output == b"I am 1> "
+        assert (answer.verdict.reason, answer.verdict.tier) == (Reason.WAITING_FOR_INPUT, Tier.FULL)
+
+
+def test_a_reader_in_another_session() -> None:
+    """ssh below sshpass: the foreground only waits, a process of another session reads."""
+    code = (
+        "import os, signal\nif os.fork(): os.wait()\nos.setsid()\nos.write(1, b'$ ')\nos.read(0, 9)"
+    )
+    with python(code) as job:
+        answer = job.interact(timeout=5)
+        assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+        assert answer.verdict.confidence.value == "high"
+
+
+def test_a_client_with_a_network_peer_is_opaque() -> None:
+    code = (
+        "import select, socket\na = socket.socket(); a.bind(('127.0.0.1', 0)); a.listen()\n"
+        "b = socket.create_connection(a.getsockname())\nselect.select([0, b], [], [])"
+    )
+    with python(code) as job:
+        settle_on(job, Wait.OPAQUE)
+
+
+def test_what_lies_unread_in_a_relay() -> None:
+    code = (
+        "import os, select\nmaster, slave = os.openpty()\nos.write(slave, b'out')\n"
+        "print(master, flush=True)\nselect.select([0], [], [])"
+    )
+    with python(code) as job:
+        job.interact(timeout=5)
+        master = int(job.log.split()[0])
+        assert relay.index("/proc", job.pid, master) is not None
+        assert relay.output_waits(job.pid, master)
+        inner = relay.look("/proc", job.pid, master)
+        assert inner is not None
+        assert inner.unread
+
+
+def test_descriptors_are_given_back() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with python(
+        "import subprocess, sys\nfor i in range(9):\n    input()\n    "
+        "subprocess.run([sys.executable, '-S', '-c', 'pass'])"
+    ) as job:
+        for _ in range(9):
+            job.interact(b"\r", timeout=5)
+        kept = len(os.listdir("/proc/self/fd")) - before
+        assert kept < 20
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_self_test_and_foreground() -> None:
+    assert kernel.self_test() is Tier.FULL
+    with python("input()") as job:
+        assert settle_on(job, Wait.HARD).doing
+        assert job.kernel.foreground().startswith("python")
+
+
+def test_the_tables_agree_on_what_is_waited_for() -> None:
+    for machine in ("x86_64", "aarch64"):
+        table = syscalls.calls(machine)
+        assert table is not None
+        kinds = {call.name: call.kind for call in table.values()}
+        assert kinds["read"] is Kind.READ
+        assert kinds["pselect6"] is Kind.SELECT
+        assert kinds["ppoll"] is Kind.PPOLL
+        assert kinds["epoll_pwait"] is Kind.EPOLL
+    assert syscalls.calls("riscv64") is None
+
+
+def test_an_aarch64_line_is_read_with_its_own_numbers() -> None:
+    table = syscalls.calls("aarch64")
+    assert table is not None
+    reader = waits.Reader("/proc", procfs.Process("/proc", os.getpid()), table)
+    line = b"115 0x0 0x0 0x7fffffffe000 0x0 0x0 0x0 0x7fffffffd000 0x7ffff7e00000\n"
+    sleep = reader.sleep(line, os.getpid(), procfs.Tty(0, 0))
+    assert (sleep.call, sleep.kind) == ("clock_nanosleep", Kind.TIMED)
+
+
+def test_a_32_bit_program_is_not_guessed_at() -> None:
+    table = syscalls.calls("x86_64")
+    assert table is not None
+    reader = waits.Reader("/proc", procfs.Process("/proc", os.getpid()), table)
+    line = b"3 0x0 0xffffd000 0x9 0x0 0x0 0x0 0xffffcfe0 0xf7fd0549\n"
+    assert not reader.sleep(line, os.getpid(), procfs.Tty(0, 0)).seen
+
+
+def test_an_unknown_machine_starts_one_tier_lower(monkeypatch: pytest.MonkeyPatch) -> None:
+    with python("import os; os.read(0, 9)") as job:
+        monkeypatch.setattr(syscalls, "calls", lambda machine: None)
+        other = Kernel(master=job.master, leader=job.pid)
+        assert other.tier is Tier.NO_SYSCALL
+        other.close()
+
+
+def test_where_the_kernel_lists_no_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> bytes:
+        raise procfs.Gone("children")
+
+    monkeypatch.setattr(procfs.Thread, "children", gone)
+    with python("import os\nif os.fork(): os.wait()\nelse: os.read(0, 9)") as job:
+        assert job.interact(timeout=5).verdict.reason is Reason.WAITING_FOR_INPUT
+
+
+def test_names_with_brackets_and_spaces() -> None:
+    stat = procfs.parse_stat(
+        b"12 (a) b (c) S 1 12 12 34817 12 4194304 0 0 0 0 0 0 0 0 20 0 1 0 99 0 0 0 0\n"
+    )
+    assert (stat.name, stat.state, stat.start) == ("a) b (c", "S", 99)
+    assert stat.tty == os.makedev(136, 1)
+
+
+def test_a_hung_up_terminal_can_still_be_asked() -> None:
+    with python("import os, time\nfor n in (0, 1, 2): os.close(n)\ntime.sleep(99)") as job:
+        deadline = time.monotonic() + 5
+        while not job.eof and time.monotonic() < deadline:
+            job.drain()
+            assert isinstance(job.kernel.probe(), Probe)
+        assert job.eof, "our look kept the terminal open"  # race 10
+        assert job.kernel.probe().wait is Wait.BUSY

@@ -1,0 +1,452 @@
+"""The machine alone, with a virtual clock: no process, no terminal, no time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ptyjobs.core.evidence import Evidence, Prompt, PromptMemory, normal
+from ptyjobs.core.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait
+from ptyjobs.core.rules import FIRST, MARK, PAINT, POLLING, RETRY, STOPPED
+from ptyjobs.core.settle import Settle
+from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
+
+HARD = Probe(Wait.HARD, pid=7, tid=7, runtime=100, start=1, doing="cat in read")
+SOFT = replace(HARD, wait=Wait.SOFT, canonical=False, echo=False, signature="epoll_wait/2")
+BUSY = replace(HARD, wait=Wait.BUSY, doing="cat on CPU")
+FAR = replace(SOFT, wait=Wait.UNKNOWN)
+ENTER = Sent(lines=1, text=True, enter=True, nbytes=4)
+
+
+class World:
+    """A job that does what the test says, when it says so."""
+
+    def __init__(self, **options: object) -> None:
+        self.now = 100.0
+        self.evidence = Evidence()
+        self.memory = options.pop("memory", None) or PromptMemory()
+        self.probe = BUSY
+        self.look = Look()
+        self.probes = 0
+        self.options = options
+
+    def settle(self, timeout: float = 30.0, **options: object) -> Settle:
+        options = self.options | options
+        self.machine = Settle(
+            now=self.now,
+            deadline=self.now + timeout,
+            tier=Tier.FULL,
+            evidence=self.evidence,
+            memory=self.memory,
+            **options,  # type: ignore[arg-type]
+        )
+        return self.machine
+
+    def say(self, data: bytes) -> None:
+        self.evidence.feed(data)
+        self.machine.on_output(self.now, len(data))
+
+    def run(self, until: float = 1e9) -> Verdict | None:
+        """Do what the machine asks until a verdict, or until that much time has passed."""
+        end = self.now + until
+        for _ in range(100_000):
+            step = self.machine.step(self.now)
+            if isinstance(step, Verdict):
+                return step
+            if isinstance(step, DoProbe):
+                self.probes += 1
+                self.machine.on_probe(self.now, self.probe)
+            elif isinstance(step, DoLook):
+                self.machine.on_look(self.now, self.look)
+            else:
+                assert isinstance(step, DoWait)
+                assert step.until > self.now, "waiting for the past never ends"
+                if step.until > end:
+                    self.now = end
+                    return None
+                self.now = step.until
+        raise AssertionError("the machine does not stop")
+
+
+def prompt(text: str, **fields: object) -> Prompt:
+    return Prompt(text=normal(text), raw=text, pid=7, start=1, **fields)  # type: ignore[arg-type]
+
+
+def known(text: str, **fields: object) -> PromptMemory:
+    memory = PromptMemory()
+    memory.learn(prompt(text, **fields))
+    return memory
+
+
+def test_one_look_at_a_hard_wait_is_not_enough() -> None:
+    world = World()
+    settle = world.settle()
+    assert isinstance(settle.step(world.now), DoProbe)
+    settle.on_probe(world.now, HARD)
+    assert isinstance(settle.step(world.now), DoProbe)  # race 3 and 4: drain, and look again
+    settle.on_probe(world.now, HARD)
+    assert isinstance(settle.step(world.now), DoLook)
+    settle.on_look(world.now, Look(before_cursor="$ "))
+    verdict = settle.step(world.now)
+    assert isinstance(verdict, Verdict)
+    assert (verdict.reason, verdict.confidence) == (Reason.WAITING_FOR_INPUT, Confidence.CERTAIN)
+    assert verdict.prompt == "$ "
+    assert verdict.waited == 0.0
+
+
+@pytest.mark.parametrize(
+    "between",
+    [{"runtime": 101}, {"tid": 8}, {"pid": 8}, {"start": 2}],
+    ids=["it ran", "another thread", "another process", "a reused pid"],
+)
+def test_a_waiter_that_ran_between_two_looks_is_looked_at_again(between: dict[str, int]) -> None:
+    world = World()
+    settle = world.settle()
+    settle.on_probe(world.now, HARD)
+    settle.on_probe(world.now, replace(HARD, **between))  # type: ignore[arg-type]
+    assert isinstance(settle.step(world.now), DoProbe)
+    settle.on_probe(world.now, replace(HARD, **between))  # type: ignore[arg-type]
+    assert isinstance(settle.step(world.now), DoLook)
+
+
+def test_unread_input_is_never_ready() -> None:
+    world = World()
+    world.settle(timeout=5, sent=ENTER)
+    world.probe = replace(HARD, unread=True)
+    verdict = world.run()
+    assert verdict is not None
+    assert verdict.reason is Reason.TIMEOUT
+    assert not verdict.input_consumed
+
+
+def test_a_busy_program_never_settles_on_silence() -> None:
+    world = World(memory=known("$ "))
+    world.settle(timeout=3600)
+    world.look = Look(before_cursor="$ ")  # even with a prompt in sight
+    world.say(b"$ ")
+    verdict = world.run()
+    assert verdict is not None
+    assert (verdict.reason, verdict.doing) == (Reason.TIMEOUT, "cat on CPU")
+    assert verdict.waited == pytest.approx(3600, abs=0.01)
+
+
+def test_waiting_for_a_minute_costs_few_probes() -> None:
+    world = World()
+    world.settle(timeout=60)
+    assert world.run() is not None
+    assert world.probes < 1000
+
+
+def test_a_flood_is_probed_seldom_and_its_end_at_once() -> None:
+    world = World()
+    world.settle()
+    for _ in range(3000):  # three seconds of a chunk each millisecond... at a tenth of that
+        world.now += 0.0001
+        world.say(b"x" * 4096)
+        step = world.machine.step(world.now)
+        if isinstance(step, DoProbe):
+            world.probes += 1
+            world.machine.on_probe(world.now, BUSY)
+    assert world.probes < 130  # one in 3 ms, and the first few
+    world.probe = HARD
+    last = world.now
+    verdict = world.run()
+    assert verdict is not None
+    assert world.now - last < 0.0005
+
+
+def test_small_output_is_probed_at_once() -> None:
+    world = World()
+    settle = world.settle()
+    settle.on_probe(world.now, BUSY)
+    for _ in range(4):
+        world.now += 0.00002
+        world.say(b"2\r\n>>> ")
+        assert isinstance(settle.step(world.now), DoProbe)
+        settle.on_probe(world.now, BUSY)
+
+
+def test_learned_prompt_counts_only_after_new_output() -> None:
+    world = World(memory=known("> ", signature=SOFT.signature))
+    world.settle(sent=ENTER)
+    world.probe, world.look = SOFT, Look(before_cursor="> ")
+    assert world.run(1.0) is None  # the old prompt is still on the screen
+    world.say(b"2\r\n> ")
+    said = world.now
+    verdict = world.run()
+    assert verdict is not None
+    assert (verdict.reason, verdict.confidence) == (Reason.PROMPT, Confidence.HIGH)
+    assert world.now - said < 2 * MARK
+
+
+def test_numbers_in_prompts_are_one_prompt() -> None:
+    assert known("In [3]: ").known("In [14]: ") is not None
+    assert known("In [3]: ").known("Out[14]: ") is None
+
+
+def test_a_program_with_a_prompt_that_shows_none_is_given_time() -> None:
+    world = World(memory=known("> ", signature=SOFT.signature))
+    world.settle(sent=ENTER)
+    world.probe = SOFT
+    world.say(b"await x\r\n")
+    assert world.run(3.0) is None
+    world.say(b"done\r\n> ")
+    world.look = Look(before_cursor="> ")
+    verdict = world.run()
+    assert verdict is not None
+    assert verdict.reason is Reason.PROMPT
+
+
+def test_dots_of_progress_are_no_question_but_a_gap_before_the_cursor_is() -> None:
+    for row, ready in (("....", False), ("name ", True), ("sure?", True), ("... ", True)):
+        world = World(memory=known("> ", signature=SOFT.signature))
+        world.settle(sent=ENTER)
+        world.probe, world.look = SOFT, Look(before_cursor=row)
+        world.say(row.encode())
+        assert (world.run(0.5) is not None) is ready, row
+
+
+def test_a_program_never_seen_with_a_prompt() -> None:
+    world = World()
+    world.settle()
+    world.probe = SOFT
+    assert world.run(FIRST / 2) is None  # it accepts input, and has shown nothing yet
+    world.say(b"menu")
+    said = world.now
+    verdict = world.run()
+    assert verdict is not None
+    assert verdict.confidence is Confidence.HIGH
+    assert world.now - said == pytest.approx(PAINT, abs=0.005)
+
+
+def test_cpu_of_the_waiting_thread_is_work() -> None:
+    world = World()
+    world.settle(timeout=1)
+    start = world.now
+    world.say(b"...")
+    for _ in range(500):
+        step = world.machine.step(world.now)
+        assert not isinstance(step, Verdict) or step.reason is Reason.TIMEOUT
+        if isinstance(step, Verdict):
+            break
+        if isinstance(step, DoProbe):
+            used = int((world.now - start) * 0.5e9)
+            world.machine.on_probe(world.now, replace(SOFT, runtime=used, cpu=used))
+        elif isinstance(step, DoLook):
+            world.machine.on_look(world.now, Look())
+        else:
+            world.now = step.until
+    else:
+        raise AssertionError("no end")
+
+
+def test_bracketed_paste_says_prompt_and_busy() -> None:
+    world = World(memory=known(">>> ", signature=SOFT.signature))
+    world.evidence.feed(b"\x1b[?2004h>>> ")
+    world.settle(sent=ENTER)
+    world.probe, world.look = SOFT, Look(before_cursor="")
+    world.say(b"x\r\n\x1b[?2004l\r")
+    assert world.run(1.5) is None
+    world.say(b"\x1b[?2004h?!? ")
+    verdict = world.run()
+    assert verdict is not None
+    assert (verdict.reason, verdict.why) == (Reason.PROMPT, "it marked its prompt")
+
+
+def test_a_frame_that_is_being_drawn_is_not_settled() -> None:
+    world = World()
+    world.settle()
+    world.probe = SOFT
+    world.say(b"\x1b[?1049h\x1b[?2026hhalf")
+    world.look = Look(alternate=True)
+    assert world.run(PAINT * 2) is None
+    world.say(b"rest\x1b[?2026l")
+    said = world.now
+    assert world.run() is not None
+    assert world.now - said == pytest.approx(PAINT, abs=0.005)
+
+
+def test_children_since_the_send_work() -> None:
+    base = replace(SOFT, children=frozenset({1, 7}))
+    world = World(memory=known("> ", signature=SOFT.signature), baseline=base)
+    world.look = Look(before_cursor="odd")
+    world.settle(sent=ENTER)
+    world.probe = replace(SOFT, children=frozenset({1, 7, 9}), lineage=frozenset({1, 7}))
+    world.say(b"odd")
+    assert world.run(1.5) is None
+    # ... but the waiter itself and its ancestors are no work
+    world = World(baseline=base)
+    world.settle(sent=ENTER)
+    lineage = frozenset({1, 7, 8, 9})
+    world.probe = replace(SOFT, pid=9, children=frozenset({1, 7, 8, 9}), lineage=lineage)
+    world.say(b"menu")
+    assert world.run(0.1) is not None
+
+
+def test_far_away_a_silence_between_two_passwords_is_waited_out() -> None:  # race 11
+    asked = replace(FAR, foreign=True, canonical=True, echo=False)
+    world = World(baseline=asked, memory=known("$ "))
+    world.settle(sent=ENTER)
+    world.look = Look(before_cursor="x: ")
+    world.probe = replace(asked, echo=True)
+    world.say(b"\r\n")
+    assert world.run(RETRY * 0.9) is None
+    world.say(b"Sorry, try again.\r\n[sudo] password: ")
+    world.probe = asked
+    said = world.now
+    verdict = world.run()
+    assert verdict is not None
+    assert verdict.reason is Reason.PASSWORD
+    assert world.now - said < 0.1
+
+
+def test_hidden_input_is_a_password() -> None:
+    world = World()
+    world.settle()
+    world.probe = replace(HARD, echo=False)
+    verdict = world.run()
+    assert verdict is not None
+    assert (verdict.reason, verdict.confidence) == (Reason.PASSWORD, Confidence.CERTAIN)
+
+
+def test_text_without_enter_stays_in_the_line_discipline() -> None:  # race 9
+    world = World(baseline=HARD)
+    world.settle(sent=Sent(text=True, nbytes=3))
+    world.probe = HARD
+    verdict = world.run()
+    assert verdict is not None
+    assert verdict.reason is Reason.WAITING_FOR_INPUT
+    assert not verdict.input_consumed
+
+
+def test_keys_that_never_woke_the_program_were_not_consumed() -> None:
+    raw = replace(HARD, canonical=False)
+    for runtime, consumed in ((raw.runtime, False), (raw.runtime + 1, True)):
+        world = World(baseline=raw)
+        world.settle(sent=Sent(nbytes=1))
+        world.probe = replace(raw, runtime=runtime)
+        verdict = world.run()
+        assert verdict is not None
+        assert verdict.input_consumed is consumed
+
+
+def test_a_stopped_job_says_so() -> None:
+    world = World()
+    world.settle(sent=ENTER)
+    world.probe = replace(BUSY, stopped=True, doing="cat is stopped by a signal", unread=True)
+    verdict = world.run()
+    assert verdict is not None
+    assert (verdict.reason, verdict.confidence) == (Reason.QUIET, Confidence.HIGH)
+    assert "SIGCONT" in verdict.why
+    assert not verdict.input_consumed
+    assert verdict.waited < 2 * STOPPED
+
+
+def test_a_stopped_terminal_says_so() -> None:
+    world = World()
+    world.settle(sent=ENTER)
+    world.probe = replace(BUSY, blocked=True, doing="cat blocked writing")
+    verdict = world.run()
+    assert verdict is not None
+    assert verdict.reason is Reason.QUIET
+    assert "C-q" in verdict.why
+    assert not verdict.input_consumed
+
+
+def test_a_program_that_polls_its_terminal_is_quiet_after_a_while() -> None:
+    for canonical, quiet in ((False, True), (True, False)):
+        world = World()
+        world.settle(timeout=10)
+        start = world.now
+        while world.now < start + 9:
+            step = world.machine.step(world.now)
+            if isinstance(step, Verdict):
+                break
+            if isinstance(step, DoProbe):
+                runs = int((world.now - start) * 50)
+                world.machine.on_probe(
+                    world.now, replace(BUSY, polling=True, canonical=canonical, runs=runs)
+                )
+            elif isinstance(step, DoLook):
+                world.machine.on_look(world.now, Look())
+            else:
+                world.now = step.until
+        assert (world.now - start < 2 * POLLING) is quiet
+
+
+def test_the_deadline_confirms_what_was_begun() -> None:
+    world = World()
+    world.settle(timeout=0)
+    world.probe = HARD
+    verdict = world.run()
+    assert verdict is not None
+    assert verdict.reason is Reason.WAITING_FOR_INPUT
+    assert world.probes == 2
+
+
+def test_exit_and_pattern_come_first() -> None:
+    world = World()
+    settle = world.settle()
+    settle.on_pattern(world.now, 1, "ready")
+    verdict = settle.step(world.now)
+    assert isinstance(verdict, Verdict)
+    assert (verdict.reason, verdict.pattern, verdict.match) == (Reason.PATTERN, 1, "ready")
+    settle.on_exit(world.now, Exit(code=3))
+    verdict = settle.step(world.now)
+    assert isinstance(verdict, Verdict)
+    assert (verdict.reason, verdict.exit) == (Reason.EXITED, Exit(code=3))
+
+
+def test_a_wait_for_an_exit_does_not_probe_before_its_deadline() -> None:
+    world = World()
+    world.settle(timeout=9, until_ready=False)
+    world.probe = HARD
+    verdict = world.run()
+    assert verdict is not None
+    assert verdict.reason is Reason.TIMEOUT
+    assert world.probes == 1
+
+
+def test_a_far_target_may_ask_for_more_silence() -> None:
+    world = World(quiet_floor=2.0)
+    world.settle(sent=ENTER)
+    world.probe, world.look = FAR, Look(before_cursor="login: ")
+    world.say(b"login: ")
+    assert world.run(1.9) is None
+    assert world.run(0.2) is not None
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.floats(0, 0.5),
+        st.sampled_from([HARD, SOFT, BUSY, FAR, replace(SOFT, unread=True)]),
+        st.sampled_from([b"", b"x", b"$ ", b"\x1b[?2004h", b"\x1b[?2004l", b"\x1b]133;C\x07"]),
+    ),
+    max_size=30,
+)
+
+
+@given(events=EVENTS, timeout=st.floats(0, 3))
+def test_always_by_the_deadline_and_never_ready_while_busy(
+    events: list[tuple[float, Probe, bytes]], timeout: float
+) -> None:
+    """Law 6."""
+    world = World()
+    world.settle(timeout=timeout)
+    start = world.now
+    verdict = None
+    for pause, probe, data in [*events, (timeout + 1, BUSY, b"")]:
+        world.probe = probe
+        if data:
+            world.say(data)
+        verdict = world.run(pause)
+        if verdict is not None:
+            break
+    assert verdict is not None
+    assert world.now <= start + timeout + 1e-6
+    if verdict.reason.ready:
+        assert world.probe.wait is not Wait.BUSY
+        assert not world.probe.unread
