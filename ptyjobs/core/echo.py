@@ -139,10 +139,13 @@ def _flow(rows: Sequence[Line], at: int, text: str, line: str, cols: int) -> tup
         if not full:
             return None
         at += 1
-        text = rows[at].text
-        blanks = len(text) - len(text.lstrip(" "))
-        if blanks and not line[done:].startswith(" "):
-            text = text[blanks:]
+        text = _without_margin(rows[at].text, line[done : done + 8])
+
+
+def _without_margin(text: str, start: str) -> str:
+    """A row of a wrapped line without what an editor puts before it (blanks, `⋮ `)."""
+    at = 0 if text.startswith(start) else text.find(start, 1, MAX_PREFIX + len(start))
+    return text[at:] if at > 0 and not re.search(r"\w", text[:at]) else text
 
 
 def _advance(line: str, done: int, text: str) -> tuple[int, int]:
@@ -227,19 +230,19 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
     if typed.lines and typed.end_prompt.strip() and typed.prompt != typed.end_prompt:
         pending = list(typed.lines)  # perhaps typed ahead: then the editor shows it all again
     bare = 0  # prompts that may stand before output, because their line was typed ahead
-    if typed.kernel:
+    if typed.kernel and typed.end_prompt.strip():
         bare = len(typed.lines) - bool(typed.prompt.strip())
     if not pending and not bare:
         return kept
-    known = sorted(prompts, key=len, reverse=True)
+    known = [prompt_pattern(p) for p in sorted(prompts, key=len, reverse=True)]
     must_come = list(typed.lines[match.lines :]) if typed.kernel else []
     out: list[Line] = kept[:start]
     at = start
     while at < len(kept):
         text = kept[at].text
-        prompt = next((p for p in known if _begins(text, p)), None)
-        if prompt is not None and pending:
-            found = _behind(kept, at, text[len(prompt) :], pending, typed.cols)
+        stop = _prompt_end(text, known)
+        if stop and pending:
+            found = _behind(kept, at, text[stop:], pending, typed.cols)
             if found is not None:
                 at, used = found
                 del pending[:used]
@@ -248,10 +251,10 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
             must_come.pop(0)  # the kernel has echoed it somewhere: this is the first such row
             at += 1
             continue
-        if prompt is not None and bare > 0:
-            while bare > 0 and (again := next((p for p in known if _begins(text, p)), None)):
+        if stop and bare > 0:
+            while bare > 0 and (stop := _prompt_end(text, known)):
                 bare -= 1
-                text = text[len(again) :]
+                text = text[stop:]
             if text.strip():
                 out.append(Line(text, kept[at].wrapped))
             at += 1
@@ -261,8 +264,20 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
     return out
 
 
-def _begins(text: str, prompt: str) -> bool:
-    return text.startswith(prompt) or text.rstrip() == prompt.rstrip()
+def prompt_pattern(prompt: str) -> str:
+    """A regular expression for prompts that differ from this one in numbers only (`In [7]: `)."""
+    parts = re.split(r"([0-9]+)", prompt)
+    return "".join("[0-9]+" if n % 2 else re.escape(part) for n, part in enumerate(parts))
+
+
+def _prompt_end(text: str, known: Sequence[str]) -> int:
+    """Where the prompt that `text` begins with ends; 0 when it begins with none."""
+    for pattern in known:
+        # Rows have lost the blanks at their right, a prompt alone on its row among them.
+        match = re.match(pattern, text) or re.match(pattern, text + " " * MAX_PREFIX)
+        if match is not None:
+            return min(match.end(), len(text))
+    return 0
 
 
 def _behind(

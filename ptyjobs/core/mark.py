@@ -13,9 +13,6 @@ from typing import Protocol
 from ptyjobs.core.vt.values import Line
 from ptyjobs.model import Size
 
-ABOVE = 4
-"""Rows over the cursor that are remembered. When all of them change, the screen was cleared."""
-
 
 class TextScreen(Protocol):
     """What is read of a `Screen`."""
@@ -92,5 +89,5 @@ def mark(screen: TextScreen, *, offset: int, echo: bool, canonical: bool) -> Mar
         col=col,
         cells_before=screen.row_text(row, 0, col),
         cells_after=screen.row_text(row, col).rstrip(" "),
-        above=tuple(screen.row_text(n).rstrip(" ") for n in range(max(0, row - ABOVE), row)),
+        above=tuple(screen.text()[:row]),
     )

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ptyjobs.core import safe
-from ptyjobs.core.echo import Typed, typed_lines, without_echo
+from ptyjobs.core.echo import Typed, prompt_pattern, typed_lines, without_echo
 from ptyjobs.core.mark import Mark, TextScreen, mark
 from ptyjobs.core.vt.screen import SCROLLBACK
 from ptyjobs.core.vt.values import Line
@@ -34,6 +34,9 @@ MAX_STEP = 4096
 
 TAIL_STEP = 512
 """Lines taken at once from the end, until they are enough."""
+
+NEAR = 4
+"""Rows over the mark that are compared. When all of them change, the screen was cleared."""
 
 MAX_CLEARED = 2048
 """Lines that may pass in one slice which also clears the scrollback. More in one step means that
@@ -189,16 +192,35 @@ class FreshText:
             return screen.floor_line, True
         if screen.size.cols != mark.cols:
             return self._after_reflow(screen), False
-        top = mark.line - len(mark.above)
-        if any(mark.above) and top >= screen.floor_line:
-            now = screen.line_range(top, mark.line)
-            pairs = zip(mark.above, now, strict=False)
-            if not any(text and text == line.text for text, line in pairs):
-                return max(mark.first_line, screen.floor_line), True
         cursor = screen.first_line + screen.cursor_row
-        if cursor < mark.line:
-            return cursor, True
-        return mark.line, False
+        changed = self._changed_above(screen, every=cursor >= mark.line)
+        if changed is not None:
+            return changed, True
+        return min(cursor, mark.line), cursor < mark.line
+
+    def _changed_above(self, screen: TextScreen, *, every: bool) -> int | None:
+        """The first line over the mark that is another now, when the screen was cleared.
+
+        That is when all lines of the last few over the mark have changed; one is enough when the
+        cursor is above the mark (not `every`).
+        """
+        above = self._mark.above
+        top = self._mark.line - len(above)
+        if top < screen.floor_line:
+            return None
+        if screen.first_line == self._mark.first_line:
+            now = screen.text()[: len(above)]
+        else:
+            now = [line.text for line in screen.line_range(top, self._mark.line)]
+        now += [""] * (len(above) - len(now))
+        other = {n for n, text in enumerate(above) if now[n] != text}
+        near = [n for n, text in enumerate(above) if text][-NEAR:]
+        if every and not (near and other.issuperset(near)):
+            return None
+        if not every and screen.first_line == self._mark.first_line:
+            # The same text may have been written again: ask the screen which rows were touched.
+            other.update(n for n in screen.changed_rows(self._mark.generation) if n < len(above))
+        return top + min(other) if other else None
 
     def _after_reflow(self, screen: TextScreen) -> int:
         """The mark's line after another width: the nearest row that still shows its prompt."""
@@ -311,9 +333,7 @@ def _prompt_start(text: str, known: str) -> int | None:
     body = known.rstrip(" ")
     if not body:
         return None
-    parts = re.split(r"([0-9]+)", known)
-    pattern = "".join("[0-9]+" if n % 2 else re.escape(p) for n, p in enumerate(parts))
-    match = re.search(f"(?:{pattern})$", text)
+    match = re.search(f"(?:{prompt_pattern(known)})$", text)
     if match is not None:
         before = text[: match.start()]
         # `>> ` after `> ` is another prompt and no output.

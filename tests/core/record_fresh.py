@@ -14,6 +14,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import struct
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from ptyjobs.model import Size
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parent.parent / "fixtures" / "fresh"
 PYTHON311 = os.environ.get("PYTHON311", "python3.11")
+IPYTHON = os.environ.get("IPYTHON", "ipython")
 PYTHON313 = os.environ.get("PYTHON313", "python3.13")
 
 
@@ -77,6 +79,7 @@ class Recorder:
         pid, self.fd = os.forkpty()
         if pid == 0:
             os.chdir(folder)
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             os.execvpe(session.argv[0], session.argv, env)
         self.pid = pid
         size = struct.pack("HHHH", session.size.rows, session.size.cols, 0, 0)
@@ -473,6 +476,119 @@ SESSIONS = [
         Step("color", "green and orange"),
         Step("multi", "X\nb\nc"),
         Step("die", "fatal: bad state 5005"),
+    ]),
+    Session("ipython", [IPYTHON, "--colors=Linux"], start=r"\[1\]", start_quiet=1.5, steps=[
+        Step("6*7*1001", "Out[1]: 42042", "In [2]: ", quiet=0.6),
+        Step("x = 5150", "", "In [3]: "),
+        Step("print('abc'); 5", "abc\nOut[3]: 5", "In [4]: "),
+        Step(FOR, IT, "In [5]: "),
+        Step("print('" + "abcdefghij" * 15 + "')", "abcdefghij" * 15, "In [6]: "),
+        Step("exit", ""),
+    ]),
+    Session("ipython-cold", [IPYTHON], steps=[
+        Step("99*101", at_once=True, until=r"9999", prompt="In [2]: ", quiet=1.5,
+             contains=("IPython", "9999"), forbid=("99*101",)),
+    ]),
+    Session("pdb", [PYTHON311, "-m", "pdb", "t.py"], start=r"\(Pdb\) ", prepare=(
+        "printf 'x = 5\\nfor i in range(3):\\n    x += i\\nprint(x)\\n' > t.py"), steps=[
+        Step("n", contains=("t.py(2)<module>()\n-> for i in range(3):",), prompt="(Pdb) "),
+        Step("p x", "5"),
+        Step("x", "5"),
+        Step("c", contains=("8\nThe program finished",), until=r"\(Pdb\) "),
+        Step("q", ""),
+    ]),
+    Session("perl-debug", ["perl", "-d", "-e", "1"], start=r"DB<1> ", steps=[
+        Step("p 6*7*1001", "42042", "  DB<2> "),
+        Step("p 5", "5", "  DB<3> "),
+        Step("q", ""),
+    ]),
+    Session("bash-editing", ["bash", "--norc"], env={"PS1": "$ "}, start=r"\$ ",
+            prepare="touch apple.txt apricot.txt banana.txt", steps=[
+        Step("echo first", "first", "$ "),
+        Step(press=("Up",), expect="", prompt="$ echo first"),
+        Step(press=("Enter",), expect="first", prompt="$ "),
+        Step("cat ap", "", "$ cat ap", enter=False),
+        Step(press=("Tab", "Tab"), expect="apple.txt    apricot.txt", prompt="$ cat ap"),
+        Step(press=("C-u",), expect="", prompt="$ "),
+        Step("ls b", "", "$ ls b", enter=False),
+        Step("\t", "", "$ ls banana.txt ", enter=False),
+        Step(press=("Enter",), expect="banana.txt", prompt="$ "),
+        Step(press=("C-r",), expect="", prompt="(reverse-i-search)`': "),
+        Step(press=("C-c",), expect="^C", prompt="$ "),
+        Step("abc", "", "$ abc", enter=False),
+        Step(press=("C-c",), expect="^C", prompt="$ "),
+        Step("echo '你好' café 🚀", "你好 café 🚀"),
+        Step("echo a    b", "a b"),
+        Step("echo !!", "echo echo a    b\necho a b"),
+        Step("printf 'a\\tb\\n'", "a       b"),
+        Step("printf 'one\\n\\n\\ntwo\\n\\n'", "one\n\n\ntwo"),
+        Step("yes | head -3", "y\ny\ny"),
+        Step("read x; echo got $x", "", ""),
+        Step("got it", "got got it", "$ "),
+        Step("stty -echo; read x; stty echo", "", ""),
+        Step("hidden", "", "$ "),
+        Step("select a in red blue; do echo you $a; break; done", "1) red\n2) blue", "#? "),
+        Step("2", "you blue", "$ "),
+        Step(press=("C-l",), expect=""),
+        Step("echo after", "after"),
+        Step("(sleep 0.3; echo background) &", contains=("[1] ",), forbid=("sleep",), quiet=0.1,
+             until=r"\[1\]"),
+        Step("sleep 0.8; echo foreground", contains=("background\n[1]+", "\nforeground"), quiet=1.1,
+             forbid=("sleep 0.8",)),
+    ]),
+    Session("bash-ahead", ["bash", "--norc"], env={"PS1": "box:\\w\\$ "}, start=r"# ", steps=[
+        Step("echo one", "one", "box:~# ", before="sleep 0.9", quiet=1.2),
+        Step("echo two\necho three", "two\nthree", before="sleep 0.9", quiet=1.2),
+        Step("cd /usr; echo four", "four", "box:/usr# ", before="sleep 0.9", quiet=1.2),
+        Step("echo five", "line\nfive", before="sleep 0.9; echo line", quiet=1.2),
+    ]),
+    Session("zsh-ahead", ["zsh", "-f"], env={"PS1": "z> "}, start="z> ", steps=[
+        Step("PS1='z> '", "", "z> "),
+        Step("echo one", "one", "z> ", before="sleep 0.9", quiet=1.2),
+        Step("echo two\necho three", "two\nthree", before="sleep 0.9", quiet=1.2),
+    ]),
+    Session("fish-ahead", ["fish", "--no-config"], start="> ", start_quiet=1.0, steps=[
+        Step("echo one", "one", None, before="sleep 0.9", quiet=1.4),
+        Step("echo two", "two", None, before="sleep 0.9", quiet=1.4),
+    ]),
+    Session("python313-ahead", [PYTHON313, "-i"], start=">>> ", steps=[
+        Step("import time", "", ">>> "),
+        Step("6*7", "42", ">>> ", before="time.sleep(0.9)", quiet=1.3),
+        Step("8*8", "64", ">>> ", before="time.sleep(0.9)", quiet=1.3),
+    ]),
+    Session("node-ahead", ["node"], start="> ", start_quiet=1.0, steps=[
+        Step("6*7", "undefined\n42", "> ", before="for(const t=Date.now();Date.now()-t<900;);",
+             quiet=1.3),
+        Step("await new Promise(r=>setTimeout(r,600)); console.log('x')", "x\nundefined",
+             quiet=0.9),
+    ]),
+    Session("dash-ahead", ["dash"], env={"PS1": "$ "}, start=r"\$ ", steps=[
+        Step("echo one\necho two", "one\ntwo", "$ ", before="sleep 0.9", quiet=1.2),
+        Step("cat", "", ""),
+        Step("$ x", "$ x"),
+        Step(press=("C-d",), expect="", prompt="$ "),
+    ]),
+    Session("git-add-p", ["git", "add", "-p"], start=r"\? ", prepare=(
+        "git init -q . && git config user.email a@b.c && git config user.name n && "
+        "seq 30 > f && git add f && git commit -qm x && sed -i 's/^2$/two/;s/^25$/x/' f"), steps=[
+        Step("s", contains=("Sorry, cannot split this hunk\n@@", "-2\n+two"), forbid=("25",)),
+        Step("y", contains=("-25\n+x",), forbid=("two",)),
+        Step("n", ""),
+    ]),
+    Session("fzf-inline", ["bash", "--norc"], env={"PS1": "$ "}, start=r"\$ ", steps=[
+        Step("seq 50 | fzf --height 8", contains=("50/50", "> 1"), forbid=("seq",), ready=True,
+             prompt="> "),
+        Step("33", enter=False, contains=("1/50",), prompt="> 33"),
+        Step(press=("Enter",), expect="33", prompt="$ "),
+    ]),
+    Session("clear-heavy", ["bash", "--norc"], env={"PS1": "$ "}, start=r"\$ ", size=Size(10, 40),
+            steps=[
+        Step("seq 30; clear; seq 5", "1\n2\n3\n4\n5", "$ "),
+        Step("seq 3; printf '\\e[H\\e[2J'; seq 2", "1\n2"),
+        Step("seq 3; tput reset; seq 81 82", "81\n82"),
+        Step("clear; seq 25", "\n".join(map(str, range(1, 26)))),
+        Step("printf '\\e[H\\e[2J'; seq 101 125", "\n".join(map(str, range(101, 126)))),
+        Step("echo x", "x"),
     ]),
 ]  # fmt: skip
 
