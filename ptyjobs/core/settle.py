@@ -91,6 +91,7 @@ class Settle:
         self._window = now  # in which the CPU it uses is measured
         self._runtime = self._cpu = 0
         self._accepting: float | None = None  # the same, whatever its output and CPU
+        self._busy_at: float | None = None  # since when every probe found it busy
         self._busy_kind: tuple[int, bool, bool, bool] | None = None
         self._busy_since = now
         self._busy_runs = 0
@@ -142,7 +143,7 @@ class Settle:
             self._final += 1
         ready = not probe.unread and not self._unsent
         if probe.wait is not Wait.BUSY:
-            self._busy_kind = None
+            self._busy_kind = self._busy_at = None
         if probe.wait is Wait.HARD and ready:
             self._hard(now, probe)
             return
@@ -178,7 +179,11 @@ class Settle:
         )
 
     def _busy(self, now: float, probe: Probe) -> None:
-        self._streak = self._accepting = None
+        self._streak = None
+        if self._busy_at is None:
+            self._busy_at = now
+        if probe.unread or now - self._busy_at > PAINT:  # not just between two frames
+            self._accepting = None
         kind = (probe.pid, probe.stopped, probe.blocked, probe.polling)
         if kind != self._busy_kind:
             self._busy_kind, self._busy_since, self._busy_runs = kind, now, probe.runs

@@ -1,0 +1,365 @@
+"""The twelve races of asking a kernel (readiness sheet §3), each with a child made to lose it.
+
+Every test fails when its closure is taken out of the code; where that can be done from outside, the
+test itself takes it out and shows the failure, so that it is known to be able to fail.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from ptyjobs.core.facts import Probe, Sent, Wait
+from ptyjobs.host import kernel, relay
+from ptyjobs.host.kernel import Kernel
+from ptyjobs.model import Confidence, Exit, Reason
+from tests.readiness.driver import Answer, Job, python
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")
+
+ECHO = "while True:\n    x = input('> ')\n    print('did', x)"
+
+
+def ready(answer: Answer) -> bool:
+    return answer.verdict.reason in (Reason.WAITING_FOR_INPUT, Reason.PROMPT)
+
+
+def test_1_written_but_not_yet_read() -> None:
+    """Bytes sit in the flip buffer and the reader still looks asleep: unread input says no."""
+    with python(
+        "import os, tty\ntty.setraw(0)\nwhile True: os.read(0, 1); os.write(1, b'.')"
+    ) as job:
+        assert ready(job.interact(timeout=5))
+        fooled = 0
+        for _ in range(300):
+            os.write(job.master, b"x")
+            probe = job.kernel.probe()
+            if probe.wait is Wait.HARD:
+                # It looks as if it waited. Either it has not read (and we know), or it is through.
+                job.drain()
+                assert probe.unread or job.log.count(b".") >= job.log.count(b"x")
+                fooled += probe.unread
+            while not ready(job.interact(timeout=5)):
+                continue
+        assert fooled, "the race was never seen: this test proves nothing here"
+
+
+def test_1_without_the_closure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Kernel, "_unread", lambda self: False)
+    with python(ECHO) as job:
+        job.interact(timeout=5)
+        early = sum(b"did" not in job.interact(b"a\r", timeout=5).output for _ in range(300))
+    assert early, "answers came in time without the closure: it is not tested here"
+
+
+def test_2_woken_but_not_scheduled() -> None:
+    with python("while True: pass") as job:
+        for _ in range(200):
+            assert job.kernel.probe().wait is Wait.BUSY
+
+
+def test_3_output_in_flight() -> None:
+    """The last bytes before the prompt are there, whatever their number."""
+    code = "n = 0\nwhile True:\n    n += 1; input(('%d' % n) * (37 * n % 9000) + f'end{n}> ')"
+    with python(code) as job:
+        assert job.interact(timeout=5).output.endswith(b"end1> ")
+        for n in range(2, 150):
+            assert job.interact(b"\r", timeout=5).output.endswith(b"end%d> " % n)
+
+
+def test_4_changed_its_mind_between_two_looks() -> None:
+    """Awake for a moment at every line: output, a look at the terminal, output, a read."""
+    code = (
+        "import os, select\nwhile True:\n    os.write(1, b'> ')\n    select.select([0], [], [])\n"
+        "    os.read(0, 99)\n    os.write(1, b'one')\n    select.select([0], [], [], 0)\n"
+        "    os.write(1, b'two')"
+    )
+    with python(code) as job:
+        job.interact(timeout=5)
+        for _ in range(300):
+            assert job.interact(b"a\r", timeout=5).output.endswith(b"onetwo> ")
+
+
+def test_4_a_signal_handler_that_writes_restarts_the_confirmation() -> None:
+    code = (
+        "import os, signal\nsignal.signal(signal.SIGALRM, lambda *a: os.write(1, b't'))\n"
+        "signal.setitimer(signal.ITIMER_REAL, .001, .001)\nwhile True: os.read(0, 99)"
+    )
+    seen: list[Probe] = []
+    with python(code) as job:
+        job.on_probe = seen.append
+        answer = job.interact(timeout=5)
+        assert ready(answer)
+    last = seen[-2:]
+    assert last[0].runtime == last[1].runtime
+    assert all(p.wait is Wait.HARD and not p.unread for p in last)
+
+
+def test_5_blocked_on_a_full_terminal() -> None:
+    with python("import os\nos.write(1, b'x' * 300000)\nos.read(0, 9)") as job:
+        deadline = time.monotonic() + 5
+        probe = job.kernel.probe()
+        while not probe.blocked and time.monotonic() < deadline:
+            probe = job.kernel.probe()
+        assert (probe.wait, probe.doing.split()[-2:]) == (Wait.BUSY, ["blocked", "writing"])
+        answer = job.interact(timeout=5)
+        assert ready(answer)
+        assert len(job.log) == 300000
+
+
+def test_6_typed_ahead() -> None:
+    code = "import time\nwhile True:\n    x = input('> ')\n    time.sleep(.03); print('did', x)"
+    with python(code) as job:
+        job.interact(timeout=5)
+        for round_ in range(10):
+            answer = job.interact(b"".join(b"%d%d\r" % (round_, n) for n in range(4)), timeout=9)
+            assert ready(answer)
+            assert answer.output.count(b"did") == 4
+
+
+RELAY = """
+import os, pty, select, sys, tty
+pid, master = pty.fork()
+if pid == 0:
+    os.execv(sys.executable, [sys.executable, "-S", "-u", "-c", INNER])
+tty.setraw(0)
+while True:
+    ready, _, _ = select.select([0, master], [], [])
+    for fd in ready:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:
+            sys.exit(0)
+        os.write(master if fd == 0 else 1, data)
+"""
+
+
+def relayed(inner: str) -> Job:
+    return python(f"INNER = {inner!r}\n{RELAY}")
+
+
+def test_7_looked_at_through_a_relay() -> None:
+    with relayed(ECHO) as job:
+        assert job.interact(timeout=5).output.endswith(b"> ")
+        for n in range(150):
+            answer = job.interact(b"%d\r" % n, timeout=5)
+            assert answer.output.endswith(b"did %d\r\n> " % n), answer
+            assert answer.verdict.confidence is Confidence.CERTAIN
+        assert job.interact(b"no enter", timeout=5).verdict.input_consumed is False
+
+
+def test_7_a_slow_program_and_a_password_behind_a_relay() -> None:
+    code = "import time, getpass\ntime.sleep(.4)\ngetpass.getpass('secret: ')\n"
+    code += "time.sleep(.4)\ninput('x> ')"
+    with relayed(code) as job:
+        answer = job.interact(timeout=5)
+        assert answer.verdict.reason is Reason.PASSWORD
+        assert answer.output.endswith(b"secret: ")
+        assert job.interact(b"pw\r", timeout=5).output.endswith(b"x> ")
+
+
+def test_7_a_relay_with_unread_output_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with relayed(ECHO) as job:
+        assert ready(job.interact(timeout=5))
+        assert not job.kernel.probe().unread
+        monkeypatch.setattr(relay, "output_waits", lambda pid, master: True)
+        assert job.kernel.probe().unread
+
+
+def test_8_a_far_program_is_judged_by_what_it_shows() -> None:
+    """A client of a network: the answer comes later, while the client looks idle all the time."""
+    code = """
+import os, select, socket, sys, time, tty
+a = socket.socket(); a.bind(("127.0.0.1", 0)); a.listen()
+far = socket.create_connection(a.getsockname())
+if os.fork() == 0:
+    os.setsid()
+    os.close(0)
+    peer, _ = a.accept()
+    peer.sendall(b"\\x1b[?2004hfar> ")
+    while data := peer.recv(99):
+        peer.sendall(b"\\r\\n\\x1b[?2004l")
+        time.sleep(.7)
+        peer.sendall(b"done\\r\\n\\x1b[?2004hfar> ")
+tty.setraw(0)
+while True:
+    for fd in select.select([0, far], [], [])[0]:
+        data = os.read(0, 99) if fd == 0 else far.recv(99)
+        far.sendall(data) if fd == 0 else os.write(1, data)
+"""
+    with python(code) as job:
+        assert job.interact(timeout=5).output.endswith(b"far> ")
+        for _ in range(2):
+            answer = job.interact(b"work\r", timeout=9)
+            assert b"done" in answer.output
+            assert (answer.verdict.reason, answer.verdict.confidence) == (
+                Reason.PROMPT,
+                Confidence.HIGH,
+            )
+
+
+def test_9_input_that_cannot_be_delivered() -> None:
+    with python(
+        "import os\nos.write(1, b'> ')\nwhile True: os.read(0, 9); os.write(1, b'got')"
+    ) as job:
+        job.interact(timeout=5)
+        verdict = job.interact(b"no enter", timeout=5).verdict
+        assert (verdict.reason, verdict.input_consumed) == (Reason.WAITING_FOR_INPUT, False)
+        verdict = job.interact(b"\r", timeout=5).verdict
+        assert verdict.input_consumed
+
+
+def test_9_a_stopped_terminal() -> None:
+    with python(ECHO) as job:
+        job.interact(timeout=5)
+        job.interact(b"\x13", timeout=5, sent=Sent(nbytes=1))
+        verdict = job.interact(b"a\r", timeout=5).verdict
+        assert (verdict.reason, verdict.input_consumed) == (Reason.QUIET, False)
+        assert "C-q" in verdict.why
+        answer = job.interact(b"\x11", timeout=5, sent=Sent(nbytes=1))
+        assert b"did a" in answer.output
+        assert ready(answer)
+
+
+def test_10_the_end_comes_after_the_last_output() -> None:
+    for n in range(20):
+        with python(
+            f"import os, sys\ninput()\nos.write(1, b'x' * {n * 4000 + 1})\nsys.exit({n})"
+        ) as job:
+            job.interact(timeout=5)
+            answer = job.interact(b"\r", timeout=5)
+            assert answer.verdict.exit == Exit(code=n)
+            assert answer.output.count(b"x") == n * 4000 + 1
+
+
+def test_12_the_foreground_changes_while_we_look() -> None:
+    """A shell with job control: fork, setpgid, tcsetpgrp, exec, wait, take the terminal back."""
+    code = """
+import os, signal, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+n = 0
+while True:
+    n += 1
+    word = input(f"{n}$ ")
+    pid = os.fork()
+    if pid == 0:
+        os.setpgid(0, 0)
+        os.tcsetpgrp(0, os.getpid())
+        os.write(1, b"child " + word.encode() + b"\\n")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    os.tcsetpgrp(0, os.getpgrp())
+"""
+    with python(code) as job:
+        assert ready(job.interact(timeout=5))
+        for n in range(150):
+            answer = job.interact(b"w%d\r" % n, timeout=5)
+            assert answer.output.endswith(b"child w%d\r\n%d$ " % (n, n + 2)), answer
+            assert ready(answer)
+
+
+def test_main_thread_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader thread waits for keys while the main thread still draws."""
+    code = """
+import os, threading, time, tty
+tty.setraw(0)
+def read():
+    while True: os.read(0, 9)
+threading.Thread(target=read, daemon=True).start()
+for n in range(8):
+    os.write(1, b"line %d\\r\\n" % n)
+    time.sleep(.01)
+os.write(1, b"painted")
+time.sleep(99)
+"""
+    with python(code) as job:
+        answer = job.interact(timeout=5)
+        assert answer.output.endswith(b"painted")
+        assert answer.verdict.confidence is Confidence.HIGH
+    # Taken out: any thread that reads alone is believed, and the first line is all there is.
+    original = Kernel._other_threads
+
+    def believed(self: Kernel, *args: object) -> object:
+        found = original(self, *args)  # type: ignore[arg-type]
+        return found and replace(found, wait=Wait.HARD)
+
+    monkeypatch.setattr(kernel.Kernel, "_other_threads", believed)
+    with python(code) as job:
+        assert not job.interact(timeout=5).output.endswith(b"painted")
+
+
+def test_a_background_thread_that_prints_does_not_hold_up_the_prompt() -> None:
+    code = (
+        "import threading, time\ndef tick():\n    while True: time.sleep(.05); print('tick')\n"
+        "threading.Thread(target=tick, daemon=True).start()\n" + ECHO
+    )
+    with python(code) as job:
+        job.interact(timeout=5)
+        for n in range(10):
+            answer = job.interact(b"%d\r" % n, timeout=5)
+            assert b"did %d" % n in answer.output
+            assert answer.verdict.waited < 1
+
+
+def test_a_program_that_looks_at_its_terminal_now_and_then() -> None:
+    code = """
+import os, time, tty
+tty.setraw(0)
+os.set_blocking(0, False)
+os.write(1, b"\\x1b[?1049hpress keys")
+while True:
+    try:
+        key = os.read(0, 9)
+        os.write(1, b"you pressed " + key)
+    except BlockingIOError:
+        pass
+    time.sleep(.02)
+"""
+    with python(code) as job:
+        for data in (b"", b"k"):
+            answer = job.interact(data, timeout=9)
+            assert (answer.verdict.reason, answer.verdict.confidence) == (
+                Reason.QUIET,
+                Confidence.LOW,
+            )
+            assert answer.verdict.waited < 3
+        assert answer.output == b"you pressed k"
+
+
+def test_a_full_screen_program_that_never_stops_drawing() -> None:
+    code = """
+import os, select, tty
+tty.setraw(0)
+os.write(1, b"\\x1b[?1049h")
+key, n = b"", 0
+while True:
+    n += 1
+    os.write(1, b"\\x1b[Hframe %d key %s" % (n, key))
+    if select.select([0], [], [], .01)[0]:
+        key = os.read(0, 9)
+"""
+    with python(code) as job:
+        assert job.interact(timeout=9).verdict.waited < 3
+        answer = job.interact(b"k", timeout=9)
+        assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+        assert answer.verdict.waited < 3
+        assert b"key k" in answer.output
+
+
+def test_a_full_screen_program_that_refreshes_each_second() -> None:
+    code = (
+        "import os, select, tty\ntty.setraw(0)\nos.write(1, b'\\x1b[?1049h')\nkey = b''\n"
+        "while True:\n    os.write(1, b'\\x1b[Hload 1.%s' % key)\n"
+        "    if select.select([0], [], [], 1)[0]: key = os.read(0, 9)"
+    )
+    with python(code) as job:
+        job.interact(timeout=9)
+        for _ in range(3):
+            answer = job.interact(b"k", timeout=9)
+            assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+            assert answer.verdict.confidence is Confidence.HIGH
+            assert answer.verdict.waited < 0.5
