@@ -70,8 +70,9 @@ async def _serve(
     )
     if token:
         asgi = with_token(asgi, token)
-    server = uvicorn.Server(uvicorn.Config(asgi, log_level="warning", lifespan="on"))
-    loop.add_signal_handler(signal.SIGHUP, lambda: setattr(server, "should_exit", True))
+    server = _Server(uvicorn.Config(asgi, log_level="warning", lifespan="on"))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, server.stop)
     logging.getLogger("ptyjobs").warning("listening on %s", shown)
     try:
         await server.serve(sockets=[listener])
@@ -79,6 +80,19 @@ async def _serve(
         app.resources.close()
         await jobs.close()
         jobs.end_session()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, but signals are ours: it would raise them again and skip our clean-up."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        """End now: sessions of streams that stay open would hold a graceful end for ever."""
+        self.should_exit = True
+        self.force_exit = True
 
 
 @contextlib.contextmanager
