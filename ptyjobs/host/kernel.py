@@ -218,7 +218,9 @@ class Kernel:
         if found.wait is Wait.HARD and not found.relayed and process is not None:
             try:
                 sleeping = process.main.syscall()
-                if process.main.ran()[0] == found.runtime:
+                ran = process.main.ran()[0]
+                # The state is read last: a signal that stops the thread makes it run once more.
+                if ran == found.runtime and process.stat().state not in "Tt":
                     self._last = _Last(
                         process, group, mode, sleeping, process.main.children(), probe
                     )
