@@ -29,18 +29,10 @@ def states() -> str:
     return "\n".join([*lines, *(f"    {b} --> [*]" for b in ended), "```"])
 
 
-def cli() -> str:
-    """The command-line reference."""
-    from ptyjobs.cli import reference
-
-    return reference.markdown()
-
-
 BLOCKS: dict[str, Callable[[], str]] = {
     "states": states,
     "tools": tools.reference,
     "config": config.docs_table,
-    "cli": cli,
 }
 
 
