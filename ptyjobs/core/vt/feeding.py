@@ -30,12 +30,11 @@ SMALL_WINDOW = 256  # after something damaged, so that hostile input stays linea
 MAX_KNOWN = 8192
 
 TOKEN = re.compile(
-    r"(?:[^\x00-\x1f\x7f]*+\r\n){4,}+"  # plain lines
-    r"|[^\x00-\x1f\x7f]++"  # text
-    r"|\x1b\[[0-?]{0,64}+[ -/]{0,8}+[@-~]"  # CSI
+    r"\x1b\[[0-?]*+[ -/]*+[@-~]"  # CSI
+    r"|[^\x00-\x1f\x7f]++(?:\r\n(?:[^\x00-\x1f\x7f]*+\r\n){3,}+)?+"  # text, or plain lines
     r"|\r\n"
-    r"|\x1b\][^\x00-\x1f]{0,4096}+(?:\x07|\x1b\\)"  # OSC
-    r"|\x1b[ -/]{0,3}+[0-OQ-WYZ\\`-~]"  # other escapes
+    r"|\x1b\][^\x00-\x1f]*+(?:\x07|\x1b\\)"  # OSC
+    r"|\x1b[ -/]*+[0-OQ-WYZ\\`-~]"  # other escapes
     r"|[\x00-\x1f\x7f]"
 )
 _C1 = re.compile("[\x80-\x9f]")
@@ -122,8 +121,6 @@ class Feeding(Rectangles):
                         self._last = ""  # REP repeats only what came just before it
                     elif token == "\x1b":
                         return 1 + sum(map(len, rest))
-                    elif token[-1] == "\n" and len(token) > 2:
-                        self._print_lines(token)
                     else:
                         self._meet(token)
                 return 0
@@ -143,7 +140,8 @@ class Feeding(Rectangles):
         row = self._rows[self._y]
         row.gen = self.generation
         self._last = text
-        if row.chars is None:
+        chars = row.chars
+        if chars is None:
             if x == row.used:
                 row.texts.append(text)
                 row.pens.append(self._pen)
@@ -155,8 +153,11 @@ class Feeding(Rectangles):
             else:
                 row.open(columns)
                 row.put(x, text, self._pen)
-        else:
+        elif row.wide:
             row.put(x, text, self._pen)
+        else:
+            chars[x:stop] = text
+            row.styles[x:stop] = [self._pen] * (stop - x)
         if stop < columns:
             self._x = stop
         else:
@@ -225,8 +226,8 @@ class Feeding(Rectangles):
             return (lambda screen: method(screen, **keywords)), ()
         if len(token) == 1:
             return type(self).nothing, ()  # NUL, DEL, ENQ and other controls without effect
-        if token[1] in "()*+-./" and len(token) >= 3:
-            slot, code = token[1], token[2:].strip(" !\"#$%&'") or "B"
+        if token[1] in "()*+-./" and 3 <= len(token) <= 5:
+            slot, code = token[1], token[2:]
             return (lambda screen: screen.define_charset(code, slot)), ()
         if token[1] not in "%#~|}":
             self._note_unknown(f"ESC {token[1:]}")

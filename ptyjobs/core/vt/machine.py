@@ -123,8 +123,7 @@ class Machine:
                 self.text += char
             return
         self.at = At.GROUND
-        if len(self.text) <= MAX_SEQUENCE:
-            out.append(Done("CSI", self.text + char))
+        out.append(Done("CSI", self.text + char))  # one that is too long is refused later
 
     def _string(self, data: str, pos: int, out: list[Done]) -> int:
         found = _STRING_END.search(data, pos)

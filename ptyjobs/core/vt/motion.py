@@ -90,8 +90,15 @@ class Motion(State):
 
     def cursor_position(self, line: int | None = None, column: int | None = None) -> None:
         """CUP, HVP: clamped to the screen, or to the margins in origin mode."""
-        self._go_row(line or 1)
-        self._go_column(column or 1)
+        if self._origin:
+            self._go_row(line or 1)
+            self._go_column(column or 1)
+            return
+        y = line - 1 if line else 0
+        x = column - 1 if column else 0
+        self._y = y if y < self.lines else self.lines - 1
+        self._x = x if x < self.columns else self.columns - 1
+        self._pending = False
 
     def cursor_to_line(self, line: int | None = None) -> None:
         """VPA."""

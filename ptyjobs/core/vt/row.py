@@ -94,6 +94,8 @@ class Row:
             end = self.content_end()
             chars, styles = self.chars[:end], self.styles[:end]
         text = "".join(chars)
+        if styles and styles.count(styles[0]) == len(styles):
+            return _entry(text, [len(text), styles[0]], self.wrapped)
         spans: list[int | Style] = []
         at = 0
         for style, group in groupby(styles):
@@ -197,8 +199,12 @@ class Row:
 
     def erase(self, start: int, stop: int, style: Style) -> None:
         """Blank the cells `start <= x < stop`."""
-        if stop > start:
-            self.put(start, " " * (stop - start), style)
+        if self.wide:
+            self.heal(start)
+            self.heal(stop)
+        assert self.chars is not None
+        self.chars[start:stop] = [" "] * (stop - start)
+        self.styles[start:stop] = [style] * (stop - start)
 
     def erase_unprotected(self, start: int, stop: int, style: Style) -> None:
         """Blank the cells that DECSCA does not protect."""

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from . import charsets
 from .editing import Editing
-from .row import Row
+from .row import Entry, Row
 from .style import DEFAULT
 from .widths import MAX_JOINED, WIDTH
 
@@ -41,14 +41,24 @@ class Writing(Editing):
         if data.isascii():
             self._draw_narrow(data)
             return
-        for width, group in groupby(data, WIDTH.__getitem__):
-            if width == 1:
-                self._draw_narrow("".join(group))
-            elif width == 2:
-                self._draw_wide(list(group))
-            elif width == 0:
-                for mark in group:
-                    self._join(mark)
+        widths = set(map(WIDTH.__getitem__, data))
+        if widths == {1}:
+            self._draw_narrow(data)
+        elif widths == {2}:
+            self._draw_wide(data)
+        else:
+            for width, group in groupby(data, WIDTH.__getitem__):
+                self._draw_run("".join(group), width)
+
+    def _draw_run(self, text: str, width: int) -> None:
+        """Print characters of one width."""
+        if width == 1:
+            self._draw_narrow(text)
+        elif width == 2:
+            self._draw_wide(text)
+        elif width == 0:
+            for mark in text:
+                self._join(mark)
 
     def _draw_narrow(self, text: str) -> None:
         """Print characters of one cell each."""
@@ -84,9 +94,10 @@ class Writing(Editing):
                 self._open(self._y).put(limit - 1, text[-1], self._pen)
                 return
 
-    def _draw_wide(self, chars: list[str]) -> None:
+    def _draw_wide(self, text: str) -> None:
         """Print characters of two cells each."""
-        for char in chars:
+        at = 0
+        while at < len(text):
             if self._pending:
                 self._wrap()
             limit = self._right + 1 if self._x <= self._right else self.columns
@@ -100,14 +111,19 @@ class Writing(Editing):
                     limit = self._right + 1
                 else:
                     self._x = limit - 2
-            row = self._open(self._y)
             x = self._x
+            piece = text[at : at + (limit - x) // 2]
+            at += len(piece)
+            stop = x + 2 * len(piece)
+            cells = [""] * (stop - x)
+            cells[::2] = piece
+            row = self._open(self._y)
             if self._insert:
-                row.insert(x, 2, limit, DEFAULT)
-            row.put(x, [char, ""], self._pen)
+                row.insert(x, stop - x, limit, DEFAULT)
+            row.put(x, cells, self._pen)
             row.wide = True
-            if x + 2 < limit:
-                self._x = x + 2
+            if stop < limit:
+                self._x = stop
             else:
                 self._x = limit - 1
                 self._pending = self._autowrap
@@ -202,38 +218,51 @@ class Writing(Editing):
         rest = lines[at:]
         if not rest:
             return
-        plain = self._pen is DEFAULT and self._x == 0 and not self._phantoms
-        if plain and block.isascii() and max(map(len, rest)) <= self.columns:
-            self._scroll_through(rest)
-            return
+        bottom = self._rows[-1]
+        if self._pen is DEFAULT and not (self._phantoms or bottom.used or bottom.chars):
+            entries = plain_entries(rest, self.columns, ascii_only=block.isascii())
+            if entries is not None:
+                self._scroll_through(entries)
+                return
         for line in rest:
             if line:
                 self.draw(line)
             self.end_line()
 
-    def _scroll_through(self, lines: list[str]) -> None:
-        """Print short plain lines at the bottom of the whole screen, in the default style."""
+    def _scroll_through(self, entries: list[Entry]) -> None:
+        """Let plain lines pass from the fresh bottom row upwards, default style throughout."""
         rows = self._rows
-        kept = rows[-1:]  # the fresh row that the cursor is on
-        if not kept or kept[0].used or kept[0].chars is not None:
-            for line in lines:
-                if line:
-                    self.draw(line)
-                self.end_line()
-            return
-        height = self.lines
-        leaving = max(0, len(lines) - (height - 1))
+        count = len(entries)
+        leaving = max(0, count - (self.lines - 1))
         above = rows[:-1]
         if not self.alternate:
-            for row in above[: len(lines)]:
+            for row in above[:count]:
                 self._push(row)
-            self.history.extend([line.rstrip(" ") for line in lines[:leaving]])
-        fresh = above[len(lines) :]
-        for line in lines[leaving:]:
-            row = Row()
-            if line:
-                row.texts, row.pens, row.used = [line], [DEFAULT], len(line)
-            fresh.append(row)
+            self.history.extend(entries[:leaving])
+        fresh = above[count:]
+        fresh += [Row.unpack(entry, self.columns) for entry in entries[leaving:]]
         fresh.append(Row())
         rows[:] = fresh
         self._touch_all()
+
+
+def plain_entries(lines: list[str], cols: int, *, ascii_only: bool) -> list[Entry] | None:
+    """The rows that plain lines take, as they would lie in the scrollback.
+
+    None when that needs drawing to know: marks that join, or wide text that wraps.
+    """
+    if ascii_only and max(map(len, lines)) <= cols:
+        return [line.rstrip(" ") for line in lines]
+    out: list[Entry] = []
+    for line in lines:
+        if not line.isascii():
+            widths = list(map(WIDTH.__getitem__, line))
+            if min(widths) < 1 or sum(widths) > cols:
+                return None
+        elif len(line) > cols:
+            last = (len(line) - 1) // cols * cols
+            spans = (cols, DEFAULT)
+            out += [(line[at : at + cols], spans, True) for at in range(0, last, cols)]
+            line = line[last:]
+        out.append(line.rstrip(" "))
+    return out
