@@ -75,3 +75,10 @@ def test_slices_do_not_change_the_answer(name: str, slice_size: int) -> None:
     whole = [(fresh, prompt) for _, fresh, prompt in answers(name, slice_size=16384)]
     cut = [(fresh, prompt) for _, fresh, prompt in answers(name, slice_size=slice_size)]
     assert cut == whole
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_fast_fold_gives_the_same_answer(name: str) -> None:
+    plain = [(fresh, prompt) for _, fresh, prompt in answers(name, slice_size=40_000)]
+    fast = [(fresh, prompt) for _, fresh, prompt in answers(name, slice_size=40_000, fast=True)]
+    assert fast == plain
