@@ -24,6 +24,7 @@ from ptyjobs.core.echo import Typed, prompt_pattern, typed_lines, without_echo
 from ptyjobs.core.mark import Mark, TextScreen, mark
 from ptyjobs.core.vt.screen import SCROLLBACK
 from ptyjobs.core.vt.values import Line
+from ptyjobs.core.vt.widths import WIDTH
 from ptyjobs.model import Fresh
 
 __all__ = ["FreshText", "Mark", "TextScreen", "mark"]
@@ -350,14 +351,18 @@ def _prompt_start(text: str, known: str) -> int | None:
 def _joined(rows: Sequence[Line]) -> list[str]:
     """Logical lines: soft-wrapped rows put together, blanks at the right removed."""
     out: list[str] = []
-    open_line: list[str] = []
+    open_line = ""
     for row in rows:
-        open_line.append(row.text)
+        # A wide character that did not fit left a blank in the last column. A space that was
+        # really printed there looks the same and is lost: the rarer of the two by far.
+        if open_line.endswith(" ") and row.text and WIDTH[row.text[0]] == 2:
+            open_line = open_line[:-1]
+        open_line += row.text
         if not row.wrapped:
-            out.append("".join(open_line).rstrip(" "))
-            open_line = []
+            out.append(open_line.rstrip(" "))
+            open_line = ""
     if open_line:
-        out.append("".join(open_line).rstrip(" "))
+        out.append(open_line.rstrip(" "))
     return out
 
 

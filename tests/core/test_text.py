@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -175,12 +177,15 @@ def test_another_width_while_waiting() -> None:
 
 
 WORDS = st.text(alphabet="ab $>5é你🚀", max_size=70).map(str.rstrip)
+# A space before a wide character may fall into the last column, where it cannot be told from the
+# blank that the character left there.
+PRINTED = WORDS.map(lambda text: re.sub(" +(?=[你🚀])", "", text))
 
 
-@settings(max_examples=150)
+@settings(max_examples=300)
 @given(
     typed=WORDS.filter(lambda t: t.strip() and not t.startswith(" ")),
-    lines=st.lists(WORDS, max_size=30),
+    lines=st.lists(PRINTED, max_size=30),
     cols=st.integers(10, 60),
     kernel=st.booleans(),
 )
