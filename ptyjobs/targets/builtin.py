@@ -127,7 +127,7 @@ _SRUN_OPTIONS = frozenset(
 )  # fmt: skip
 _SLURM_LOST = re.compile(
     r"srun: error: .*(?:timed out|Timeout|Node failure|Socket|Connection)|srun: Force Terminated"
-    r"|slurmstepd: error: \*\*\* .*(?:CANCELLED|NODE FAILURE)"
+    r"|slurmstepd\S*: error: \*\*\* .*(?:CANCELLED|NODE FAILURE)"
 )
 _SLURM_REFUSED = re.compile(
     r"srun: (?:error|fatal): (?:Unable to (?:allocate|create|contact)|Job submit|.*Invalid"

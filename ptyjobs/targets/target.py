@@ -24,6 +24,8 @@ _LAUNCH = (
     'export PTYJOBS_TOKEN="$1" PTYJOBS_LEADER=$$; [ -z "$2" ] || cd -- "$2" || exit 126; '
     'shift 2; exec "$@"'
 )
+# bash where there is one, as here: dash ends with 130 after a program that took a Ctrl-C.
+_SHELL = 'command -v bash >/dev/null 2>&1 && exec bash -c "$1"; exec sh -c "$1"'
 # Ends every process that inherited the token: politely, then after a second for good. /proc is
 # read, not a pid file: there is nothing to clean up and no number that could be somebody else's.
 _REAP = (
@@ -163,5 +165,5 @@ def classify(
 def _far_argv(spec: JobSpec) -> tuple[str, ...]:
     """The argument vector over there: our shell's path means nothing on another machine."""
     if len(spec.argv) == 3 and spec.argv[1:] == ("-c", spec.command):
-        return ("sh", "-c", spec.command)
+        return ("sh", "-c", _SHELL, "ptyjobs", spec.command)
     return spec.argv

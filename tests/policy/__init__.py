@@ -1,0 +1,1 @@
+"""Policy, sandboxes and the environment of jobs."""

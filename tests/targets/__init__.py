@@ -1,0 +1,1 @@
+"""Targets: by argument vectors, and live against servers that the tests start."""
