@@ -68,5 +68,8 @@ def test_imports_go_one_way(name: str) -> None:
         if mine is not None:
             assert other not in FRONTS, f"{name} imports {module}"
         if front in FRONTS and other in FRONTS:
-            deferred = front in ("cli", "pytest_plugin")  # starts the others, imports nothing of them
+            deferred = front in (
+                "cli",
+                "pytest_plugin",
+            )  # starts the others, imports nothing of them
             assert other == front or deferred, f"{name} imports {module}"

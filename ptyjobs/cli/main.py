@@ -55,7 +55,8 @@ def list_jobs(args: argparse.Namespace, settings: config.Config) -> int:
         print(json.dumps(to_json(found)))
     else:
         for status in found:
-            print(f"{status.job_id:20} {status.state:10} {status.exit or '-'!s:24} {status.command}")
+            end = str(status.exit or "-")
+            print(f"{status.job_id:20} {status.state:10} {end:24} {status.command}")
     return 0
 
 

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import socket
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ptyjobs.client import calls, registry
@@ -18,9 +19,11 @@ from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.host import wire
 from ptyjobs.host.record import JobDir
 from ptyjobs.host.zygote import Zygote
-from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
+from ptyjobs.model import Answer, JobSpec, Page, Reason, Size, Status, View
 
 T = TypeVar("T")
+
+PORT_POLL = 0.2  # seconds between two looks at a job's listening ports
 
 # ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder)
 
@@ -240,7 +243,11 @@ class AsyncJobs(Base):
         for job_id in job_ids:
             self.registry.find(job_id)
         tasks = {
-            asyncio.ensure_future(self._call(job_id, call, progress=on_progress)): job_id
+            asyncio.ensure_future(
+                self._wait_port(job_id, limit, call)
+                if until == "port"
+                else self._call(job_id, call, progress=on_progress)
+            ): job_id
             for job_id in job_ids
         }
         answers: dict[str, Answer] = {}
@@ -263,6 +270,24 @@ class AsyncJobs(Base):
         wanted = 1 if any_of else len(job_ids)
         ordered = tuple(answers[j] for j in job_ids if j in answers)
         return WaitResult(ordered, tuple(met), timed_out=len(met) < wanted)
+
+    async def _wait_port(self, job_id: str, limit: float, call: Call[Answer]) -> Answer:
+        """Wait until the job's tree listens on a TCP port; asked again every `PORT_POLL` s."""
+        deadline = asyncio.get_running_loop().time() + limit
+        while True:
+            status = await self.status(job_id)
+            over = asyncio.get_running_loop().time() >= deadline
+            if status.ports or status.state.ended or over:
+                now = replace(call, params={**call.params, "for": "exited", "timeout": 0.0})
+                answer = await self._call(job_id, now)
+                if not status.ports or answer.state.ended:
+                    return answer
+                ports = ", ".join(map(str, status.ports))
+                met = replace(
+                    answer.verdict, reason=Reason.PATTERN, match=f"port {ports}", pattern=0
+                )
+                return replace(answer, verdict=met)
+            await asyncio.sleep(PORT_POLL)
 
     async def tail(self, job_id: str, *, lines: int | None = None) -> View:
         return await self._call(job_id, calls.tail(lines=self._lines(lines)))

@@ -180,6 +180,6 @@ def meets(answer: Answer, until: str) -> bool:
     reason = answer.verdict.reason
     if until == "exited":
         return answer.state.ended
-    if until == "pattern":
+    if until in ("pattern", "port"):
         return answer.verdict.pattern is not None
     return reason.ready or answer.state.ended

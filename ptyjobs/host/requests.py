@@ -31,6 +31,7 @@ Reply = dict[str, Any] | None  # None: the answer comes later
 Operation = Callable[["Holder", "Peer", int, Params], Reply]
 
 MAX_INPUT = 16 << 20  # bytes of one input
+QUIET = 1.0  # seconds of silence that end a wait for quiet
 COOKED_LINE = 4095  # bytes of a line that the kernel's line editor keeps (N_TTY_BUF_SIZE)
 
 
@@ -106,7 +107,10 @@ def wait(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
     if until == "pattern" and not params.get("until"):
         raise BadInput("No pattern given.", advice="Name one in patterns.")
     ask = _ask(
-        params, timeout=float(params.get("timeout", 30.0)), ready=until in ("ready", "quiet")
+        params,
+        timeout=float(params.get("timeout", 30.0)),
+        ready=until == "ready",
+        quiet=QUIET if until == "quiet" else None,
     )
     holder.wait(peer, request, ask)
     return None

@@ -159,7 +159,12 @@ class Waiter:
                 return
             step = self.settle.step(now)
             if isinstance(step, DoWait):
-                self.due = step.until
+                quiet_at = self._quiet_at()
+                if now >= quiet_at:
+                    why = f"no output for {self.ask.quiet:g} s"
+                    self._answer(Verdict(Reason.QUIET, Confidence.MEDIUM, why=why), now)
+                    return
+                self.due = min(step.until, quiet_at)
                 self.job.courtesy.waiting(step.until - now <= PATIENCE)
                 self._note_progress(now)
                 return
@@ -175,6 +180,12 @@ class Waiter:
                 return
             now = time.monotonic()
         self.due = now
+
+    def _quiet_at(self) -> float:
+        """When a wait for quiet is over, if no output comes before."""
+        if self.ask.quiet is None:
+            return float("inf")
+        return max(self.began, self.job.last_output) + self.ask.quiet
 
     def _look(self) -> Look:
         self.job.fold.catch_up(self.job.log.end, self.observe)

@@ -108,7 +108,9 @@ async def interact(call: Call, args: dict[str, Any]) -> Result:
     if secret:
         text = read_secret(secret, call.config)
     mouse = pointing.parse(args["mouse"])
-    async with call.orders.of(args["job_id"]):
+    # Keys alone pass a call that waits: an interrupt must reach what it is to interrupt.
+    queue = args["job_id"] if text or mouse or not keys else ""
+    async with call.orders.of(queue):
         answer = await call.jobs.interact(
             args["job_id"],
             input=text,

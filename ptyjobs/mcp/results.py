@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ptyjobs.config import HARD_MAX_CHARS
@@ -80,7 +80,9 @@ def of_answer(
 
 def _verdict_parts(answer: Answer, *, secrets: Collection[str], again: str) -> list[str]:
     verdict, fresh = answer.verdict, answer.fresh
-    parts = [describe(verdict, answer.state)]
+    # On a whole screen the cursor's row is no prompt, and the reply shows it anyway.
+    shown = replace(verdict, prompt="") if fresh.view == "screen" else verdict
+    parts = [describe(shown, answer.state)]
     if verdict.command_exit:
         parts.append(f"last command exited with code {verdict.command_exit}")
     if verdict.waited >= 0.0005:
