@@ -18,6 +18,7 @@ from ptyjobs.model import Size
 
 RECENT = 256 << 10  # bytes kept in memory for the next fold
 SLICE = 128 << 10  # bytes folded between two looks of the observers
+FIRST = 8 << 10  # the same while an observer still collects: no more lines than the scrollback has
 FAR = 8 << 20  # bytes behind at which the middle is skipped
 TAIL = 4 << 20  # bytes folded before the end after a skip
 
@@ -29,7 +30,8 @@ QUERY = re.compile(
 )
 """Anything that may ask the terminal something. Too wide on purpose: a hit only costs a fold."""
 
-Observer = Callable[[Screen], None]
+Observer = Callable[[Screen], bool]
+"""Looks at the screen after a slice; True while it must see every line that scrolls by."""
 
 
 class Fold:
@@ -74,19 +76,19 @@ class Fold:
         """
         replies = b""
         skipped = False
+        collecting = bool(observers)
         while self.offset < end:
             if end - self.offset > FAR and not skipped and self.offset >= self._far_start:
                 skipped = True
                 self._skip_to(end - TAIL)
                 continue
-            first, data = self._next(min(SLICE, end - self.offset))
+            first, data = self._next(min(FIRST if collecting else SLICE, end - self.offset))
             if not data:
                 self.offset = end  # a gap up to the end: no disk took it, or the quota dropped it
                 break
             replies += self._screen.feed_fast(data)
             self.offset = first + len(data)
-            for observe in observers:
-                observe(self._screen)
+            collecting = any([observe(self._screen) for observe in observers])
         if self.offset >= self._recent_start + self._recent_bytes:
             self._recent, self._recent_bytes, self._recent_start = [], 0, self.offset
         return replies if self.replies_on else b""

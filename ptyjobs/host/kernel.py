@@ -24,6 +24,7 @@ from ptyjobs.model import Tier
 
 _RANK = {Wait.HARD: 0, Wait.SOFT: 1, Wait.OPAQUE: 2, Wait.UNKNOWN: 3, Wait.BUSY: 4}
 _DEPTH = 4  # relays within relays that are looked through
+_WATCHED = 24  # in a larger job somebody always runs
 _KEPT = 48  # processes whose descriptors are kept
 
 
@@ -47,15 +48,17 @@ class _Found:
     tier: Tier = Tier.FULL
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Last:
-    """The wait of the last probe: unchanged while line, run time and children are."""
+    """The last probe, and whose run time must be unchanged for it to hold still.
 
-    process: Process
+    Of a hard wait only the waiting thread is watched. Else all threads of the foreground are: when
+    none of them has run, nothing about them has changed.
+    """
+
     group: int
     mode: line.Mode
-    line: bytes
-    children: bytes
+    watched: tuple[tuple[Process, int, int], ...]  # process, threads (0: the main one), ns
     probe: Probe
 
 
@@ -80,6 +83,8 @@ class Kernel:
         self._readers: dict[int, waits.Reader] = {}
         self._own = self._open(os.getpid())
         self._stats: dict[int, Stat] = {}
+        self._ran: dict[int, int] = {}  # CPU time of the job's processes at the last search
+        self._below: list[int] = []  # the children of the last hard waiter
         self._last: _Last | None = None
 
     def close(self) -> None:
@@ -156,30 +161,29 @@ class Kernel:
     # -- the quick ways
 
     def _same(self, group: int, mode: line.Mode) -> Probe | None:
-        """The last probe again, if its thread has not run since."""
+        """The last probe again, if nobody whom it speaks of has run since."""
         last = self._last
         if last is None or last.group != group or last.mode != mode:
             return None
-        main = last.process.main
         try:
-            if main.ran()[0] != last.probe.runtime or main.syscall() != last.line:
-                return None
-            return last.probe if main.children() == last.children else None
-        except (Gone, Denied):
+            for process, threads, ran in last.watched:
+                if (process.cpu(threads) if threads else process.main.ran()[0]) != ran:
+                    return None
+        except Gone:
             return None
+        return last.probe
 
     def _again(self, group: int, mode: line.Mode) -> _Found | None:
         """The last waiter, if it waits hard once more: then nobody else need be asked."""
         last = self._last
-        if last is None or last.group != group or self.tier is not Tier.FULL:
+        if last is None or last.group != group or last.probe.wait is not Wait.HARD:
             return None
+        process = last.watched[0][0]
         try:
-            stat = last.process.stat()
-            if stat.state in "Tt":
+            stat = process.stat()
+            if stat.state in "Tt" or process.children(stat.threads) != self._below:
                 return None
-            if last.process.main.children() != last.children:
-                return None
-            found = self._judge_seen(stat, last.process, self._tty, mode)
+            found = self._judge_seen(stat, process, self._tty, mode)
         except (Gone, Denied):
             return None
         return found if found.wait is Wait.HARD else None
@@ -196,7 +200,7 @@ class Kernel:
             canonical=inner.canonical,
             echo=inner.echo,
             doing=found.doing,
-            children=frozenset(self._stats),
+            children=self._workers(pid, group),
             lineage=self._lineage(pid),
             cpu=self._cpu(found, group),
             relayed=found.relayed,
@@ -213,20 +217,41 @@ class Kernel:
             foreign=found.foreign,
             tier=found.tier,
         )
-        self._last = None
-        process = self._processes.get(pid)
-        if found.wait is Wait.HARD and not found.relayed and process is not None:
-            try:
-                sleeping = process.main.syscall()
-                ran = process.main.ran()[0]
-                # The state is read last: a signal that stops the thread makes it run once more.
-                if ran == found.runtime and process.stat().state not in "Tt":
-                    self._last = _Last(
-                        process, group, mode, sleeping, process.main.children(), probe
-                    )
-            except (Gone, Denied):  # it went on meanwhile: the next probe starts anew
-                pass
+        self._last = self._watch(found, probe, mode)
         return probe
+
+    def _watch(self, found: _Found, probe: Probe, mode: line.Mode) -> _Last | None:
+        """What must not run for this probe to be true; None when somebody runs already."""
+        process = self._processes.get(probe.pid)
+        if process is None or found.relayed or found.sleep.running or not found.sleep.seen:
+            return None
+        watched: list[tuple[Process, int, int]] = []
+        try:
+            if found.wait is Wait.HARD:
+                self._below = process.children(found.stat.threads)
+                watched.append((process, 0, found.runtime))
+            else:
+                for pid in self._speakers(probe):
+                    stat = self._stats[pid]
+                    if stat.state == "R":
+                        return None
+                    watched.append((self._processes[pid], stat.threads, self._ran[pid]))
+            # The state is read last: a signal that stops the thread makes it run once more.
+            ran = process.main.ran()[0]
+            if probe.main and ran != found.runtime:
+                return None
+            if found.wait is not Wait.BUSY and process.stat().state in "Tt":
+                return None
+        except (Gone, KeyError):  # it went on meanwhile: the next probe starts anew
+            return None
+        return _Last(probe.group, mode, tuple(watched), probe)
+
+    def _speakers(self, probe: Probe) -> list[int]:
+        """The processes that this probe was judged by; for BUSY none of the job waits."""
+        if probe.wait is Wait.BUSY:
+            return list(self._stats)
+        members = [s.pid for s in self._stats.values() if s.pgrp == probe.group]
+        return members if probe.pid in members else [*members, probe.pid]
 
     def _cpu(self, found: _Found, group: int) -> int:
         if found.wait in (Wait.HARD, Wait.BUSY):
@@ -237,6 +262,16 @@ class Kernel:
                 process = self._processes.get(stat.pid)
                 total += process.cpu(stat.threads) if process is not None else 0
         return total
+
+    def _workers(self, pid: int, group: int) -> frozenset[int]:
+        """The foreground processes and all below them."""
+        found = {s.pid for s in self._stats.values() if s.pgrp == group or s.pid == pid}
+        grows = True
+        while grows:
+            below = {s.pid for s in self._stats.values() if s.ppid in found} - found
+            found |= below
+            grows = bool(below)
+        return frozenset(found)
 
     def _lineage(self, pid: int) -> frozenset[int]:
         line: set[int] = set()
@@ -352,6 +387,12 @@ class Kernel:
             members = self._strangers(group)
         if not members:
             return None
+        # Taken before anything is judged, so that whoever runs from now on is noticed.
+        self._ran = {
+            pid: self._processes[pid].cpu(stat.threads)
+            for pid, stat in self._stats.items()
+            if pid in self._processes and len(self._stats) <= _WATCHED
+        }
         founds = self._judge_all(members, self._tty, mode, _DEPTH)
         best = _best(founds)
         if best.wait is Wait.BUSY:

@@ -28,6 +28,7 @@ from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
 
 PATTERN_TIME = 0.25  # seconds that one search may take
 PROGRESS_EVERY = 0.5  # seconds between two progress notes
+PROMPTS = 8  # earlier prompts that are looked for among the lines of an answer
 STEPS = 200  # steps of the machine before other events get a turn
 
 
@@ -102,6 +103,7 @@ class Waiter:
             view=ask.view,
             hint=f"output(job_id, since={mark.offset})",
             since=ask.since_generation,
+            prompts=[prompt.raw for prompt in job.memory.of(0) if prompt.raw][:PROMPTS],
         )
         self.until = Until(ask.patterns, typed=ask.typed) if ask.patterns else None
         self.settle = Settle(
@@ -116,9 +118,10 @@ class Waiter:
             until_ready=ask.ready,
         )
 
-    def observe(self, screen: Screen) -> None:
-        """The fold has moved on: keep the head of a long output."""
+    def observe(self, screen: Screen) -> bool:
+        """The fold has moved on: keep the head of a long output; False once it is kept."""
         self.fresh.observe(screen)
+        return not self.fresh.head_full
 
     # -- events ------------------------------------------------------------------------------
 
