@@ -14,7 +14,7 @@ help against slips, not security. Against hostile commands use a sandbox.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ptyjobs.errors import Refused
@@ -25,6 +25,13 @@ __all__ = ["Policy"]
 
 _SHELL_KEYS = frozenset({"C-c", "C-d", "C-l", "C-z", "Enter"})
 """Keys that put no text on a shell's line and call none up from its history."""
+
+
+# LC_* only choose by name; LOCPATH and NLSPATH, which hold paths, do not pass.
+_HARMLESS_VARIABLE = re.compile(
+    r"LANG|LANGUAGE|LC_[A-Z]+|TERM|COLORTERM|COLUMNS|LINES|NO_COLOR|CLICOLOR(?:_FORCE)?"
+    r"|FORCE_COLOR|TZ|CI|HOST|PORT"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,22 @@ class Policy:
         import shlex
 
         self.check(shlex.join(argv))
+
+    def check_env(self, names: Iterable[str]) -> None:
+        """Raise Refused for a caller's variable that could make an allowed command run another.
+
+        `PATH=/tmp/x`, `BASH_ENV`, `LD_PRELOAD`, `NODE_OPTIONS`, `GIT_PAGER`: nobody can list them
+        all, so with an allow-list only names known to say something else may be given.
+        """
+        if not self.allowed:
+            return
+        for name in names:
+            if not _HARMLESS_VARIABLE.fullmatch(name):
+                raise Refused(
+                    f"not allowed: the environment variable {name}.",
+                    advice="With an allow-list only language, time zone, terminal and colour, CI, "
+                    "HOST and PORT may be given; others belong in the server's own environment.",
+                )
 
     def check_typed(self, line: str, *, utf8: bool = False) -> None:
         """Raise Refused unless `line` may be typed, with Enter, at a shell's prompt.

@@ -239,6 +239,21 @@ def test_argv_is_checked_as_its_words() -> None:
         POLICY.check_argv(["bash", "-c", "ls"])
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["PATH", "BASH_ENV", "ENV", "LD_PRELOAD", "IFS", "PS4", "SHELLOPTS", "BASH_FUNC_ls%%", "path",
+     "NODE_OPTIONS", "PYTHONPATH", "GIT_PAGER", "LOCPATH", "LC_ALL\n", ""],
+)  # fmt: skip
+def test_variables_that_could_run_something_else(name: str) -> None:
+    with pytest.raises(Refused):
+        POLICY.check_env(["LANG", name])
+    Policy().check_env([name])
+
+
+def test_variables_that_only_say_something() -> None:
+    POLICY.check_env(["LANG", "LC_ALL", "TZ", "TERM", "COLUMNS", "NO_COLOR", "PORT"])
+
+
 TYPED_REFUSED = [
     "id",
     "ls; id",
