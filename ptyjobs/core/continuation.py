@@ -45,6 +45,10 @@ def continues(
     known = memory.known(row, pid=probe.pid)
     if known is not None:
         return known.continuation
+    if any(p.text.strip() and normal(row).endswith(p.text) for p in _firsts(memory, probe.pid)):
+        return False  # a first prompt behind output that had no line end
+    if "?" in row:
+        return False  # it asks a person
     if not look.above.startswith((current.raw.rstrip() or "\0", row.rstrip())):
         return False
     if before.paste_on and now.paste_on and now.paste_ends == before.paste_ends:
@@ -54,7 +58,12 @@ def continues(
     if len(row) == len(current.raw) and row[-1] == current.raw[-1] and normal(row) != current.text:
         return True  # psql, irb, iex, ghci: the second prompt is aligned with the first
     # The line editor asks again, and not as one asks a person.
-    return now.paste_on and now.paste_ends > before.paste_ends and row.rstrip()[-1] not in "?:]"
+    return now.paste_on and now.paste_ends > before.paste_ends and row.rstrip()[-1] not in ":])"
+
+
+def _firsts(memory: PromptMemory, pid: int) -> list[Prompt]:
+    """The prompts of that process which were not second ones."""
+    return [prompt for prompt in memory.of(pid) if not prompt.continuation]
 
 
 def _set_in(row: str, current: Prompt, look: Look) -> bool:

@@ -34,7 +34,7 @@ class Probe:
     canonical: bool = True  # ICANON
     echo: bool = True  # ECHO
     doing: str = ""  # "python3 in clock_nanosleep", "waiting for child make", "on CPU", ...
-    children: frozenset[int] = frozenset()  # every descendant of the job's leader, and it
+    children: frozenset[int] = frozenset()  # the foreground processes and all below them
     lineage: frozenset[int] = frozenset()  # the waiting process and its ancestors
     cpu: int = 0  # CPU time of the foreground processes, ns
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...

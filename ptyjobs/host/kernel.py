@@ -53,11 +53,13 @@ class _Last:
     """The last probe, and whose run time must be unchanged for it to hold still.
 
     Of a hard wait only the waiting thread is watched. Else all threads of the foreground are: when
-    none of them has run, nothing about them has changed.
+    none of them has run, nothing about them has changed. A thread that was woken and has not run
+    yet is told by `line`, which then says "running" (race 2).
     """
 
     group: int
     mode: line.Mode
+    line: bytes  # the system call of the main thread that was judged
     watched: tuple[tuple[Process, int, int], ...]  # process, threads (0: the main one), ns
     probe: Probe
 
@@ -105,10 +107,16 @@ class Kernel:
         same = self._same(group, mode)
         if same is not None:
             return same if same.unread == unread else replace(same, unread=unread)
-        found = self._again(group, mode) or self._search(group, mode)
-        if found is None:
-            return self._blind(group, mode, unread)
-        return self._remember(found, group, mode, unread)
+        last = self._last
+        found = self._again(group, mode)
+        if found is not None and last is not None:
+            kin = last.probe.children, last.probe.lineage
+        else:
+            found = self._search(group, mode)
+            if found is None:
+                return self._blind(group, mode, unread)
+            kin = self._workers(found.stat.pid, group), self._lineage(found.stat.pid)
+        return self._remember(found, group, mode, unread=unread, kin=kin)
 
     def foreground(self) -> str:
         """The name of the program in the foreground; "" when it cannot be told."""
@@ -166,10 +174,12 @@ class Kernel:
         if last is None or last.group != group or last.mode != mode:
             return None
         try:
+            if last.line and self._processes[last.probe.pid].main.syscall() != last.line:
+                return None
             for process, threads, ran in last.watched:
                 if (process.cpu(threads) if threads else process.main.ran()[0]) != ran:
                     return None
-        except Gone:
+        except (Gone, Denied, KeyError):
             return None
         return last.probe
 
@@ -188,7 +198,15 @@ class Kernel:
             return None
         return found if found.wait is Wait.HARD else None
 
-    def _remember(self, found: _Found, group: int, mode: line.Mode, unread: bool) -> Probe:
+    def _remember(
+        self,
+        found: _Found,
+        group: int,
+        mode: line.Mode,
+        *,
+        unread: bool,
+        kin: tuple[frozenset[int], frozenset[int]],
+    ) -> Probe:
         inner = found.mode or mode
         pid = found.stat.pid
         probe = Probe(
@@ -200,8 +218,8 @@ class Kernel:
             canonical=inner.canonical,
             echo=inner.echo,
             doing=found.doing,
-            children=self._workers(pid, group),
-            lineage=self._lineage(pid),
+            children=kin[0],
+            lineage=kin[1],
             cpu=self._cpu(found, group),
             relayed=found.relayed,
             start=found.stat.start,
@@ -227,6 +245,7 @@ class Kernel:
             return None
         watched: list[tuple[Process, int, int]] = []
         try:
+            sleeping = process.main.syscall() if self.tier is Tier.FULL else b""
             if found.wait is Wait.HARD:
                 self._below = process.children(found.stat.threads)
                 watched.append((process, 0, found.runtime))
@@ -242,9 +261,9 @@ class Kernel:
                 return None
             if found.wait is not Wait.BUSY and process.stat().state in "Tt":
                 return None
-        except (Gone, KeyError):  # it went on meanwhile: the next probe starts anew
+        except (Gone, Denied, KeyError):  # it went on meanwhile: the next probe starts anew
             return None
-        return _Last(probe.group, mode, tuple(watched), probe)
+        return _Last(probe.group, mode, sleeping, tuple(watched), probe)
 
     def _speakers(self, probe: Probe) -> list[int]:
         """The processes that this probe was judged by; for BUSY none of the job waits."""
@@ -312,6 +331,7 @@ class Kernel:
     def _walk(self) -> dict[int, Stat]:
         """Every process of the job: below its leader, or adopted by us as subreaper."""
         stats: dict[int, Stat] = {}
+        self._ran = {}
         pending = [self._leader]
         try:
             if self._own is not None:
@@ -328,14 +348,18 @@ class Kernel:
             process, stat = found
             stats[pid] = stat
             try:
+                # Before its children are asked for, so that a fork from now on is noticed.
+                ran = process.cpu(stat.threads)
                 pending += process.children(stat.threads)
+                if process.stat() == stat:
+                    self._ran[pid] = ran
             except Gone:
                 continue
         self._prune(stats)
         return stats
 
     def _scan(self) -> dict[int, Stat]:
-        """The same from the parents that /proc names."""
+        """The same from the parents that /proc names. A fork meanwhile is missed: not `_ran`."""
         every = {stat.pid: stat for stat in self._every()}
         stats: dict[int, Stat] = {}
         pending = [self._leader, *(s.pid for s in every.values() if s.ppid == os.getpid())]
@@ -387,12 +411,6 @@ class Kernel:
             members = self._strangers(group)
         if not members:
             return None
-        # Taken before anything is judged, so that whoever runs from now on is noticed.
-        self._ran = {
-            pid: self._processes[pid].cpu(stat.threads)
-            for pid, stat in self._stats.items()
-            if pid in self._processes and len(self._stats) <= _WATCHED
-        }
         founds = self._judge_all(members, self._tty, mode, _DEPTH)
         best = _best(founds)
         if best.wait is Wait.BUSY:

