@@ -86,6 +86,8 @@ async def execute(call: Call, args: dict[str, Any]) -> Result:
         lifetime=args["lifetime"],
         timeout=args["timeout"],
         stderr=call.config.stderr,
+        target=args["target"],
+        sandbox=args["sandbox"],
     )
     async with call.orders.of(args["name"]):  # without a name nobody can know it before it starts
         answer = await call.jobs.start(

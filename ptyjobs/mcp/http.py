@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 
-from ptyjobs.client import AsyncJobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadConfig
 from ptyjobs.mcp.server import App, Surface
+from ptyjobs.mcp.session import session
 
 if TYPE_CHECKING:
     from ptyjobs.host.zygote import Zygote
@@ -53,33 +53,32 @@ async def _serve(
     shown: str,
     token: str,
 ) -> None:
-    jobs = AsyncJobs(config, zygote=zygote)
-    jobs.guard.install()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGCHLD, jobs.guard.sweep)
-    app = App(jobs, config, surface)
+    async with session(config, zygote) as jobs:
+        app = App(jobs, config, surface)
+        asgi: Asgi = app.server().streamable_http_app(transport_security=_security(listener))
+        if token:
+            asgi = with_token(asgi, token)
+        server = _Server(uvicorn.Config(asgi, log_level="warning", lifespan="on"))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, server.stop)
+        logging.getLogger("ptyjobs").warning("listening on %s", shown)
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            app.resources.close()
+            await jobs.close()
+
+
+def _security(listener: socket.socket) -> TransportSecuritySettings:
     hosts = [f"{host}:*" for host in LOOPBACK]
     if listener.family == socket.AF_UNIX:
         hosts.append("localhost")  # a unix socket has no port to name
-    asgi: Asgi = app.server().streamable_http_app(
-        transport_security=TransportSecuritySettings(
-            enable_dns_rebinding_protection=True,
-            allowed_hosts=hosts,
-            allowed_origins=[f"http://{host}" for host in hosts],
-        )
+    return TransportSecuritySettings(
+        enable_dns_rebinding_protection=True,
+        allowed_hosts=hosts,
+        allowed_origins=[f"http://{host}" for host in hosts],
     )
-    if token:
-        asgi = with_token(asgi, token)
-    server = _Server(uvicorn.Config(asgi, log_level="warning", lifespan="on"))
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, server.stop)
-    logging.getLogger("ptyjobs").warning("listening on %s", shown)
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        app.resources.close()
-        await jobs.close()
-        jobs.end_session()
 
 
 class _Server(uvicorn.Server):

@@ -33,7 +33,7 @@ def of_status(status: Status, *, now: float) -> Result:
     if status.output_age is not None:
         last = f"{SEPARATOR}{quoted(status.last_line)}" if status.last_line.strip() else ""
         lines.append(f"last output: {duration(status.output_age)} ago{last}")
-    if status.doing:
+    if status.doing and not (status.waiting and status.waiting.reason.ready):
         stalled = f"{SEPARATOR}stalled: no output, CPU or I/O lately" if status.stalled else ""
         lines.append(f"doing: {status.doing}{stalled}")
     if status.processes:
@@ -69,7 +69,8 @@ def _status_head(status: Status, *, now: float) -> str:
     parts = [status.state.value]
     if status.state.ended:
         if status.exit is not None:
-            parts.append(exit_words(status.exit, status.state))
+            words = exit_words(status.exit, status.state)
+            parts = [words] if words.startswith(status.state.value) else [*parts, words]
         if status.reason:
             parts.append(status.reason)
         if status.ended is not None:

@@ -13,14 +13,15 @@ import os
 import signal
 from typing import TYPE_CHECKING, NoReturn
 
-from ptyjobs.client import AsyncJobs
 from ptyjobs.config import Config
 from ptyjobs.errors import Unsupported
 from ptyjobs.mcp import quiet
 from ptyjobs.mcp.server import NATIVE, App, Surface
+from ptyjobs.mcp.session import check, session
 from ptyjobs.mcp.transport import StdioTransport, stdio
 
 if TYPE_CHECKING:
+    from ptyjobs.client import AsyncJobs
     from ptyjobs.host.zygote import Zygote
 
 DRAIN = 0.9
@@ -34,6 +35,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def run(config: Config, zygote: Zygote) -> int:
     """Serve as the configuration says; the exit code (128 + N after signal N)."""
+    check(config)
     gc.freeze()  # the SDK's classes live as long as we do: no collection need look at them
     if config.http != "none":
         from ptyjobs.mcp.http import serve_http
@@ -76,10 +78,7 @@ async def serve_stdio(config: Config, zygote: Zygote) -> int:
     for number in SIGNALS:
         loop.add_signal_handler(number, on_signal, number)
     quiet.install()
-    async with stdio(drain=DRAIN) as transport:
-        jobs = AsyncJobs(config, zygote=zygote)
-        jobs.guard.install()
-        loop.add_signal_handler(signal.SIGCHLD, jobs.guard.sweep)
+    async with stdio(drain=DRAIN) as transport, session(config, zygote) as jobs:
         app = App(jobs, config, surface(config))
         server = app.server()
         serving = loop.create_task(
@@ -92,7 +91,6 @@ async def serve_stdio(config: Config, zygote: Zygote) -> int:
             task.cancel()
         app.resources.close()
         await _close(jobs, CLOSE_AFTER_SIGNAL if caught else CLOSE_AFTER_EOF)
-        jobs.end_session()  # holders end their session jobs, the zygote sees to it
         if serving.done():
             serving.result()
         transport.stop()

@@ -43,6 +43,8 @@ EXECUTE = Tool(
             default="session",
             choices=("session", "persistent"),
         ),
+        Param("target", "text", "run there: ssh:HOST, docker:NAME, kubectl:POD, slurm", default=""),
+        Param("sandbox", "text", "confine it", choices=("none", "bwrap", "landlock")),
     ),
     handlers.execute,
     destructive=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -254,6 +255,51 @@ def test_an_unread_standard_error_does_not_stop_the_server(tmp_path: Path) -> No
         server.call("execute", command="sleep 30", name="s", wait=0)
         for _ in range(60):
             assert not server.call("status", job_id="s")["isError"]
+
+
+def test_ended_jobs_are_forgotten_by_the_retention(tmp_path: Path) -> None:
+    code = START.replace(
+        "sys.exit", "import ptyjobs.mcp.session as s\n"
+        "clean = s._clean\n"
+        "s._clean = lambda jobs, interval: clean(jobs, interval / 100)\n"
+        "sys.exit",
+    )  # fmt: skip
+    env = {"PTYJOBS_RETENTION": "0", "MCP_BG_CLEANUP_INTERVAL": "10"}
+    with Server(tmp_path / "state", code=code, env=env) as server:
+        server.call("execute", command="true", name="gone")
+        server.call("execute", command="sleep 30", name="kept", wait=0)
+        limit = time.monotonic() + 5
+        while "gone" in server.text("list"):
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+        assert "[kept] running" in server.text("list")
+
+
+def test_a_job_is_killed_after_the_configured_time(tmp_path: Path) -> None:
+    with Server(tmp_path / "state", env={"MCP_BG_JOB_TIMEOUT": "1"}) as server:
+        server.call("execute", command="sleep 30", name="s", wait=0)
+        assert "[s] killed (SIGTERM)" in server.text("wait", job_id="s", until="exited", timeout=5)
+
+
+def test_an_allow_list_without_its_parser_stops_the_server(tmp_path: Path) -> None:
+    code = "import sys\nsys.modules['tree_sitter_bash'] = None\n" + START
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PTYJOBS_STATE": str(tmp_path), "MCP_BG_ALLOWED_COMMANDS": "^ls"},
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "ptyjobs[policy]" in done.stderr.splitlines()[-1]
+
+
+def test_a_screen_as_a_picture(server: Server) -> None:
+    pytest.importorskip("PIL", reason="the image extra is not installed")
+    server.call("execute", command="printf hello; sleep 30", name="p", wait=0.3)
+    text, image = server.call("tail", job_id="p", format="png")["content"]
+    assert text["text"] == "[p] screen 40x120 as a picture"
+    assert image["type"] == "image"
+    assert image["mimeType"] == "image/png"
+    assert base64.b64decode(image["data"]).startswith(b"\x89PNG")
 
 
 def test_an_unusable_setting_stops_the_server_with_one_line(tmp_path: Path) -> None:

@@ -159,6 +159,12 @@ def test_a_wait_for_several_jobs_names_who_fulfilled_it() -> None:
     )
 
 
+def test_an_end_is_said_once() -> None:
+    status = Status("py", State.KILLED, "cat", "/", exit=Exit(signal=15), started=0.0, ended=1.0)
+    found = listing.of_list([status], now=2.0).text
+    assert found == "[py] killed (SIGTERM) · 1.0 s ago · ran 1.0 s · cat"
+
+
 def test_status_of_a_live_and_an_ended_job() -> None:
     live = Status(
         "web", State.RUNNING, "npm run dev", "/srv", pid=7, started=100.0, end=900,

@@ -1,0 +1,59 @@
+"""The jobs of one server process, from its start to its end, whatever it is served over.
+
+Owns what must happen beside the calls: the guard over left-behind processes, forgetting ended jobs
+by the configured retention, giving up the leases at the end. Never speaks the protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from ptyjobs.client import AsyncJobs
+from ptyjobs.config import Config
+from ptyjobs.errors import PtyJobsError
+
+if TYPE_CHECKING:
+    from ptyjobs.host.zygote import Zygote
+
+logger = logging.getLogger(__name__)
+
+
+def check(config: Config) -> None:
+    """Raise BadConfig for settings that would fail, or fail open, only at the first job."""
+    if config.allowed_commands or config.block_dangerous or config.compat == "mcp-background-job":
+        from ptyjobs.policy import Policy
+
+        Policy(config.allowed_commands, block_dangerous=True)
+
+
+@contextlib.asynccontextmanager
+async def session(config: Config, zygote: Zygote) -> AsyncIterator[AsyncJobs]:
+    """The client of this process; at the end every session job ends, without being waited for."""
+    jobs = AsyncJobs(config, zygote=zygote)
+    loop = asyncio.get_running_loop()
+    jobs.guard.install()
+    loop.add_signal_handler(signal.SIGCHLD, jobs.guard.sweep)
+    cleaning = loop.create_task(_clean(jobs, config.cleanup_interval))
+    try:
+        yield jobs
+    finally:
+        cleaning.cancel()
+        jobs.end_session()  # holders end their session jobs, the zygote sees to it
+        loop.remove_signal_handler(signal.SIGCHLD)
+
+
+async def _clean(jobs: AsyncJobs, interval: float) -> None:
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            gone = await jobs.clean()
+        except (PtyJobsError, OSError) as error:
+            logger.warning("ended jobs were not cleaned away: %s", error)
+        else:
+            if gone:
+                logger.info("forgot %s", ", ".join(gone))
