@@ -13,12 +13,16 @@ import secrets
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ptyjobs.config import Config
 from ptyjobs.environment import child_env
-from ptyjobs.errors import BadInput
+from ptyjobs.errors import BadInput, Refused
 from ptyjobs.host.record import check_job_id
 from ptyjobs.model import JobSpec, Lifetime, Size
+
+if TYPE_CHECKING:
+    from ptyjobs.policy import Policy
 
 MAX_COMMAND = 128 << 10  # bytes: one argument of execve(2), MAX_ARG_STRLEN, less its end
 MAX_SIDE = 1000
@@ -65,7 +69,7 @@ def prepare(
         _check_text(f"env {key}", key + value)
         if not key or "=" in key:
             raise BadInput(f"{key!r} cannot name an environment variable.")
-    _check_policy(config, command, argv)
+    _check_policy(config, command, argv, env or {}, on_exit)
     spec = JobSpec(
         job_id=name or program_name(command, argv),
         argv=line,
@@ -98,15 +102,36 @@ def prepare(
     return _placed(config, spec, target, cwd=cwd, env=tuple(env or ())) if target else spec
 
 
-def _check_policy(config: Config, command: str, argv: Sequence[str]) -> None:
-    if config.allowed_commands or config.block_dangerous:
-        from ptyjobs.policy import Policy
+def policy_of(config: Config) -> Policy | None:
+    """What the configuration allows, None for everything; BadConfig when it cannot be enforced."""
+    if not (config.allowed_commands or config.block_dangerous):
+        return None
+    from ptyjobs.policy import Policy
 
-        policy = Policy(config.allowed_commands, config.block_dangerous)
-        if argv:
-            policy.check_argv(argv)
-        else:
-            policy.check(command)
+    return Policy(config.allowed_commands, config.block_dangerous)
+
+
+def check_config(config: Config) -> None:
+    """Raise BadConfig for what would only be found at the first start: policy, target tables."""
+    from ptyjobs.targets import check_tables
+
+    policy_of(config)
+    check_tables(config.targets)
+
+
+def _check_policy(
+    config: Config, command: str, argv: Sequence[str], env: Mapping[str, str], on_exit: str
+) -> None:
+    policy = policy_of(config)
+    if policy is None:
+        return
+    if argv:
+        policy.check_argv(argv)
+    else:
+        policy.check(command)
+    if on_exit:
+        policy.check(on_exit)
+    policy.check_env(env)
 
 
 def _placed(
@@ -118,6 +143,11 @@ def _placed(
     place = targets.resolve(target, tables=config.targets)
     if place is None:
         return spec
+    if spec.sandbox != "none" and not place.sandbox:
+        raise Refused(
+            f"The sandbox {spec.sandbox} holds only on this machine, not on {target}.",
+            advice="Start it without a target, or set sandbox=none.",
+        )
     token = f"ptyjobs-{secrets.token_hex(8)}"
     spec = place.apply(spec, token=token, cwd=cwd, env=env)
     table = config.targets.get(target.partition(":")[0], {})

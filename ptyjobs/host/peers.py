@@ -14,6 +14,7 @@ from collections import deque
 from pathlib import Path
 
 from ptyjobs.host import wire
+from ptyjobs.host.sandbox import peer_is_sandboxed
 from ptyjobs.host.wire import Message
 
 MAX_QUEUE = 32 << 20  # bytes waiting for a peer that does not read
@@ -110,8 +111,13 @@ def listen(directory: Path) -> socket.socket:
 
 
 def same_user(sock: socket.socket) -> bool:
-    """Whether the peer runs as us or as root (SO_PEERCRED, unix(7))."""
+    """Whether the peer runs as us or as root (SO_PEERCRED, unix(7)) and outside a sandbox.
+
+    Landlock does not cover sockets that have a path, so a sandboxed job could otherwise type into
+    others.
+    """
     if not hasattr(socket, "SO_PEERCRED"):
         return True  # no such option: the folder's mode is the guard
     credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size)
-    return _PEERCRED.unpack(credentials)[1] in (os.geteuid(), 0)
+    pid, uid, _ = _PEERCRED.unpack(credentials)
+    return uid in (os.geteuid(), 0) and not peer_is_sandboxed(pid)
