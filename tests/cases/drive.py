@@ -1,0 +1,124 @@
+"""Two ways to run a case: through the client API, and through the real server over stdio.
+
+Each starts a program with `start` and types with `step`, and hands back the text that a model
+would read; a screen that is judged is read by `tail` where the reply does not show it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from mcp import ClientSession
+from mcp.client.stdio import StdioServerParameters, stdio_client
+
+from ptyjobs.client import AsyncJobs, prepare
+from ptyjobs.config import load
+from ptyjobs.host import zygote as zygotes
+from ptyjobs.mcp import results
+from tests.cases.case import Step
+
+
+class Driver(Protocol):
+    """How a case talks to the product."""
+
+    async def start(self, command: str, *, cwd: Path) -> tuple[str, str]:
+        """The job id and the reply."""
+
+    async def step(self, job_id: str, step: Step) -> str: ...
+
+    async def screen(self, job_id: str) -> str: ...
+
+    async def end(self, job_id: str) -> None: ...
+
+
+def environment(state: Path) -> dict[str, str]:
+    """Our own environment without settings of ptyjobs, and with a state folder of its own."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PTYJOBS", "MCP_", "PYTEST", "VIRTUAL_ENV"))
+    }
+    return {**clean, "PTYJOBS_STATE": str(state), "LC_ALL": "C.UTF-8", "HISTFILE": "/dev/null"}
+
+
+class Server:
+    """The judge's way: one server process, the SDK's own client, default waits."""
+
+    def __init__(self, session: ClientSession) -> None:
+        self._session = session
+
+    async def call(self, name: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
+        """The text and the facts of a tool's result."""
+        result = await self._session.call_tool(name, arguments)
+        text = "\n".join(part.text for part in result.content if part.type == "text")
+        return text, dict(result.meta or {}).get("ptyjobs/result", {})
+
+    async def start(self, command: str, *, cwd: Path) -> tuple[str, str]:
+        text, facts = await self.call("execute", command=command, cwd=str(cwd))
+        assert "job_id" in facts, text
+        return str(facts["job_id"]), text
+
+    async def step(self, job_id: str, step: Step) -> str:
+        arguments: dict[str, Any] = {} if step.enter else {"enter": False}
+        return (await self.call("interact", job_id=job_id, input=step.send, **arguments))[0]
+
+    async def screen(self, job_id: str) -> str:
+        return (await self.call("tail", job_id=job_id))[0]
+
+    async def end(self, job_id: str) -> None:
+        await self.call("kill", job_id=job_id)
+
+
+@contextlib.asynccontextmanager
+async def server(state: Path) -> AsyncIterator[Server]:
+    """A server of its own, ended with the block."""
+    parameters = StdioServerParameters(
+        command=sys.executable, args=["-m", "ptyjobs.mcp"], env=environment(state)
+    )
+    async with (
+        stdio_client(parameters) as (reading, writing),
+        ClientSession(reading, writing) as session,
+    ):
+        await session.initialize()
+        yield Server(session)
+
+
+class Direct:
+    """The fast way: the client API in this process, the same words for a model."""
+
+    def __init__(self, jobs: AsyncJobs, env: dict[str, str]) -> None:
+        self._jobs = jobs
+        self._env = env
+
+    async def start(self, command: str, *, cwd: Path) -> tuple[str, str]:
+        spec = prepare(self._jobs.config, command=command, cwd=str(cwd), env=self._env)
+        answer = await self._jobs.start(spec, wait=self._jobs.config.interact_timeout)
+        return answer.job_id, results.of_answer(answer).text
+
+    async def step(self, job_id: str, step: Step) -> str:
+        answer = await self._jobs.interact(job_id, input=step.send, enter=step.enter)
+        return results.of_answer(answer).text
+
+    async def screen(self, job_id: str) -> str:
+        return results.of_view(job_id, await self._jobs.tail(job_id)).text
+
+    async def end(self, job_id: str) -> None:
+        await self._jobs.kill(job_id)
+
+
+@contextlib.asynccontextmanager
+async def direct(state: Path) -> AsyncIterator[Direct]:
+    """A client with a zygote of its own, ended with the block."""
+    config = load(environ={"PTYJOBS_STATE": str(state)})
+    jobs = AsyncJobs(config, zygote=zygotes.start())
+    env = environment(state)
+    try:
+        yield Direct(jobs, {name: env[name] for name in ("LC_ALL", "HISTFILE")})
+    finally:
+        await jobs.close()
+        jobs.end_session()

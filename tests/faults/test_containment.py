@@ -1,0 +1,105 @@
+"""Promises 1 and 2: no process of a job remains, whatever it did, however its server ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ptyjobs.client.registry import Registry
+from tests.faults import world
+from tests.mcp.live import Server
+
+pytestmark = [pytest.mark.live, pytest.mark.fault]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path / "state") as server:
+        yield server
+
+
+def grown(server: Server, tmp_path: Path, tree: str) -> tuple[Path, int]:
+    """Start the tree as job "t"; its notes and its holder's pid, once it stands."""
+    notes = tmp_path / "notes"
+    server.text("execute", command=world.command(tree, notes), name="t", wait=0)
+    wanted = 1 if tree == "leader gone" else 2
+    assert world.eventually(lambda: len(world.noted(notes)) >= wanted)
+    status = Registry(server.state).find("t").status()
+    assert status is not None
+    assert status.holder
+    return notes, status.holder
+
+
+def gone(notes: Path) -> bool:
+    return world.eventually(lambda: not list(world.all_gone(notes)))
+
+
+@pytest.mark.parametrize("tree", world.TREES)
+def test_kill_leaves_nothing(server: Server, tmp_path: Path, tree: str) -> None:
+    notes, _ = grown(server, tmp_path, tree)
+    assert "killed" in server.text("kill", job_id="t")
+    assert gone(notes), world.end(world.noted(notes))
+
+
+ENDS = {
+    "stdin closed": lambda s: s.process.stdin.close(),
+    "TERM": lambda s: s.process.send_signal(signal.SIGTERM),
+    "INT": lambda s: s.process.send_signal(signal.SIGINT),
+    "HUP": lambda s: s.process.send_signal(signal.SIGHUP),
+    "KILL": lambda s: s.process.kill(),
+    "KILL of the group": lambda s: os.killpg(s.process.pid, signal.SIGKILL),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("tree", ["deaf", "daemon with an emptied environment", "stopped"])
+def test_the_end_of_the_server_leaves_nothing(
+    server: Server, tmp_path: Path, tree: str, how: str
+) -> None:
+    notes, holder = grown(server, tmp_path, tree)
+    ENDS[how](server)
+    assert gone(notes), world.end(world.noted(notes))
+    assert world.eventually(lambda: not world.running(holder))
+
+
+@pytest.mark.parametrize("tree", ["deaf", "daemon", "respawning pair"])
+def test_a_killed_holder_leaves_nothing(server: Server, tmp_path: Path, tree: str) -> None:
+    notes, holder = grown(server, tmp_path, tree)
+    os.kill(holder, signal.SIGKILL)
+    assert gone(notes), world.end(world.noted(notes))
+    assert "killed" in server.text("status", job_id="t")
+
+
+def zygote_of(server: Server) -> int:
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    (pid,) = children.read_text().split()
+    return int(pid)
+
+
+def test_zygote_and_holder_killed_together_leave_nothing(server: Server, tmp_path: Path) -> None:
+    notes, holder = grown(server, tmp_path, "deaf")
+    zygote = zygote_of(server)
+    os.kill(zygote, signal.SIGKILL)
+    os.kill(holder, signal.SIGKILL)
+    assert gone(notes), world.end(world.noted(notes))
+
+
+def test_a_killed_zygote_harms_no_job_and_is_replaced(server: Server) -> None:
+    server.text("execute", command="cat", name="old")
+    os.kill(zygote_of(server), signal.SIGKILL)
+    assert "\nstill here" in server.text("interact", job_id="old", input="still here")
+    assert "\nnew one" in server.text("execute", command="echo new one")
+    assert "\nand again" in server.text("interact", job_id="old", input="and again")
+
+
+@pytest.mark.parametrize("how", ["KILL", "stdin closed"])
+def test_a_stopped_holder_is_killed_through(server: Server, tmp_path: Path, how: str) -> None:
+    notes, holder = grown(server, tmp_path, "deaf")
+    os.kill(holder, signal.SIGSTOP)
+    ENDS[how](server)
+    assert gone(notes), world.end(world.noted(notes))
+    assert world.eventually(lambda: not world.running(holder))

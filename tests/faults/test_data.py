@@ -1,0 +1,133 @@
+"""Promises 4 to 7: output is whole once the end is visible, bytes survive, input is counted."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ptyjobs import config
+from ptyjobs.client import Jobs, prepare
+from ptyjobs.model import Answer, Reason, State
+from tests.faults import world
+
+pytestmark = [pytest.mark.live, pytest.mark.fault]
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    settings = config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})
+    with Jobs(settings) as client:
+        yield client
+
+
+def run(jobs: Jobs, script: str, *, wait: float = 40.0, limit: int | None = None) -> Answer:
+    import dataclasses
+
+    spec = prepare(jobs.config, argv=(sys.executable, "-u", "-c", script))
+    if limit is not None:
+        spec = dataclasses.replace(spec, log_limit=limit)
+    return jobs.start(spec, wait=wait)
+
+
+def whole(jobs: Jobs, job_id: str) -> bytes:
+    parts, offset = [], 0
+    while True:
+        first, data = jobs.raw(job_id, since=offset)
+        if not data:
+            return b"".join(parts)
+        assert first == offset
+        parts.append(data)
+        offset += len(data)
+
+
+def test_the_output_is_complete_when_the_exit_is_told(jobs: Jobs) -> None:
+    script = "import sys\nfor i in range(50000): sys.stdout.write(f'{i}\\n')\nsys.exit(3)"
+    answer = run(jobs, script)
+    assert answer.verdict.reason is Reason.EXITED
+    assert str(answer.verdict.exit) == "exited with code 3"
+    assert answer.fresh.lines == 50000
+    assert answer.fresh.text.endswith("49999")
+    expected = "".join(f"{i}\r\n" for i in range(50000)).encode()
+    assert whole(jobs, answer.job_id) == expected
+
+
+def test_every_byte_of_a_large_stream_is_in_the_log(jobs: Jobs, tmp_path: Path) -> None:
+    data = bytes(range(14, 256)) * 80_000  # 19 MB, invalid UTF-8 throughout, not one newline
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    answer = run(
+        jobs, f"import shutil,sys\nshutil.copyfileobj(open({str(source)!r},'rb'),sys.stdout.buffer)"
+    )
+    assert answer.state is State.COMPLETED
+    kept = whole(jobs, answer.job_id)
+    assert hashlib.sha256(kept).digest() == hashlib.sha256(data).digest()
+
+
+def test_the_quota_drops_the_oldest_and_says_so(jobs: Jobs) -> None:
+    script = "import sys\nfor i in range(200000): sys.stdout.write(f'{i:09d}\\n')"
+    answer = run(jobs, script, limit=1 << 20)
+    status = jobs.status(answer.job_id)
+    assert status.end == 200000 * 11
+    assert 0 < status.end - status.floor <= 1 << 20
+    first, data = jobs.raw(answer.job_id, since=0)
+    assert first == status.floor
+    assert data.startswith(b"%09d" % (first // 11) if first % 11 == 0 else data[:1])
+    line = int(data.split(b"\r\n")[1])
+    assert data.split(b"\r\n")[2] == b"%09d" % (line + 1)
+
+
+def test_a_background_child_holding_the_terminal_does_not_hold_the_exit(jobs: Jobs) -> None:
+    script = (
+        "import os,signal,time\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"  # the kernel sends it to the group
+        "if os.fork(): os._exit(4)\ntime.sleep(1)\nprint('late words')\n"
+    )
+    answer = run(jobs, script)
+    assert str(answer.verdict.exit) == "exited with code 4"
+    assert world.eventually(lambda: b"late words" in whole(jobs, answer.job_id))
+
+
+def test_a_job_that_closes_its_terminal_lives_on_and_may_come_back(jobs: Jobs) -> None:
+    script = (
+        "import os,time\nprint('before')\nos.close(0); os.close(1); os.close(2)\ntime.sleep(0.5)\n"
+        "fd=os.open('/dev/tty',os.O_RDWR)\nos.write(fd,b'after\\n')\ntime.sleep(0.1)\nos._exit(6)"
+    )
+    answer = run(jobs, script)
+    assert str(answer.verdict.exit) == "exited with code 6"
+    assert answer.fresh.text.split() == ["before", "after"]
+
+
+def test_input_that_nobody_reads_is_counted(jobs: Jobs) -> None:
+    script = "import time,tty\ntty.setraw(0)\nprint('deaf',flush=True)\ntime.sleep(1000)"
+    answer = run(jobs, script, wait=1.0)
+    lines = "\n".join(["x" * 99] * 10_000)
+    reply = jobs.interact(answer.job_id, input=lines, timeout=1.0)
+    assert reply.verdict.reason is Reason.TIMEOUT
+    assert reply.unsent > 0
+    assert reply.sent + reply.unsent == len(lines) + 1
+    assert not reply.verdict.input_consumed
+    assert jobs.kill(answer.job_id).result == "killed"
+
+
+def test_a_large_paste_arrives_whole_while_the_program_echoes(jobs: Jobs) -> None:
+    script = (
+        "import sys,hashlib\nh=hashlib.sha256()\nn=0\n"
+        "for line in sys.stdin.buffer:\n    h.update(line); n+=1\n"
+        "    if n==20000: break\nprint('digest', h.hexdigest())"
+    )
+    answer = run(jobs, script, wait=0.5)
+    lines = "\n".join(f"line {i} {'y' * 40}" for i in range(20000))
+    reply = jobs.interact(answer.job_id, input=lines, timeout=40.0)
+    wanted = hashlib.sha256((lines + "\n").encode()).hexdigest()
+    assert f"digest {wanted}" in reply.fresh.text
+    assert reply.unsent == 0
+
+
+def test_a_line_too_long_for_a_cooked_terminal_is_announced(jobs: Jobs) -> None:
+    answer = run(jobs, "import sys\nprint(len(sys.stdin.readline()))", wait=0.5)
+    reply = jobs.interact(answer.job_id, input="z" * 5000, timeout=2.0)
+    assert any("4095" in note for note in reply.notes)

@@ -1,0 +1,37 @@
+"""Promise 11: many jobs later nothing has grown."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ptyjobs import config
+from ptyjobs.client import Jobs, prepare
+from ptyjobs.host import tree
+
+pytestmark = [pytest.mark.live, pytest.mark.fault]
+MANY = 150
+
+
+def descriptors(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def test_short_jobs_leave_no_process_and_no_descriptor(tmp_path: Path) -> None:
+    settings = config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})
+    with Jobs(settings) as jobs:
+        spec = prepare(settings, command="echo done")
+        jobs.start(spec, wait=10)
+        assert jobs.zygote is not None
+        before = descriptors(os.getpid()), descriptors(jobs.zygote.pid)
+        for _ in range(MANY):
+            answer = jobs.start(spec, wait=10)
+            assert answer.fresh.text == "done"
+            jobs.status(answer.job_id)
+        assert descriptors(jobs.zygote.pid) == before[1]
+        assert descriptors(os.getpid()) <= before[0] + 2
+        assert len(tree.children(jobs.zygote.pid)) <= 3
+        assert len(jobs.list()) == MANY + 1
+        assert jobs.registry.running() <= 2

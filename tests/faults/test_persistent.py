@@ -1,0 +1,56 @@
+"""Promise 17: a persistent job outlives its server, and nothing of it is lost."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults import world
+from tests.mcp.live import Server
+
+pytestmark = [pytest.mark.live, pytest.mark.fault]
+
+PROGRAM = """
+import sys
+n = 0
+for line in sys.stdin:
+    n += len(line.strip())
+    print('sum', n, flush=True)
+sys.exit(n)
+"""
+
+
+def test_a_new_server_goes_on_where_the_killed_one_was(tmp_path: Path) -> None:
+    program = tmp_path / "sum.py"
+    program.write_text(PROGRAM)
+    state = tmp_path / "state"
+    with Server(state) as first:
+        command = f"{sys.executable} {program}"
+        first.text("execute", command=command, name="p", lifetime="persistent")
+        assert first.text("interact", job_id="p", input="abc").endswith("sum 3")
+        first.process.kill()
+        first.process.wait()
+    with Server(state) as second:
+        assert "[p] running" in second.text("list")
+        assert second.text("interact", job_id="p", input="defg").endswith("sum 7")
+        assert second.text("output", job_id="p").count("sum") == 2
+        assert "sum 3" in second.text("tail", job_id="p")
+        ended = second.text("interact", job_id="p", keys=["C-d"])
+        assert "exited with code 7" in ended
+    with Server(state) as third:
+        assert "exited with code 7" in third.text("status", job_id="p")
+
+
+def test_kill_of_a_persistent_job_by_another_server_leaves_nothing(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    with Server(tmp_path / "state") as first:
+        first.text(
+            "execute", command=world.command("deaf", notes), name="p", lifetime="persistent", wait=0
+        )
+        assert world.eventually(lambda: len(world.noted(notes)) >= 2)
+    assert list(world.all_gone(notes))
+    with Server(tmp_path / "state") as second:
+        assert "killed" in second.text("kill", job_id="p")
+    assert world.eventually(lambda: not list(world.all_gone(notes))), world.end(world.noted(notes))

@@ -1,0 +1,72 @@
+"""Promises 14 and 15: what is written is private, and a password is written nowhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from ptyjobs import config
+from ptyjobs.client import Jobs, prepare
+from ptyjobs.errors import Refused
+from ptyjobs.model import Reason
+
+pytestmark = [pytest.mark.live, pytest.mark.fault]
+SECRET = "tr0ub4dor&3-unseen"
+
+
+def test_a_password_is_recorded_nowhere(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    settings = config.load(environ={"PTYJOBS_STATE": str(state)})
+    script = "import getpass\np=getpass.getpass()\nprint(len(p))\ninput('more> ')"
+    with Jobs(settings) as jobs:
+        job = jobs.start(prepare(settings, argv=(sys.executable, "-c", script)), wait=10)
+        assert job.verdict.reason is Reason.PASSWORD
+        reply = jobs.interact(job.job_id, input=SECRET)
+        assert reply.fresh.text.strip() == str(len(SECRET))
+        assert SECRET not in repr(jobs.status(job.job_id))
+        assert SECRET not in jobs.tail(job.job_id).text
+        with pytest.raises(Refused):
+            jobs.interact(job.job_id, input=SECRET, secret=True)
+    for path in state.rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in path.read_bytes(), path
+
+
+def test_values_of_the_environment_are_not_written(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    settings = config.load(environ={"PTYJOBS_STATE": str(state)})
+    with Jobs(settings) as jobs:
+        job = jobs.start(
+            prepare(settings, command='test "$TOKEN" && echo there', env={"TOKEN": SECRET}), wait=10
+        )
+        assert job.fresh.text == "there"
+    for path in state.rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in path.read_bytes(), path
+
+
+def test_everything_is_private_under_any_umask(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    settings = config.load(environ={"PTYJOBS_STATE": str(state)})
+    old = os.umask(0)
+    try:
+        with Jobs(settings) as jobs:
+            job = jobs.start(prepare(settings, command="cat"), wait=10)
+            jobs.interact(job.job_id, input="x")
+            for path in (state, *state.rglob("*")):
+                mode = stat.S_IMODE(path.lstat().st_mode)
+                assert mode & 0o077 == 0, (path, oct(mode))
+    finally:
+        os.umask(old)
+
+
+def test_a_state_directory_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    settings = config.load(environ={"PTYJOBS_STATE": str(tmp_path / "link")})
+    with Jobs(settings) as jobs, pytest.raises(Refused):
+        jobs.start(prepare(settings, command="true"), wait=1)

@@ -1,0 +1,95 @@
+"""A server process of its own and the awkward trees that a job can make of itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# Each program notes the pids of all its processes in the file $NOTES, one a line, then stays.
+NOTE = """
+import os, signal, sys, time
+def note():
+    with open(os.environ['NOTES'], 'a') as f:
+        f.write(f'{os.getpid()}\\n')
+def stay():
+    note()
+    while True: time.sleep(1000)
+"""
+TREES: dict[str, str] = {
+    "plain": "if os.fork(): stay()\nstay()",
+    "own group": "if os.fork(): stay()\nos.setpgid(0, 0)\nstay()",
+    "setsid": "if os.fork(): stay()\nos.setsid()\nstay()",
+    "nohup": "if os.fork(): stay()\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\nstay()",
+    "deaf": (
+        "for s in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):\n"
+        "    signal.signal(s, signal.SIG_IGN)\n"
+        "if os.fork(): stay()\nos.setsid()\nstay()"
+    ),
+    "stopped": "if os.fork(): stay()\nnote()\nos.kill(os.getpid(), signal.SIGSTOP)",
+    "daemon": (
+        "if os.fork(): stay()\nos.setsid()\nif os.fork(): os._exit(0)\n"
+        "for fd in range(3): os.close(fd)\nstay()"
+    ),
+    "daemon with an emptied environment": (
+        "if os.fork(): stay()\nos.setsid()\nif os.fork(): os._exit(0)\nnote()\n"
+        "os.execve(sys.executable, [sys.executable, '-c', 'import time; time.sleep(1000)'], {})"
+    ),
+    "leader gone": "if os.fork(): time.sleep(0.1); sys.exit(0)\nos.setsid()\nstay()",
+    "respawning pair": (
+        "def watch(parent):\n"
+        "    while os.getppid() == parent: time.sleep(0.001)\n"
+        "    pair()\n"
+        "def pair():\n"
+        "    me = os.getpid(); note()\n"
+        "    if os.fork() == 0: os.setsid(); note(); watch(me)\n"
+        "    while True:\n"
+        "        os.wait()\n"
+        "        if os.fork() == 0: os.setsid(); note(); watch(me)\n"
+        "pair()"
+    ),
+}
+
+
+def command(tree: str, notes: Path) -> str:
+    """A shell command line that makes the tree and notes its pids."""
+    script = notes.with_suffix(".py")
+    script.write_text(NOTE + TREES[tree])
+    return f"NOTES={notes} {sys.executable} -S {script}"
+
+
+def noted(notes: Path) -> list[int]:
+    return [int(line) for line in notes.read_text().split()] if notes.exists() else []
+
+
+def running(pid: int) -> bool:
+    """Whether a process of that pid runs (a zombie has ended)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def eventually(condition: Callable[[], bool], *, within: float = 20.0) -> bool:
+    """Whether the condition comes true within so many seconds (a bound, not a measurement)."""
+    limit = time.monotonic() + within
+    while time.monotonic() < limit:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return condition()
+
+
+def end(pids: list[int]) -> None:
+    """End what a failed test left, by the pids that it noted itself."""
+    for pid in pids:
+        if running(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def all_gone(notes: Path) -> Iterator[int]:
+    """Noted processes that still run."""
+    return (pid for pid in noted(notes) if running(pid))
