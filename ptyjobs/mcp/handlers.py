@@ -97,6 +97,8 @@ async def execute(call: Call, args: dict[str, Any]) -> Result:
             budget=call.config.max_chars,
             on_progress=call.on_progress,
         )
+    if wait == 0 and answer.verdict.reason is Reason.TIMEOUT:
+        return results.of_start(answer)
     prefix = "started" if answer.verdict.reason is Reason.TIMEOUT else ""
     return results.of_answer(answer, prefix=prefix, secrets=call.config.secrets)
 

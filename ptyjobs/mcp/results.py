@@ -81,7 +81,7 @@ def of_answer(
 def _verdict_parts(answer: Answer, *, secrets: Collection[str], again: str) -> list[str]:
     verdict, fresh = answer.verdict, answer.fresh
     # On a whole screen the cursor's row is no prompt, and the reply shows it anyway.
-    shown = replace(verdict, prompt="") if fresh.view == "screen" else verdict
+    shown = replace(verdict, prompt="") if fresh.view in ("screen", "rows") else verdict
     parts = [describe(shown, answer.state)]
     if verdict.command_exit:
         parts.append(f"last command exited with code {verdict.command_exit}")
@@ -122,10 +122,9 @@ def _next_step(answer: Answer, *, secrets: Collection[str], again: str) -> str:
     verdict = answer.verdict
     match verdict.reason:
         case Reason.PASSWORD:
-            named = f" with secret={' or '.join(map(repr, sorted(secrets)))}" if secrets else ""
-            return (
-                f"interact{named} types it unseen, or let a person: ptyjobs attach {answer.job_id}"
-            )
+            named = " or ".join(f"secret={quoted(name)}" for name in sorted(secrets))
+            how = f"interact({named})" if named else "interact"
+            return f"{how} types it unseen, or let a person: ptyjobs attach {answer.job_id}"
         case Reason.TIMEOUT:
             if not verdict.input_consumed:
                 return f'it has not read the input; call {again} or interact(keys=["C-c"])'
@@ -255,6 +254,12 @@ def of_error(error: PtyJobsError) -> Result:
     if len(text) > MAX_ERROR:
         text = safe.budget(text, MAX_ERROR - 60).text
     return Result(text, {"error": error.code}, is_error=True)
+
+
+def of_start(answer: Answer) -> Result:
+    """The answer of an execute that was not to wait."""
+    parts = ["started", "wait or interact with this job_id shows its output"]
+    return Result(block(answer.job_id, parts, ""), _answer_facts(answer))
 
 
 # -- pieces

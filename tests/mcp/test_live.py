@@ -112,7 +112,7 @@ def test_a_password_is_asked_for_and_recorded_nowhere(tmp_path: Path) -> None:
     with Server(tmp_path / "state", env={"PTYJOBS_SECRET_PW": "hunter2hunter2"}) as server:
         asked = server.text("execute", command=f'{sys.executable} -c "{code}"', name="pw")
         assert 'password prompt "Passphrase: "' in asked
-        assert "secret='PW'" in asked
+        assert 'interact(secret="PW")' in asked
         assert server.text("interact", job_id="pw", secret="PW").endswith("\n14")
     for path in (tmp_path / "state").rglob("*"):
         if path.is_file():

@@ -100,9 +100,7 @@ def test_answers(given: Answer, text: str) -> None:
 
 def test_secrets_are_offered_by_name_at_a_password_prompt() -> None:
     given = answer(Verdict(Reason.PASSWORD, prompt="Password: "))
-    assert (
-        "interact with secret='DB' types it unseen" in results.of_answer(given, secrets=["DB"]).text
-    )
+    assert 'interact(secret="DB") types it unseen' in results.of_answer(given, secrets=["DB"]).text
 
 
 def test_the_facts_say_the_same_for_programs() -> None:
