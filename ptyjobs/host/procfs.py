@@ -120,6 +120,8 @@ class _Kept:
             raise Denied(path) from error
 
     def read(self, size: int) -> bytes:
+        if self._fd < 0:
+            raise Gone(self._path)
         try:
             return os.pread(self._fd, size, 0)
         except ProcessLookupError as error:

@@ -188,7 +188,7 @@ def _fork_as(pid: int) -> int:
 def test_a_leader_with_a_reused_number_is_looked_at_anew() -> None:
     with python("import os; os.read(0, 9)") as job:
         first = settle_on(job, Wait.HARD)
-        process = job.kernel._processes[first.pid]
+        process = job.kernel._census.processes[first.pid]
         process.main.close()  # as if it had ended: the kept files answer no more
         process.main._base = "/proc/0/task/0/"
         assert job.kernel.probe().wait in (Wait.HARD, Wait.BUSY)

@@ -14,7 +14,8 @@ from dataclasses import replace
 import pytest
 
 from ptyjobs.core.facts import Probe, Sent, Wait
-from ptyjobs.host import kernel, relay
+from ptyjobs.host import relay
+from ptyjobs.host.judge import Judge
 from ptyjobs.host.kernel import Kernel
 from ptyjobs.model import Confidence, Exit, Reason
 from tests.readiness.driver import Answer, Job, python
@@ -283,13 +284,13 @@ time.sleep(99)
         assert answer.output.endswith(b"painted")
         assert answer.verdict.confidence is Confidence.HIGH
     # Taken out: any thread that reads alone is believed, and the first line is all there is.
-    original = Kernel._other_threads
+    original = Judge._other_threads
 
-    def believed(self: Kernel, *args: object) -> object:
+    def believed(self: Judge, *args: object) -> object:
         found = original(self, *args)  # type: ignore[arg-type]
         return found and replace(found, wait=Wait.HARD)
 
-    monkeypatch.setattr(kernel.Kernel, "_other_threads", believed)
+    monkeypatch.setattr(Judge, "_other_threads", believed)
     with python(code) as job:
         assert not job.interact(timeout=5).output.endswith(b"painted")
 
