@@ -198,7 +198,7 @@ asyncio.run(main())
 
 ASKED = (
     q("abc", "sum 294"),
-    slow("think", "result 90125|sum 537"),
+    slow("think", "result 90125|sum 542"),
     q("zz", "sum 244"),
     slow("dots", "finished 7731|sum 442"),
 )

@@ -45,8 +45,8 @@ def continues(
     known = memory.known(row, pid=probe.pid)
     if known is not None:
         return known.continuation
-    if any(p.text.strip() and normal(row).endswith(p.text) for p in _firsts(memory, probe.pid)):
-        return False  # a first prompt behind output that had no line end
+    if any(_behind_output(normal(row), prompt.text) for prompt in _firsts(memory, probe.pid)):
+        return False
     if "?" in row:
         return False  # it asks a person
     if not look.above.startswith((current.raw.rstrip() or "\0", row.rstrip())):
@@ -64,6 +64,12 @@ def continues(
 def _firsts(memory: PromptMemory, pid: int) -> list[Prompt]:
     """The prompts of that process which were not second ones."""
     return [prompt for prompt in memory.of(pid) if not prompt.continuation]
+
+
+def _behind_output(row: str, prompt: str) -> bool:
+    """A first prompt behind output that had no line end; `>> ` is no `> ` behind a `>`."""
+    output = row.removesuffix(prompt)
+    return bool(prompt.strip()) and output != row and not set(output) <= set(prompt)
 
 
 def _set_in(row: str, current: Prompt, look: Look) -> bool:

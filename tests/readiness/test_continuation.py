@@ -1,0 +1,113 @@
+"""An open block is told from a prompt and from a question."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ptyjobs.core.continuation import continues
+from ptyjobs.core.evidence import Evidence, Prompt, PromptMemory, Snapshot, normal
+from ptyjobs.core.facts import Look, Probe, Sent, Wait
+from tests.readiness.driver import python
+
+ENTER = Sent(lines=1, text=True, enter=True, nbytes=9)
+PROBE = Probe(Wait.HARD, pid=7, start=1, canonical=False, echo=False)
+
+
+def after(prompt: str, typed: str, row: str, **more: object) -> bool:
+    """`typed` stood behind `prompt`; now the cursor stands behind `row` on the next line."""
+    memory = PromptMemory()
+    marked = bool(more.pop("marked", False))
+    memory.learn(Prompt(normal(prompt), prompt, 7, 1, canonical=False, echo=False, marked=marked))
+    before, now = more.pop("before", Snapshot()), more.pop("now", Snapshot())
+    probe = more.pop("probe", PROBE)
+    look = Look(before_cursor=row, above=str(more.pop("above", prompt + typed)))
+    assert not more
+    return continues(
+        probe=probe,  # type: ignore[arg-type]
+        look=look,
+        sent=ENTER,
+        memory=memory,
+        before=before,  # type: ignore[arg-type]
+        now=now,  # type: ignore[arg-type]
+    )
+
+
+CYCLE = {
+    "before": Snapshot(paste_on=True, paste_starts=1),
+    "now": Snapshot(paste_on=True, paste_starts=2, paste_ends=1),
+}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "row", "more"),
+    [
+        (">>> ", "... ", {}),
+        ("user@host:~$ ", "> ", {}),
+        ("sqlite> ", "   ...> ", {}),
+        ("shop=# ", "shop-# ", {}),
+        ("irb(main):001:0> ", "irb(main):002:1* ", {}),
+        ("php > ", "php { ", {}),
+        ("> ", ">> ", {}),
+        ("host% ", "dquote> ", CYCLE),
+        ("host% ", "then> ", CYCLE),
+        ("fish> ", "          ", {}),
+    ],
+)
+def test_second_prompts(prompt: str, row: str, more: dict[str, object]) -> None:
+    assert after(prompt, "something (", row, **more)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "row", "more"),
+    [
+        (">>> ", ">>> ", {}),
+        (">>> ", "name? ", {}),
+        (">>> ", "name: ", CYCLE),
+        ("In [1]: ", "In [2]: ", {}),
+        (">>> ", "no line end>>> ", {}),
+        (">>> ", "? ", {}),
+        ("$ ", "> ", {"probe": replace(PROBE, pid=8)}),  # another program
+        ("$ ", "> ", {"probe": replace(PROBE, canonical=True, echo=True)}),  # read, not an editor
+        ("$ ", "> ", {"above": "some output"}),
+        ("$ ", "", {}),
+    ],
+)
+def test_no_second_prompts(prompt: str, row: str, more: dict[str, object]) -> None:
+    assert not after(prompt, "something", row, **more)
+
+
+def test_marks_decide() -> None:
+    spoke = Evidence()
+    spoke.feed(b"\x1b]133;A\x07$ \x1b]133;B\x07")
+    before = spoke.snapshot()
+    spoke.feed(b"if true\r\n\x1b]133;P;k=s\x07name? ")
+    assert after("$ ", "if true", "name? ", before=before, now=spoke.snapshot(), marked=True)
+    spoke.feed(b"fi\r\n\x1b]133;C\x07")
+    before = spoke.snapshot()
+    assert not after("$ ", "read", "> ", before=before, now=before, marked=True)
+
+
+def test_a_shell_that_marks_output_says_by_silence_that_nothing_runs() -> None:
+    spoke = Evidence()
+    spoke.feed(b"\x1b]133;C\x07\x1b]133;D;0\x07\x1b]133;A\x07$ \x1b]133;B\x07")
+    before = spoke.snapshot()
+    assert after("$ ", "echo (", "cmdsubst? ", before=before, now=before, marked=True)
+    spoke.feed(b"\x1b]133;C\x07")
+    assert not after("$ ", "read", "> ", before=before, now=spoke.snapshot(), marked=True)
+
+
+def test_python_itself() -> None:
+    with python("import code\ncode.interact(banner='')") as job:
+        assert job.interact(timeout=5).verdict.prompt == ">>> "
+        open_block = job.interact(b"for i in range(2):\r", timeout=5).verdict
+        assert (open_block.prompt, open_block.continuation) == ("... ", True)
+        assert job.interact(b"    print(i)\r", timeout=5).verdict.continuation
+        closed = job.interact(b"\r", timeout=5)
+        assert closed.verdict.prompt == ">>> "
+        assert not closed.verdict.continuation
+        assert not job.interact(b"x = input('who? ')\r", timeout=5).verdict.continuation
+        assert not job.interact(b"me\r", timeout=5).verdict.continuation
+        lines = b"if 1:\r    if 2:\r        print(3)\r"
+        assert job.interact(lines, timeout=5).verdict.continuation
