@@ -259,6 +259,15 @@ class Job:
         if self.terminal_closed_until != float("inf"):
             self.terminal_closed_until = 0.0
 
+    def leader_gone(self) -> bool:
+        """Whether the leader has ended, reaped or not."""
+        if self._exit_status is not None or not self.pid:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # reaped in this moment
+            return True
+
     @property
     def ending(self) -> bool:
         return self._exit_status is not None and not self.state.ended

@@ -28,6 +28,7 @@ from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
 
 PATTERN_TIME = 0.25  # seconds that one search may take
 PROGRESS_EVERY = 0.5  # seconds between two progress notes
+PACE = 0.005  # seconds until the end of a leader that has gone is looked for again
 PROMPTS = 8  # earlier prompts that are looked for among the lines of an answer
 STEPS = 200  # steps of the machine before other events get a turn
 
@@ -173,6 +174,9 @@ class Waiter:
                 return
             if isinstance(step, DoProbe):
                 self.job.drain(now)
+                if self.job.leader_gone():  # its end comes with the next event: nobody waits now
+                    self.due = now + PACE
+                    return
                 if not self.done:
                     self.settle.on_unsent(now, self.job.unsent(self.owner))
                     self.settle.on_probe(now, self.job.kernel.probe())
