@@ -156,8 +156,14 @@ class Prompt:
     echo: bool = True
     signature: str = ""
     continuation: bool = False
+    sure: bool = True  # False: it was only silent after what looks like a question
     marked: bool = False  # the program marked it (OSC 133)
     times: int = 1
+
+    @property
+    def known(self) -> bool:
+        """It is a prompt: seen when the program surely waited, or silent after it twice."""
+        return self.sure or self.times > 1
 
 
 def normal(text: str) -> str:
@@ -182,7 +188,8 @@ class PromptMemory:
         key = (prompt.text, prompt.pid, prompt.start)
         old = self._prompts.pop(key, None)
         if old is not None:
-            prompt = dataclasses.replace(prompt, times=old.times + 1)
+            sure = old.sure or prompt.sure
+            prompt = dataclasses.replace(prompt, times=old.times + 1, sure=sure)
         self._prompts[key] = prompt
         while len(self._prompts) > self.LIMIT:
             self._prompts.pop(next(iter(self._prompts)))

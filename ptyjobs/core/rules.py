@@ -88,8 +88,9 @@ class Weighing:
         if secret is not None:
             return replace(secret, settle=SHAPE)
         text = self.look.before_cursor
-        known = bool(text.strip()) and self.memory.known(text) is not None
-        if self.fresh and known and not self.look.alternate:
+        prompt = self.memory.known(text) if text.strip() else None
+        known = prompt is not None and prompt.known
+        if self.fresh and known and not (near and self.look.alternate):
             return Rule(mark, Reason.PROMPT, Confidence.HIGH, "its known prompt is shown")
         return self._near(marks) if near else self._far(marks)
 
@@ -165,7 +166,7 @@ class Weighing:
             return _silent(FAR_BLANK, "silent, though its marks say that it works")
         if self._retrying():
             return _silent(RETRY, "silent after a password")
-        if self.look.alternate:
+        if self.look.alternate and (text or not self._answered_a_prompt()):
             return _medium(FAR_SHAPE, "a full-screen program, silent")
         if marks == "edit" or self.editing():
             return _medium(FAR_SHAPE, "still in the same line")
@@ -190,6 +191,12 @@ class Weighing:
         if self.baseline is None:
             return False
         return bool(self.probe.children - self.baseline.children - self.probe.lineage)
+
+    def _answered_a_prompt(self) -> bool:
+        """Enter was pressed behind something that is known to be a prompt."""
+        current = self.memory.current
+        entered = self.sent is not None and self.sent.enter
+        return entered and current is not None and bool(current.text.strip())
 
     def _retrying(self) -> bool:
         base = self.baseline

@@ -343,7 +343,8 @@ class Settle:
             before=self._before,
             now=weighing.now,
         )
-        learns = rule.reason in (Reason.WAITING_FOR_INPUT, Reason.PROMPT) and not look.alternate
+        sure = rule.reason in (Reason.WAITING_FOR_INPUT, Reason.PROMPT) and not look.alternate
+        learns = sure or (rule.confidence is Confidence.MEDIUM and weighing.asks())
         blanks = len(look.before_cursor) - len(look.before_cursor.rstrip(" "))
         if learns and not weighing.editing() and (blanks <= GAP or continuation):
             self._memory.learn(
@@ -357,6 +358,7 @@ class Settle:
                     echo=probe.echo,
                     signature=probe.signature,
                     continuation=continuation,
+                    sure=sure,
                     marked=weighing.marked,
                 )
             )

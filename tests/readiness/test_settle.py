@@ -419,6 +419,20 @@ def test_a_far_target_may_ask_for_more_silence() -> None:
     assert world.run(0.2) is not None
 
 
+def test_far_away_a_row_is_a_prompt_when_it_was_waited_at_twice() -> None:
+    world = World()
+    times = []
+    for _ in range(4):
+        world.settle(sent=ENTER)
+        world.probe, world.look = FAR, Look(before_cursor="far$ ")
+        world.say(b"x\r\nfar$ ")
+        said = world.now
+        assert world.run() is not None
+        times.append(world.now - said)
+    assert times[0] > 0.15
+    assert times[-1] < 0.05
+
+
 EVENTS = st.lists(
     st.tuples(
         st.floats(0, 0.5),
