@@ -20,6 +20,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -84,7 +85,7 @@ class Result:
 def complete(setup: Setup, step: Step, text: str) -> bool:
     """Whether `text` holds all that the step will ever show."""
     ready = setup.ready if step.ready is None else step.ready
-    pattern = step.token.replace("\\r", "")
+    pattern = step.token.replace("\r", "").replace("\\r?", "")
     if ready:
         pattern += ("[\\s\\S]*" if pattern else "") + "(?:" + ready.replace(" $", " *$") + ")"
         if not step.token:  # behind the echo
@@ -182,6 +183,10 @@ def run_set(tier: Tier, only: str, ssh: tuple[str, ...], *, verbose: bool) -> li
                     late = "" if result.truth is None else f" {result.overhead * 1e3:.1f} ms"
                     word = "ok " if result.correct else "BAD"
                     print(f"  {word} {setup.name} {step.send[:34]!r}{late} {_line(result.answer)}")
+            if setup.argv[0] == "tmux":  # its server outlives the client
+                subprocess.run(
+                    [*setup.argv[:3], "kill-server"], stderr=subprocess.DEVNULL, check=False
+                )
     shutil.rmtree(home, ignore_errors=True)
     return results
 
@@ -249,13 +254,16 @@ class Sshd:
     """An sshd on a loopback port with keys of its own."""
 
     directory: str = field(default_factory=tempfile.mkdtemp)
-    port: int = 22022
+    port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> tuple[str, ...]:
         server = shutil.which("sshd") or "/usr/sbin/sshd"
         if not os.path.exists(server) or not shutil.which("ssh"):
             return ()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
         for name in ("host", "user"):
             path = f"{self.directory}/{name}"
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)

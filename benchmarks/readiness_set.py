@@ -6,6 +6,7 @@ the prompt `ready` after it. Nothing of this is told to the product.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 
@@ -258,7 +259,7 @@ def setups(python311: str, python313: str, ipython: str, ssh: tuple[str, ...]) -
         Setup("fzf", ("bash", "-c", "seq 1 5000 | fzf"), "", FZF, "screen"),
         Setup(
             "tmux",
-            ("tmux", "-L", "ptyjobs-bench", "-f", "/dev/null", "new", "dash"),
+            ("tmux", "-L", f"ptyjobs-bench-{os.getpid()}", "-f", "/dev/null", "new", "dash"),
             sh,
             (SHELL[0], SHELL[3], SHELL[4], SHELL[6], SHELL[11]),
             "remote",

@@ -163,6 +163,7 @@ class Settle:
         return min(silence * 0.1, 0.02) if silence < 1.0 else min(silence * 0.02, 0.1)
 
     def _hard(self, now: float, probe: Probe) -> None:
+        self._streak = None
         first = self._candidate
         if first is None or not _same_moment(first, probe):
             self._candidate, self._candidate_at = probe, now

@@ -286,3 +286,7 @@ def self_test() -> Tier:
         os.close(master)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+if sys.platform != "linux":
+    from ptyjobs.host.kernel_other import Kernel  # type: ignore[assignment]  # same face

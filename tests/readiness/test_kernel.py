@@ -10,7 +10,7 @@ import time
 import pytest
 
 from ptyjobs.core.facts import Probe, Wait
-from ptyjobs.host import kernel, procfs, relay, syscalls, waits
+from ptyjobs.host import kernel, kernel_other, procfs, relay, syscalls, waits
 from ptyjobs.host.kernel import Kernel
 from ptyjobs.host.syscalls import Kind
 from ptyjobs.model import Reason, Tier
@@ -382,6 +382,20 @@ def test_where_the_kernel_lists_no_children(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(procfs.Thread, "children", gone)
     with python("import os\nif os.fork(): os.wait()\nelse: os.read(0, 9)") as job:
         assert job.interact(timeout=5).verdict.reason is Reason.WAITING_FOR_INPUT
+
+
+def test_a_system_without_proc_is_judged_by_output() -> None:
+    code = "import time\nwhile True:\n    x = input('go> '); time.sleep(.3); print('did', x)"
+    with python(code) as job:
+        job.kernel.close()
+        job.kernel = kernel_other.Kernel(master=job.master, leader=job.pid)  # type: ignore[assignment]
+        assert job.interact(timeout=5).output == b"go> "
+        probe = job.kernel.probe()
+        assert (probe.wait, probe.canonical, probe.echo) == (Wait.UNKNOWN, True, True)
+        os.write(job.master, b"typed\r")
+        answer = job.interact(timeout=5)
+        assert b"did typed" in answer.output
+        assert job.kernel.foreground() == ""
 
 
 def test_names_with_brackets_and_spaces() -> None:

@@ -112,6 +112,20 @@ def test_a_waiter_that_ran_between_two_looks_is_looked_at_again(between: dict[st
     assert isinstance(settle.step(world.now), DoLook)
 
 
+def test_a_relay_is_given_time_between_two_looks() -> None:
+    """Also when it was judged soft before: the soft rules are not for it."""
+    world = World(memory=known("> ", signature=SOFT.signature))
+    settle = world.settle(sent=ENTER)
+    world.say(b"> ")
+    settle.on_look(world.now, Look(before_cursor="> "))
+    settle.on_probe(world.now, SOFT)
+    world.now += 0.05
+    settle.on_probe(world.now, replace(HARD, relayed=True))
+    step = settle.step(world.now)
+    assert isinstance(step, DoWait)
+    assert step.until == pytest.approx(world.now + 0.002)
+
+
 def test_unread_input_is_never_ready() -> None:
     world = World()
     world.settle(timeout=5, sent=ENTER)
