@@ -8,9 +8,10 @@ from __future__ import annotations
 import shutil
 import sys
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
@@ -77,18 +78,18 @@ def load(paths: Iterable[Path] = ()) -> list[Case]:
     return cases
 
 
-def _case(entry: dict[str, object], source: str) -> Case:
-    steps = entry["steps"]
-    assert isinstance(steps, list)
+def _case(entry: dict[str, Any], source: str) -> Case:
     known = {field.name for field in fields(Case)}
     values = {key: _plain(value) for key, value in entry.items() if key in known - {"steps"}}
     odd = set(entry) - known
     assert not odd, f"{entry['id']}: unknown fields {odd}"
-    made = tuple(Step(**{key: _plain(value) for key, value in step.items()}) for step in steps)
-    return Case(steps=made, source=source, **values)  # type: ignore[arg-type]
+    made = tuple(
+        Step(**{key: _plain(value) for key, value in step.items()}) for step in entry["steps"]
+    )
+    return Case(steps=made, source=source, **values)
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -113,6 +114,5 @@ def placed(case: Case, work: Path) -> Case:
     return replace(case, cmd=fill(case.cmd), setup=fill(case.setup), steps=steps)
 
 
-def _each(change: object, texts: Sequence[str]) -> tuple[str, ...]:
-    assert callable(change)
+def _each(change: Callable[[str], str], texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(change(text) for text in texts)

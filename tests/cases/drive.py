@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mcp import ClientSession
-from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.stdio import StdioServerParameters, get_default_environment, stdio_client
 
 from ptyjobs.client import AsyncJobs, prepare
 from ptyjobs.config import load
@@ -36,8 +36,13 @@ class Driver(Protocol):
     async def end(self, job_id: str) -> None: ...
 
 
-def environment(state: Path) -> dict[str, str]:
-    """Our own environment without settings of ptyjobs, and with a state folder of its own."""
+def environment(state: Path, *, bare: bool = False) -> dict[str, str]:
+    """Our own environment without settings of ptyjobs, and with a state folder of its own.
+
+    `bare` is what the SDK hands to a server when its user names no environment: no locale.
+    """
+    if bare:
+        return {**get_default_environment(), "PTYJOBS_STATE": str(state)}
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -75,10 +80,10 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def server(state: Path) -> AsyncIterator[Server]:
+async def server(state: Path, *, bare: bool = False) -> AsyncIterator[Server]:
     """A server of its own, ended with the block."""
     parameters = StdioServerParameters(
-        command=sys.executable, args=["-m", "ptyjobs.mcp"], env=environment(state)
+        command=sys.executable, args=["-m", "ptyjobs.mcp"], env=environment(state, bare=bare)
     )
     async with (
         stdio_client(parameters) as (reading, writing),
@@ -112,13 +117,13 @@ class Direct:
 
 
 @contextlib.asynccontextmanager
-async def direct(state: Path) -> AsyncIterator[Direct]:
+async def direct(state: Path, *, bare: bool = False) -> AsyncIterator[Direct]:
     """A client with a zygote of its own, ended with the block."""
     config = load(environ={"PTYJOBS_STATE": str(state)})
     jobs = AsyncJobs(config, zygote=zygotes.start())
-    env = environment(state)
+    env = {} if bare else {"LC_ALL": "C.UTF-8", "HISTFILE": "/dev/null"}
     try:
-        yield Direct(jobs, {name: env[name] for name in ("LC_ALL", "HISTFILE")})
+        yield Direct(jobs, env)
     finally:
         await jobs.close()
         jobs.end_session()

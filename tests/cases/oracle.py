@@ -30,8 +30,7 @@ def times(case: Case, *, cwd: Path) -> list[Seconds | None]:
         child.expect(case.ready, timeout=20)
         if not case.cold:
             time.sleep(min(case.start_think, 1.0))
-        for step in case.steps:
-            found.append(_time(child, case, step))
+        found.extend(_time(child, case, step) for step in case.steps)
     except (pexpect.TIMEOUT, pexpect.EOF, OSError):
         pass
     finally:

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.cases import oracle
@@ -39,15 +39,19 @@ class Row:
     overhead: float | None = None
 
 
-async def run(case: Case, driver: Driver, work: Path, *, timed: bool = False) -> list[Row]:
+def placed_in(case: Case, work: Path) -> Case:
+    """The case with a scratch folder of its own, set up."""
+    work.mkdir()
+    made = placed(case, work)
+    if made.setup:
+        subprocess.run(["bash", "-ec", made.setup], check=True, cwd=work, capture_output=True)
+    return made
+
+
+async def run(
+    case: Case, driver: Driver, work: Path, *, pexpect_times: Sequence[float | None] = ()
+) -> list[Row]:
     """Every step of a case that has been placed in `work`."""
-    if case.setup:
-        subprocess.run(["bash", "-ec", case.setup], check=True, cwd=work, capture_output=True)
-    oracle_times = [None] * len(case.steps)
-    if timed:
-        oracle_times = await asyncio.to_thread(lambda: oracle.times(case, cwd=work))
-        if case.setup:
-            subprocess.run(["bash", "-ec", case.setup], check=True, cwd=work, capture_output=True)
     job_id, _ = await driver.start(case.cmd, cwd=work)
     if not case.cold:
         await asyncio.sleep(case.start_think)
@@ -55,17 +59,13 @@ async def run(case: Case, driver: Driver, work: Path, *, timed: bool = False) ->
     earlier: list[str] = []
     for number, step in enumerate(case.steps, start=1):
         row = await _step(case, number, step, driver, job_id, earlier)
-        known = oracle_times[number - 1]
+        known = pexpect_times[number - 1] if pexpect_times else None
         if known is not None:
-            row = Row(**{**_fields(row), "overhead": row.took - known})
+            row = replace(row, overhead=row.took - known)
         rows.append(row)
         earlier += row.judgement.shown
     await driver.end(job_id)
     return rows
-
-
-def _fields(row: Row) -> dict[str, object]:
-    return {name: getattr(row, name) for name in Row.__slots__}
 
 
 async def _step(
@@ -123,6 +123,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], help="ids, or beginnings of ids")
     parser.add_argument("--file", action="append", default=[], type=Path, help="a case file")
     parser.add_argument("--times", action="store_true", help="time pexpect beside it")
+    parser.add_argument("--bare", action="store_true", help="no locale in the environment")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write every reply there")
     parser.add_argument("--quiet", action="store_true", help="no replies of failed steps")
@@ -138,7 +139,7 @@ async def _main(options: argparse.Namespace) -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="cases-") as folder:
         start = direct if options.direct else server
-        async with start(Path(folder) / "state") as driver:
+        async with start(Path(folder) / "state", bare=options.bare) as driver:
             for round_ in range(options.repeat):
                 for case in load(options.file):
                     if options.only and not case.id.startswith(tuple(options.only)):
@@ -146,12 +147,20 @@ async def _main(options: argparse.Namespace) -> list[Row]:
                     if missing := case.missing():
                         print(f"-   {case.id:<24} needs {', '.join(missing)}")
                         continue
-                    work = Path(folder) / f"{case.id}.{round_}"
-                    work.mkdir()
-                    found = await run(placed(case, work), driver, work, timed=options.times)
+                    found = await _one(case, driver, Path(folder), round_, timed=options.times)
                     print(table(found, verbose=not options.quiet), flush=True)
                     rows += found
     return rows
+
+
+async def _one(case: Case, driver: Driver, folder: Path, round_: int, *, timed: bool) -> list[Row]:
+    times: Sequence[float | None] = ()
+    if timed:
+        beside = folder / f"{case.id}.{round_}.pexpect"
+        times = await asyncio.to_thread(lambda: oracle.times(placed_in(case, beside), cwd=beside))
+    work = folder / f"{case.id}.{round_}"
+    made = await asyncio.to_thread(lambda: placed_in(case, work))
+    return await run(made, driver, work, pexpect_times=times)
 
 
 if __name__ == "__main__":
