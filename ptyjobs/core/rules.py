@@ -65,8 +65,8 @@ class Weighing:
 
     @property
     def fresh(self) -> bool:
-        """There was output since the send."""
-        return self.now.nbytes > self.before.nbytes
+        """There was output since the send; where nothing was sent, ever."""
+        return self.now.nbytes > (0 if self.sent is None else self.before.nbytes)
 
     @property
     def marked(self) -> bool:
@@ -103,6 +103,8 @@ class Weighing:
             return "prompt"
         if new.mark == "C":
             return "busy"
+        if self.sent is None and (new.mark in ("A", "B") or new.paste_on):
+            return "prompt"  # it stands there since before: nobody has answered it
         if new.paste_on and new.paste_starts > old.paste_starts:
             return "prompt"
         if new.paste_on and old.paste_on and not new.alternate:

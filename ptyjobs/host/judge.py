@@ -178,6 +178,11 @@ class Judge:
             strong = sleep.kind is Kind.READ and not sleep.others and not mode.returns
             doing = f"{stat.name} in {sleep.call}"
             return replace(found, wait=Wait.SOFT, strong=strong, doing=doing)
+        for thread in process.others(stat.threads - 1) if process and stat.threads > 1 else []:
+            sleep = waits.coarse(self._proc, stat.pid, thread.tid, tty)
+            if sleep.tty:
+                doing = f"a thread of {stat.name} in {sleep.call}"
+                return replace(found, wait=Wait.SOFT, sleep=sleep, tid=thread.tid, doing=doing)
         return found
 
     def _through(self, outer: Found, depth: int) -> Found:

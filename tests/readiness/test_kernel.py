@@ -217,6 +217,12 @@ def test_lower_tiers_still_see_the_turn(tier: Tier) -> None:
             assert answer.verdict.tier is tier
 
 
+def test_without_syscall_a_reader_thread_is_seen() -> None:
+    code = RAW + "threading.Thread(target=os.read, args=(0, 9)).start()"
+    with python(code, tier=Tier.NO_SYSCALL) as job:
+        assert not settle_on(job, Wait.SOFT).main
+
+
 def test_without_syscall_a_blocked_writer_is_no_reader() -> None:
     with python(
         "import os\nos.write(1, b'x' * 1000000)\nos.read(0, 9)", tier=Tier.NO_SYSCALL

@@ -196,6 +196,25 @@ def test_learned_prompt_counts_only_after_new_output() -> None:
     assert world.now - said < 2 * MARK
 
 
+def test_a_prompt_that_nobody_answered_still_stands() -> None:
+    world = World(memory=known("> ", signature=SOFT.signature))
+    world.evidence.feed(b"> ")
+    world.settle()
+    world.probe, world.look = SOFT, Look(before_cursor="> ")
+    verdict = world.run()
+    assert verdict is not None
+    assert verdict.reason is Reason.PROMPT
+    assert verdict.waited < 0.02
+    for marks in (b"\x1b]133;A\x07", b"\x1b[?2004h"):
+        world = World()
+        world.evidence.feed(marks)
+        world.settle()
+        world.probe = FAR
+        verdict = world.run()
+        assert verdict is not None
+        assert verdict.reason is Reason.PROMPT
+
+
 def test_numbers_in_prompts_are_one_prompt() -> None:
     assert known("In [3]: ").known("In [14]: ") is not None
     assert known("In [3]: ").known("Out[14]: ") is None
