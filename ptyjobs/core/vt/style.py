@@ -10,7 +10,9 @@ Source of the numbers: ECMA-48 8.3.117, ITU-T T.416 for the colon forms, xterm's
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 
 Colour = int | tuple[int, int, int] | None
 """A palette index (0-255), red/green/blue, or None for the terminal's default."""
@@ -57,18 +59,33 @@ DEFAULT = Style()
 
 _MAX_STYLES = 4096
 _MAX_MEMORIES = 16384
-_interned: dict[Style, Style] = {DEFAULT: DEFAULT}
+_PATIENCE = 65536  # look-ups that the full memories may miss before they are started anew
+_MAX_CHANGES = 2048
+_MAX_KEY = 64
+
+_NAMES = tuple(f.name for f in fields(Style) if f.name != "after")
+_KEPT = ("link", "protected")  # SGR 0 leaves these alone
+_Key = tuple[object, ...]
+_key_of: Callable[[Style], _Key] = attrgetter(*_NAMES)
+_interned: dict[_Key, Style] = {_key_of(DEFAULT): DEFAULT}
+_changes: dict[str, tuple[bool, dict[int, object]]] = {}
 _memories = 0
+_misses = 0
 
 
 def intern(style: Style) -> Style:
     """The one object for styles equal to `style` (as long as the table holds it)."""
-    found = _interned.get(style)
+    return _intern(_key_of(style))
+
+
+def _intern(key: _Key) -> Style:
+    found = _interned.get(key)
     if found is not None:
         return found
     if len(_interned) >= _MAX_STYLES:
         _forget()
-    _interned[style] = style
+    style = Style(*key)  # type: ignore[arg-type]  # the key holds the fields in their order
+    _interned[key] = style
     return style
 
 
@@ -79,22 +96,23 @@ def changed(style: Style, **changes: object) -> Style:
 
 def _forget() -> None:
     """Drop every memory and all but the default style: a program went through too many."""
-    global _memories
+    global _memories, _misses
     for style in _interned.values():
         style.after.clear()
     _interned.clear()
-    _interned[DEFAULT] = DEFAULT
-    _memories = 0
+    _interned[_key_of(DEFAULT)] = DEFAULT
+    _memories = _misses = 0
 
 
 def _remember(style: Style, key: str, result: Style) -> Style:
-    global _memories
-    if _memories >= _MAX_MEMORIES or len(key) > 64:
-        if len(key) > 64:
-            return result
-        _forget()
-    if intern(style) is style:  # only what _forget can reach may remember
-        style.after[key] = result
+    global _memories, _misses
+    if _memories >= _MAX_MEMORIES:
+        # Full of colour pairs. Clearing at once would thrash; going without costs a microsecond.
+        _misses += 1
+        if _misses >= _PATIENCE:
+            _forget()
+    elif len(key) <= _MAX_KEY and _interned.get(_key_of(style)) is style:
+        style.after[key] = result  # only what _forget can reach may remember
         _memories += 1
     return result
 
@@ -104,7 +122,20 @@ def after_sgr(style: Style, token: str, params: str) -> Style:
     found = style.after.get(token)
     if found is not None:
         return found
-    return _remember(style, token, intern(_apply(style, params)))
+    known = _changes.get(params)
+    if known is None:
+        known = _read(params)
+        if len(params) <= _MAX_KEY:
+            if len(_changes) >= _MAX_CHANGES:
+                _changes.clear()
+            _changes[params] = known
+    reset, changes = known
+    values = list(_key_of(style))
+    if reset:
+        values[: len(_PLAIN)] = _PLAIN
+    for index, value in changes.items():
+        values[index] = value
+    return _remember(style, token, _intern(tuple(values)))
 
 
 _FLAGS: dict[int, tuple[tuple[str, object], ...]] = {
@@ -136,12 +167,14 @@ _FLAGS: dict[int, tuple[tuple[str, object], ...]] = {
     **{100 + n: (("bg", 8 + n),) for n in range(8)},
 }
 _COLOURS = {38: "fg", 48: "bg", 58: "underline_color"}
-_NAMES = tuple(f.name for f in fields(Style) if f.name != "after")
-_KEPT = ("link", "protected")  # SGR 0 leaves these alone
+_INDEX = {name: index for index, name in enumerate(_NAMES)}
+_PLAIN = _key_of(DEFAULT)[: -len(_KEPT)]
 
 
-def _apply(style: Style, params: str) -> Style:
-    values: dict[str, object] = {name: getattr(style, name) for name in _NAMES}
+def _read(params: str) -> tuple[bool, dict[int, object]]:
+    """SGR parameters as: is everything reset first, and the fields to change then."""
+    reset = False
+    values: dict[str, object] = {}
     items = params.split(";", 255)[:255]
     at = 0
     while at < len(items):
@@ -152,8 +185,8 @@ def _apply(style: Style, params: str) -> Style:
             continue
         code = number(item)
         if code == 0:
-            values = {name: getattr(DEFAULT, name) for name in _NAMES}
-            values.update((name, getattr(style, name)) for name in _KEPT)
+            reset = True
+            values.clear()
         elif code in _FLAGS:
             values.update(_FLAGS[code])
         elif code in _COLOURS:
@@ -161,7 +194,7 @@ def _apply(style: Style, params: str) -> Style:
             at += used
             if colour is not None:
                 values[_COLOURS[code]] = colour
-    return Style(**values)  # type: ignore[arg-type]  # the keys are the field names
+    return reset, {_INDEX[name]: value for name, value in values.items()}
 
 
 def _apply_colons(values: dict[str, object], parts: list[str]) -> None:
