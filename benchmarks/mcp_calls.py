@@ -167,7 +167,6 @@ def calls(state: Path, rounds: int, count: int) -> None:
     for turn in range(rounds):
         for name in SERVERS:
             client = Client(name, state / f"{turn}")
-            ready[name].append(client.ready_after)
             memory[name].append(client.rss())
             job = job_of(client, name)
             timed(50, lambda c=client, j=job: c.call("tail", job_id=j))
@@ -176,6 +175,11 @@ def calls(state: Path, rounds: int, count: int) -> None:
             rate[name].append(pipelined(client, job, 1000))
             if name == REAL:
                 client.call("kill", job_id=job)
+            client.close()
+    for turn in range(3 * rounds):  # starts vary more than calls: more of them, side by side
+        for name in SERVERS:
+            client = Client(name, state / f"start-{turn}")
+            ready[name].append(client.ready_after)
             client.close()
     print(f"{'':30}  call ms med/p95   pipelined/s   start ms   RSS MiB")
     for name in SERVERS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ def main(config: Config, zygote: Zygote | None = None) -> int:
         from ptyjobs.host import zygote as zygotes
 
         zygote = zygotes.start()
-    from ptyjobs.mcp import serve
-
+    # Importing the SDK makes 120,000 objects that all live on: letting the collector
+    # look at them time and again costs a tenth of the start. They are exempt from later rounds too.
+    gc.disable()
+    try:
+        from ptyjobs.mcp import serve
+    finally:
+        gc.freeze()
+        gc.enable()
     return serve.run(config, zygote)

@@ -8,7 +8,6 @@ lease end and kill their jobs from another session, whether or not this process 
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 from typing import TYPE_CHECKING, NoReturn
@@ -36,7 +35,6 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run(config: Config, zygote: Zygote) -> int:
     """Serve as the configuration says; the exit code (128 + N after signal N)."""
     check(config)
-    gc.freeze()  # the SDK's classes live as long as we do: no collection need look at them
     if config.http != "none":
         from ptyjobs.mcp.http import serve_http
 
