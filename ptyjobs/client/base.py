@@ -20,7 +20,6 @@ from ptyjobs.client.guard import Guard
 from ptyjobs.config import Config
 from ptyjobs.core.until import compile_patterns
 from ptyjobs.errors import BadInput, HolderLost, LimitReached, PtyJobsError, by_code
-from ptyjobs.host import views
 from ptyjobs.host import zygote as zygotes
 from ptyjobs.host.record import JobDir
 from ptyjobs.host.zygote import Zygote
@@ -137,6 +136,8 @@ class Base:
     def _page(
         self, job: JobDir, *, since: int | None, grep: str | None, limit: int, last: bool
     ) -> Page:
+        from ptyjobs.host import views  # with the terminal engine, 30 ms that few callers need
+
         spec = job.spec()
         if since is not None and since < 0:
             raise BadInput(f"since={since} is no offset.", advice="Use 0 or a `next` you got.")

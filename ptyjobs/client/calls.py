@@ -13,7 +13,6 @@ from typing import Any, Generic, TypeVar
 
 from ptyjobs.core.safe import budget as cut
 from ptyjobs.errors import JobEnded
-from ptyjobs.host import views
 from ptyjobs.host.record import JobDir
 from ptyjobs.model import (
     Answer,
@@ -127,6 +126,8 @@ def wait(
 
 def tail(*, lines: int) -> Call[View]:
     def ended(job: Ended) -> View:
+        from ptyjobs.host import views  # the terminal engine: only ended jobs are folded here
+
         return views.view(views.screen_at(job.job), lines=lines, end=job.job.log.end)
 
     return Call("tail", {"lines": lines}, lambda ok: from_json(View, ok["view"]), ended)
@@ -137,6 +138,8 @@ def repaint(*, scrollback: int = 0) -> Call[tuple[Size, bytes]]:
         return from_json(Size, ok["size"]), ok["data"].encode("latin-1")
 
     def ended(job: Ended) -> tuple[Size, bytes]:
+        from ptyjobs.host import views
+
         screen = views.screen_at(job.job)
         return screen.size, screen.repaint(scrollback=scrollback)
 
@@ -187,6 +190,8 @@ def _no_input(job: Ended) -> Any:
 
 def _ended_answer(job: Ended, limit: int = 8000) -> Answer:
     """What a wait on an ended job answers: its exit and the output its caller has not seen."""
+    from ptyjobs.host import views
+
     log = job.job.log
     spec = job.job.spec()
     size = spec.size if spec else Size()
