@@ -126,7 +126,7 @@ def latency(jobs: Jobs, data: Path, floods: int) -> None:
     print(
         f"interact alone: median {alone[50] * 1e3:.2f}, p95 {alone[95] * 1e3:.2f} ms; beside "
         f"{floods} floods: median {beside[75] * 1e3:.2f}, p95 {beside[142] * 1e3:.2f} ms; "
-        f"a holder grew by at most {grown >> 10} kB; the floods then ran at {rate:.0f} MB/s together"
+        f"a holder grew by at most {grown >> 10} kB; the floods ran at {rate:.0f} MB/s together"
     )
 
 

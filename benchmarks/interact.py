@@ -49,7 +49,7 @@ async def session(command: str, args: list[str], state: str) -> AsyncIterator[Cl
     env = {**os.environ, "PTYJOBS_STATE": state, "PYTHON_BASIC_REPL": "1"}
     parameters = StdioServerParameters(command=command, args=args, env=env)
     async with (
-        stdio_client(parameters, errlog=open(os.devnull, "w")) as streams,  # noqa: SIM115, ASYNC230
+        stdio_client(parameters, errlog=open(os.devnull, "w")) as streams,  # noqa: ASYNC230
         ClientSession(*streams) as client,
     ):
         await client.initialize()

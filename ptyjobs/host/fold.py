@@ -3,8 +3,9 @@
 Owns the `Screen` and the offset up to which it has been folded. Folds only when somebody asks
 (or a query needs the cursor), from recent bytes kept in memory or else from the log on disk.
 Never on the read path of a flood: `push` keeps at most `RECENT` bytes. The subtle thing: over
-`FAR` bytes behind, what lies between the caller's beginning and the end is skipped (modes, titles
-and line counts are carried), because nobody will ever see it.
+`FAR` bytes behind, lines that only scroll by are skipped (modes, titles and line counts are
+carried), because nobody will ever see them; output that addresses the screen is folded, since its
+cells may stay for hours, up to `HARD` bytes.
 """
 
 from __future__ import annotations
@@ -19,8 +20,15 @@ from ptyjobs.model import Size
 RECENT = 256 << 10  # bytes kept in memory for the next fold
 SLICE = 128 << 10  # bytes folded between two looks of the observers
 FIRST = 8 << 10  # the same while an observer still collects: no more lines than the scrollback has
-FAR = 8 << 20  # bytes behind at which the middle is skipped
-TAIL = 4 << 20  # bytes folded before the end after a skip
+FAR = 3 << 20  # bytes behind at which lines of the middle are skipped
+TAIL = 1 << 20  # bytes folded before the end after a skip
+HARD = 32 << 20  # bytes behind at which the middle is skipped whatever it holds
+IDLE_SLICE = 64 << 10  # bytes folded at once while nobody asks
+
+ADDRESSES = re.compile(
+    rb"\x1b\[[0-9;]*[ABCDEFGHJKLMPSTX@`adefr]|\x1b[78DM]|\x1b\[\?[0-9;]*(?:47|1049)h"
+)
+"""Output that moves the cursor or edits the screen instead of only scrolling it."""
 
 QUERY = re.compile(
     rb"\x1b\[[<=>?]?[0-9;]*\$?[cnptquxy]"  # DA, DSR, DECRQM, XTVERSION, kitty, window reports
@@ -103,13 +111,28 @@ class Fold:
         """Somebody's interval begins here: its first slice will be folded, never skipped."""
         self._began = self.offset
 
+    def idle(self, end: int) -> bool:
+        """Fold a little of a backlog while nobody asks; True while more is worth it.
+
+        A calm full-screen program keeps its screen current, so that a later look need not fold
+        hours of it. Not for a job that floods.
+        """
+        if end - self.offset < RECENT // 2:
+            return False
+        self.catch_up(min(end, self.offset + IDLE_SLICE))
+        return True
+
     def _skip_to(self, target: int) -> None:
+        hard = target - self.offset > HARD
         while self.offset < target:
             first, data = self._next(min(1 << 20, target - self.offset))
             if not data:
                 self.offset = target
                 return
-            self._screen.skip(data)
+            if hard or not ADDRESSES.search(data):
+                self._screen.skip(data)
+            else:
+                self._screen.feed_fast(data)
             self.offset = first + len(data)
 
     def _next(self, limit: int) -> tuple[int, bytes]:

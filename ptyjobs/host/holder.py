@@ -67,6 +67,7 @@ class Holder:
         self._killed = 0
         self._leave_at: float | None = None
         self._deadline: float | None = None
+        self._fold_due: float | None = None  # a backlog is folded a little at a time
         self._last_client = time.monotonic()
         self._listening: socket.socket | None = None
         self._wake = os.pipe()
@@ -165,7 +166,8 @@ class Holder:
             times.append(now + 0.5)
         if self._killing is not None:
             times.append(self._kill_due)
-        times += [t for t in (self._leave_at, self._deadline) if t is not None]
+        due = (self._leave_at, self._deadline, self._fold_due)
+        times += [t for t in due if t is not None]
         if job.pty is not None and job.terminal_closed_until > now:
             times.append(job.terminal_closed_until)
         return min(times)
@@ -246,6 +248,9 @@ class Holder:
             limit = job.spec.timeout
             self._begin_killing(now, grace=1.0, reason=f"its time limit of {limit:g} s was over")
         self._idle_limit(now)
+        self._fold_due = None
+        if job.pty is not None and not self.courtesy.hot and not self.waiters:
+            self._fold_due = now + 0.01 if job.fold.idle(job.log.end) else None
         self.followers.pump()
         self._poll_terminal()
         self._poll_peers()
