@@ -11,10 +11,18 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ptyjobs.client import calls, registry
-from ptyjobs.client.base import Base, Gone, Progress, connect, follow_params, meets, result_of
+from ptyjobs.client.base import (
+    Base,
+    Gone,
+    Progress,
+    check_patterns,
+    connect,
+    follow_params,
+    meets,
+    result_of,
+)
 from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.config import Config
-from ptyjobs.core.until import compile_patterns
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.host import wire
 from ptyjobs.host.record import JobDir
@@ -186,7 +194,7 @@ class AsyncJobs(Base):
         on_progress: Progress | None = None,
     ) -> Answer:
         """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then."""
-        compile_patterns(until)
+        check_patterns(until)
         job, spec = self._allocate(spec, name=name)
         link = await _link(self._fork_holder(job, spec))
         self._links[job.job_id] = link
@@ -231,7 +239,7 @@ class AsyncJobs(Base):
         on_progress: Progress | None = None,
     ) -> WaitResult:
         """Wait until one (or with any_of=False each) job meets the condition."""
-        compile_patterns(patterns)
+        check_patterns(patterns)
         limit = self.config.wait_timeout if timeout is None else timeout
         call = calls.wait(
             until=until,

@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,6 @@ from ptyjobs.client import calls, registry
 from ptyjobs.client.calls import Call, Ended
 from ptyjobs.client.guard import Guard
 from ptyjobs.config import Config
-from ptyjobs.core.until import compile_patterns
 from ptyjobs.errors import BadInput, HolderLost, LimitReached, PtyJobsError, by_code
 from ptyjobs.host import zygote as zygotes
 from ptyjobs.host.record import JobDir
@@ -63,6 +62,14 @@ def result_of(message: dict[str, Any]) -> dict[str, Any]:
         raise by_code(error["code"], error["message"], error.get("advice", ""))
     ok: dict[str, Any] = message["ok"]
     return ok
+
+
+def check_patterns(patterns: Sequence[str]) -> None:
+    """Raise BadPattern for one that is no regular expression, before anything is sent."""
+    if patterns:
+        from ptyjobs.core.until import compile_patterns  # with pexpect: not for every start
+
+        compile_patterns(patterns)
 
 
 class Base:
@@ -142,6 +149,8 @@ class Base:
         if since is not None and since < 0:
             raise BadInput(f"since={since} is no offset.", advice="Use 0 or a `next` you got.")
         if grep:
+            from ptyjobs.core.until import compile_patterns
+
             (pattern,) = compile_patterns([grep])
             return views.grep(job.log, pattern, since=since, limit=limit)
         size = spec.size if spec else Size()

@@ -10,10 +10,17 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from ptyjobs.client import calls, registry
-from ptyjobs.client.base import Base, Gone, Progress, connect, follow_params, result_of
+from ptyjobs.client.base import (
+    Base,
+    Gone,
+    Progress,
+    check_patterns,
+    connect,
+    follow_params,
+    result_of,
+)
 from ptyjobs.client.calls import Call, Killed
 from ptyjobs.config import Config
-from ptyjobs.core.until import compile_patterns
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.host import wire
 from ptyjobs.host.record import JobDir
@@ -164,7 +171,7 @@ class Jobs(Base):
         until: Sequence[str] = (),
     ) -> Answer:
         """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then."""
-        compile_patterns(until)
+        check_patterns(until)
         job, spec = self._allocate(spec, name=name)
         connection = self._wires[job.job_id] = Wire(self._fork_holder(job, spec))
         limit = budget or self.config.max_chars
@@ -198,7 +205,7 @@ class Jobs(Base):
         on_progress: Progress | None = None,
     ) -> Answer:
         """Wait for one job."""
-        compile_patterns(patterns)
+        check_patterns(patterns)
         call = calls.wait(
             until=until,
             patterns=patterns,
