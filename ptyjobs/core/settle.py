@@ -158,9 +158,11 @@ class Settle:
         self._due = now + max(PACE, self._pause(now))
 
     def _pause(self, now: float) -> float:
-        """Back-off of probes: a tenth of the silence, a fiftieth after a second of it."""
+        """Back-off of probes: a tenth of the silence; a fiftieth after 1 s, then a hundredth."""
         silence = now - max(self._output, self._start)
-        return min(silence * 0.1, 0.02) if silence < 1.0 else min(silence * 0.02, 0.1)
+        if silence < 1.0:
+            return min(silence * 0.1, 0.02)
+        return min(silence * 0.02, 0.1) if silence < 10.0 else min(silence * 0.01, 0.2)
 
     def _hard(self, now: float, probe: Probe) -> None:
         self._streak = None

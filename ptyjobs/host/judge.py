@@ -99,7 +99,7 @@ class Judge:
                 return self.seen(stat, self._census.opened(stat), tty, mode, depth)
             except Denied:  # setuid, or hardened: the tier below, for this process only
                 pass
-        return self._judge_coarse(stat, tty, mode)
+        return self._judge_coarse(stat, tty, mode, depth)
 
     def _reader(self, process: Process) -> waits.Reader:
         known = self._readers.get(process.pid)
@@ -159,7 +159,7 @@ class Judge:
                 )
         return None
 
-    def _judge_coarse(self, stat: Stat, tty: Tty, mode: line.Mode) -> Found:
+    def _judge_coarse(self, stat: Stat, tty: Tty, mode: line.Mode, depth: int) -> Found:
         """Without the system call: state, wchan, epoll lists."""
         process = self._census.processes.get(stat.pid)
         before = process.main.ran()[0] if process is not None else 0
@@ -177,7 +177,8 @@ class Judge:
         if sleep.tty:
             strong = sleep.kind is Kind.READ and not sleep.others and not mode.returns
             doing = f"{stat.name} in {sleep.call}"
-            return replace(found, wait=Wait.SOFT, strong=strong, doing=doing)
+            found = replace(found, wait=Wait.SOFT, strong=strong, doing=doing)
+            return self._through(found, depth) if sleep.masters and depth else found
         for thread in process.others(stat.threads - 1) if process and stat.threads > 1 else []:
             sleep = waits.coarse(self._proc, stat.pid, thread.tid, tty)
             if sleep.tty:

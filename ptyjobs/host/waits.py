@@ -176,15 +176,17 @@ def coarse(proc: str, pid: int, tid: int, tty: Tty) -> Sleep:
     where = wchan(proc, pid, tid)
     if not where:
         return UNSEEN
-    if not _has_terminal(proc, pid, tty):
+    if not _held(proc, pid, Fd.TTY, tty):
         return Sleep(call=where, signature=where)
     if where.startswith(("wait_woken", "n_tty_read")):
-        alone = not _holds(proc, pid, Fd.SOCKET, tty)
+        alone = not _held(proc, pid, Fd.SOCKET, tty)
         return Sleep(where, Kind.READ, tty=True, others=not alone, signature=where)
-    if where.startswith(("poll_schedule", "do_sys_poll", "do_poll", "do_select")):
-        return Sleep(where, Kind.POLL, tty=True, others=True, signature=where)
-    if where.startswith(("ep_poll", "do_epoll")):
-        return Sleep(where, Kind.EPOLL, tty=_epolls(proc, pid, tty), others=True, signature=where)
+    polls = where.startswith(("poll_schedule", "do_sys_poll", "do_poll", "do_select"))
+    if polls or where.startswith(("ep_poll", "do_epoll")):
+        kind = Kind.POLL if polls else Kind.EPOLL
+        masters = _held(proc, pid, Fd.MASTER, tty)  # a relay, most likely
+        is_tty = polls or _epolls(proc, pid, tty)
+        return Sleep(where, kind, tty=is_tty, others=True, masters=masters, signature=where)
     kind = Kind.OTHER
     if where.startswith(("do_wait", "kernel_wait")):
         kind = Kind.CHILD
@@ -202,18 +204,16 @@ def _numbers(proc: str, pid: int) -> list[int]:
         raise Denied(str(pid)) from error
 
 
-def _holds(proc: str, pid: int, what: str, tty: Tty) -> bool:
+def _held(proc: str, pid: int, what: str, tty: Tty) -> tuple[int, ...]:
+    """The descriptors of that kind which the process holds; raises Denied."""
+    found = []
     for number in _numbers(proc, pid):
         try:
             if procfs.descriptor(proc, pid, number, tty) == what:
-                return True
+                found.append(number)
         except Gone:
             continue
-    return False
-
-
-def _has_terminal(proc: str, pid: int, tty: Tty) -> bool:
-    return _holds(proc, pid, Fd.TTY, tty)
+    return tuple(found)
 
 
 def _epolls(proc: str, pid: int, tty: Tty) -> bool:

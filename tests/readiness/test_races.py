@@ -17,7 +17,7 @@ from ptyjobs.core.facts import Probe, Sent, Wait
 from ptyjobs.host import relay
 from ptyjobs.host.judge import Judge
 from ptyjobs.host.kernel import Kernel
-from ptyjobs.model import Confidence, Exit, Reason
+from ptyjobs.model import Confidence, Exit, Reason, Tier
 from tests.readiness.driver import Answer, Job, python
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")
@@ -141,8 +141,16 @@ while True:
 """
 
 
-def relayed(inner: str) -> Job:
-    return python(f"INNER = {inner!r}\n{RELAY}")
+def relayed(inner: str, **options: object) -> Job:
+    return python(f"INNER = {inner!r}\n{RELAY}", **options)
+
+
+def test_7_a_relay_without_the_right_to_ask_for_system_calls() -> None:
+    code = "import time\nwhile True:\n    x = input('> ')\n    time.sleep(.5); print('did', x)"
+    with relayed(code, tier=Tier.NO_SYSCALL) as job:
+        assert job.interact(timeout=5).output.endswith(b"> ")
+        for n in range(3):
+            assert b"did %d" % n in job.interact(b"%d\r" % n, timeout=5).output
 
 
 def test_7_looked_at_through_a_relay() -> None:
