@@ -1,116 +1,72 @@
-"""The command line's first lines: `ptyjobs` serves MCP on stdio; sub-commands are for people.
+"""The command line: `ptyjobs` alone serves MCP on stdio; sub-commands are for people.
 
-Owns argument parsing and exit codes; what a command does stands in its own function. Never imports
-the MCP SDK itself. Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 no such job, 4 trouble with a
-holder, 5 internal.
+Owns argument parsing and exit codes (0 yes, 1 no, 2 usage, 3 no such job, 4 trouble with a holder,
+5 internal). What a command does stands in `commands.py`; never imports the MCP SDK itself.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ptyjobs import __version__, config
+from ptyjobs.cli import commands
+from ptyjobs.cli.commands import Command
 from ptyjobs.errors import PtyJobsError
 
 EXIT_CODES = {
     "unknown_job": 3, "holder_lost": 4, "start_failed": 4, "bad_input": 2, "bad_key": 2,
     "bad_pattern": 2, "bad_config": 2, "internal": 5,
 }  # fmt: skip
-Command = Callable[[argparse.Namespace, config.Config], int]
-
-
-def serve(args: argparse.Namespace, settings: config.Config) -> int:
-    """Serve MCP on standard input and output."""
-    from ptyjobs.mcp import main as mcp_main
-
-    return mcp_main(settings)
-
-
-def demo(args: argparse.Namespace, settings: config.Config) -> int:
-    """Drive `python -i` without any AI and print the transcript."""
-    from ptyjobs.client import Jobs, prepare
-
-    lines = ("6 * 7", "import time; time.sleep(1); print('late, and still in one call')", "1/0")
-    with Jobs(settings) as jobs:
-        job = jobs.start(prepare(settings, command=f"{sys.executable} -i -q"), wait=10)
-        for line in lines:
-            answer = jobs.interact(job.job_id, input=line)
-            waited = f"{answer.verdict.waited * 1000:.0f} ms, {answer.verdict.confidence}"
-            print(f">>> {line}\n{answer.fresh.text}\n    ({waited})")
-        print(jobs.kill(job.job_id).result)
-    return 0
-
-
-def list_jobs(args: argparse.Namespace, settings: config.Config) -> int:
-    """All jobs, newest first."""
-    from ptyjobs.client import Jobs
-    from ptyjobs.model import to_json
-
-    with Jobs(settings) as jobs:
-        found = jobs.list()
-    if args.json:
-        print(json.dumps(to_json(found)))
-    else:
-        for status in found:
-            end = str(status.exit or "-")
-            print(f"{status.job_id:20} {status.state:10} {end:24} {status.command}")
-    return 0
-
-
-def status(args: argparse.Namespace, settings: config.Config) -> int:
-    """What is known of one job, as JSON."""
-    from ptyjobs.client import Jobs
-    from ptyjobs.model import to_json
-
-    with Jobs(settings) as jobs:
-        print(json.dumps(to_json(jobs.status(args.job)), indent=2))
-    return 0
-
-
-def screen(args: argparse.Namespace, settings: config.Config) -> int:
-    """The job's current view as text."""
-    from ptyjobs.client import Jobs
-
-    with Jobs(settings) as jobs:
-        print(jobs.tail(args.job, lines=args.lines).text)
-    return 0
-
-
-def kill(args: argparse.Namespace, settings: config.Config) -> int:
-    """End a job and everything it started."""
-    from ptyjobs.client import Jobs
-
-    with Jobs(settings) as jobs:
-        done = jobs.kill(args.job, signal=args.signal)
-    print(f"{args.job}: {done.result} ({done.processes} processes)")
-    return 0
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(prog="ptyjobs", description=__doc__.partition("\n")[0])
+    top = argparse.ArgumentParser(
+        prog="ptyjobs",
+        description="Interactive jobs under a real terminal. Alone: serve MCP on stdio.",
+    )
     top.add_argument("--version", action="version", version=__version__)
-    top.set_defaults(command=serve, json=False)
-    commands = top.add_subparsers(metavar="COMMAND")
+    top.set_defaults(command=commands.serve, json=False)
+    config.add_flags(top)
+    subs = top.add_subparsers(metavar="COMMAND")
 
-    def add(name: str, command: Command) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
+    def add(name: str, command: Command, *, job: bool = False) -> argparse.ArgumentParser:
+        sub = subs.add_parser(name, help=command.__doc__, description=command.__doc__)
         sub.set_defaults(command=command)
+        if job:
+            sub.add_argument("job", metavar="JOB", help="a job id, see `ptyjobs list`")
         return sub
 
-    config.add_flags(add("serve", serve))
-    add("demo", demo)
-    add("list", list_jobs).add_argument("--json", action="store_true")
-    add("status", status).add_argument("job")
-    one = add("screen", screen)
-    one.add_argument("job")
-    one.add_argument("--lines", type=int, default=50)
-    end = add("kill", kill)
-    end.add_argument("job")
-    end.add_argument("--signal", default="")
+    serving = add("serve", commands.serve)
+    config.add_flags(serving)
+    for action in serving._actions:  # what the top level was given must not be reset here
+        action.default = argparse.SUPPRESS
+    add("demo", commands.demo)
+    add("doctor", commands.doctor)
+    add("list", commands.list_jobs).add_argument("--json", action="store_true")
+    add("status", commands.status, job=True)
+    add("screen", commands.screen, job=True).add_argument("--lines", type=int, default=50)
+    joining = add("attach", commands.attach_job, job=True)
+    joining.add_argument("-r", "--read-only", action="store_true", help="watch without typing")
+    logs = add("logs", commands.logs, job=True)
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until the job ends")
+    typing = add("send", commands.send, job=True)
+    typing.add_argument("text", help="a line; Enter is added")
+    typing.add_argument("--timeout", type=float, default=10.0, help="seconds, default 10")
+    waiting = add("wait", commands.wait, job=True)
+    waiting.add_argument("--exited", action="store_true", help="until it has exited")
+    waiting.add_argument("--pattern", default="", help="until it prints this regular expression")
+    waiting.add_argument("--timeout", type=float, default=30.0, help="seconds, default 30")
+    running = add("run", commands.run)
+    running.add_argument("-d", "--detach", action="store_true", help="persistent, do not attach")
+    running.add_argument("--name", default="", help="the job id")
+    running.add_argument("--on-exit", default="", metavar="CMD", help="run when the job has ended")
+    running.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
+    ending = add("kill", commands.kill, job=True)
+    ending.add_argument("--signal", default="", help="only send this signal, e.g. INT")
+    add("clean", commands.clean)
     return top
 
 
@@ -124,3 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PtyJobsError as error:
         print(f"ptyjobs: {error}", file=sys.stderr)
         return EXIT_CODES.get(error.code, 1)
+    except BrokenPipeError:  # `ptyjobs logs | head`
+        return 0
+    except KeyboardInterrupt:
+        return 130

@@ -1,6 +1,6 @@
-"""Writes docs/transcripts.md: what a model asks and reads, from real calls of the real server.
+"""Prints README's chapter of transcripts: what a model asks and reads, from real calls.
 
-    python docs/transcripts.py
+    python -m tests.transcripts
 
 Nothing is edited but paths of this machine and times, which would differ in every run.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 HEAD = """# What a model sees
 
-Real calls and their whole replies, made by `python docs/transcripts.py`. One call is one step: no
+Real calls and their whole replies, made by `python -m tests.transcripts`. One call is one step: no
 sleeping, no polling, no second call to read.
 """
 
@@ -165,7 +165,7 @@ def main() -> None:
             text = re.sub(r"/\S*/lib/python", "/usr/lib/python", text)
             parts.append(f"## {title}\n\n```\n{text}\n```\n")
         server.close()
-    (Path(__file__).parent / "transcripts.md").write_text("\n".join(parts))
+    print("\n".join(parts))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,136 @@
+"""The command line as a person uses it: every command once, its words and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ptyjobs.cli.attach import DETACH, RESTORE
+from tests.faults import world
+
+pytestmark = pytest.mark.live
+
+
+class Shell:
+    """Runs `ptyjobs ...` with a state directory of its own."""
+
+    def __init__(self, state: Path) -> None:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("PTYJOBS")}
+        self.env = {**kept, "PTYJOBS_STATE": str(state), "TERM": "xterm-256color"}
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ptyjobs", *words],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    shell = Shell(tmp_path / "state")
+    yield shell
+    for status in json.loads(shell.run("list", "--json").stdout or "[]"):
+        shell.run("kill", status["job_id"])
+
+
+def test_a_detached_job_is_listed_typed_into_waited_for_and_killed(shell: Shell) -> None:
+    assert shell.run("run", "-d", "--name", "sh", "--", "bash --norc").stdout == "sh\n"
+    assert "running" in shell.run("list").stdout
+    assert shell.run("send", "sh", "echo $((6*7))").stdout == "42\n"
+    assert "42" in shell.run("screen", "sh").stdout
+    assert "42" in shell.run("logs", "sh").stdout
+    assert shell.run("wait", "sh").stdout == "waiting_for_input\n"
+    assert shell.run("wait", "sh", "--exited", "--timeout", "0.1").returncode == 1
+    assert json.loads(shell.run("status", "sh").stdout)["state"] == "running"
+    assert "killed" in shell.run("kill", "sh").stdout
+    assert "killed" in shell.run("list").stdout
+
+
+def test_run_without_a_terminal_streams_and_passes_the_exit_code_on(shell: Shell) -> None:
+    done = shell.run("run", "--", "echo one; sleep 0.2; echo two; exit 3")
+    assert done.stdout.split() == ["one", "two"]
+    assert done.returncode == 3
+
+
+def test_errors_are_one_line_with_advice_and_a_stable_code(shell: Shell) -> None:
+    unknown = shell.run("status", "nope")
+    assert unknown.returncode == 3
+    assert unknown.stderr.startswith("ptyjobs: No job 'nope'.")
+    assert shell.run("frobnicate").returncode == 2
+    assert shell.run("--max-jobs", "many", "list").returncode == 2
+
+
+def test_the_demo_drives_python(shell: Shell) -> None:
+    done = shell.run("demo")
+    assert done.returncode == 0
+    assert "\n42\n" in done.stdout
+    assert "late, and still in one call" in done.stdout
+    assert "ZeroDivisionError" in done.stdout
+
+
+def test_attach_paints_first_passes_typing_through_and_gives_the_terminal_back(
+    shell: Shell,
+) -> None:
+    shell.run("run", "-d", "--name", "sh", "--", "bash --norc")
+    shell.run("send", "sh", "echo earlier words")
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "ptyjobs", "attach", "sh"], shell.env)
+    seen = b""
+
+    def holds(text: bytes) -> bool:
+        nonlocal seen
+        while text not in seen:
+            try:
+                data = os.read(fd, 65536)
+            except OSError:  # EIO: it has gone
+                return text in seen
+            if not data:
+                return False
+            seen += data
+        return True
+
+    assert holds(b"earlier words")
+    os.write(fd, b"echo typed $((40+2))\r")
+    assert holds(b"typed 42")
+    os.write(fd, DETACH)
+    assert holds(b"detached from sh")
+    assert RESTORE.encode() in seen
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert "running" in shell.run("list").stdout
+    os.close(fd)
+
+
+def test_attach_ends_with_its_job_and_its_exit_code(shell: Shell) -> None:
+    shell.run("run", "-d", "--name", "sh", "--", "bash --norc")
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "ptyjobs", "attach", "sh"], shell.env)
+    seen = b""
+    while b"bash" not in seen:
+        seen += os.read(fd, 65536)
+    os.write(fd, b"exit 5\r")
+    ended: list[int] = []
+
+    def over() -> bool:
+        try:
+            os.read(fd, 65536)
+        except OSError:  # EIO: it has gone
+            ended.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        return bool(ended)
+
+    assert world.eventually(over)
+    assert ended == [5]
+    os.close(fd)
