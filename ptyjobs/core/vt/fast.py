@@ -23,13 +23,15 @@ MAX_LINE_BYTES = 4096  # on average; longer lines are mostly escape sequences
 
 _SIMPLE = re.compile(r"(?:[^\x00-\x08\x0a-\x1f\x7f-\x9f]++|\r\n|\x1b\[[0-9;:]{0,40}+m)*+")
 _SGR = re.compile(r"\x1b\[[0-9;:]{0,40}+m")
-_STATEFUL = re.compile(
-    r"\x1b\[[0-?]*+[ -/]*+[hlrsuqp]"  # modes, margins, saved cursor, resets, keyboard
-    r"|\x1b\[[0-9;:]*+m"
+_KEPT = (
+    r"\x1b\[[0-?]*+[ -/]*+[hlrsuqpt]"  # modes, margins, saved cursor, resets, keyboard, titles
     r"|\x1b\][^\x07\x18\x1a\x1b]*+(?:\x07|\x1b\\)"
-    r"|\x1b[ -/]*+[0-9=>NOcn-o]"
+    r"|\x1b[()*+./-][ -/]*+[0-~]"
+    r"|\x1b(?:[78=>cno]| [FG])"
     r"|[\x0e\x0f]"
 )
+_STATEFUL = re.compile(_KEPT)
+_STATEFUL_OR_SGR = re.compile(_KEPT + r"|\x1b\[[0-9;:]*+m")
 
 
 class Fast(Repaint):
@@ -128,12 +130,12 @@ class Fast(Repaint):
         if self._machine.at is not At.GROUND:
             text = text[self._run_machine(text, 0) :]
         lines = text.count("\n")
-        if _has_controls(text):
-            for token in _STATEFUL.findall(text):
-                self._run_tokens([token])
-        start = max(text.rfind("\x1b"), 0)
-        if not _STATEFUL.match(text, start) and text[start : start + 1] == "\x1b":
-            self._run_machine(text, start)  # a sequence that the next bytes go on with
+        reset = max(text.rfind("\x1b[m"), text.rfind("\x1b[0m"), 0)
+        self._run_tokens(_STATEFUL.findall(text, 0, reset))
+        self._run_tokens(_STATEFUL_OR_SGR.findall(text, reset))
+        last = text.rfind("\x1b")
+        if last >= 0 and _STATEFUL_OR_SGR.match(text, last) is None:
+            self._run_machine(text, last)  # perhaps one that the next bytes go on with
         self.replies_on = replies
         self._replies.clear()
         self._clear_rows()

@@ -18,6 +18,8 @@ MAX_SEQUENCE = 1024
 MAX_STRING = 1 << 20
 
 _STRING_END = re.compile("[\x07\x18\x1a\x1b]")
+_PARAMETERS = re.compile("[ -?]+")
+_EFFECTIVE = "\x07\x08\t\n\x0b\x0c\r\x0e\x0f"  # controls worth executing inside a sequence
 _STRINGS = {"]": "OSC", "P": "DCS", "_": "APC", "^": "PM", "X": "SOS"}
 
 
@@ -74,8 +76,7 @@ class Machine:
                 pos += 1
                 self._escape(char, out)
             else:
-                pos += 1
-                self._csi(char, out)
+                pos = self._csi(data, pos, out)
         return pos
 
     def pending(self) -> str:
@@ -99,7 +100,7 @@ class Machine:
             self._start()
         elif char in "\x18\x1a":
             self.at = At.GROUND
-        else:
+        elif char in _EFFECTIVE:
             out.append(Done("control", char))
 
     def _escape(self, char: str, out: list[Done]) -> None:
@@ -117,13 +118,14 @@ class Machine:
             self.at = At.GROUND
             out.append(Done("escape", self.text + char))
 
-    def _csi(self, char: str, out: list[Done]) -> None:
-        if char < "@":
-            if len(self.text) <= MAX_SEQUENCE:
-                self.text += char
-            return
+    def _csi(self, data: str, pos: int, out: list[Done]) -> int:
+        run = _PARAMETERS.match(data, pos)
+        if run is not None:
+            self.text += run.group()[: MAX_SEQUENCE + 1 - len(self.text)]
+            return run.end()
         self.at = At.GROUND
-        out.append(Done("CSI", self.text + char))  # one that is too long is refused later
+        out.append(Done("CSI", self.text + data[pos]))  # one that is too long is refused later
+        return pos + 1
 
     def _string(self, data: str, pos: int, out: list[Done]) -> int:
         found = _STRING_END.search(data, pos)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from .row import Entry, Row, Spans, entry_cells, parts
+from .state import Side
 from .style import DEFAULT, Style
 from .views import Views
 
@@ -59,15 +60,17 @@ class Reflow(Views):
             saved = self._sides[0].saved
             if saved:
                 self._sides[0].saved = replace(saved, x=placed[0], y=placed[1], pending=placed[2])
+            _clamp_saved(alternate, rows, cols)
         else:
             alternate.rows.clear()
             x, y, pending = placed
+            for side in self._sides:
+                _clamp_saved(side, rows, cols)
         self.lines, self.columns = rows, cols
         self._x, self._y, self._pending = x, y, pending
         self._moved = [self.generation] * rows
-        self._tabs = {t for t in self._tabs if t < old_cols} | {
-            t for t in range(8, cols, 8) if t >= old_cols
-        }
+        added = {t for t in range(8, cols, 8) if t >= old_cols}
+        self._tabs = {t for t in self._tabs if t < cols} | added
         self._dec.discard(69)
         self._reset_margins()
         self._refresh()
@@ -125,6 +128,14 @@ class Reflow(Views):
             self.marks[index] = replace(mark, line=line, col=col)
         for name, (line, col) in self.anchors.items():
             self.anchors[name] = moved(line, col)
+
+
+def _clamp_saved(side: Side, rows: int, cols: int) -> None:
+    """Keep a saved cursor on the screen."""
+    saved = side.saved
+    if saved is not None:
+        x, y = min(saved.x, cols - 1), min(saved.y, rows - 1)
+        side.saved = replace(saved, x=x, y=y, pending=saved.pending and x == cols - 1)
 
 
 def _crop(rows: list[Row], height: int, cols: int, *, keep: int) -> None:

@@ -14,7 +14,7 @@ import pyte
 from ptyjobs.model import Size
 
 from .fast import Fast
-from .style import DEFAULT, Style
+from .style import DEFAULT, Style, after_sgr
 from .views import Cell, cell
 
 SCROLLBACK = 10_000
@@ -147,6 +147,11 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
         if not isinstance(size, Size):
             size = Size(size or self.lines, columns or self.columns)
         self._resize(max(1, size.rows), max(1, size.cols))
+
+    def select_graphic_rendition(self, *attrs: int, **_: Any) -> None:
+        """pyte's SGR, for a stock stream."""
+        params = ";".join(map(str, attrs))
+        self._pen = after_sgr(self._pen, f"\x1b[{params}m", params)
 
     def debug(self, *args: Any, **kwargs: Any) -> None:
         """pyte's hook for unknown sequences: counts."""

@@ -112,7 +112,7 @@ class Strings(Replies):
         items = text.split(";", 64)
         for index, spec in zip(items[::2], items[1::2], strict=False):
             slot = number(index)
-            if not index or slot > 255:
+            if not index.isdecimal() or slot > 255:
                 continue
             if spec == "?":
                 self._report_colour(f"4;{slot}", self._colour(slot), end)
