@@ -5,6 +5,7 @@ Owns the file format (tests/cases/README.md) as values. Never runs anything.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tomllib
@@ -52,7 +53,9 @@ class Case:
 
     def missing(self) -> list[str]:
         """What this machine lacks for it."""
-        return [name for name in self.needs if not find(name)]
+        lacks = [name for name in self.needs if not find(name)]
+        versions = [v for v in ("3.11", "3.13") if f"{{py{v.replace('.', '')}}}" in self.cmd]
+        return lacks + [f"Python {v}" for v in versions if not python(v)]
 
 
 def find(name: str) -> str:
@@ -64,7 +67,9 @@ def python(version: str) -> str:
     """A Python of that version; the running one if it is."""
     if f"{sys.version_info[0]}.{sys.version_info[1]}" == version:
         return sys.executable
-    return find(f"python{version}")
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    installed = sorted(pyenv.glob(f"{version}.*/bin/python"))
+    return str(installed[-1]) if installed else find(f"python{version}")
 
 
 def load(paths: Iterable[Path] = ()) -> list[Case]:

@@ -18,6 +18,7 @@ from mcp.client.stdio import StdioServerParameters, get_default_environment, std
 
 from ptyjobs.client import AsyncJobs, prepare
 from ptyjobs.config import load
+from ptyjobs.errors import PtyJobsError
 from ptyjobs.host import zygote as zygotes
 from ptyjobs.mcp import results
 from tests.cases.case import Step
@@ -106,7 +107,10 @@ class Direct:
         return answer.job_id, results.of_answer(answer).text
 
     async def step(self, job_id: str, step: Step) -> str:
-        answer = await self._jobs.interact(job_id, input=step.send, enter=step.enter)
+        try:
+            answer = await self._jobs.interact(job_id, input=step.send, enter=step.enter)
+        except PtyJobsError as error:
+            return results.of_error(error).text
         return results.of_answer(answer).text
 
     async def screen(self, job_id: str) -> str:

@@ -92,3 +92,9 @@ def exit_told(reply: str, wanted: str) -> bool:
     if wanted.isdigit():
         return re.search(rf"\b(?:code|status) {wanted}\b", first) is not None
     return wanted in first
+
+
+def end_told(reply: str) -> bool:
+    """Whether the reply's first line says that the program has ended."""
+    first = reply.split("\n", 1)[0]
+    return re.search(r"exited with code|ended by|killed \(", first) is not None

@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.cases import oracle
 from tests.cases.case import Case, Step, load, placed
 from tests.cases.drive import Driver, direct, server
-from tests.cases.judge import Judgement, judge
+from tests.cases.judge import Judgement, end_told, judge
 
 CALL_LIMIT = 60.0  # seconds after which a call counts as never answered
 
@@ -78,7 +78,7 @@ async def _step(
     except TimeoutError:
         reply = f"(no answer within {CALL_LIMIT:.0f} s)"
     took = time.monotonic() - started
-    ended = "exited with code" in reply.split("\n", 1)[0] or " (SIG" in reply.split("\n", 1)[0]
+    ended = end_told(reply)
     found = judge(step, reply, took=took, ended=ended, earlier=earlier)
     if step.view == "screen" and not found.correct:
         reply = f"{reply}\n--- tail ---\n{await driver.screen(job_id)}"
