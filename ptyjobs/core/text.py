@@ -197,7 +197,16 @@ class FreshText:
         changed = self._changed_above(screen, every=cursor >= mark.line)
         if changed is not None:
             return changed, True
-        return min(cursor, mark.line), cursor < mark.line
+        return min(cursor, mark.line), cursor < mark.line or self._overwritten(screen)
+
+    def _overwritten(self, screen: TextScreen) -> bool:
+        """The mark's row has lost its prompt: cleared with nothing above it, or written anew."""
+        mark = self._mark
+        known = mark.cells_before.rstrip(" ")
+        if not known or mark.line < screen.floor_line:
+            return False
+        row = screen.line_range(mark.line, mark.line + 1)
+        return bool(row) and not row[0].text.startswith(known)
 
     def _changed_above(self, screen: TextScreen, *, every: bool) -> int | None:
         """The first line over the mark that is another now, when the screen was cleared.
