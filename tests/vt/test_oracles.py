@@ -61,11 +61,13 @@ def tmux(tmp_path_factory: pytest.TempPathFactory):
         return done.stdout
 
     def view(path: Path) -> tuple[list[str], tuple[int, int]]:
-        done = folder / f"{path.stem}.done"
-        command = f"stty raw -echo; cat '{path}'; : > '{done}'; exec sleep 60"
+        start, done = folder / f"{path.stem}.start", folder / f"{path.stem}.done"
+        wait = f"while [ ! -e '{start}' ]; do sleep 0.02; done"  # until the window has its size
+        command = f"stty raw -echo; {wait}; cat '{path}'; : > '{done}'; exec sleep 60"
         run("new-session", "-d", "-s", "s", "-x", "80", "-y", "25", command)
         run("set", "-g", "status", "off")
         run("resize-window", "-t", "s", "-x", "80", "-y", "24")
+        start.touch()
         deadline = time.monotonic() + 10
         while not done.exists() and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -19,7 +19,16 @@ class Editing(Motion):
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
         """EL: 0 to the end, 1 from the start, 2 all; `private` is DECSEL."""
         if how == 0:
-            self._erase_row(self._y, self._x, self.columns, selective=private)
+            row = self._rows[self._y]
+            if row.chars is None or row.wide or private or self._iso:
+                self._erase_row(self._y, self._x, self.columns, selective=private)
+                return
+            # The commonest sequence of a redraw, written out.
+            count = self.columns - self._x
+            row.chars[self._x :] = [" "] * count
+            row.styles[self._x :] = [self._pen.blank] * count
+            row.gen = self.generation
+            row.wrapped = self._pending = False
         elif how == 1:
             self._erase_row(self._y, 0, self._x + 1, selective=private)
         elif how == 2:

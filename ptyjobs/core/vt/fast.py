@@ -16,6 +16,7 @@ from .machine import At
 from .repaint import Repaint
 from .row import Entry, Row
 from .style import Style, after_sgr
+from .widths import text_width
 
 MIN_FAST = 1 << 15  # bytes below which the plain way is as quick
 BLOCK_LINES = 512
@@ -23,15 +24,14 @@ MAX_LINE_BYTES = 4096  # on average; longer lines are mostly escape sequences
 
 _SIMPLE = re.compile(r"(?:[^\x00-\x08\x0a-\x1f\x7f-\x9f]++|\r\n|\x1b\[[0-9;:]{0,40}+m)*+")
 _SGR = re.compile(r"\x1b\[[0-9;:]{0,40}+m")
-_KEPT = (
-    r"\x1b\[[0-?]*+[ -/]*+[hlrsuqpt]"  # modes, margins, saved cursor, resets, keyboard, titles
-    r"|\x1b\][^\x07\x18\x1a\x1b]*+(?:\x07|\x1b\\)"
-    r"|\x1b[()*+./-][ -/]*+[0-~]"
-    r"|\x1b(?:[78=>cno]| [FG])"
-    r"|[\x0e\x0f]"
+_KEPT = (  # every branch starts with ESC, so that the search for it is one of memory
+    r"\x1b(?:\[[0-?]*+[ -/]*+[hlrsuqpt]"  # modes, margins, saved cursor, resets, keyboard, titles
+    r"|\][^\x07\x18\x1a\x1b]*+(?:\x07|\x1b\\)"
+    r"|[()*+./-][ -/]*+[0-~]"
+    r"|[78=>cno]| [FG]"
 )
-_STATEFUL = re.compile(_KEPT)
-_STATEFUL_OR_SGR = re.compile(_KEPT + r"|\x1b\[[0-9;:]*+m")
+_STATEFUL = re.compile(_KEPT + ")")
+_STATEFUL_OR_SGR = re.compile(_KEPT + r"|\[[0-9;:]*+m)")
 
 
 class Fast(Repaint):
@@ -44,15 +44,16 @@ class Fast(Repaint):
         self.generation += 1
         text = self._decoder.decode(data)
         pos, end = 0, len(text)
-        step = MIN_FAST
         while pos < end:
             if self._machine.at is At.GROUND:
                 found = _SIMPLE.match(text, pos)
                 stop = text.rfind("\n", pos, found.end() if found else pos) + 1
-                if stop - pos >= MIN_FAST and self._flood(text[pos:stop]):
+                if stop - pos >= MIN_FAST:
+                    if not self._flood(text[pos:stop]):
+                        self._run(text[pos:stop])
                     pos = stop
                     continue
-            cut = min(pos + step, end)
+            cut = min(pos + MIN_FAST, end)
             self._run(text[pos:cut])
             pos = cut
         return self._take_replies()
@@ -79,19 +80,20 @@ class Fast(Repaint):
     def _row_counts(self, lines: list[str]) -> list[int] | None:
         """How many rows each line takes; None when that needs drawing to know."""
         bare = _SGR.sub("", "\n".join(lines))
-        if not bare.isascii():
-            return None
+        cols = self.columns
         if "\t" in bare:
-            if self._tabs != set(range(8, self.columns, 8)):
+            if self._tabs != set(range(8, cols, 8)) or not bare.isascii():
                 return None
             bare = bare.expandtabs(8)
-        cols = self.columns
-        lengths = list(map(len, bare.split("\n")))
-        if max(lengths) <= cols:
-            return [1] * len(lines)
-        if "\t" in bare or "\t" in "".join(lines):
-            return None  # a tab in the last column does not move
-        return [-(-n // cols) if n else 1 for n in lengths]
+            if max(map(len, bare.split("\n"))) > cols:
+                return None  # a tab in the last column does not move
+        texts = bare.split("\n")
+        if not bare.isascii():
+            if max(map(text_width, texts)) > cols:
+                return None
+        elif max(map(len, texts)) > cols:
+            return [-(-len(text) // cols) or 1 for text in texts]
+        return [1] * len(lines)
 
     def _pass_over(self, lines: list[str], counts: list[int]) -> None:
         """Move `lines` into the scrollback undrawn, as if they had scrolled through."""
@@ -133,6 +135,9 @@ class Fast(Repaint):
         reset = max(text.rfind("\x1b[m"), text.rfind("\x1b[0m"), 0)
         self._run_tokens(_STATEFUL.findall(text, 0, reset))
         self._run_tokens(_STATEFUL_OR_SGR.findall(text, reset))
+        shifts = max(text.rfind("\x0e"), text.rfind("\x0f"))
+        if shifts >= 0:
+            self._run_tokens([text[shifts]])
         last = text.rfind("\x1b")
         if last >= 0 and _STATEFUL_OR_SGR.match(text, last) is None:
             self._run_machine(text, last)  # perhaps one that the next bytes go on with

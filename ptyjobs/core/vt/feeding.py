@@ -99,6 +99,7 @@ class Feeding(Rectangles):
     def _run_tokens(self, tokens: list[str]) -> int:
         """Execute tokens; returns how many characters from a lone ESC on are left."""
         known = self._known
+        draw_plain = self._draw_plain
         rest = iter(tokens)
         while True:
             try:
@@ -107,7 +108,7 @@ class Feeding(Rectangles):
                         if token[-1] == "\n":
                             self._print_lines(token)
                         elif token.isascii() and self._plain and not self._pending:
-                            self._draw_plain(token)
+                            draw_plain(token)
                         else:
                             self.draw(token)
                         continue

@@ -12,8 +12,6 @@ last.
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from .painter import Painter
 from .reflow import Reflow
 from .row import Row
@@ -99,7 +97,7 @@ class Repaint(Reflow):
         if self._titles or self.title or self.icon_title:
             paint.add(f"\x1b]2;{self.title}\x1b\\\x1b]1;{self.icon_title}\x1b\\")
         if self.cwd.startswith("/"):
-            paint.add(f"\x1b]7;file://{quote(self.cwd)}\x1b\\")
+            paint.add(f"\x1b]7;file://{_percent_encoded(self.cwd)}\x1b\\")
         elif self.cwd:
             paint.add(f"\x1b]9;9;{self.cwd}\x1b\\")
         if self.progress:
@@ -168,3 +166,11 @@ class Repaint(Reflow):
             paint.add("\x1b[2*x")
         if self._eight_bit:
             paint.add("\x1b G")
+
+
+def _percent_encoded(path: str) -> str:
+    plain = b"/-._~"
+    return "".join(
+        chr(byte) if chr(byte).isalnum() and byte < 128 or byte in plain else f"%{byte:02X}"
+        for byte in path.encode("utf-8", "replace")
+    )
