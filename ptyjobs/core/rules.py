@@ -91,6 +91,8 @@ class Weighing:
         prompt = self.memory.known(text) if text.strip() else None
         known = prompt is not None and prompt.known
         if self.fresh and known and not (near and self.look.alternate):
+            if self.look.alternate:  # tmux draws its status line before it shows what was typed
+                mark = SHAPE
             return Rule(mark, Reason.PROMPT, Confidence.HIGH, "its known prompt is shown")
         return self._near(marks) if near else self._far(marks)
 

@@ -177,7 +177,9 @@ class Judge:
         if sleep.tty:
             strong = sleep.kind is Kind.READ and not sleep.others and not mode.returns
             doing = f"{stat.name} in {sleep.call}"
-            found = replace(found, wait=Wait.SOFT, strong=strong, doing=doing)
+            far = bool(sleep.sockets) and (mode.bare or mode.canonical)
+            wait = Wait.OPAQUE if far else Wait.SOFT
+            found = replace(found, wait=wait, strong=strong, doing=doing)
             return self._through(found, depth) if sleep.masters and depth else found
         for thread in process.others(stat.threads - 1) if process and stat.threads > 1 else []:
             sleep = waits.coarse(self._proc, stat.pid, thread.tid, tty)

@@ -186,7 +186,15 @@ def coarse(proc: str, pid: int, tid: int, tty: Tty) -> Sleep:
         kind = Kind.POLL if polls else Kind.EPOLL
         masters = _held(proc, pid, Fd.MASTER, tty)  # a relay, most likely
         is_tty = polls or _epolls(proc, pid, tty)
-        return Sleep(where, kind, tty=is_tty, others=True, masters=masters, signature=where)
+        return Sleep(
+            where,
+            kind,
+            tty=is_tty,
+            others=True,
+            masters=masters,
+            sockets=_held(proc, pid, Fd.SOCKET, tty),
+            signature=where,
+        )
     kind = Kind.OTHER
     if where.startswith(("do_wait", "kernel_wait")):
         kind = Kind.CHILD

@@ -309,6 +309,12 @@ def test_a_client_with_a_network_peer_is_opaque() -> None:
         settle_on(job, Wait.OPAQUE)
 
 
+def test_without_syscall_a_bare_terminal_and_a_socket_are_opaque() -> None:
+    code = RAW + "a, b = socket.socketpair(); select.select([a], [], [])"
+    with python(code, tier=Tier.NO_SYSCALL) as job:
+        settle_on(job, Wait.OPAQUE)
+
+
 def test_what_lies_unread_in_a_relay() -> None:
     code = (
         "import os, select\nmaster, slave = os.openpty()\nos.write(slave, b'out')\n"
