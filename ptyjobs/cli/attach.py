@@ -36,9 +36,10 @@ class Ended(Exception):
         self.status = status
 
 
-def terminal_size() -> Size:
+def terminal_size() -> Size | None:
+    """The person's terminal; None where it does not know its size (a serial line, `script`)."""
     cols, rows = os.get_terminal_size(sys.stdout.fileno())
-    return Size(max(rows, 1), max(cols, 1))
+    return Size(rows, cols) if rows and cols else None
 
 
 @contextlib.contextmanager
@@ -100,8 +101,9 @@ def _pass_through(follow: Follow, job_id: str, *, read_only: bool) -> None:
                 ready, _, _ = select.select([follow.fileno(), keyboard, wake_read], [], [])
             if wake_read in ready:
                 os.read(wake_read, 64)
-                if not read_only:
-                    follow.resize(terminal_size())
+                size = terminal_size()
+                if size is not None and not read_only:
+                    follow.resize(size)
             if keyboard in ready:
                 data = os.read(keyboard, 4096)
                 if not data or DETACH in data:
