@@ -171,6 +171,6 @@ class Repaint(Reflow):
 def _percent_encoded(path: str) -> str:
     plain = b"/-._~"
     return "".join(
-        chr(byte) if chr(byte).isalnum() and byte < 128 or byte in plain else f"%{byte:02X}"
+        chr(byte) if (byte < 128 and chr(byte).isalnum()) or byte in plain else f"%{byte:02X}"
         for byte in path.encode("utf-8", "replace")
     )
