@@ -44,6 +44,7 @@ FAR_FIRST = 0.5
 FAR_BLANK = 5.0  # the same where the kernel cannot be asked
 RETRY = 3.0  # sudo pauses two seconds after a wrong password
 STOPPED = 0.300
+BLINK = 0.6  # readline shows a matching bracket for half a second, its input in its own buffer
 POLLING = 1.0
 SHARE = 0.15  # of a processor: more is work, not waiting
 
@@ -91,6 +92,8 @@ class Weighing:
         prompt = self.memory.known(text) if text.strip() else None
         known = prompt is not None and prompt.known
         if self.fresh and known and not (near and self.look.alternate):
+            if marks == "edit" and self._inside_the_line():
+                return _waits(BLINK, "its cursor stands in the line that was entered")
             if self.look.alternate:  # tmux draws its status line before it shows what was typed
                 mark = SHAPE
             return Rule(mark, Reason.PROMPT, Confidence.HIGH, "its known prompt is shown")
@@ -120,6 +123,11 @@ class Weighing:
         if not typed or current is None or not current.text:
             return False
         return normal(self.look.before_cursor).startswith(current.text)
+
+    def _inside_the_line(self) -> bool:
+        """Enter was pressed, and yet the cursor stands on what was typed."""
+        entered = self.sent is not None and self.sent.enter
+        return entered and bool(self.look.after_cursor[:1].strip())
 
     def asks(self) -> bool:
         """The cursor stands where one is asked: a gap before it, or a sign that ends questions.

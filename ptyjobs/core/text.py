@@ -205,8 +205,11 @@ class FreshText:
         known = mark.cells_before.rstrip(" ")
         if not known or mark.line < screen.floor_line:
             return False
-        row = screen.line_range(mark.line, mark.line + 1)
-        return bool(row) and not row[0].text.startswith(known)
+        rows = screen.line_range(mark.line, mark.line + 1)
+        if not rows or rows[0].text.startswith(known):
+            return False
+        first = next(iter(typed_lines(self._typed)), "")  # irb marks an open block in its prompt
+        return not first or rows[0].text[mark.col : mark.col + len(first)] != first
 
     def _changed_above(self, screen: TextScreen, *, every: bool) -> int | None:
         """The first line over the mark that is another now, when the screen was cleared.

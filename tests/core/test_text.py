@@ -144,6 +144,13 @@ def test_after_clearing_fresh_is_what_is_there_now(erase: str) -> None:
     assert said(at_prompt(before=before), output, typed="x") == "new"
 
 
+def test_a_prompts_row_that_is_written_anew_is_output_from_its_first_column() -> None:
+    assert said(at_prompt(), "clear\r\n\x1b[H\x1b[2J\x1b[3Jwiped\r\n$ ", typed="clear") == "wiped"
+    assert said(at_prompt("Press: ", before="head\r\n"), "\r\x1b[Kpressed\r\n") == "pressed"
+    marked = "\r1* def f\r\n1*   "  # irb shows the open block in the prompt before it, too
+    assert said(at_prompt("0> "), marked, typed="def f") == ""
+
+
 def test_leaving_the_alternate_screen_shows_only_new_lines() -> None:
     screen = at_prompt(before="old\r\n")
     screen.feed(b"vim f\r\n\x1b[?1049h\x1b[Hfile text")
