@@ -258,10 +258,10 @@ class FreshText:
         known = self._mark.cells_before
         if cursor == start and text.startswith(known) and not self._mark.alternate:
             return text, ""  # still the row of the mark: nothing was printed on it
-        for prompt in self._prompts:
-            at = _prompt_start(text, prompt)
-            if at is not None:
-                return text[at:], text[:at]
+        # The longest: after a nested program its short prompt ends the outer one's row as well.
+        starts = [at for p in self._prompts if (at := _prompt_start(text, p)) is not None]
+        if starts:
+            return text[min(starts) :], text[: min(starts)]
         return text, ""
 
     def _last_rows(

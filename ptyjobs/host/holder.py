@@ -533,6 +533,7 @@ class Holder:
             reply=reply,
             progress=progress if ask.progress else None,
             late=late,
+            baseline=job.kernel.probe() if data and job.pty is not None else None,
         )
         self.job.fold.begin()
         self.waiters.append(waiter)

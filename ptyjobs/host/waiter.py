@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ptyjobs.core.settle import DoLook, DoProbe, DoWait, Look, Sent, Settle
+from ptyjobs.core.settle import DoLook, DoProbe, DoWait, Look, Probe, Sent, Settle
 from ptyjobs.core.text import FreshText, Mark
 from ptyjobs.core.until import Until
 from ptyjobs.core.vt import Screen
@@ -83,6 +83,7 @@ class Waiter:
         reply: Callable[[Answer | BadPattern], None],
         progress: Callable[[str], None] | None = None,
         late: str = "",
+        baseline: Probe | None = None,
     ) -> None:
         self.job = job
         self.ask = ask
@@ -112,7 +113,7 @@ class Waiter:
             deadline=now + ask.timeout,
             tier=job.tier,
             evidence=job.evidence,
-            baseline=None,
+            baseline=baseline,
             sent=ask.sent,
             memory=job.memory,
             quiet_floor=job.spec.quiet_floor,
@@ -198,13 +199,15 @@ class Waiter:
         self.job.fold.catch_up(self.job.log.end, self.observe)
         screen = self.job.fold.screen
         row = screen.cursor_row
+        col = screen.cursor_col + screen.pending_wrap  # past the last column's cell
         return Look(
-            before_cursor=screen.row_text(row, 0, screen.cursor_col),
-            after_cursor=screen.row_text(row, screen.cursor_col),
+            before_cursor=screen.row_text(row, 0, col),
+            after_cursor=screen.row_text(row, col),
             above=screen.row_text(row - 1) if row else "",
             row=row,
             alternate=screen.alternate,
             synchronized=screen.modes.synchronized,
+            cursor_visible=screen.modes.cursor_visible,
         )
 
     def _row(self) -> str:
