@@ -190,6 +190,7 @@ class Modal(Writing):
             self.alternate = True
             self._rows = side.rows
             self._touch_all()
+            self._unwrap_pending()
         if clear:
             self._clear_rows()
 
@@ -203,6 +204,7 @@ class Modal(Writing):
             self.alternate = False
             self._rows = self._sides[0].rows
             self._touch_all()
+            self._unwrap_pending()
 
     def _clear_rows(self) -> None:
         style = self._pen.blank
