@@ -10,33 +10,28 @@ the poller, and in a write to the log, which is why the zygote can kill through 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
 import signal
 import socket
 import time
-from collections import deque
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from ptyjobs.core.text import FreshText, Mark
 from ptyjobs.errors import PtyJobsError, Refused, StartFailed
-from ptyjobs.host import requests, tree, wire
-from ptyjobs.host.courtesy import IDLE, Courtesy, Page
+from ptyjobs.host import requests, tree
+from ptyjobs.host.courtesy import Courtesy, Page
+from ptyjobs.host.ending import Ending
 from ptyjobs.host.followers import Followers
 from ptyjobs.host.job import Job
 from ptyjobs.host.peers import MAX_PEERS, Peer, listen, same_user
 from ptyjobs.host.record import JobDir
 from ptyjobs.host.report import Reporter
-from ptyjobs.host.waiter import Ask, Waiter, due_first, last_lines
+from ptyjobs.host.turns import Turns, error_reply
 from ptyjobs.host.wire import Data
-from ptyjobs.model import Answer, JobSpec, Lifetime, Size, Status, Tier, to_json
+from ptyjobs.model import JobSpec, Lifetime, Size, Status, Tier
 
 LEASE_GRACE = 0.12  # seconds between TERM and KILL once the server has gone
 LINGER = 0.5  # seconds that the last answers get to reach their clients
-LATE_LIMIT = 2000  # characters of output that belongs to an earlier input
 READS_PER_TURN = 16
 
 
@@ -50,8 +45,9 @@ class Holder:
         self.job = Job(directory, self, self.courtesy)
         self.followers = Followers(self.job)
         self.reporter = Reporter(self.job)
-        self.waiters: list[Waiter] = []
-        self.marks: dict[str, Mark] = {}
+        self.turns = Turns(
+            self.job, type_=self._type, people=lambda: self.followers.people, guard=self._guard
+        )
         self.persistent = False
         self._lease = lease
         self._poll = select.epoll()
@@ -59,12 +55,7 @@ class Holder:
         self._masks: dict[int, int] = {}  # what each peer's socket is polled for
         self._numbers = 0
         self._master_out = False  # the master has left the poller (its job closed the terminal)
-        self._kill_due = 0.0
-        self._inputs: deque[tuple[Peer, int, dict[str, Any]]] = deque()
-        self._typing: Waiter | None = None
-        self._killing: tree.Killing | None = None
-        self._kill_replies: list[tuple[Peer, int]] = []
-        self._killed = 0
+        self.ending = Ending(self.job, root=self.pid, status=self.status)
         self._leave_at: float | None = None
         self._deadline: float | None = None
         self._fold_due: float | None = None  # a backlog is folded a little at a time
@@ -113,7 +104,7 @@ class Holder:
             self._poll.register(self.job.pty.errors, select.EPOLLIN)
         if spec.timeout is not None:
             self._deadline = now + spec.timeout
-        self.marks[reader] = self.job.mark_now()
+        self.turns.begin(reader)
         self.job.dir.write_status(self.status())
 
     # -- the loop ----------------------------------------------------------------------------
@@ -152,7 +143,7 @@ class Holder:
     def _next_time(self) -> float:
         now = time.monotonic()
         job = self.job
-        times = [due_first(self.waiters), now + 60.0]
+        times = [self.turns.due, now + 60.0]
         held = job.input_due()
         if held is not None:
             times.append(max(held, now + 0.0005))
@@ -164,8 +155,8 @@ class Holder:
             times.append(self.courtesy.paused_until)
         if self.courtesy.hot:
             times.append(now + 0.5)
-        if self._killing is not None:
-            times.append(self._kill_due)
+        if self.ending.active:
+            times.append(self.ending.due)
         due = (self._leave_at, self._deadline, self._fold_due)
         times += [t for t in due if t is not None]
         if job.pty is not None and job.terminal_closed_until > now:
@@ -198,7 +189,7 @@ class Holder:
         self._poll_terminal()
 
     def _peers_pending(self) -> bool:
-        return any(w.due <= time.monotonic() for w in self.waiters)
+        return self.turns.due <= time.monotonic()
 
     def _poll_terminal(self) -> None:
         """Register the master for what is wanted of it now."""
@@ -234,22 +225,18 @@ class Holder:
         self.courtesy.calm(now)
         if job.queue or job.replies:
             job.pump(now)
-        self._next_input()
-        for waiter in [w for w in self.waiters if w.due <= now]:
-            self._guard(waiter.advance, now)
-        self._drop_done()
+        self.turns.on_time(now)
         if job.ending:
             job.try_finish(now)
-            self._drop_done()
-        if self._killing is not None:
-            self._step_killing(now)
+            self.turns.drop_done()
+        self.ending.step(now)
         if self._deadline is not None and now >= self._deadline and not job.state.ended:
             self._deadline = None
             limit = job.spec.timeout
-            self._begin_killing(now, grace=1.0, reason=f"its time limit of {limit:g} s was over")
+            self.ending.begin(now, grace=1.0, reason=f"its time limit of {limit:g} s was over")
         self._idle_limit(now)
         self._fold_due = None
-        if job.pty is not None and not self.courtesy.hot and not self.waiters:
+        if job.pty is not None and not self.courtesy.hot and not self.turns:
             self._fold_due = now + 0.01 if job.fold.idle(job.log.end) else None
         self.followers.pump()
         self._poll_terminal()
@@ -257,27 +244,21 @@ class Holder:
 
     def _idle_limit(self, now: float) -> None:
         limit = self.job.spec.idle_limit if self.job.pty is not None else None
-        if limit is None or self._peers or self._killing is not None or self.job.state.ended:
+        if limit is None or self._peers or self.ending.active or self.job.state.ended:
             return
         if now - max(self._last_client, self.job.last_output) > limit:
-            self._begin_killing(now, grace=1.0, reason=f"idle for more than {limit:g} s")
-
-    def _drop_done(self) -> None:
-        if any(w.done for w in self.waiters):
-            self.waiters = [w for w in self.waiters if not w.done]
-            if self._typing is not None and self._typing.done:
-                self._typing = None
-                self._next_input()
+            self.ending.begin(now, grace=1.0, reason=f"idle for more than {limit:g} s")
 
     def _finished(self) -> bool:
         if self._leave_at is None:
-            if not self.job.state.ended or self._killing is not None:
+            over = self.job.state.ended or self.ending.never_started
+            if not over or self.ending.active:
                 return False
             if tree.alive(self.pid):
                 return False
             self._leave_at = time.monotonic() + LINGER
         flushed = not any(peer.wants_write for peer in self._peers.values())
-        quiet = not self.waiters and not self._kill_replies
+        quiet = not self.turns and not self.ending.awaited
         return (flushed and quiet) or time.monotonic() >= self._leave_at
 
     # -- children and the lease --------------------------------------------------------------
@@ -290,8 +271,7 @@ class Holder:
         if self.job.pid in ended and self.job.pty is not None:
             self.job.leader_ended(ended[self.job.pid], now)
             self.job.try_finish(now)
-        if self._killing is not None:
-            self._step_killing(now)
+        self.ending.step(now)
 
     def _on_lease_end(self, now: float) -> None:
         """The server has gone, by whatever road."""
@@ -299,7 +279,7 @@ class Holder:
         os.close(self._lease)
         self._lease = -1
         if not self.persistent:
-            self._begin_killing(now, grace=LEASE_GRACE, reason="its server has ended")
+            self.ending.begin(now, grace=LEASE_GRACE, reason="its server has ended")
 
     def close(self) -> None:
         """Release what the loop held; the kernel closes the rest."""
@@ -315,53 +295,6 @@ class Holder:
         self._poll.close()
         for fd in self._wake:
             os.close(fd)
-
-    # -- killing -----------------------------------------------------------------------------
-
-    def kill(self, peer: Peer, request: int, *, grace: float, reason: str) -> None:
-        """End the tree; the peer is answered when nothing of it is left."""
-        now = time.monotonic()
-        if self.job.state.ended and not tree.alive(self.pid):
-            self._reply_killed(peer, request, "already_terminated", 0)
-            return
-        self._kill_replies.append((peer, request))
-        self._begin_killing(now, grace=grace, reason=reason)
-
-    def _begin_killing(self, now: float, *, grace: float, reason: str) -> None:
-        if not self.job.state.ended and not self.job.ending:
-            self.job.killing_reason = self.job.killing_reason or reason
-        self.courtesy.resume()
-        if self._killing is None:
-            self._killing = tree.Killing(self.pid, now=now, grace=grace)
-        else:
-            self._killing.hurry(now=now, grace=grace)
-        if self.job.pty is None and not self.job.state.ended:
-            self._leave_at = now  # never started: nothing to end
-        self._step_killing(now)
-
-    def _step_killing(self, now: float) -> None:
-        killing = self._killing
-        if killing is None:
-            return
-        self._kill_due = killing.step(now)
-        if not killing.done:
-            return
-        ended = tree.reap()
-        if self.job.pid in ended and self.job.pty is not None:
-            self.job.leader_ended(ended[self.job.pid], now)
-        self.job.try_finish(now)
-        if self.job.ending and not killing.left:
-            self._kill_due = now + 0.005
-            return
-        self._killing = None
-        self._killed = killing.killed
-        for peer, request in self._kill_replies:
-            self._reply_killed(peer, request, "killed", killing.killed)
-        self._kill_replies.clear()
-
-    def _reply_killed(self, peer: Peer, request: int, result: str, count: int) -> None:
-        answer = {"result": result, "processes": count, "status": to_json(self.status())}
-        peer.send({"id": request, "ok": answer})
 
     def signal_foreground(self, number: int) -> int:
         """Send a signal to the foreground group (the leader's own when there is none)."""
@@ -383,7 +316,7 @@ class Holder:
     # -- what the job tells ------------------------------------------------------------------
 
     def on_output(self, now: float, offset: int, data: bytes) -> None:
-        for waiter in self.waiters:
+        for waiter in self.turns:
             waiter.on_output(now, data)
         if len(self.followers):
             self.followers.on_output(offset, data)
@@ -393,11 +326,9 @@ class Holder:
         status = self.status()
         self.job.events.flush()
         self._guard(self.job.dir.write_status, status)
-        for waiter in self.waiters:
-            waiter.on_exit(now)
-            self._guard(waiter.advance, now)
+        self.turns.on_ended(now)
         self.followers.on_ended(status)
-        self._refuse_inputs()
+        self.turns.refuse_inputs()
         if self.job.spec.on_exit:
             self._guard(self.reporter.run_on_exit)
 
@@ -438,7 +369,7 @@ class Holder:
         try:
             reply = operation(self, peer, number, message)
         except PtyJobsError as error:
-            peer.send({"id": number, "error": requests.error_reply(error)})
+            peer.send({"id": number, "error": error_reply(error)})
         except (KeyError, TypeError, ValueError) as error:
             bad = {"code": "bad_input", "message": f"Bad parameters: {error}.", "advice": ""}
             peer.send({"id": number, "error": bad})
@@ -452,7 +383,7 @@ class Holder:
         if follower is None or not follower.types or self.job.state.ended:
             return
         self.courtesy.resume()
-        for waiter in self.waiters:
+        for waiter in self.turns:
             waiter.by_person = True
         self.job.enqueue(data, owner=-peer.number, person=True)
         self.job.pump(time.monotonic())
@@ -464,14 +395,7 @@ class Holder:
             return
         self._poll.unregister(fd)
         self.followers.remove(peer)
-        for waiter in self.waiters:
-            if waiter.owner >> 32 == peer.number:
-                waiter.done = True
-                self.job.drop_input(waiter.owner)
-        self._inputs = deque(item for item in self._inputs if item[0] is not peer)
-        self._drop_done()
-        if not self.waiters:
-            self.courtesy.waiting(False)
+        self.turns.drop_peer(peer)
         peer.close()
 
     def _poll_peers(self) -> None:
@@ -486,116 +410,15 @@ class Holder:
         for fd in [fd for fd in self._masks if fd not in self._peers]:
             del self._masks[fd]
 
-    # -- waits and input ---------------------------------------------------------------------
-
-    def wait(
-        self,
-        peer: Peer,
-        request: int,
-        ask: Ask,
-        *,
-        mark: Mark | None = None,
-        data: bytes = b"",
-        notes: tuple[str, ...] = (),
-    ) -> None:
-        """Register a waiter; with `data` it types first. The reply goes to `peer`."""
-        job = self.job
-        now = time.monotonic()
-        owner = peer.number << 32 | (request & 0xFFFFFFFF)
-        late = ""
-        before = self.marks.get(peer.reader)
-        if mark is None:
-            mark = before
-        elif before is not None and before.offset < mark.offset:
-            late = self._late_text(before)
-        if mark is None:
-            mark = job.mark_now()
-
-        def reply(outcome: Answer | PtyJobsError) -> None:
-            if isinstance(outcome, PtyJobsError):
-                peer.send({"id": request, "error": requests.error_reply(outcome)})
-                return
-            answer = replace(outcome, attached=self.followers.people, notes=outcome.notes + notes)
-            peer.send({"id": request, "ok": {"answer": to_json(answer)}})
-            self.marks[peer.reader] = job.mark_now()  # nothing was read since the answer
-
-        def progress(line: str) -> None:
-            peer.send({"id": request, "progress": line})
-
-        if ask.view == "rows" and before is not None:
-            ask = replace(ask, since_generation=before.generation)
-        waiter = Waiter(
-            job,
-            ask,
-            owner=owner,
-            mark=mark,
-            now=now,
-            reply=reply,
-            progress=progress if ask.progress else None,
-            late=late,
-            baseline=job.kernel.probe() if data and job.pty is not None else None,
-        )
-        self.job.fold.begin()
-        self.waiters.append(waiter)
-        if data:
-            job.enqueue(data, owner=owner)
-            self._typing = waiter
-            job.pump(now)
-        if job.state.ended:
-            waiter.on_exit(now)
-        self._guard(waiter.advance, now)
-        self._drop_done()
-
-    def _late_text(self, before: Mark) -> str:
-        """What came between this reader's last answer and its new input."""
-        fresh = FreshText(before, typed="", budget=LATE_LIMIT, view="auto")
-        done, _ = fresh.finish(
-            self.job.fold.screen, prompt_row=True, end=self.job.log.end, exited=False
-        )
-        return last_lines(done.text.strip("\n"), LATE_LIMIT) if done.view == "lines" else ""
-
-    def queue_input(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
-        """Inputs are typed one after the other; keys alone go straight in, as a person's would."""
-        only_keys = bool(params.get("keys")) and not params.get("input")
-        if only_keys and self._typing is not None:
-            self._begin_input(peer, request, params)
-            return
-        self._inputs.append((peer, request, params))
-        self._next_input()
-
-    def _next_input(self) -> None:
-        while self._inputs and self._typing is None:
-            self._begin_input(*self._inputs.popleft())
-
-    def _begin_input(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
-        try:
-            requests.begin_input(self, peer, request, params)
-        except PtyJobsError as error:
-            peer.send({"id": request, "error": requests.error_reply(error)})
-
-    def _refuse_inputs(self) -> None:
-        inputs, self._inputs = self._inputs, deque()
-        for item in inputs:
-            self._begin_input(*item)
-
-    def cancel(self, peer: Peer, request: int) -> bool:
-        """Drop a waiting request of `peer`: whether there was one."""
-        owner = peer.number << 32 | (request & 0xFFFFFFFF)
-        self._inputs = deque(i for i in self._inputs if not (i[0] is peer and i[1] == request))
-        for waiter in self.waiters:
-            if waiter.owner == owner:
-                waiter.done = True
-                self.job.drop_input(owner)
-                self._drop_done()
-                return True
-        return False
+    def _type(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
+        requests.begin_input(self, peer, request, params)
 
     # -- services for requests ---------------------------------------------------------------
 
     def observed_fold(self) -> None:
         """Bring the screen up to date, with every waiter looking on."""
         job = self.job
-        job.fold.catch_up(job.log.end, *(w.observe for w in self.waiters))
+        job.fold.catch_up(job.log.end, *(w.observe for w in self.turns))
 
     def foreground_is_shell(self) -> bool:
         """Whether a login shell of this system (/etc/shells) has the terminal."""
@@ -622,72 +445,6 @@ class Holder:
         return self.reporter.status(
             holder=self.pid,
             attached=self.followers.people,
-            waiters=len(self.waiters),
+            waiters=len(self.turns),
             live=live,
         )
-
-
-def main(directory: Path, connection: socket.socket, lease: int, *, page: Page, slot: int) -> None:
-    """The life of a holder, from the fork to the end of its job."""
-    os.setsid()
-    tree.become_subreaper()
-    tree.precise_timers()
-    job_dir = JobDir(directory)
-    alive = os.open(directory / "alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(alive, fcntl.LOCK_EX)
-    os.write(alive, str(os.getpid()).encode())  # which process the lock speaks for
-    holder = Holder(job_dir, lease=lease, page=page, slot=slot, tier=Tier(_tier()))
-    holder.open_socket()
-    holder.adopt(connection)
-    holder.run()
-    holder.close()
-    for name in ("sock", "alive"):
-        (directory / name).unlink(missing_ok=True)
-    page.set(slot, IDLE)
-
-
-_TIER = Tier.EVIDENCE  # what this machine lets us ask; the zygote finds out before it forks
-
-
-def _tier() -> Tier:
-    return _TIER
-
-
-def warm_up() -> None:
-    """Called once in the zygote: ask what the kernel tells, then run one job through the real code.
-
-    What a holder touches while it sets up is then touched here, before the fork, so that all
-    holders share those pages (holder sheet §1: 13-17 % less private memory).
-    """
-    global _TIER
-    import tempfile
-
-    from ptyjobs.host import kernel
-
-    _TIER = kernel.self_test()
-    old = Path.cwd()
-    with tempfile.TemporaryDirectory(prefix="ptyjobs-") as name:
-        ours, theirs = socket.socketpair()
-        holder = Holder(JobDir(Path(name)), lease=-1, page=Page(), slot=0, tier=_TIER)
-        holder.adopt(theirs)
-        command = "printf '\\033[1mready\\033[0m\\n> '; read line; echo $line"
-        spec = JobSpec(
-            job_id="warm-up", argv=("/bin/sh", "-c", command), command="", cwd="/", env=dict(_PATH)
-        )
-        for number, request in enumerate(
-            (
-                {"op": "start", "spec": to_json(spec), "wait": 2.0},
-                {"op": "tail", "lines": 5},
-                {"op": "status"},
-                {"op": "interact", "input": "warm", "timeout": 2.0},
-            )
-        ):
-            ours.sendall(wire.encode({"id": number, **request}))
-        holder.run()
-        holder.close()
-        holder.unplug()
-        ours.close()
-    os.chdir(old)
-
-
-_PATH = {"PATH": os.defpath, "TERM": "xterm-256color"}

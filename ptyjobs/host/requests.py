@@ -16,7 +16,7 @@ from ptyjobs.core import keys as keymap
 from ptyjobs.core.mouse import mouse as encode_mouse
 from ptyjobs.core.settle import Sent
 from ptyjobs.core.until import compile_patterns
-from ptyjobs.errors import BadInput, JobEnded, PtyJobsError, Refused
+from ptyjobs.errors import BadInput, JobEnded, Refused
 from ptyjobs.host import views
 from ptyjobs.host.waiter import Ask
 from ptyjobs.model import JobSpec, Size, from_json, to_json
@@ -52,7 +52,7 @@ def start(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
     if wait <= 0:
         return {"status": to_json(holder.status())}
     ask = _ask(params, timeout=wait)
-    holder.wait(peer, request, ask)
+    holder.turns.wait(peer, request, ask)
     return None
 
 
@@ -61,7 +61,7 @@ def interact(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
     _need_running(holder)
     _encode(holder, params)  # bad keys and patterns are told before anything waits
     compile_patterns(params.get("until") or ())
-    holder.queue_input(peer, request, params)
+    holder.turns.queue_input(peer, request, params)
     return None
 
 
@@ -96,7 +96,7 @@ def begin_input(holder: Holder, peer: Peer, request: int, params: Params) -> Non
     )
     if typed and not quiet_input and job.terminal().echo:
         job.events.event(now, job.log.end, "i", typed)
-    holder.wait(peer, request, ask, mark=mark, data=data, notes=notes)
+    holder.turns.wait(peer, request, ask, mark=mark, data=data, notes=notes)
 
 
 def wait(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
@@ -112,7 +112,7 @@ def wait(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
         ready=until == "ready",
         quiet=QUIET if until == "quiet" else None,
     )
-    holder.wait(peer, request, ask)
+    holder.turns.wait(peer, request, ask)
     return None
 
 
@@ -223,7 +223,7 @@ def _need_running(holder: Holder) -> None:
 
 def cancel(holder: Holder, peer: Peer, _id: int, params: Params) -> Reply:
     """Drop a waiting request of this client; the job and its output stay."""
-    return {"cancelled": holder.cancel(peer, int(params["request"]))}
+    return {"cancelled": holder.turns.cancel(peer, int(params["request"]))}
 
 
 def tail(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
@@ -266,7 +266,13 @@ def kill(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
     """End the whole tree, or send one signal to the foreground group."""
     if params.get("signal") not in (None, ""):
         return _signal(holder, str(params["signal"]))
-    holder.kill(peer, request, grace=float(params.get("grace", 1.0)), reason="killed on request")
+    holder.ending.kill(
+        peer,
+        request,
+        now=time.monotonic(),
+        grace=float(params.get("grace", 1.0)),
+        reason="killed on request",
+    )
     return None
 
 
@@ -333,8 +339,3 @@ OPERATIONS: dict[str, Operation] = {
     "follow": follow,
     "window": window,
 }
-
-
-def error_reply(error: PtyJobsError) -> dict[str, Any]:
-    """The error member of a reply."""
-    return {"code": error.code, "message": error.message, "advice": error.advice}

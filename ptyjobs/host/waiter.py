@@ -12,7 +12,7 @@ import contextlib
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -275,8 +275,3 @@ def last_lines(text: str, limit: int) -> str:
         return text
     cut = text[-limit:]
     return cut[cut.find("\n") + 1 :]
-
-
-def due_first(waiters: Sequence[Waiter]) -> float:
-    """The earliest time at which one of them wants to be looked at."""
-    return min((w.due for w in waiters), default=float("inf"))

@@ -133,9 +133,9 @@ def _main(requests: socket.socket, lease: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     _close_others({requests.fileno(), lease})
     tree.become_subreaper()
-    from ptyjobs.host import holder
+    from ptyjobs.host import birth
 
-    holder.warm_up()
+    birth.warm_up()
     gc.collect()
     gc.freeze()
     _Loop(requests, lease).run()
@@ -225,10 +225,10 @@ class _Loop:
             for number in self._wake:
                 os.close(number)
             self._requests.close()
-            from ptyjobs.host import holder
+            from ptyjobs.host import birth
 
             connection = socket.socket(fileno=fd)
-            holder.main(directory, connection, self._lease, page=self._page, slot=slot)
+            birth.main(directory, connection, self._lease, page=self._page, slot=slot)
             status = 0
         except BaseException:
             import traceback
