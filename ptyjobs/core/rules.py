@@ -88,12 +88,12 @@ class Weighing:
         secret = password(self.probe, confidence=Confidence.HIGH)
         if secret is not None:
             return replace(secret, settle=SHAPE)
+        if marks == "edit" and self._inside_the_line():
+            return _waits(BLINK, "its cursor stands in the line that was entered")
         text = self.look.before_cursor
         prompt = self.memory.known(text) if text.strip() else None
         known = prompt is not None and prompt.known
         if self.fresh and known and not (near and self.look.alternate):
-            if marks == "edit" and self._inside_the_line():
-                return _waits(BLINK, "its cursor stands in the line that was entered")
             if self.look.alternate:  # tmux draws its status line before it shows what was typed
                 mark = SHAPE
             return Rule(mark, Reason.PROMPT, Confidence.HIGH, "its known prompt is shown")

@@ -69,7 +69,7 @@ def running(pid: int) -> bool:
     """Whether a process of that pid runs (a zombie has ended)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # ended before or while it was read
         return False
 
 
