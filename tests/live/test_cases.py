@@ -17,11 +17,6 @@ from tests.cases.judge import judge
 
 pytestmark = pytest.mark.live
 ALL = cases.load()
-OPEN = {
-    "octave.basic": "readline stands half a second in select() to show a matching bracket, with "
-    "all input read and no line end printed: it looks like its prompt",
-}
-"""Cases that are not right yet, and why."""
 
 
 @pytest.fixture
@@ -36,15 +31,11 @@ def runnable(program: str) -> bool:
 
 
 @pytest.mark.parametrize("case", ALL, ids=[case.id for case in ALL])
-def test_one_reply_a_step_holds_the_whole_answer(
-    case: cases.Case, request: pytest.FixtureRequest, world: Path
-) -> None:
+def test_one_reply_a_step_holds_the_whole_answer(case: cases.Case, world: Path) -> None:
     first = case.cmd.split()[0]
     missing = case.missing() or ([] if first.startswith("{") or cases.find(first) else [first])
     if missing:
         pytest.skip(f"not here: {', '.join(missing)}")
-    if case.id in OPEN:
-        request.applymarker(pytest.mark.xfail(reason=OPEN[case.id], strict=False))
     if "{py313}" in case.cmd and not (cases.python("3.13") and runnable(cases.python("3.13"))):
         pytest.skip("no Python 3.13")
     work = world / "work"
