@@ -1,0 +1,358 @@
+"""Chaos for minutes or hours: random starts, inputs, floods and kills; nothing lost, nothing left.
+
+    python -m benchmarks.soak [--minutes 20] [--seed N]
+
+Drives real server processes over stdio and kills -9 servers, zygotes, holders and jobs at random.
+Each job writes numbered lines with a checksum and keeps, in a page of its own, how many it has
+written. At the end: no noted process runs, every log holds its lines from the first to at least the
+last one whose write had returned (a killed holder may lose what the terminal still held), no ended
+job has a socket (a killed holder's goes with the job's directory), after cleaning no file is left,
+and the server's descriptors have not grown. Exits 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ptyjobs.client.registry import Registry
+from ptyjobs.host.record import SOCKET, JobDir
+
+JOB = r"""
+import mmap, os, signal, sys, termios, time, zlib
+kind, page, notes = sys.argv[1:4]
+def note():
+    with open(notes, "a") as file: file.write(f"{os.getpid()}\n")
+note()
+mode = termios.tcgetattr(0)
+mode[1] &= ~termios.OPOST
+mode[3] &= ~termios.ECHO
+termios.tcsetattr(0, termios.TCSANOW, mode)
+with open(page, "r+b") as file: count = mmap.mmap(file.fileno(), 8)
+number = 0
+def say(text):
+    global number
+    number += 1
+    body = f"{number} {text}".encode()
+    line = body + b" %08x\n" % zlib.crc32(body)
+    while line: line = line[os.write(1, line):]
+    count[:8] = number.to_bytes(8, "little")
+if kind == "tree":
+    for deaf in (False, True):
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork(): os._exit(0)
+            if deaf:
+                for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                    signal.signal(name, signal.SIG_IGN)
+            for fd in range(3): os.close(fd)
+            note()
+            while True: time.sleep(1000)
+if kind == "flood":
+    for _ in range(200_000): say("x" * 60)
+    sys.exit(3)
+say("hello")
+for line in sys.stdin:
+    if line.startswith("exit"): sys.exit(int(line.split()[1]))
+    for _ in range(int(line)): say("y" * 40)
+"""
+SETTINGS = {
+    "PTYJOBS_RETENTION": "1d",
+    "PTYJOBS_RETENTION_COUNT": "100000",
+    "PTYJOBS_LOG_TOTAL": "64G",
+    "PTYJOBS_MAX_JOBS": "60",
+}
+LIVE = 25  # jobs at once
+CALL = 90.0  # seconds in which any call must have been answered
+
+
+class Server:
+    """One server process and the few calls that the soak makes."""
+
+    def __init__(self, state: Path) -> None:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("PTYJOBS")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ptyjobs.mcp"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**kept, **SETTINGS, "PTYJOBS_STATE": str(state)},
+        )
+        self.number = 0
+        self._buffer = b""
+        info = {"name": "soak", "version": "0"}
+        version = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info}
+        self._ask("initialize", version)
+        self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(message).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def _ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        self.number += 1
+        self._send({"jsonrpc": "2.0", "id": self.number, "method": method, "params": params})
+        limit = time.monotonic() + CALL
+        while True:
+            line, found, rest = self._buffer.partition(b"\n")
+            if found:
+                self._buffer = rest
+                message: dict[str, Any] = json.loads(line)
+                if message.get("id") == self.number:
+                    return message
+                continue
+            assert self.process.stdout is not None
+            fd = self.process.stdout.fileno()
+            if not select.select([fd], [], [], max(0.0, limit - time.monotonic()))[0]:
+                raise TimeoutError(f"{method} {params} was not answered within {CALL:.0f} s")
+            data = os.read(fd, 1 << 20)
+            if not data:
+                raise EOFError(f"the server ended by itself in {method} {params}")
+            self._buffer += data
+
+    def call(self, name: str, /, **arguments: Any) -> dict[str, Any]:
+        result: dict[str, Any] = self._ask("tools/call", {"name": name, "arguments": arguments})
+        return dict(result["result"])
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def end(self, *, kill: bool) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        if kill:
+            self.process.kill()
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+@dataclass
+class Job:
+    """What is known of one started job."""
+
+    job_id: str
+    page: Path
+    kind: str
+    persistent: bool
+    holder_killed: bool = False
+
+    def written(self) -> int:
+        return int.from_bytes(self.page.read_bytes()[:8], "little")
+
+
+@dataclass
+class Soak:
+    """The state of one run."""
+
+    folder: Path
+    choose: random.Random
+    jobs: dict[str, Job] = field(default_factory=dict)
+    live: set[str] = field(default_factory=set)
+    did: collections.Counter[str] = field(default_factory=collections.Counter)
+    faults: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.state = self.folder / "state"
+        self.notes = self.folder / "notes"
+        self.program = self.folder / "job.py"
+        self.program.write_text(JOB)
+        self.server = Server(self.state)
+        self.first_descriptors = self.server.descriptors()
+
+    def directory(self, job_id: str) -> JobDir:
+        return JobDir(self.state / "jobs" / job_id)
+
+    def one(self) -> Job | None:
+        return self.jobs[self.choose.choice(sorted(self.live))] if self.live else None
+
+    def talker(self) -> Job | None:
+        """A job that reads, once its terminal no longer echoes."""
+        job = self.one()
+        return job if job is not None and job.kind != "flood" and job.written() else None
+
+    # -- what happens
+
+    def start(self) -> None:
+        kind = self.choose.choice(["flood", "talk", "talk", "tree"])
+        persistent = self.choose.random() < 0.3
+        page = self.folder / f"page-{len(self.jobs)}"
+        page.write_bytes(bytes(8))
+        command = f"exec {sys.executable} -S {self.program} {kind} {page} {self.notes}"
+        result = self.server.call(
+            "execute",
+            command=command,
+            name=f"{kind}-{len(self.jobs)}",
+            wait=self.choose.choice([0, 0.2, 5]) if kind != "flood" else 0,
+            lifetime="persistent" if persistent else "session",
+        )
+        facts = result["_meta"].get("ptyjobs/result", {})
+        if "job_id" not in facts:
+            self.faults.append(f"start: {result['content'][0]['text']}")
+            return
+        self.jobs[facts["job_id"]] = Job(facts["job_id"], page, kind, persistent)
+        self.live.add(facts["job_id"])
+
+    def type(self) -> None:
+        if (job := self.talker()) is not None:
+            before = job.written()
+            count = self.choose.choice([0, 1, 5, 2000])
+            text = self.server.call("interact", job_id=job.job_id, input=str(count))
+            ended = self.directory(job.job_id).status()
+            running = ended is not None and not ended.state.ended
+            if running and job.written() < before + count and not job.holder_killed:
+                self.faults.append(f"{job.job_id}: {count} lines asked: {str(text)[:200]}")
+
+    def leave(self) -> None:
+        if (job := self.talker()) is not None:
+            code = self.choose.randrange(1, 100)
+            text = self.server.call("interact", job_id=job.job_id, input=f"exit {code}")
+            if f"exited with code {code}" in text["content"][0]["text"]:
+                self.live.discard(job.job_id)
+
+    def read(self) -> None:
+        if (job := self.one()) is not None:
+            name = self.choose.choice(["tail", "output", "status"])
+            self.server.call(name, job_id=job.job_id)
+        self.server.call("list")
+
+    def kill(self) -> None:
+        if (job := self.one()) is not None:
+            self.server.call("kill", job_id=job.job_id)
+            self.live.discard(job.job_id)
+
+    def kill_leader(self) -> None:
+        self._signal("pid")
+
+    def kill_holder(self) -> None:
+        self._signal("holder")
+
+    def _signal(self, which: str) -> None:
+        job = self.one()
+        status = None if job is None else self.directory(job.job_id).status()
+        if job is None or status is None or status.state.ended:
+            return
+        pid = getattr(status, which)
+        if pid:
+            job.holder_killed |= which == "holder"
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+
+    def kill_zygote(self) -> None:
+        parent = self.server.process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        if children:
+            os.kill(int(children[0]), signal.SIGKILL)
+
+    def new_server(self) -> None:
+        self.server.end(kill=self.choose.random() < 0.7)
+        self.live = {j for j in self.live if self.jobs[j].persistent}
+        self.server = Server(self.state)
+
+    def step(self) -> None:
+        table: list[tuple[int, Callable[[], None]]] = [
+            (12 if len(self.live) < LIVE else 0, self.start),
+            (30, self.type),
+            (4, self.leave),
+            (10, self.read),
+            (8 if len(self.live) > 5 else 1, self.kill),
+            (3, self.kill_leader),
+            (2, self.kill_holder),
+            (1, self.kill_zygote),
+            (1, self.new_server),
+        ]
+        act = self.choose.choices([a for _, a in table], [w for w, _ in table])[0]
+        self.did[act.__name__] += 1
+        act()
+
+    # -- the end
+
+    def finish(self) -> None:
+        grown = self.server.descriptors() - self.first_descriptors
+        for job_id in sorted(self.jobs):
+            self.server.call("kill", job_id=job_id)
+        if self.server.descriptors() - self.first_descriptors > LIVE:
+            self.faults.append(f"the server's descriptors have grown by {grown}")
+        self.server.end(kill=False)
+        self._no_process_remains()
+        for job in self.jobs.values():
+            self._nothing_lost(job)
+        Registry(self.state).clean(retention=0, keep=0, total=0)
+        self.faults += [f"{path} is left" for path in (self.state / "jobs").iterdir()]
+
+    def _no_process_remains(self) -> None:
+        noted = {int(line) for line in self.notes.read_text().split()}
+        noted |= {s.holder for j in self.jobs if (s := self.directory(j).status()) and s.holder}
+        limit = time.monotonic() + 5
+        while (left := [pid for pid in noted if self._ours(pid)]) and time.monotonic() < limit:
+            time.sleep(0.02)
+        self.faults += [f"process {pid} remains" for pid in left]
+
+    def _ours(self, pid: int) -> bool:
+        """Whether that process runs and is one of this run (pids are used again)."""
+        try:
+            name = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return str(self.program).encode() in name or b"ptyjobs" in name
+
+    def _nothing_lost(self, job: Job) -> None:
+        directory = self.directory(job.job_id)
+        status = directory.status()
+        if (directory.path / SOCKET).exists() and not job.holder_killed:
+            self.faults.append(f"{job.job_id}: its socket is left")
+        if status is None or (not status.state.ended and not job.holder_killed):
+            self.faults.append(f"{job.job_id}: it has no end in its status")
+        at, number = directory.log.floor, 0
+        rest = b""
+        while True:
+            at, data = directory.log.read(at, 1 << 20)
+            if not data:
+                break
+            at += len(data)
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                body, _, crc = line.rpartition(b" ")
+                if int(body.split()[0]) != number + 1 or int(crc, 16) != zlib.crc32(body):
+                    self.faults.append(f"{job.job_id}: line {number + 1} is {line[:80]!r}")
+                    return
+                number += 1
+        if number < job.written() and not job.holder_killed:
+            self.faults.append(f"{job.job_id}: {job.written() - number} written lines are lost")
+        self.did["lines checked"] += number
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        soak = Soak(Path(folder), random.Random(options.seed))
+        limit = time.monotonic() + options.minutes * 60
+        while time.monotonic() < limit:
+            soak.step()
+        soak.finish()
+    print(f"seed {options.seed}, {len(soak.jobs)} jobs:", dict(soak.did))
+    print("\n".join(soak.faults) or "nothing lost, nothing left")
+    return 1 if soak.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
