@@ -1,3 +1,3 @@
-"""ptyjobs: interactive jobs under a real terminal, for agents, people and tests."""
+"""ptyjobs: interactive jobs under a real terminal, for agents and people."""
 
 __version__ = "0.1.0"

@@ -195,6 +195,7 @@ class AsyncJobs(Base):
     ) -> Answer:
         """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then."""
         check_patterns(until)
+        asked = spec
         job, spec = self._allocate(spec, name=name)
         link = await _link(self._fork_holder(job, spec))
         self._links[job.job_id] = link
@@ -211,6 +212,15 @@ class AsyncJobs(Base):
             answer = call.parse(ok)
         except Gone:
             self._links.pop(job.job_id, None)
+            if await asyncio.to_thread(self._unborn, job):
+                return await self.start(
+                    asked,
+                    name=name,
+                    wait=wait,
+                    budget=budget,
+                    until=until,
+                    on_progress=on_progress,
+                )
             answer = await self._after(job, call)
         except PtyJobsError as error:
             if error.code in ("start_failed", "limit_reached", "refused"):

@@ -125,6 +125,17 @@ class Base:
             self.registry.remove(job)
             raise
 
+    def _unborn(self, job: JobDir) -> bool:
+        """Whether the zygote died with the request in its hands; then nothing was started.
+
+        A holder writes the spec before it starts anything. The half second is the time between
+        the end of a killed process's sockets and its own end.
+        """
+        if job.spec() is not None or self.zygote is None or not self.zygote.join(0.5):
+            return False
+        self.registry.remove(job)
+        return True
+
     def _use(self, fresh: Zygote) -> None:
         self.zygote = fresh
         self.guard.ours.add(fresh.pid)

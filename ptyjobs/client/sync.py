@@ -172,6 +172,7 @@ class Jobs(Base):
     ) -> Answer:
         """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then."""
         check_patterns(until)
+        asked = spec
         job, spec = self._allocate(spec, name=name)
         connection = self._wires[job.job_id] = Wire(self._fork_holder(job, spec))
         limit = budget or self.config.max_chars
@@ -180,6 +181,9 @@ class Jobs(Base):
         try:
             answer = call.parse(connection.request("start", params, timeout=wait))
         except Gone:
+            if self._unborn(job):
+                self._wires.pop(job.job_id).close()
+                return self.start(asked, name=name, wait=wait, budget=budget, until=until)
             answer = self._after(job, call)
         except PtyJobsError as error:
             if error.code in ("start_failed", "limit_reached", "refused"):
