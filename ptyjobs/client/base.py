@@ -122,6 +122,8 @@ class Base:
         try:
             return self.zygote.fork_holder(job.path, persistent=persistent)
         except PtyJobsError:
+            if self.zygote.join(0.5):  # it was just killed: the next one will do
+                return self._fork_holder(job, spec)
             self.registry.remove(job)
             raise
 

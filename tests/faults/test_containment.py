@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ptyjobs import config
+from ptyjobs.client import Jobs, prepare
 from ptyjobs.client.registry import Registry
 from tests.faults import world
 from tests.mcp.live import Server
@@ -103,3 +105,15 @@ def test_a_stopped_holder_is_killed_through(server: Server, tmp_path: Path, how:
     ENDS[how](server)
     assert gone(notes), world.end(world.noted(notes))
     assert world.eventually(lambda: not world.running(holder))
+
+
+def test_a_start_right_after_the_zygotes_death_succeeds(tmp_path: Path) -> None:
+    settings = config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})
+    with Jobs(settings) as jobs:
+        assert jobs.start(prepare(settings, command="echo first"), wait=10).fresh.text == "first"
+        for number in range(5):
+            assert jobs.zygote is not None
+            os.kill(jobs.zygote.pid, signal.SIGKILL)
+            answer = jobs.start(prepare(settings, command=f"echo {number}"), wait=10)
+            assert answer.fresh.text == str(number)
+        assert len(jobs.list()) == 6
