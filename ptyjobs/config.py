@@ -130,11 +130,6 @@ class Config:
         "Output kept for all jobs together (never below log_limit by default).",
         default=1 << 30,
     )
-    log_full: str = _setting(
-        kinds.choice("gap", "wait"),
-        "When no disk takes the output: leave an announced gap, or let the job wait.",
-        default="gap",
-    )
     job_timeout: float | None = _setting(
         kinds.seconds(1, 31_536_000, optional=True),
         "A job is killed after this time.",
