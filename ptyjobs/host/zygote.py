@@ -51,9 +51,15 @@ class Zygote:
     def fork_holder(self, directory: Path, *, persistent: bool) -> socket.socket:
         """A new holder for `directory`; the connection to it.
 
-        Raises StartFailed when the zygote has gone.
+        Raises StartFailed when the zygote has gone, or when there are no descriptors.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as failure:  # EMFILE, ENFILE
+            raise StartFailed(
+                f"No connection to a new job can be made ({failure}).",
+                advice="End jobs or clients, or raise the limit of open files (ulimit -n).",
+            ) from failure
         request = json.dumps({"dir": os.fspath(directory), "persistent": persistent}).encode()
         try:
             socket.send_fds(self._requests, [request], [theirs.fileno()])
@@ -84,7 +90,7 @@ class Zygote:
 
     def join(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds for the zygote's end; whether it has ended."""
-        with selectors.DefaultSelector() as selector:
+        with selectors.PollSelector() as selector:  # needs no descriptor of its own
             selector.register(self._pidfd, selectors.EVENT_READ)
             ended = bool(selector.select(timeout))
         if ended:

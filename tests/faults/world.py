@@ -21,6 +21,9 @@ def stay():
 """
 TREES: dict[str, str] = {
     "plain": "if os.fork(): stay()\nstay()",
+    "own terminal, deaf to HUP": (
+        "import pty\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\npid, _ = pty.fork()\nstay()"
+    ),
     "own group": "if os.fork(): stay()\nos.setpgid(0, 0)\nstay()",
     "setsid": "if os.fork(): stay()\nos.setsid()\nstay()",
     "nohup": "if os.fork(): stay()\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\nstay()",
