@@ -211,6 +211,7 @@ class Fresh:
     offset: int = 0  # log offset of the mark
     end: int = 0  # log offset of the verdict
     view: str = "lines"  # "lines" | "screen" (alternate screen) | "rows" (changed rows only)
+    rows: tuple[int, ...] = ()  # of view "rows": which rows of the screen these are, from 0
     late: str = ""  # output that came between the last answer and this send
     lines: int = 0  # lines in the whole fresh text, kept or not
     omitted_lines: int = 0

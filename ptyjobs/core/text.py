@@ -133,7 +133,9 @@ class FreshText:
         if self._view == "rows":
             name = "rows"
             numbers = [n for n in screen.changed_rows(self._since) if n < len(rows)]
-        lines = _trimmed([rows[n] for n in numbers])
+        lines = [rows[n] for n in numbers]
+        if name == "screen":  # changed rows are told by number: an emptied one is news as well
+            lines = _trimmed(lines)
         prompt = screen.row_text(screen.cursor_row, 0, screen.cursor_col) if prompt_row else ""
         cut = safe.budget("\n".join(lines), self._budget, hint=self._hint)
         fresh = Fresh(
@@ -141,6 +143,7 @@ class FreshText:
             offset=self._mark.offset,
             end=end,
             view=name,
+            rows=tuple(numbers) if name == "rows" else (),
             lines=len(lines),
             omitted_lines=cut.omitted_lines,
             omitted_chars=cut.omitted_chars,

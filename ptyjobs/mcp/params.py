@@ -162,6 +162,25 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+RESULT: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string", "description": "What the text content says, whole"},
+        "job_id": {"type": "string"},
+        "state": {"type": "string"},
+        "reason": {"type": "string", "description": "Why the call came back"},
+        "confidence": {"type": "string", "enum": ["certain", "high", "medium", "low"]},
+        "offset": {"type": "integer", "description": "Log offset where the output begins"},
+        "end": {"type": "integer", "description": "Log offset where it ends"},
+        "prompt": {"type": "string"},
+        "exit_code": {"type": "integer"},
+    },
+    "required": ["text"],
+    "additionalProperties": True,
+}
+"""What every tool's structuredContent has, where it is asked for; `to_json` names the rest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """One tool: all that its schema, its documentation and its dispatch are made from."""
@@ -187,8 +206,11 @@ class Tool:
         required = [param.name for param in self.params if param.required]
         return {**schema, "required": required} if required else schema
 
-    def wire(self) -> dict[str, Any]:
-        """The tool as it stands in a `tools/list` result."""
+    def wire(self, *, structured: bool = False) -> dict[str, Any]:
+        """The tool as it stands in a `tools/list` result.
+
+        `structured`: with the schema of structuredContent.
+        """
         hints: dict[str, Any] = {"readOnlyHint": self.read_only}
         if not self.read_only:
             hints["destructiveHint"] = self.destructive
@@ -201,6 +223,8 @@ class Tool:
             "inputSchema": self.schema(),
             "annotations": hints,
         }
+        if structured:
+            wire["outputSchema"] = dict(RESULT)
         meta = {**self.meta, **({"anthropic/alwaysLoad": True} if self.core else {})}
         return {**wire, "_meta": meta} if meta else wire
 

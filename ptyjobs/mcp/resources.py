@@ -28,8 +28,10 @@ from ptyjobs.errors import PtyJobsError, UnknownJob
 if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
 
-WATCH_INTERVAL = 0.5
-"""Seconds between two looks at a subscribed job."""
+WATCH_INTERVAL = 0.1
+"""Seconds between two looks at a subscribed job: two `stat` calls, no request to its holder."""
+TELL_INTERVAL = 0.5
+"""Seconds between two notes about one job; the first change after a calm is told at once."""
 LISTED = 100
 """Jobs in a resource list, the newest; every job can be read."""
 
@@ -52,7 +54,8 @@ class Resources:
         self._listen = ListenHandler(self._bus)
         self._sessions: dict[str, list[Any]] = {}  # subscribed URI -> sessions of the older era
         self._watched: Counter[str] = Counter()  # URI -> subscribers of both eras
-        self._seen: dict[str, object] = {}  # job id -> what its last look saw
+        self._seen: dict[str, object] = {}  # job id -> what it showed when last told
+        self._told: dict[str, float] = {}  # job id -> when (the loop's clock)
         self._watcher: asyncio.Task[None] | None = None
 
     async def list(self, ctx: Any, params: Any) -> Any:
@@ -152,6 +155,9 @@ class Resources:
 
     def _watch(self, uri: str, change: int) -> None:
         self._watched[uri] += change
+        if change > 0:  # what comes from now on is news
+            job_id = _parse(uri)[0]
+            self._seen.setdefault(job_id, self._trace(job_id))
         if self._watched[uri] <= 0:
             del self._watched[uri]
             self._sessions.pop(uri, None)
@@ -165,22 +171,27 @@ class Resources:
             await asyncio.sleep(WATCH_INTERVAL)
         self._watcher = None
         self._seen.clear()
+        self._told.clear()
 
     async def _look_at(self, job_id: str) -> None:
-        try:
-            status = await self._jobs.status(job_id)
-            seen: object = (status.end, status.state, status.size)
-        except UnknownJob:
-            seen = None  # removed: one last note, then silence
-        except PtyJobsError:
-            return  # its holder does not answer just now: look again
+        now = asyncio.get_running_loop().time()
+        if now - self._told.get(job_id, -TELL_INTERVAL) < TELL_INTERVAL:
+            return
+        seen = self._trace(job_id)
         if self._seen.setdefault(job_id, seen) == seen:
             return
         self._seen[job_id] = seen
+        self._told[job_id] = now
         for uri in [uri for uri in self._watched if _parse(uri)[0] == job_id]:
             await self._bus.publish(ResourceUpdated(uri=uri))
             for session in self._sessions.get(uri, ()):
                 await session.send_resource_updated(uri)
+
+    def _trace(self, job_id: str) -> object:
+        try:
+            return self._jobs.trace(job_id)
+        except UnknownJob:
+            return None  # removed: one last note, then silence
 
 
 def _parse(uri: str) -> tuple[str, str]:

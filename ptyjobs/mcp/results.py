@@ -92,7 +92,7 @@ def _verdict_parts(answer: Answer, *, secrets: Collection[str], again: str) -> l
     if fresh.view == "screen":
         parts.append("screen")
     elif fresh.view == "rows":
-        parts.append("changed rows")
+        parts.append(f"changed rows: {spans(fresh.rows)}")
     parts.append(f"log {fresh.end}")
     parts.append(_next_step(answer, secrets=secrets, again=again))
     return parts
@@ -168,6 +168,8 @@ def _answer_facts(answer: Answer) -> dict[str, Any]:
         "end": fresh.end,
         "view": fresh.view,
     }
+    if fresh.view == "rows":
+        facts["rows"] = [row + 1 for row in fresh.rows]
     optional = {
         "prompt": verdict.prompt,
         "doing": verdict.doing,
@@ -290,6 +292,18 @@ def quoted(text: str) -> str:
     """A short text in double quotes; of a long one the end, where a prompt has its question."""
     text = text if len(text) <= MAX_PROMPT else "…" + text[-MAX_PROMPT + 1 :]
     return json.dumps(safe.for_model(text)[0], ensure_ascii=False).replace("\\\\u{", "\\u{")
+
+
+def spans(rows: Sequence[int]) -> str:
+    """Row numbers from 0 as a person counts them: `1-3, 7`; `none` when there are none."""
+    found: list[list[int]] = []
+    for row in rows:
+        if found and row == found[-1][1] + 1:
+            found[-1][1] = row
+        else:
+            found.append([row, row])
+    words = [f"{a + 1}-{b + 1}" if b > a else f"{a + 1}" for a, b in found]
+    return ", ".join(words) or "none"
 
 
 def duration(seconds: float) -> str:

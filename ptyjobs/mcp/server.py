@@ -101,7 +101,10 @@ class App:
         self.orders = Orders()
         self.resources = Resources(jobs)
         self._tools = {tool.name: tool for tool in surface.tools}
-        self._listing = {"tools": [tool.wire() for tool in surface.tools], **COMPLETE}
+        listed = [
+            tool.wire(structured=config.structured and surface.extras) for tool in surface.tools
+        ]
+        self._listing = {"tools": listed, **COMPLETE}
 
     def server(self) -> Server[Any]:
         """The SDK's server with our handlers."""

@@ -53,6 +53,28 @@ def test_sdk_2_in_both_eras(environment: dict[str, str], mode: str, version: str
     asyncio.run(session())
 
 
+def test_structured_content_passes_the_check_of_the_sdk(environment: dict[str, str]) -> None:
+    async def session() -> None:
+        env = {**environment, "PTYJOBS_STRUCTURED": "true"}
+        server = StdioServerParameters(command=SERVER[0], args=SERVER[1:], env=env)
+        async with Client(stdio_client(server)) as client:  # it checks against outputSchema
+            assert all(tool.output_schema for tool in (await client.list_tools()).tools)
+            for name, given in (
+                ("execute", {"command": "cat", "name": "c"}),
+                ("interact", {"job_id": "c", "input": "hello"}),
+                ("wait", {"job_id": ["c"]}),
+                ("status", {"job_id": "c"}),
+                ("kill", {"job_id": "c"}),
+                ("wait", {"job_id": ["c"], "until": "exited"}),
+            ):
+                result = await client.call_tool(name, given)
+                assert not result.is_error, text(result)
+                assert result.structured_content is not None
+                assert result.structured_content["text"] == text(result)
+
+    asyncio.run(session())
+
+
 VERSION_1 = """
 import asyncio, json, os, sys
 from mcp import ClientSession, StdioServerParameters

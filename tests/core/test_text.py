@@ -167,6 +167,7 @@ def test_the_alternate_screen_is_shown_whole_or_by_changed_rows() -> None:
         done, _ = fresh.finish(screen, prompt_row=True, end=0)
         assert done.text == text
         assert done.view == ("rows" if view == "rows" else "screen")
+        assert done.rows == ((1,) if view == "rows" else ())
 
 
 def test_hidden_text_is_flagged() -> None:

@@ -90,6 +90,14 @@ class FakeJobs:
         self._check(job_id)
         return self.jobs[job_id]
 
+    async def resize(self, job_id: str, size: Size) -> Status:
+        self._check(job_id)
+        return self.jobs[job_id]
+
+    def trace(self, job_id: str) -> tuple[int, int]:
+        self._check(job_id)
+        return self.jobs[job_id].end, 0
+
     async def list(self, *, detail: bool = False) -> list[Status]:
         self.calls.append(("list", (), {"detail": detail}))
         return list(self.jobs.values())

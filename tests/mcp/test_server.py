@@ -6,6 +6,7 @@ import asyncio
 import os
 from typing import Any
 
+import jsonschema
 import pytest
 
 from ptyjobs.config import Config
@@ -25,6 +26,8 @@ def text_of(result: dict[str, Any]) -> str:
 async def test_a_call_answers_text_and_facts_but_no_structured_content() -> None:
     async with served(FakeJobs()) as wire:
         result = await wire.call("interact", job_id="py", input="1+1")
+        listed = (await wire.ask("tools/list"))["result"]["tools"]
+    assert not any("outputSchema" in tool for tool in listed)
     assert text_of(result).splitlines() == [
         '[py] waiting for input at ">>> " (certain) · 3 ms · log 1840',
         "2",
@@ -41,6 +44,17 @@ async def test_structured_content_on_request_repeats_the_text() -> None:
     assert result["structuredContent"]["text"] == text_of(result)
     assert result["structuredContent"]["job_id"] == "py"
     assert "structuredContent" not in bad
+
+
+async def test_structured_content_has_a_schema_that_every_tool_keeps() -> None:
+    async with served(FakeJobs(), Config(structured=True)) as wire:
+        listed = (await wire.ask("tools/list"))["result"]["tools"]
+        schemas = {tool["name"]: tool["outputSchema"] for tool in listed}
+        for name in ("interact", "tail", "output", "status", "list", "kill"):
+            given = {} if name == "list" else {"job_id": "py"}
+            result = await wire.call(name, **given)
+            assert not result["isError"], text_of(result)
+            jsonschema.validate(result["structuredContent"], schemas[name])
 
 
 async def test_what_a_caller_can_mend_is_an_error_result() -> None:
@@ -261,7 +275,6 @@ async def test_resources_and_their_changes_in_the_handshake_era() -> None:
         ] == -32602
         assert (await wire.ask("resources/read", {"uri": "file:///etc"}))["error"]["code"] == -32602
         await wire.ask("resources/subscribe", {"uri": "job://py/output"})
-        await asyncio.sleep(0.1)
         jobs.jobs["py"] = changed(jobs, end=2000)
         note = await wire.receive()
         assert note["method"] == "notifications/resources/updated"
@@ -285,7 +298,6 @@ async def test_changes_reach_listeners_of_the_newer_era() -> None:
         wire.request("subscriptions/listen", params)
         ack = await wire.receive()
         assert ack["method"] == "notifications/subscriptions/acknowledged"
-        await asyncio.sleep(0.1)
         jobs.jobs["py"] = changed(jobs, end=2000)
         note = await wire.receive()
         assert note["method"] == "notifications/resources/updated"
