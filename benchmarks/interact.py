@@ -47,6 +47,7 @@ asyncio.run(main())
 @contextlib.asynccontextmanager
 async def session(command: str, args: list[str], state: str) -> AsyncIterator[ClientSession]:
     env = {**os.environ, "PTYJOBS_STATE": state, "PYTHON_BASIC_REPL": "1"}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
     parameters = StdioServerParameters(command=command, args=args, env=env)
     async with (
         stdio_client(parameters, errlog=open(os.devnull, "w")) as streams,  # noqa: ASYNC230
