@@ -211,6 +211,15 @@ async def _kill(call: Call, args: dict[str, Any]) -> Result:
     return _answer(status=killed.result)
 
 
+def _object(**fields: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": fields, "required": list(fields)}
+
+
+_TEXT = {"type": "string"}
+_WORD = {"type": "string", "enum": ["running", "completed", "failed", "killed"]}
+_WHEN = {"type": "string", "format": "date-time"}
+_JOB = _object(job_id=_TEXT, status=_WORD, command=_TEXT, started=_WHEN)
+_STREAMS = _object(stdout=_TEXT, stderr=_TEXT)
 _ID = Param("job_id", "text", "Job ID", required=True)
 
 SURFACE = Surface(
@@ -223,6 +232,7 @@ SURFACE = Surface(
             "Execute a command as a background job and return its job ID.",
             (Param("command", "text", "Shell command to execute", required=True),),
             _execute,
+            output=_object(job_id=_TEXT),
             destructive=True,
         ),
         Tool(
@@ -231,6 +241,7 @@ SURFACE = Surface(
             "List all background jobs with their status, newest first.",
             (),
             _list,
+            output=_object(jobs={"type": "array", "items": _JOB}),
             read_only=True,
         ),
         Tool(
@@ -239,6 +250,7 @@ SURFACE = Surface(
             "Get the status of a background job: running, completed, failed or killed.",
             (_ID,),
             _status,
+            output=_object(status=_WORD),
             read_only=True,
         ),
         Tool(
@@ -247,6 +259,7 @@ SURFACE = Surface(
             "Get the complete stdout and stderr of a job.",
             (_ID,),
             _output,
+            output=_STREAMS,
             read_only=True,
         ),
         Tool(
@@ -255,6 +268,7 @@ SURFACE = Surface(
             "Get the last N lines of stdout and stderr of a job.",
             (_ID, Param("lines", "integer", "Number of lines", default=50, low=1, high=1000)),
             _tail,
+            output=_STREAMS,
             read_only=True,
         ),
         Tool(
@@ -263,6 +277,7 @@ SURFACE = Surface(
             "Send input to a running job and return its new output.",
             (_ID, Param("input", "text", "Text to send; a newline is added", required=True)),
             _interact,
+            output=_STREAMS,
             destructive=True,
         ),
         Tool(
@@ -271,6 +286,7 @@ SURFACE = Surface(
             "Kill a running job: killed, already_terminated or not_found.",
             (_ID,),
             _kill,
+            output=_object(status=_TEXT),
             destructive=True,
             idempotent=True,
         ),

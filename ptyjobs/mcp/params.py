@@ -195,6 +195,7 @@ class Tool:
     idempotent: bool = False
     core: bool = False  # always in the model's view, never behind a tool search
     meta: Mapping[str, Any] = field(default_factory=dict)
+    output: Mapping[str, Any] = field(default_factory=dict)  # schema of structuredContent
 
     def schema(self) -> dict[str, Any]:
         """The JSON schema of its arguments."""
@@ -209,7 +210,7 @@ class Tool:
     def wire(self, *, structured: bool = False) -> dict[str, Any]:
         """The tool as it stands in a `tools/list` result.
 
-        `structured`: with the schema of structuredContent.
+        `structured`: with the schema of the structuredContent that its results then have.
         """
         hints: dict[str, Any] = {"readOnlyHint": self.read_only}
         if not self.read_only:
@@ -223,8 +224,8 @@ class Tool:
             "inputSchema": self.schema(),
             "annotations": hints,
         }
-        if structured:
-            wire["outputSchema"] = dict(RESULT)
+        if output := self.output or (RESULT if structured else None):
+            wire["outputSchema"] = dict(output)
         meta = {**self.meta, **({"anthropic/alwaysLoad": True} if self.core else {})}
         return {**wire, "_meta": meta} if meta else wire
 

@@ -39,7 +39,7 @@ class Policy:
     """The allow-list and the blocked patterns; both empty and off by default.
 
     Raises BadConfig for a pattern that cannot be used and, if anything is switched on, for a
-    missing `ptyjobs[policy]`.
+    missing `tree-sitter-bash`.
     """
 
     allowed: tuple[str, ...] = ()

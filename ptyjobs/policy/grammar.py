@@ -162,14 +162,14 @@ class Simple:
 
 
 def syntax_tree(line: str) -> Node:
-    """The root node of tree-sitter-bash's reading of `line`; BadConfig without the extra."""
+    """The root node of tree-sitter-bash's reading of `line`; BadConfig without it."""
     try:
         import tree_sitter
         import tree_sitter_bash
     except ImportError as error:
         raise BadConfig(
             f"allowed_commands and block_dangerous need tree-sitter-bash ({error}).",
-            advice="Install ptyjobs[policy].",
+            advice="Run pip install tree-sitter tree-sitter-bash.",
         ) from error
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
     return parser.parse(line.encode("utf-8")).root_node

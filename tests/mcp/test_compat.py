@@ -22,7 +22,6 @@ PYTHON = f"PYTHON_BASIC_REPL=1 {sys.executable} -i"
 
 @pytest.fixture
 def old(tmp_path: Path) -> Iterator[Server]:
-    pytest.importorskip("tree_sitter_bash", reason="the policy extra is not installed")
     env = {"PTYJOBS_COMPAT": "mcp-background-job", "MCP_BG_WORKING_DIR": str(tmp_path)}
     with Server(tmp_path / "state", env=env) as server:
         yield server
@@ -55,6 +54,15 @@ def finished(server: Server, job_id: str) -> str:
 
 def test_its_seven_tools_and_parameters(old: Server) -> None:
     tools = old.ask("tools/list")["result"]["tools"]
+    assert {t["name"]: t["outputSchema"]["required"] for t in tools} == {
+        "execute_command": ["job_id"],
+        "list_jobs": ["jobs"],
+        "get_job_status": ["status"],
+        "get_job_output": ["stdout", "stderr"],
+        "tail_job_output": ["stdout", "stderr"],
+        "interact_with_job": ["stdout", "stderr"],
+        "kill_job": ["status"],
+    }
     assert {t["name"]: sorted(t["inputSchema"]["properties"]) for t in tools} == {
         "execute_command": ["command"],
         "list_jobs": [],
@@ -145,7 +153,6 @@ def test_slow_answers_are_waited_for(old: Server) -> None:
 
 
 def test_ended_jobs_do_not_count_against_its_limit(tmp_path: Path) -> None:
-    pytest.importorskip("tree_sitter_bash", reason="the policy extra is not installed")
     env = {"PTYJOBS_COMPAT": "mcp-background-job", "MCP_BG_MAX_JOBS": "2"}
     with Server(tmp_path / "state", env=env) as server:
         for _ in range(3):
@@ -158,7 +165,6 @@ def test_ended_jobs_do_not_count_against_its_limit(tmp_path: Path) -> None:
 
 
 def test_its_allow_list_is_parsed(tmp_path: Path) -> None:
-    pytest.importorskip("tree_sitter_bash", reason="the policy extra is not installed")
     env = {"PTYJOBS_COMPAT": "mcp-background-job", "MCP_BG_ALLOWED_COMMANDS": "^npm ,^echo ,^ls"}
     with Server(tmp_path / "state", env=env) as server:
         fields(server, "execute_command", command="echo hi | ls")
@@ -169,7 +175,6 @@ def test_its_allow_list_is_parsed(tmp_path: Path) -> None:
 
 
 def test_standard_error_apart_when_asked(tmp_path: Path) -> None:
-    pytest.importorskip("tree_sitter_bash", reason="the policy extra is not installed")
     env = {"PTYJOBS_COMPAT": "mcp-background-job", "PTYJOBS_STDERR": "separate"}
     with Server(tmp_path / "state", env=env) as server:
         job_id = fields(server, "execute_command", command="echo out; echo err >&2; exit 3")[

@@ -289,7 +289,7 @@ def test_an_allow_list_without_its_parser_stops_the_server(tmp_path: Path) -> No
         capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "ptyjobs[policy]" in done.stderr.splitlines()[-1]
+    assert "pip install tree-sitter tree-sitter-bash" in done.stderr.splitlines()[-1]
 
 
 def test_a_screen_as_a_picture(server: Server) -> None:

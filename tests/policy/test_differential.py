@@ -21,8 +21,6 @@ from hypothesis import strategies as st
 from ptyjobs.errors import Refused
 from ptyjobs.policy import Policy
 
-pytest.importorskip("tree_sitter_bash")
-
 POLICY = Policy(allowed=("^aa", "^bb ", "^cc$", "^echo "))
 ALLOWED = {"aa", "bb", "cc", "echo"}
 FOREIGN = ("id", "aax", "bbx", "ccx", "echox", "zz", "x", "a", "b", "c", "1", "2")
