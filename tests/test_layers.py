@@ -13,9 +13,9 @@ PURE_BAN = {
     "os", "asyncio", "socket", "time", "subprocess", "selectors", "threading", "mcp", "ptyprocess",
 }  # fmt: skip
 HOMES = {"pyte": "core/vt/", "ptyprocess": "host/pty.py", "mcp": "mcp/", "mcp_types": "mcp/"}
-FRONTS = ("mcp", "cli", "web", "pytest_plugin")
+FRONTS = ("mcp", "cli", "web", "testing", "pytest_plugin")
 # A layer may import what stands to its left.
-LAYERS = ["model", "errors", "core", "host", "client"]
+LAYERS = ["model", "errors", "core", "host", "client", "recordings"]
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -162,10 +162,10 @@ def run(args: argparse.Namespace, settings: Config) -> int:
             from ptyjobs.cli.attach import attach
 
             return attach(jobs, job.job_id)
-        return _stream(jobs, job.job_id)
+        return stream(jobs, job.job_id)
 
 
-def _stream(jobs: Jobs, job_id: str) -> int:
+def stream(jobs: Jobs, job_id: str) -> int:
     """Without a terminal of our own: the output as it comes, the program's exit code."""
     from ptyjobs.cli.attach import exit_code
     from ptyjobs.errors import HolderLost

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ptyjobs import __version__, config
 from ptyjobs.cli import commands
@@ -17,7 +17,7 @@ from ptyjobs.errors import PtyJobsError
 
 EXIT_CODES = {
     "unknown_job": 3, "holder_lost": 4, "start_failed": 4, "bad_input": 2, "bad_key": 2,
-    "bad_pattern": 2, "bad_config": 2, "internal": 5,
+    "bad_pattern": 2, "bad_config": 2, "bad_recording": 2, "internal": 5,
 }  # fmt: skip
 
 
@@ -67,7 +67,26 @@ def parser() -> argparse.ArgumentParser:
     ending = add("kill", commands.kill, job=True)
     ending.add_argument("--signal", default="", help="only send this signal, e.g. INT")
     add("clean", commands.clean)
+    _recordings(add)
     return top
+
+
+def _recordings(add: Callable[..., argparse.ArgumentParser]) -> None:
+    from ptyjobs.cli import recording
+
+    recorder = add("record", recording.record)
+    recorder.add_argument("-o", "--output", default="", metavar="FILE", help="default: CMD.cast")
+    recorder.add_argument("--input", action="store_true", help="write what is typed as well")
+    recorder.add_argument("--force", action="store_true", help="replace FILE")
+    recorder.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
+    exporter = add("export", recording.export, job=True)
+    exporter.add_argument("file", nargs="?", default="", help="default: standard output")
+    exporter.add_argument("--format", choices=recording.FORMATS, default="v3")
+    exporter.add_argument("--input", action="store_true", help="write what was typed as well")
+    player = add("play", recording.play)
+    player.add_argument("file", metavar="FILE", help="a recording or a job id")
+    player.add_argument("--speed", type=float, default=1.0, help="default 1")
+    player.add_argument("--idle-limit", dest="pause", type=float, metavar="S", help="longest pause")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -378,15 +378,18 @@ class Holder:
                 peer.send({"id": number, "ok": reply})
 
     def _on_keys(self, peer: Peer, data: bytes) -> None:
-        """Bytes typed by an attached person: straight in, never recorded."""
+        """Bytes typed by an attached person: straight in."""
         follower = self.followers.get(peer)
         if follower is None or not follower.types or self.job.state.ended:
             return
         self.courtesy.resume()
         for waiter in self.turns:
             waiter.by_person = True
-        self.job.enqueue(data, owner=-peer.number, person=True)
-        self.job.pump(time.monotonic())
+        job, now = self.job, time.monotonic()
+        echo, secret = job.terminal().echo, job.at_secret_prompt
+        job.typed.keys(now, job.log.end, data, echo=echo, secret=secret)
+        job.enqueue(data, owner=-peer.number, person=True)
+        job.pump(now)
 
     def _drop_peer(self, peer: Peer) -> None:
         """Its connection has ended: so do its waits, but neither the job nor its output."""

@@ -25,6 +25,7 @@ from ptyjobs.host.kernel import Kernel
 from ptyjobs.host.log import LogWriter
 from ptyjobs.host.pty import Pty, Terminal
 from ptyjobs.host.record import EventWriter, JobDir
+from ptyjobs.host.typed import TypedText
 from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
 
 EXIT_QUIET = 0.05  # seconds without output after the leader's end while somebody holds the terminal
@@ -92,6 +93,7 @@ class Job:
         self.started = time.time()
         self.log = LogWriter(self.dir.path, limit=spec.log_limit)
         self.events = EventWriter(self.dir.path, started=now)
+        self.typed = TypedText(self.dir.log, self.events)
         self.fold = Fold(self.dir.log, size=spec.size)
         self.fold.replies_on = spec.replies
         self.evidence = Evidence()
@@ -324,6 +326,7 @@ class Job:
         self.reason = self.killing_reason or self._far_end(exit_)
         self.ended = time.time()
         what = f"code {exit_.code}" if exit_.signal is None else f"signal {exit_.signal}"
+        self.typed.prove()
         self.events.event(now, self.log.end, "x", what)
         self.listener.on_ended(now)
 

@@ -94,8 +94,10 @@ def begin_input(holder: Holder, peer: Peer, request: int, params: Params) -> Non
             nbytes=len(data),
         ),
     )
-    if typed and not quiet_input and job.terminal().echo:
-        job.events.event(now, job.log.end, "i", typed)
+    if not quiet_input:
+        entered = "\n" if typed and data.endswith(b"\r") and not typed.endswith("\n") else ""
+        text = typed + entered if typed else data.decode("utf-8", "replace")
+        job.typed.typed(now, job.log.end, text, echo=job.terminal().echo)
     holder.turns.wait(peer, request, ask, mark=mark, data=data, notes=notes)
 
 

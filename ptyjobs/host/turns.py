@@ -119,6 +119,7 @@ class Turns:
                 return
             answer = replace(outcome, attached=self._people(), notes=outcome.notes + notes)
             peer.send({"id": request, "ok": {"answer": to_json(answer)}})
+            job.typed.prove()
             self._marks[peer.reader] = job.mark_now()  # nothing was read since the answer
 
         def progress(line: str) -> None:

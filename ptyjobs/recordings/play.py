@@ -1,0 +1,43 @@
+"""Playing a recording to a terminal, at its own pace.
+
+Owns the pace and the keys (blank pauses, `.` steps, `q` quits). Time and keys are passed in, so a
+test needs neither a clock nor a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ptyjobs.core.cast import OUTPUT, RESIZE
+from ptyjobs.recordings.recording import Moment, Recording
+
+Wait = Callable[[float | None], str]
+"""Waits so many seconds (None: for ever) for a key; "" when the time is over."""
+
+
+def play(
+    recording: Recording,
+    write: Callable[[bytes], None],
+    wait: Wait,
+    *,
+    speed: float = 1.0,
+    idle_limit: float | None = None,
+    on_resize: Callable[[Moment], None] = lambda _moment: None,
+) -> bool:
+    """Write what was printed when it was printed; False when the person quit before its end."""
+    stepping = False
+    for pause, moment in recording.schedule(speed=speed, idle_limit=idle_limit):
+        if stepping or pause > 0:
+            key = wait(None if stepping else pause)
+            if not stepping and key == " ":
+                key = wait(None)
+                stepping = key == "."
+            elif stepping:
+                stepping = key == "."
+            if key in ("q", "\x03"):
+                return False
+        if moment.code == OUTPUT:
+            write(moment.data)
+        elif moment.code == RESIZE:
+            on_resize(moment)
+    return True

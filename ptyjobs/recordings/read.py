@@ -1,0 +1,189 @@
+"""Reading recordings: asciicast v2 and v3, a job's directory, a raw log.
+
+Owns telling these apart and the exact bytes. A cast cannot hold what is no UTF-8; the log that
+was exported beside it (`x.cast` and `x.raw`) can, and is cut here at the cast's events. The subtle
+thing: the raw file is only believed when it says, decoded, exactly what the cast says.
+"""
+
+from __future__ import annotations
+
+import codecs
+import heapq
+from collections.abc import Iterator
+from pathlib import Path
+
+from ptyjobs.core import cast
+from ptyjobs.core.cast import EXIT, INPUT, OUTPUT, RESIZE
+from ptyjobs.errors import BadRecording
+from ptyjobs.host.record import JobDir, LogEvent
+from ptyjobs.model import Exit, Size
+from ptyjobs.recordings.recording import Moment, Recording
+
+RAW_SUFFIX = ".raw"
+SLICE = 64 << 10
+"""Bytes of a log that one moment holds at most."""
+
+
+def read(path: Path) -> Recording:
+    """The recording at `path`: a `.cast` file, a job's directory, or a raw log of bytes.
+
+    A raw log is one moment at time 0 on a terminal of the default size. Raises BadRecording, which
+    names the line and what was expected there, and OSError where nothing can be read.
+    """
+    if path.is_dir():
+        return read_job(JobDir(path))
+    data = path.read_bytes()
+    if not data:
+        raise BadRecording(f"{path.name} is empty: it is no recording.")
+    if path.suffix != RAW_SUFFIX and data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        twin = path.with_suffix(RAW_SUFFIX)
+        raw = twin.read_bytes() if twin.is_file() else None
+        try:
+            return read_cast(data.decode("utf-8", "replace"), raw=raw)
+        except BadRecording as error:
+            raise BadRecording(f"{path.name}: {error.message}") from None
+    if path.suffix == ".cast":
+        raise BadRecording(f"{path.name}: line 1: expected an asciicast header (a JSON object).")
+    return Recording(moments=(Moment(0.0, OUTPUT, data),))
+
+
+def read_cast(text: str, *, raw: bytes | None = None) -> Recording:
+    """The recording that the lines of an asciicast file say; `raw` is its exact output if kept."""
+    reader = cast.Reader(text.splitlines(keepends=True) if "\n" in text else [text])
+    events = list(reader)
+    printed = [event.data for event in events if event.code == OUTPUT]
+    if raw is not None and raw.decode("utf-8", "replace") == "".join(printed):
+        outputs = iter(list(_cut(raw, printed)))
+    else:
+        outputs = (text.encode() for text in printed)
+    head = reader.header
+    return Recording(
+        size=head.size,
+        moments=tuple(_moment(event, outputs) for event in events),
+        title=head.title,
+        command=head.command,
+        timestamp=head.timestamp,
+        skipped=reader.skipped,
+        exit=next((_exit(e.data) for e in reversed(events) if e.code == EXIT), None),
+    )
+
+
+def _moment(event: cast.Event, outputs: Iterator[bytes]) -> Moment:
+    if event.code == OUTPUT:
+        return Moment(event.time, OUTPUT, next(outputs))
+    if event.code == INPUT:
+        return Moment(event.time, INPUT, event.data.encode())
+    return Moment(event.time, event.code, text=event.data)
+
+
+def _exit(status: str) -> Exit | None:
+    """An exit status as shells tell it: above 128 the signal that ended the program."""
+    if not status.strip().lstrip("-").isdigit():
+        return None
+    code = int(status)
+    return Exit(signal=code - 128) if 128 < code < 128 + 65 else Exit(code=code)
+
+
+def _cut(raw: bytes, texts: list[str]) -> Iterator[bytes]:
+    """The bytes behind each text; together they are `raw`."""
+    at = 0
+    for number, text in enumerate(texts):
+        plain = text.encode()
+        if number == len(texts) - 1:
+            stop = len(raw)
+        elif "\ufffd" not in text and raw.startswith(plain, at):
+            stop = at + len(plain)
+        else:
+            stop = _walk(raw, at, len(text))
+        yield raw[at:stop]
+        at = stop
+
+
+def _walk(raw: bytes, at: int, characters: int) -> int:
+    """Where `characters` characters end that begin at `at`, some of them no UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    seen, stop = 0, at
+    while seen < characters and stop < len(raw):
+        seen += len(decoder.decode(raw[stop : stop + 1]))
+        stop += 1
+    return stop - len(decoder.getstate()[0])  # a begun character belongs to the next event
+
+
+def read_job(job: JobDir) -> Recording:
+    """A job's log and events as a recording; one that still runs as far as it has come."""
+    spec, status = job.spec(), job.status()
+    if spec is None:
+        raise BadRecording(f"{job.path.name} is no job's directory: it has no spec.json.")
+    size, moments = moments_of(job)
+    return Recording(
+        size=size,
+        moments=tuple(moments),
+        title=job.job_id,
+        command=spec.command,
+        timestamp=int(status.started) if status else 0,
+        exit=status.exit if status else None,
+    )
+
+
+def moments_of(job: JobDir) -> tuple[Size, Iterator[Moment]]:
+    """The size at the oldest byte that is kept, and the moments from there on, streamed."""
+    spec = job.spec()
+    size = spec.size if spec else Size()
+    floor = job.log.floor
+    for event in job.events():
+        if event.offset > floor or not floor:
+            break
+        if event.code == RESIZE:
+            size = _log_size(event.data)
+    return size, _moments(job, floor, size)
+
+
+def _log_size(data: str) -> Size:
+    rows, _, cols = data.partition("x")
+    return Size(int(rows), int(cols))
+
+
+def _moments(job: JobDir, floor: int, size: Size) -> Iterator[Moment]:
+    at, time = floor, 0.0
+    if floor:
+        yield Moment(0.0, cast.MARKER, text=f"{floor} bytes before this are gone from the log")
+    for event in _in_order(job):
+        if event.offset < floor:
+            continue
+        time = event.time
+        for data in _slices(job, at, event.offset):
+            yield Moment(time, OUTPUT, data)
+        at = max(at, event.offset)
+        match event.code:
+            case "r":
+                if (now := _log_size(event.data)) != size:
+                    size = now
+                    yield Moment(time, RESIZE, text=f"{size.cols}x{size.rows}")
+            case "i":
+                yield Moment(time, INPUT, event.data.encode("utf-8", "replace"))
+            case "m":
+                yield Moment(time, cast.MARKER, text=event.data)
+            case "g":
+                yield Moment(time, cast.MARKER, text=f"output was lost here ({event.data})")
+            case "x":
+                word, _, number = event.data.partition(" ")
+                code = int(number or 0) + (128 if word == "signal" else 0)
+                yield Moment(time, EXIT, text=str(code))
+    for data in _slices(job, at, job.log.end):
+        yield Moment(time, OUTPUT, data)
+
+
+def _in_order(job: JobDir) -> Iterator[LogEvent]:
+    """The events by time: input is written down only once the terminal has shown it."""
+    typed = [event for event in job.events() if event.code == INPUT]
+    others = (event for event in job.events() if event.code != INPUT)
+    return heapq.merge(typed, others, key=lambda event: event.time)
+
+
+def _slices(job: JobDir, start: int, stop: int) -> Iterator[bytes]:
+    while start < stop:
+        first, data = job.log.read(start, min(SLICE, stop - start))
+        if not data or first >= stop:
+            return
+        yield data[: stop - first]
+        start = first + len(data)
