@@ -17,6 +17,7 @@ import tty
 from collections.abc import Iterator
 
 from ptyjobs.client.sync import Follow, Jobs
+from ptyjobs.errors import HolderLost
 from ptyjobs.host.wire import Data
 from ptyjobs.model import Size, Status, from_json
 
@@ -70,14 +71,18 @@ def attach(jobs: Jobs, job_id: str, *, read_only: bool = False) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("ptyjobs: attach needs a terminal; use logs -f instead.", file=sys.stderr)
         return 2
-    status = jobs.status(job_id)
-    if status.state.ended:
+    try:
+        joined = jobs.follow(
+            job_id, input=not read_only, size=None if read_only else terminal_size()
+        )
+    except HolderLost:
+        status = jobs.status(job_id)
+        if not status.state.ended:
+            raise
         print(jobs.tail(job_id).text)
         print(f"[{job_id} has ended: {status.exit or status.state}]")
         return exit_code(status)
-    with contextlib.closing(
-        jobs.follow(job_id, input=not read_only, size=None if read_only else terminal_size())
-    ) as follow:
+    with contextlib.closing(joined) as follow:
         try:
             with raw_terminal():
                 _pass_through(follow, job_id, read_only=read_only)

@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _recordings(add: Callable[..., argparse.ArgumentParser]) -> None:
-    from ptyjobs.cli import recording
+    from ptyjobs.cli import fixture, recording
 
     recorder = add("record", recording.record)
     recorder.add_argument("-o", "--output", default="", metavar="FILE", help="default: CMD.cast")
@@ -87,6 +87,10 @@ def _recordings(add: Callable[..., argparse.ArgumentParser]) -> None:
     player.add_argument("file", metavar="FILE", help="a recording or a job id")
     player.add_argument("--speed", type=float, default=1.0, help="default 1")
     player.add_argument("--idle-limit", dest="pause", type=float, metavar="S", help="longest pause")
+    writer = add("fixture", fixture.fixture)
+    writer.add_argument("file", metavar="FILE", help="a recording (.cast or raw)")
+    writer.add_argument("--into", default="", metavar="DIR", help="default: beside FILE")
+    writer.add_argument("--force", action="store_true", help="replace an existing test")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -366,16 +366,16 @@ class AsyncJobs(Base):
         size: Size | None = None,
         name: str = "",
     ) -> AsyncFollow:
-        """Watch a live job; raises Gone's successor HolderLost for an ended one."""
+        """Watch a live job; raises HolderLost for an ended one."""
         job = self.registry.find(job_id)
         try:
             link = await _link(connect(job))
-        except Gone:
+            link.events = asyncio.Queue()
+            await link.request("follow", follow_params(since, input, size, name), timeout=5.0)
+        except Gone:  # before the connection, or on it
             raise HolderLost(
                 f"Job {job_id!r} has ended.", advice="Read it with output or tail."
             ) from None
-        link.events = asyncio.Queue()
-        await link.request("follow", follow_params(since, input, size, name), timeout=5.0)
         return AsyncFollow(link)
 
     async def clean(self) -> list[str]:

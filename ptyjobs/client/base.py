@@ -178,6 +178,7 @@ class Base:
             input=params.pop("input", ""),
             keys=[keys] if isinstance(keys, str) else keys,
             raw=params.pop("raw", b""),
+            shown=params.pop("shown", ""),
             enter=params.pop("enter", True),
             until=params.pop("until", ()),
             timeout=params.pop("timeout", self.config.interact_timeout),

@@ -23,6 +23,7 @@ from ptyjobs.client.calls import Call, Killed
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.host import wire
+from ptyjobs.host import zygote as zygotes
 from ptyjobs.host.record import JobDir
 from ptyjobs.host.zygote import Zygote
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
@@ -266,11 +267,11 @@ class Jobs(Base):
         job = self.registry.find(job_id)
         try:
             connection = Wire(connect(job))
-        except Gone:
+            connection.request("follow", follow_params(since, input, size, name), timeout=5.0)
+        except Gone:  # before the connection, or on it
             raise HolderLost(
                 f"Job {job_id!r} has ended.", advice="Read it with output or tail."
             ) from None
-        connection.request("follow", follow_params(since, input, size, name), timeout=5.0)
         return Follow(connection)
 
     def clean(self) -> list[str]:
@@ -287,6 +288,17 @@ class Jobs(Base):
                     with contextlib.suppress(PtyJobsError):
                         found[index] = self._call(status.job_id, calls.status())
         return found
+
+    def warm_up(self) -> None:
+        """Fork the process that jobs are forked from now instead of at the first start."""
+        if self.zygote is None:
+            self._use(zygotes.start())
+
+    def release(self, job_id: str) -> None:
+        """Close the connection to one job; the next call about it makes another."""
+        connection = self._wires.pop(job_id, None)
+        if connection is not None:
+            connection.close()
 
     def close(self) -> None:
         """Close the connections; end session jobs if this client started any."""

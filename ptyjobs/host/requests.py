@@ -151,7 +151,7 @@ def _encode(holder: Holder, params: Params) -> tuple[bytes, str]:
             f"{len(data)} bytes of input are more than the {MAX_INPUT} of one call.",
             advice="Write a file and have the program read it.",
         )
-    return data, text
+    return data, text or str(params.get("shown") or "")
 
 
 def _check_policy(holder: Holder, params: Params) -> None:

@@ -38,9 +38,8 @@ def of_status(status: Status, *, now: float) -> Result:
         lines.append(f"doing: {status.doing}{stalled}")
     if status.processes:
         figures = [f"{status.cpu:.1f} s CPU", byte_size(status.rss)]
-        lines.append(
-            f"processes: {', '.join(status.processes)}{SEPARATOR}{SEPARATOR.join(figures)}"
-        )
+        what = "still running, kill ends them" if status.state.ended else "processes"
+        lines.append(f"{what}: {', '.join(status.processes)}{SEPARATOR}{SEPARATOR.join(figures)}")
     if status.ports:
         lines.append(f"listening on: {', '.join(map(str, status.ports))}")
     lines.append(f"log: {status.floor}-{status.end}" + _log_losses(status))

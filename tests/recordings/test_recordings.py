@@ -115,7 +115,7 @@ def test_the_command_line_records_exports_and_plays(tmp_path: Path) -> None:
         )  # fmt: skip
 
     done = ptyjobs("record", "-o", str(path), "--", "echo hello; exit 4")
-    assert (done.returncode, done.stdout) == (4, "hello\n")
+    assert (done.returncode, done.stdout) == (4, "hello\n"), done.stderr
     assert read(path).exit == Exit(code=4)
     again = ptyjobs("record", "-o", str(path), "--", "echo two")
     assert again.returncode == 2

@@ -1,0 +1,21 @@
+"""`fixture`: from a recording to a regression test."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ptyjobs.config import Config
+
+
+def fixture(args: argparse.Namespace, settings: Config) -> int:
+    """Write a pytest test for a recording: its last screen, and what each input brought.
+
+    Run it with pytest; accept a changed screen with `pytest --screen-update`.
+    """
+    from ptyjobs.testing import stub
+
+    into = Path(args.into) if args.into else None
+    for path in stub.write(Path(args.file), into=into, force=args.force):
+        print(path)
+    return 0

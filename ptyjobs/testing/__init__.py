@@ -1,0 +1,1 @@
+"""Testing programs that talk to a terminal: what stands behind the pytest fixtures."""

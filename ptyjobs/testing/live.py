@@ -1,0 +1,307 @@
+"""`job(...)`: a program under a real terminal for the length of a test.
+
+Owns the clean environment, the steps and the checks at the end: no process of the job is left, no
+zombie, no descriptor of ours. Each step types and then waits until it is the test's turn again,
+as the product's `interact` does; nothing sleeps or polls.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from ptyjobs.client.prepare import prepare
+from ptyjobs.client.sync import Jobs
+from ptyjobs.config import Config
+from ptyjobs.core import keys
+from ptyjobs.core.vt import Screen
+from ptyjobs.errors import JobEnded, PtyJobsError
+from ptyjobs.model import Answer, Exit, Reason, Size, Status
+from ptyjobs.testing.picture import Picture
+
+TIMEOUT = 10.0
+KEPT = ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONPATH", "TMPDIR", "COVERAGE_*", "TZ")
+"""Of the environment of the tests; all else is set here or by the test."""
+CLEAN = {
+    "LANG": "C.UTF-8", "PS1": "$ ", "PS2": "> ", "HISTFILE": "/dev/null", "PAGER": "cat",
+    "PYTHON_HISTORY": "/dev/null", "NO_AT_BRIDGE": "1",
+}  # fmt: skip
+
+
+class NotSettled(AssertionError):
+    """It did not become the test's turn in time; the message shows what the program did instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a step brought: the fresh text, the prompt it stopped at, and why it is our turn."""
+
+    text: str
+    prompt: str
+    answer: Answer
+
+    @property
+    def reason(self) -> Reason:
+        return self.answer.verdict.reason
+
+    @property
+    def password(self) -> bool:
+        """The program reads a line without echo."""
+        return self.reason is Reason.PASSWORD
+
+
+class LiveJob:
+    """A running program. Steps: `type`, `press`, `paste`, `settles`, `expect`; then `screen`."""
+
+    def __init__(self, jobs: Jobs, answer: Answer, *, timeout: float, allow_left: bool) -> None:
+        self._jobs = jobs
+        self._timeout = timeout
+        self._allow_left = allow_left
+        self.job_id = answer.job_id
+        self.replies: list[tuple[str, Answer]] = []  # every step and what it brought
+        self.reply = self._note("start", answer)
+
+    def check_start(self) -> None:
+        """Raise NotSettled when the program did not come to rest after its start."""
+        __tracebackhide__ = True
+        first = self.replies[0][1]
+        if first.verdict.waited and first.verdict.reason is Reason.TIMEOUT:
+            doing = first.verdict.doing or "it still works"
+            self._fail(f"after its start it did not come to rest in {self._timeout:g} s", doing)
+
+    # --- steps --------------------------------------------------------------------------------
+
+    def type(
+        self, text: str, *, enter: bool = True, wait: bool = True, timeout: float | None = None
+    ) -> Reply:
+        """Type a text and Enter, then wait for the program's turn to end.
+
+        Without `wait` it comes back at once, for programs that never come to rest: use `expect`.
+        Raises NotSettled after `timeout` seconds.
+        """
+        __tracebackhide__ = True
+        return self._step(f"type {text!r}", wait, timeout, input=text, enter=enter)
+
+    def press(self, *names: str, wait: bool = True, timeout: float | None = None) -> Reply:
+        """Press keys by name: `job.press("C-c")`, `job.press("Up", "Enter")`."""
+        __tracebackhide__ = True
+        return self._step(f"press {' '.join(names)}", wait, timeout, keys=names)
+
+    def paste(
+        self, text: str, *, enter: bool = False, wait: bool = True, timeout: float | None = None
+    ) -> Reply:
+        """Paste a text as a terminal does: bracketed where the program asked for that."""
+        __tracebackhide__ = True
+        raw = keys.paste(text, modes=self.screen.modes)
+        raw += b"\r" if enter else b""
+        return self._step(f"paste {text!r}", wait, timeout, raw=raw, shown=text, enter=False)
+
+    def settles(self, *, timeout: float | None = None) -> Reply:
+        """Wait until the program awaits input or has ended."""
+        __tracebackhide__ = True
+        limit = self._timeout if timeout is None else timeout
+        return self._settled("settles", self._jobs.wait(self.job_id, timeout=limit), limit)
+
+    def expect(self, what: str | re.Pattern[str], *, timeout: float | None = None) -> Reply:
+        """Wait until a text or a match of a pattern is on the screen or was printed.
+
+        What an earlier step has returned counts only while it still is on the screen.
+        """
+        __tracebackhide__ = True
+        pattern = what.pattern if isinstance(what, re.Pattern) else re.escape(what)
+        limit = self._timeout if timeout is None else timeout
+        deadline = time.monotonic() + limit
+        while True:
+            if re.search(pattern, "\n".join(self.screen.rows)):
+                return self.reply
+            left = deadline - time.monotonic()
+            answer = self._jobs.wait(
+                self.job_id, until="pattern", patterns=[pattern], timeout=max(0.0, left)
+            )
+            found = self._note(f"expect {pattern!r}", answer)
+            if answer.verdict.reason is Reason.PATTERN:
+                return found
+            if answer.state.ended or left <= 0:
+                if re.search(pattern, "\n".join(self.screen.rows) + answer.fresh.text):
+                    return found
+                ended = f"it has ended ({answer.verdict.exit})" if answer.state.ended else ""
+                self._fail(ended or f"{limit:g} s are over", f"{pattern!r} did not come")
+
+    def resize(self, rows: int, cols: int, *, timeout: float | None = None) -> Reply:
+        """Give the terminal another size and wait until the program has drawn itself anew."""
+        __tracebackhide__ = True
+        self._jobs.resize(self.job_id, Size(rows, cols))
+        return self.settles(timeout=timeout)
+
+    def exit(self, *, timeout: float | None = None) -> Exit:
+        """Wait for the program's end: `job.exit().code`."""
+        __tracebackhide__ = True
+        limit = self._timeout if timeout is None else timeout
+        answer = self._jobs.wait(self.job_id, until="exited", timeout=limit)
+        self._note("exit", answer)
+        if answer.verdict.exit is None:
+            self._fail(f"{limit:g} s are over", "it did not end")
+        return answer.verdict.exit
+
+    # --- reading ------------------------------------------------------------------------------
+
+    @property
+    def screen(self) -> Picture:
+        """What the terminal shows now."""
+        size, data = self._jobs.repaint(self.job_id)
+        screen = Screen(size)
+        screen.feed(data)
+        return Picture.of(screen)
+
+    @property
+    def fresh(self) -> str:
+        """What the last step printed."""
+        return self.reply.text
+
+    @property
+    def status(self) -> Status:
+        """Everything that is known of the job."""
+        return self._jobs.status(self.job_id)
+
+    @property
+    def directory(self) -> Path:
+        """The job's files: a recording that `replay` reads."""
+        return self._jobs.registry.find(self.job_id).path
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _step(self, what: str, wait: bool, timeout: float | None, **params: object) -> Reply:
+        __tracebackhide__ = True
+        limit = (self._timeout if timeout is None else timeout) if wait else 0.0
+        try:
+            answer = self._jobs.interact(self.job_id, timeout=limit, **params)
+        except JobEnded as error:
+            self._fail(f"cannot {what}", error.message)
+        return self._settled(what, answer, limit) if wait else self._note(what, answer)
+
+    def _note(self, what: str, answer: Answer) -> Reply:
+        self.replies.append((what, answer))
+        self.reply = Reply(answer.fresh.text, answer.verdict.prompt, answer)
+        return self.reply
+
+    def _settled(self, what: str, answer: Answer, limit: float) -> Reply:
+        __tracebackhide__ = True
+        reply = self._note(what, answer)
+        if answer.verdict.reason is Reason.TIMEOUT:
+            doing = answer.verdict.doing or "it still works"
+            self._fail(f"after {what} it did not come to rest in {limit:g} s", doing)
+        return reply
+
+    def _fail(self, why: str, more: str) -> NoReturn:
+        __tracebackhide__ = True
+        try:
+            self.screen.fail(f"{self.job_id}: {why}: {more}")
+        except AssertionError as error:
+            raise NotSettled(str(error)) from None
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def close(self) -> str:
+        """End it; a sentence about what it left behind, "" when that is nothing."""
+        left: tuple[str, ...] = ()
+        zombies: list[str] = []
+        try:
+            status = self.status
+            left = status.processes if status.state.ended else ()
+            zombies = [name for process in status.processes for name in _zombies_of(process)]
+            killed = self._jobs.kill(self.job_id, grace=0.2)
+            alive = [name for name in killed.status.processes if _runs(name)]
+        except PtyJobsError as error:
+            return f"{self.job_id}: {error}"
+        finally:
+            self._jobs.release(self.job_id)
+        if alive:
+            return f"{self.job_id} could not be ended: {', '.join(alive)} still run"
+        if zombies:
+            return f"{self.job_id} left zombies of its own unreaped: {', '.join(zombies)}"
+        if left and not self._allow_left:
+            return f"{self.job_id} ended and left running: {', '.join(left)}"
+        return ""
+
+
+def _zombies_of(process: str) -> list[str]:
+    """The dead children of `"PID name"` that it has not reaped."""
+    found: list[str] = []
+    for listing in Path(f"/proc/{process.split()[0]}/task").glob("*/children"):
+        try:
+            children = listing.read_text().split()
+        except OSError:  # gone meanwhile
+            continue
+        found += [f"{pid} (of {process})" for pid in children if _is_zombie(pid)]
+    return found
+
+
+def _is_zombie(process: str) -> bool:
+    """Whether `"PID name"` is dead and not yet reaped by its parent."""
+    try:
+        stat = Path(f"/proc/{process.split()[0]}/stat").read_text()
+    except OSError:  # gone meanwhile
+        return False
+    return stat.rpartition(")")[2].split()[0] == "Z"
+
+
+def _runs(process: str) -> bool:
+    return Path(f"/proc/{process.split()[0]}").exists() and not _is_zombie(process)
+
+
+def start(
+    jobs: Jobs,
+    command: str | Sequence[str],
+    *,
+    rows: int = 24,
+    cols: int = 80,
+    env: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] = "",
+    home: Path,
+    timeout: float = TIMEOUT,
+    wait: bool = True,
+    allow_left: bool = False,
+) -> LiveJob:
+    """Start a command line or an argument vector under a terminal of its own.
+
+    With `wait` it is given `timeout` seconds to come to rest; `check_start` says if it did not.
+    """
+    __tracebackhide__ = True
+    line = command if isinstance(command, str) else shlex.join(command)
+    clean = {**CLEAN, "HOME": str(home), **(env or {})}
+    spec = prepare(
+        jobs.config,
+        command=line,
+        argv=() if isinstance(command, str) else tuple(command),
+        rows=rows,
+        cols=cols,
+        env=clean,
+        cwd=os.fspath(cwd) or os.getcwd(),
+    )
+    answer = jobs.start(spec, wait=timeout if wait else 0.0)
+    return LiveJob(jobs, answer, timeout=timeout, allow_left=allow_left)
+
+
+def settings(state: Path) -> Config:
+    """The configuration of the jobs of a test session: nothing of the user's own."""
+    shell = "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
+    return Config(state_dir=state, shell=shell, env_allow=KEPT, retention_count=1000)
+
+
+def sockets() -> set[str]:
+    """The sockets and terminals that this process holds; empty where that cannot be asked."""
+    held = set()
+    for entry in Path("/proc/self/fd").glob("*"):
+        try:
+            link = os.readlink(entry)
+        except OSError:  # closed meanwhile, the listing's own for one
+            continue
+        if link.startswith(("socket:", "/dev/pt")):
+            held.add(link)
+    return held

@@ -1,0 +1,152 @@
+"""`replay(path)`: a recording as a deterministic terminal for a test.
+
+Owns the walk through it by conditions. Nothing waits: a minute of recording takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NoReturn
+
+from ptyjobs.core.cast import MARKER
+from ptyjobs.recordings import Recording, read
+from ptyjobs.testing.picture import Picture
+from ptyjobs.testing.turns import TIMEOUT, Terminal, Turn, turn, turns
+
+
+class Replay:
+    """A recording being played; `screen` is what its terminal shows at this moment.
+
+    Walk with `until(...)`, `to_end()`; read `screen`, `fresh()`, `turn`, `verdicts`.
+    """
+
+    def __init__(self, recording: Recording, *, name: str = "recording") -> None:
+        self.recording = recording
+        self.name = name
+        self.turn: Turn | None = None
+        self._terminal = Terminal(recording)
+        self._since = self._terminal.mark()
+        self._verdicts: list[Turn] | None = None
+
+    @classmethod
+    def open(cls, path: str | Path) -> Replay:
+        """The recording of a file or a job's directory; BadRecording says what is wrong with it."""
+        return cls(read(Path(path)), name=Path(path).name)
+
+    @property
+    def time(self) -> float:
+        """Seconds of the recording that were played."""
+        return self._terminal.time
+
+    @property
+    def ended(self) -> bool:
+        """All of it was played."""
+        return self._terminal.next is None
+
+    @property
+    def screen(self) -> Picture:
+        """What the terminal shows now."""
+        return Picture.of(self._terminal.screen)
+
+    @property
+    def verdicts(self) -> list[Turn]:
+        """What `interact` would have answered at each moment of the whole recording."""
+        if self._verdicts is None:
+            self._verdicts = turns(self.recording)
+        return self._verdicts
+
+    def until(
+        self,
+        *,
+        text: str | None = None,
+        pattern: str | re.Pattern[str] | None = None,
+        time: float | None = None,
+        marker: str | None = None,
+        settled: bool = False,
+        timeout: float = TIMEOUT,
+    ) -> Replay:
+        """Play on until one condition holds; AssertionError with the screen when it never does.
+
+        `text` and `pattern` are looked for on the screen and in what scrolls off it from now on,
+        `time` is in seconds from the recording's start, `marker` a label. `settled`: until it
+        would be the caller's turn; `turn` is then the answer, and `timeout` how many seconds of
+        virtual time it may take.
+        """
+        __tracebackhide__ = True
+        given = [c for c in (text, pattern, time, marker, settled or None) if c is not None]
+        if len(given) != 1:
+            raise TypeError(
+                "until() takes one of text, pattern, time, marker and settled, "
+                f"it was given {len(given)}"
+            )
+        if settled:
+            return self._until_settled(timeout)
+        if time is not None:
+            return self._until_time(time)
+        if marker is not None:
+            return self._until_marker(marker)
+        wanted = re.compile(re.escape(text)) if text is not None else re.compile(pattern or "")
+        return self._until_text(wanted)
+
+    def _until_text(self, wanted: re.Pattern[str]) -> Replay:
+        __tracebackhide__ = True
+        first = self._terminal.screen.first_line
+        while not wanted.search(self._seen_since(first)):
+            if self._terminal.step() is None:
+                self._past_the_end(f"{wanted.pattern!r} never came")
+        return self
+
+    def _seen_since(self, first: int) -> str:
+        """The screen and the lines that scrolled off it since line `first`."""
+        screen = self._terminal.screen
+        rows = screen.text()
+        if not screen.alternate and screen.first_line > first:
+            gone = screen.line_range(max(first, screen.floor_line), screen.first_line)
+            rows = [line.text for line in gone] + rows
+        return "\n".join(row.rstrip(" ") for row in rows)
+
+    def _until_time(self, time: float) -> Replay:
+        __tracebackhide__ = True
+        if time > self.recording.duration:
+            self._past_the_end(f"{time:g} s is beyond its {self.recording.duration:g} s")
+        while (moment := self._terminal.next) is not None and moment.time <= time:
+            self._terminal.step()
+        return self
+
+    def _until_marker(self, label: str) -> Replay:
+        __tracebackhide__ = True
+        while (moment := self._terminal.step()) is not None:
+            if moment.code == MARKER and moment.text == label:
+                return self
+        known = ", ".join(map(repr, self.recording.markers)) or "none"
+        self._past_the_end(f"there is no marker {label!r} (there are: {known})")
+
+    def _until_settled(self, timeout: float) -> Replay:
+        __tracebackhide__ = True
+        if self.ended:
+            self._past_the_end("nothing comes any more")
+        self.turn = turn(self._terminal, timeout=timeout)
+        return self
+
+    def to_end(self) -> Replay:
+        """Play all that is left."""
+        while self._terminal.step() is not None:
+            pass
+        return self
+
+    def fresh(self) -> str:
+        """What a person would say was printed since the last `fresh()`, or since the start."""
+        text = self._terminal.fresh(self._since)
+        fresh, _ = text.finish(self._terminal.screen, prompt_row=False, end=self._terminal.offset)
+        self._since = self._terminal.mark()
+        return fresh.text
+
+    def _past_the_end(self, why: str) -> NoReturn:
+        __tracebackhide__ = True
+        at = (
+            f"{self.name} was played to its end"
+            if self.ended
+            else f"{self.name} is at {self.time:g} s"
+        )
+        self.screen.fail(f"{at}, and {why}.")

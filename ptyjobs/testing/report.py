@@ -1,0 +1,69 @@
+"""What a failing test shows: the last screen, the last events, the verdicts, files to look at.
+
+Owns those texts and the artifacts. Called only for a test that failed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ptyjobs.core.render import to_svg
+from ptyjobs.model import Answer
+from ptyjobs.recordings import export_cast, read
+from ptyjobs.recordings.recording import Moment
+from ptyjobs.testing.live import LiveJob
+from ptyjobs.testing.picture import Picture, framed
+from ptyjobs.testing.replay import Replay
+
+EVENTS = 20
+SHOWN = 200  # characters of one event
+
+
+def sections(actor: LiveJob | Replay, folder: Path, test: str) -> Iterator[tuple[str, str]]:
+    """Title and text of each report section about one terminal of the test."""
+    name = actor.job_id if isinstance(actor, LiveJob) else actor.name
+    picture = actor.screen
+    yield f"screen of {name}", framed(picture)
+    if isinstance(actor, LiveJob):
+        moments = read(actor.directory).moments
+        history = [_step(what, answer) for what, answer in actor.replies]
+    else:
+        moments = actor.recording.moments[: actor._terminal.position]
+        turn = actor.turn
+        history = [] if turn is None else [f"{turn.verdict.reason}: {turn.verdict.why}"]
+    yield f"last events of {name}", "\n".join(_event(m) for m in moments[-EVENTS:]) or "none"
+    if history:
+        yield f"answers of {name}", "\n".join(history[-EVENTS:])
+    files = "\n".join(str(path) for path in artifacts(actor, picture, folder, test))
+    yield f"files of {name}", files
+
+
+def artifacts(actor: LiveJob | Replay, picture: Picture, folder: Path, test: str) -> Iterator[Path]:
+    """Write the picture, and of a live job its recording; where they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = actor.job_id if isinstance(actor, LiveJob) else actor.name.removesuffix(".cast")
+    stem = re.sub(r"[^\w.-]+", "_", f"{test}-{name}").strip("_")[-120:]
+    svg = folder / f"{stem}.svg"
+    svg.write_text(to_svg(picture, title=test), encoding="utf-8")
+    yield svg
+    if isinstance(actor, LiveJob):
+        cast = folder / f"{stem}.cast"
+        with open(cast, "w", encoding="utf-8", errors="replace") as out:
+            export_cast(actor._jobs.registry.find(actor.job_id), out, input=True)
+        yield cast
+
+
+def _step(what: str, answer: Answer) -> str:
+    verdict = answer.verdict
+    text = answer.fresh.text.replace("\n", "\\n")
+    return (
+        f"{what}: {verdict.reason} ({verdict.confidence}) after {verdict.waited * 1000:.0f} ms, "
+        f"{verdict.why or verdict.doing}; prompt {verdict.prompt!r}; {text[:SHOWN]!r}"
+    )
+
+
+def _event(moment: Moment) -> str:
+    shown = moment.text or repr(moment.data.decode("utf-8", "replace"))
+    return f"{moment.time:9.3f} {moment.code} {shown[:SHOWN]}"

@@ -1,0 +1,244 @@
+"""What `interact` would have answered, from a recording alone.
+
+Owns the walk of the settle machine over recorded moments with a virtual clock: the product's own
+`core.settle`, fed with what the program printed and with a kernel that says nothing. The subtle
+thing: a recorded input came when its author chose. Here the program is given all the time it
+needs first, so an input waits for the verdict on what came before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ptyjobs.core.cast import EXIT, INPUT, MARKER, OUTPUT, RESIZE
+from ptyjobs.core.evidence import Evidence, PromptMemory
+from ptyjobs.core.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait
+from ptyjobs.core.mark import Mark, mark
+from ptyjobs.core.settle import Settle
+from ptyjobs.core.text import FreshText
+from ptyjobs.core.vt import Screen
+from ptyjobs.model import Exit, Fresh, Reason, Tier, Verdict
+from ptyjobs.recordings import Moment, Recording
+
+TIMEOUT = 10.0
+"""Seconds of virtual time that one turn may take, the default of `interact`."""
+BUDGET = 100_000
+_NOTHING = Probe(Wait.UNKNOWN, tier=Tier.EVIDENCE)
+"""A probe of a kernel that may not be asked: only what was printed counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One answer: what was typed, what came back, and why it was the caller's turn again.
+
+    `time` and `end` in seconds of the recording.
+    """
+
+    typed: str
+    time: float
+    end: float
+    verdict: Verdict
+    fresh: Fresh
+    prompt: str
+
+    @property
+    def text(self) -> str:
+        """The fresh text: what a person would say the program printed."""
+        return self.fresh.text
+
+
+class Terminal:
+    """A terminal that a recording plays on: screen, evidence and what was learned of prompts."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.screen = Screen(recording.size)
+        self.evidence = Evidence()
+        self.memory = PromptMemory()
+        self.position = 0  # moments that were played
+        self.offset = 0  # bytes that were printed
+        self.exit: Exit | None = None
+        self.observers: list[Callable[[Screen], None]] = []
+
+    @property
+    def time(self) -> float:
+        """Seconds of the recording that were played."""
+        return self.recording.moments[self.position - 1].time if self.position else 0.0
+
+    @property
+    def next(self) -> Moment | None:
+        """The moment that comes, None at the end."""
+        moments = self.recording.moments
+        return moments[self.position] if self.position < len(moments) else None
+
+    def step(self) -> Moment | None:
+        """Play one moment; None at the end."""
+        moment = self.next
+        if moment is None:
+            return None
+        self.position += 1
+        if moment.code == OUTPUT:
+            self.offset += len(moment.data)
+            self.evidence.feed(moment.data)
+            self.screen.feed(moment.data)
+            for observe in self.observers:
+                observe(self.screen)
+        elif moment.code == RESIZE:
+            self.screen.resize(moment.size)
+        elif moment.code == EXIT:
+            self.exit = self.recording.exit or Exit()
+        return moment
+
+    def mark(self) -> Mark:
+        """Where fresh text begins from now on.
+
+        The terminal's flags are not in a recording: a program that has bracketed paste on edits
+        its line itself, for all others the kernel echoes.
+        """
+        kernel = not (self.screen.modes.bracketed_paste or self.screen.alternate)
+        return mark(self.screen, offset=self.offset, echo=kernel, canonical=kernel)
+
+    def fresh(self, start: Mark, *, typed: str = "") -> FreshText:
+        """The answer that begins at `start`."""
+        prompts = [prompt.raw for prompt in self.memory.of(0) if prompt.raw]
+        return FreshText(start, typed=typed, budget=BUDGET, prompts=prompts)
+
+    def look(self) -> Look:
+        """The screen around the cursor."""
+        screen = self.screen
+        row, col = screen.cursor_row, screen.cursor_col + screen.pending_wrap
+        return Look(
+            before_cursor=screen.row_text(row, 0, col),
+            after_cursor=screen.row_text(row, col),
+            above=screen.row_text(row - 1) if row else "",
+            row=row,
+            alternate=screen.alternate,
+            synchronized=screen.modes.synchronized,
+            cursor_visible=screen.modes.cursor_visible,
+        )
+
+
+def take_input(terminal: Terminal) -> str:
+    """Play the inputs that come next, up to one that ends with Enter or is a key of its own.
+
+    Echoes between the keys of a person belong to the line.
+    """
+    typed = ""
+    while (moment := terminal.next) is not None:
+        if moment.code == INPUT:
+            typed += moment.data.decode("utf-8", "replace").replace("\r", "\n")
+            terminal.step()
+            if typed.endswith("\n") or not typed.isprintable():
+                return typed
+            following = _next_input(terminal)
+            if following is None:
+                return typed
+        elif typed and _next_input(terminal) is not None and moment.code == OUTPUT:
+            terminal.step()
+        else:
+            return typed
+    return typed
+
+
+def _next_input(terminal: Terminal) -> Moment | None:
+    """The next input while a line is typed: at once, or behind the echo of one key."""
+    coming = terminal.recording.moments[terminal.position : terminal.position + 2]
+    return next((moment for moment in coming if moment.code == INPUT), None)
+
+
+def turn(terminal: Terminal, *, timeout: float = TIMEOUT, since: Mark | None = None) -> Turn:
+    """Play until it is the caller's turn: the inputs that come next, then what they caused."""
+    began, time = terminal.position, terminal.time
+    start = since or terminal.mark()
+    _skip(terminal)
+    typed = take_input(terminal)
+    fresh = terminal.fresh(start, typed=typed.removesuffix("\n"))
+    terminal.observers.append(fresh.observe)
+    try:
+        if not typed and began:
+            _wake(terminal)
+        verdict = _settle(terminal, typed, timeout=timeout, before=terminal.offset)
+    finally:
+        terminal.observers.remove(fresh.observe)
+    done, prompt = fresh.finish(
+        terminal.screen,
+        prompt_row=verdict.reason.ready,
+        end=terminal.offset,
+        exited=terminal.exit is not None,
+    )
+    verdict = replace(verdict, prompt=prompt)
+    return Turn(typed, time, terminal.time, verdict, done, prompt)
+
+
+def _skip(terminal: Terminal) -> None:
+    """Play the markers and resizes that come next: nothing was printed and nothing typed."""
+    while (moment := terminal.next) is not None and moment.code in (MARKER, RESIZE):
+        terminal.step()
+
+
+def _wake(terminal: Terminal) -> None:
+    """Nobody typed: play to the next output, or to the input that comes before any."""
+    while (moment := terminal.next) is not None and moment.code != INPUT:
+        terminal.step()
+        if moment.code in (OUTPUT, EXIT):
+            return
+
+
+def _settle(terminal: Terminal, typed: str, *, timeout: float, before: int) -> Verdict:
+    now = terminal.time
+    settle = Settle(
+        now=now,
+        deadline=now + timeout,
+        tier=Tier.EVIDENCE,
+        evidence=terminal.evidence,
+        memory=terminal.memory,
+        sent=_sent(typed),
+    )
+    while True:
+        step = settle.step(now)
+        if isinstance(step, DoProbe):
+            settle.on_probe(now, _NOTHING)
+        elif isinstance(step, DoLook):
+            settle.on_look(now, terminal.look())
+        elif isinstance(step, DoWait):
+            coming = terminal.next
+            if coming is None or coming.code == INPUT or coming.time > step.until:
+                now = max(step.until, now)
+                continue
+            now = max(now, coming.time)
+            size = terminal.offset
+            terminal.step()
+            if terminal.offset > size:
+                settle.on_output(now, terminal.offset - size)
+            if terminal.exit is not None:
+                settle.on_exit(now, terminal.exit)
+        else:
+            return step
+
+
+def _sent(typed: str) -> Sent | None:
+    if not typed:
+        return None
+    return Sent(
+        lines=typed.count("\n"),
+        text=any(char.isprintable() for char in typed),
+        enter=typed.endswith("\n"),
+        nbytes=len(typed.encode()),
+    )
+
+
+def turns(recording: Recording, *, timeout: float = TIMEOUT) -> list[Turn]:
+    """Every answer that a caller would have got over the whole recording.
+
+    The first is the program's start; then one for each input. Output after the last verdict that
+    no input caused is one more turn each time the program falls silent.
+    """
+    terminal = Terminal(recording)
+    found: list[Turn] = []
+    while terminal.next is not None:
+        found.append(turn(terminal, timeout=timeout))
+        _skip(terminal)
+        if found[-1].verdict.reason is Reason.EXITED:
+            break
+    return found
