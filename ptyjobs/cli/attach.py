@@ -7,6 +7,7 @@ Leaves behind no mode that the job's program had set.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import select
@@ -15,11 +16,17 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from ptyjobs.cli.run import exit_code
 from ptyjobs.client.sync import Follow, Jobs
+from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost
 from ptyjobs.host.wire import Data
 from ptyjobs.model import Size, Status, from_json
+
+if TYPE_CHECKING:
+    from ptyjobs.cli.main import Add
 
 DETACH = b"\x1c"  # C-\, as dtach and abduco have it
 # What a program may have left on: alternate screen, mouse, focus, paste, keyboard, cursor, colours.
@@ -27,6 +34,17 @@ RESTORE = (
     "\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2026l"
     "\x1b[<u\x1b[>4m\x1b[?1l\x1b>\x1b[?25h\x1b[0 q\x1b[r\x1b[!p\x1b[m"
 )
+
+
+def register(add: Add) -> None:
+    joining = add("attach", attach_job, job=True)
+    joining.add_argument("-r", "--read-only", action="store_true", help="watch without typing")
+
+
+def attach_job(args: argparse.Namespace, settings: Config) -> int:
+    """Join a job from this terminal; C-\\ leaves it running."""
+    with Jobs(settings) as jobs:
+        return attach(jobs, args.job, read_only=args.read_only)
 
 
 class Ended(Exception):
@@ -144,10 +162,3 @@ def _write(data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(sys.stdout.fileno(), view) :]
-
-
-def exit_code(status: Status) -> int:
-    """A job's end as a shell's exit code."""
-    if status.exit is None:
-        return 1
-    return status.exit.code if status.exit.code is not None else 128 + (status.exit.signal or 0)

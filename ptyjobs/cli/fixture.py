@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ptyjobs.config import Config
+
+if TYPE_CHECKING:
+    from ptyjobs.cli.main import Add
+
+
+def register(add: Add) -> None:
+    writer = add("fixture", fixture)
+    writer.add_argument("file", metavar="FILE", help="a recording (.cast or raw)")
+    writer.add_argument("--into", default="", metavar="DIR", help="default: beside FILE")
+    writer.add_argument("--force", action="store_true", help="replace an existing test")
 
 
 def fixture(args: argparse.Namespace, settings: Config) -> int:

@@ -16,6 +16,7 @@ import termios
 import tty
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ptyjobs.cli import attach
 from ptyjobs.client.prepare import prepare
@@ -27,7 +28,26 @@ from ptyjobs.recordings import Moment, Recording, export_cast, export_raw, read,
 from ptyjobs.recordings.play import Wait
 from ptyjobs.recordings.play import play as play_recording
 
+if TYPE_CHECKING:
+    from ptyjobs.cli.main import Add
+
 FORMATS = ("v3", "v2", "raw", "txt")
+
+
+def register(add: Add) -> None:
+    recorder = add("record", record)
+    recorder.add_argument("-o", "--output", default="", metavar="FILE", help="default: CMD.cast")
+    recorder.add_argument("--input", action="store_true", help="write what is typed as well")
+    recorder.add_argument("--force", action="store_true", help="replace FILE")
+    recorder.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
+    exporter = add("export", export, job=True)
+    exporter.add_argument("file", nargs="?", default="", help="default: standard output")
+    exporter.add_argument("--format", choices=FORMATS, default="v3")
+    exporter.add_argument("--input", action="store_true", help="write what was typed as well")
+    player = add("play", play)
+    player.add_argument("file", metavar="FILE", help="a recording or a job id")
+    player.add_argument("--speed", type=float, default=1.0, help="default 1")
+    player.add_argument("--idle-limit", dest="pause", type=float, metavar="S", help="longest pause")
 
 
 def record(args: argparse.Namespace, settings: Config) -> int:
@@ -54,7 +74,7 @@ def record(args: argparse.Namespace, settings: Config) -> int:
             if not jobs.status(job_id).state.ended:  # detached: that ends a recording
                 jobs.kill(job_id)
         else:
-            from ptyjobs.cli.commands import stream
+            from ptyjobs.cli.run import stream
 
             code = stream(jobs, job_id)
         write(jobs.registry.find(job_id), out, form="v3", input=args.input)

@@ -157,10 +157,13 @@ class Registry:
         """Forget an ended job with everything it left on disk."""
         shutil.rmtree(job.path, ignore_errors=True)
 
-    def clean(self, *, retention: float | None, keep: int | None, total: int) -> list[str]:
+    def clean(
+        self, *, retention: float | None, keep: int | None, total: int, dry_run: bool = False
+    ) -> list[str]:
         """Remove ended jobs older than `retention` seconds, beyond `keep`, or over `total` bytes.
 
-        Oldest first; live jobs are never touched. The ids that were removed.
+        Oldest first; live jobs are never touched. The ids that were removed, or with `dry_run`
+        that would be.
         """
         removed: list[str] = []
         kept = used = 0
@@ -175,7 +178,8 @@ class Registry:
             old = retention is not None and age > retention
             many = keep is not None and kept >= keep
             if old or many or used + size > total:
-                self.remove(job)
+                if not dry_run:
+                    self.remove(job)
                 removed.append(job.job_id)
             else:
                 kept += 1

@@ -52,7 +52,7 @@ def test_a_detached_job_is_listed_typed_into_waited_for_and_killed(shell: Shell)
     assert "42" in shell.run("logs", "sh").stdout
     assert shell.run("wait", "sh").stdout == "waiting_for_input\n"
     assert shell.run("wait", "sh", "--exited", "--timeout", "0.1").returncode == 1
-    assert json.loads(shell.run("status", "sh").stdout)["state"] == "running"
+    assert json.loads(shell.run("status", "sh", "--json").stdout)["state"] == "running"
     assert "killed" in shell.run("kill", "sh").stdout
     assert "killed" in shell.run("list").stdout
 

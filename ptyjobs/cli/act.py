@@ -1,0 +1,176 @@
+"""`send`, `wait`, `kill` and `clean`: what changes a job, or waits for it to change."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ptyjobs.client.sync import Jobs
+from ptyjobs.config import Config
+from ptyjobs.errors import BadInput
+from ptyjobs.model import Answer, Reason, to_json
+
+if TYPE_CHECKING:
+    from ptyjobs.cli.main import Add
+
+SEND_EXAMPLES = """\
+  ptyjobs send py '1 + 1'
+  ptyjobs send vim --key Escape --key ':wq' --no-enter
+  ptyjobs send py --paste < block.py   several lines as one paste
+  ptyjobs send login --secret          asks here, without echo"""
+WAIT_EXAMPLES = """\
+  ptyjobs wait py                      until it wants input again
+  ptyjobs wait web --port --timeout 60
+  ptyjobs wait a b c --exited --all    until all of them have ended"""
+
+
+def register(add: Add) -> None:
+    typing = add("send", send, job=True, examples=SEND_EXAMPLES)
+    typing.add_argument("text", nargs="?", help="a line; Enter is added")
+    typing.add_argument("--no-enter", action="store_true", help="do not press Enter after it")
+    typing.add_argument(
+        "--key", action="append", default=[], metavar="KEY", help="C-c, Up, F5; after the text"
+    )
+    typing.add_argument("--paste", action="store_true", help="paste standard input or the text")
+    typing.add_argument("--secret", action="store_true", help="ask for it here, without echo")
+    typing.add_argument("--timeout", type=float, default=10.0, help="seconds, default 10")
+    waiting = add("wait", wait, examples=WAIT_EXAMPLES)
+    waiting.add_argument("jobs", nargs="+", metavar="JOB", help="job ids")
+    until = waiting.add_mutually_exclusive_group()
+    until.add_argument("--exited", action="store_true", help="until it has exited")
+    until.add_argument("--pattern", default="", help="until it prints this regular expression")
+    until.add_argument("--port", action="store_true", help="until it listens on a TCP port")
+    until.add_argument("--quiet", action="store_true", help="until it printed nothing for 1 s")
+    many = waiting.add_mutually_exclusive_group()
+    many.add_argument("--any", action="store_true", help="of several: the first (default)")
+    many.add_argument("--all", action="store_true", help="of several: all of them")
+    waiting.add_argument("--timeout", type=float, default=30.0, help="seconds, default 30")
+    ending = add("kill", kill)
+    ending.add_argument("jobs", nargs="+", metavar="JOB", help="job ids")
+    ending.add_argument("--signal", default="", help="only send this signal, e.g. INT")
+    ending.add_argument("--grace", type=float, metavar="S", help="seconds before it is forced")
+    cleaning = add("clean", clean)
+    cleaning.add_argument("--dry-run", action="store_true", help="only say what would go")
+
+
+def send(args: argparse.Namespace, settings: Config) -> int:
+    """Type into a job and print the answer; 1 when it has not answered in time."""
+    params = _input(args)
+    with Jobs(settings) as jobs:
+        if args.secret:
+            if not _asks_for_secret(jobs, args.job):
+                raise BadInput(
+                    f"{args.job} is not at a prompt without echo, so nothing was sent.",
+                    advice="ptyjobs wait, then try again.",
+                )
+            import getpass
+
+            params |= {"input": getpass.getpass(f"{args.job}: "), "secret": True}
+        answer = jobs.interact(args.job, timeout=args.timeout, **params)
+    if args.json:
+        print(json.dumps(to_json(answer)))
+    else:
+        _print_answer(answer)
+    return 1 if answer.verdict.reason is Reason.TIMEOUT else 0
+
+
+def _input(args: argparse.Namespace) -> dict[str, Any]:
+    text: str | None = args.text
+    if args.paste and text is None:
+        text = sys.stdin.read()
+    if args.secret and (text is not None or args.key):
+        raise BadInput("--secret takes nothing beside it.", advice="It asks for the text here.")
+    if text is None and not args.key and not args.secret:
+        raise BadInput("Nothing to send.", advice="Give a text, --key, --paste or --secret.")
+    enter = not args.no_enter and not args.key
+    return {"input": text or "", "keys": tuple(args.key), "enter": enter}
+
+
+def _asks_for_secret(jobs: Jobs, job_id: str) -> bool:
+    waiting = jobs.status(job_id).waiting
+    return waiting is not None and waiting.reason is Reason.PASSWORD
+
+
+def _print_answer(answer: Answer) -> None:
+    if answer.fresh.text:
+        print(answer.fresh.text)
+    verdict = answer.verdict
+    if verdict.reason is Reason.TIMEOUT:
+        print(f"[still busy after {verdict.waited:.0f} s: {verdict.doing}]", file=sys.stderr)
+    elif verdict.exit is not None:
+        print(f"[{answer.job_id} {verdict.exit}]", file=sys.stderr)
+
+
+def wait(args: argparse.Namespace, settings: Config) -> int:
+    """Wait until it is your turn, or for an exit, a pattern, a port or silence.
+
+    Of several jobs the first one ends the wait, or with --all the last one. 1 when time is over.
+    """
+    import asyncio
+
+    return asyncio.run(_wait(args, settings))
+
+
+async def _wait(args: argparse.Namespace, settings: Config) -> int:
+    from ptyjobs.client.aio import AsyncJobs
+
+    words = {"exited": args.exited, "port": args.port, "quiet": args.quiet}
+    until = next((word for word, asked in words.items() if asked), "ready")
+    jobs = AsyncJobs(settings)
+    try:
+        result = await jobs.wait(
+            args.jobs,
+            until="pattern" if args.pattern else until,
+            patterns=[args.pattern] if args.pattern else [],
+            any_of=not args.all,
+            timeout=args.timeout,
+        )
+    finally:
+        await jobs.close()
+    if args.json:
+        print(json.dumps(to_json(result)))
+    else:
+        for answer in result.answers:
+            if args.all or answer.job_id in result.met or not result.met:
+                prefix = f"{answer.job_id}: " if len(args.jobs) > 1 else ""
+                print(prefix + str(_reason(answer)))
+    return 0 if len(result.met) >= (len(set(args.jobs)) if args.all else 1) else 1
+
+
+def _reason(answer: Answer) -> object:
+    return answer.verdict.match or answer.verdict.exit or answer.verdict.reason
+
+
+def kill(args: argparse.Namespace, settings: Config) -> int:
+    """End jobs with everything they started, or send one signal."""
+    done = []
+    with Jobs(settings) as jobs:
+        for job_id in dict.fromkeys(args.jobs):
+            jobs.registry.find(job_id)  # a misspelt id stops it before anything is killed
+        for job_id in dict.fromkeys(args.jobs):
+            killed = jobs.kill(job_id, signal=args.signal, grace=args.grace)
+            done.append({"job_id": job_id, **to_json(killed)})
+            if not args.json:
+                plural = "process" if killed.processes == 1 else "processes"
+                print(f"{job_id}: {killed.result} ({killed.processes} {plural})")
+    if args.json:
+        print(json.dumps(done))
+    return 0
+
+
+def clean(args: argparse.Namespace, settings: Config) -> int:
+    """Forget ended jobs that are older than the configured retention; prints their ids."""
+    with Jobs(settings) as jobs:
+        removed = jobs.registry.clean(
+            retention=settings.retention,
+            keep=settings.retention_count,
+            total=settings.log_total,
+            dry_run=args.dry_run,
+        )
+    if args.json:
+        print(json.dumps(removed))
+    else:
+        print("".join(f"{job_id}\n" for job_id in removed), end="")
+    return 0

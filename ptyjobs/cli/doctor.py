@@ -1,0 +1,161 @@
+"""`doctor`: what this machine lets ptyjobs see, contain and start, with advice.
+
+Owns the checks: each looks at one thing and says it in a line. Starts nothing but the short-lived
+children with which the kernel and the sandboxes are tried.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ptyjobs import __version__
+from ptyjobs.config import Config
+from ptyjobs.errors import PtyJobsError
+from ptyjobs.model import Tier, to_json
+
+if TYPE_CHECKING:
+    from ptyjobs.cli.main import Add
+
+DESCRIPTORS_A_JOB = 12  # a server's and a holder's, generously
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, what it is, and what to do when it could be better."""
+
+    name: str
+    value: str
+    advice: str = ""
+    ok: bool = True
+
+
+def register(add: Add) -> None:
+    add("doctor", doctor)
+
+
+def doctor(args: argparse.Namespace, settings: Config) -> int:
+    """What this machine lets ptyjobs see and contain, with advice; 1 when something is amiss."""
+    findings = [finding for check in CHECKS for finding in check(settings)]
+    if args.json:
+        print(json.dumps(to_json(findings)))
+    else:
+        for finding in findings:
+            print(f"{finding.name:12} {finding.value}")
+            if finding.advice:
+                print(f"{'':12} {'! ' if not finding.ok else ''}{finding.advice}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def _versions(_settings: Config) -> list[Finding]:
+    from importlib import metadata
+
+    def version(name: str) -> str:
+        try:
+            return f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:  # an extra that is not installed
+            return f"{name} missing"
+
+    words = ", ".join(version(name) for name in ("mcp", "pyte", "ptyprocess", "pillow"))
+    here = f"{__version__}, Python {platform.python_version()}, {platform.platform()}"
+    missing = "pillow missing" in words
+    advice = "PNG pictures need an extra: pip install 'ptyjobs[image]'." if missing else ""
+    return [Finding("ptyjobs", here), Finding("with", words, advice)]
+
+
+def _readiness(_settings: Config) -> list[Finding]:
+    from ptyjobs.host import kernel
+
+    tier = kernel.self_test()
+    words = {
+        Tier.FULL: "full: the kernel tells when a program waits for input",
+        Tier.NO_SYSCALL: "no-syscall: state and wait channel, but not the system call",
+        Tier.EVIDENCE: "evidence: prompts and silence decide, never certain",
+    }
+    yama = _first_line("/proc/sys/kernel/yama/ptrace_scope") or "absent"
+    advice = ""
+    if tier is Tier.NO_SYSCALL and yama not in ("absent", "0", "1"):
+        advice = f"Yama forbids it: sysctl kernel.yama.ptrace_scope=1 (now {yama})."
+    elif tier is not Tier.FULL:
+        advice = "/proc/PID/syscall cannot be read here (a container profile, or another system)."
+    proc = "mounted" if os.path.isdir("/proc/self") else "absent"
+    return [
+        Finding("readiness", words[tier], advice, tier is Tier.FULL),
+        Finding("/proc", f"{proc}, yama ptrace_scope {yama}"),
+    ]
+
+
+def _containment(_settings: Config) -> list[Finding]:
+    from ptyjobs.host import sandbox, tree
+
+    found = [
+        Finding("containment", "subreaper: kill reaches daemons too")
+        if tree.SUBREAPER
+        else Finding("containment", "process tree", "Detached daemons may outlive kill.")
+    ]
+    for name, facts in sandbox.available().items():
+        if name != "none":
+            words = f"{name}: " + ("available" if facts["available"] else "not available")
+            found.append(Finding("sandbox", words, str(facts["why"])))
+    return found
+
+
+def _limits(settings: Config) -> list[Finding]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    need = settings.max_jobs * DESCRIPTORS_A_JOB
+    few = soft != resource.RLIM_INFINITY and soft < need
+    advice = f"{need} would be safe for max_jobs={settings.max_jobs}: ulimit -n {need}"
+    found = [Finding("descriptors", f"{soft} of {hard}", advice if few else "", not few)]
+    most, used = (_first_line(f"/proc/sys/kernel/pty/{name}") for name in ("max", "nr"))
+    if most and used:
+        full = int(most) - int(used) < settings.max_jobs
+        advice = "Raise it: sysctl kernel.pty.max" if full else ""
+        found.append(Finding("terminals", f"{used} of {most} in use", advice, not full))
+    encoding = sys.stdout.encoding or "unknown"
+    utf8 = encoding.lower().replace("-", "") == "utf8"
+    advice = "" if utf8 else "Set LANG=C.UTF-8 for this command line; jobs are not affected."
+    found.append(Finding("locale", encoding, advice))
+    return found
+
+
+def _state(settings: Config) -> list[Finding]:
+    from ptyjobs.client.registry import Registry
+    from ptyjobs.host.record import private_directory
+
+    try:
+        private_directory(settings.state_dir)
+    except PtyJobsError as error:
+        return [Finding("state", str(settings.state_dir), str(error), ok=False)]
+    except OSError as error:
+        advice = f"{error.strerror}: set PTYJOBS_STATE_DIR to a directory of yours."
+        return [Finding("state", str(settings.state_dir), advice, ok=False)]
+    disk = os.statvfs(settings.state_dir)
+    free = disk.f_bavail * disk.f_frsize
+    little = free < settings.log_limit
+    advice = f"Only {free >> 20} MiB are free there; jobs lose output." if little else ""
+    registry = Registry(settings.state_dir)
+    words = f"{registry.running()} running, {len(registry.all())} in all"
+    return [
+        Finding("state", f"{settings.state_dir} (ours alone)", advice, not little),
+        Finding("jobs", f"{words}, at most {settings.max_jobs} at once"),
+    ]
+
+
+CHECKS: tuple[Callable[[Config], list[Finding]], ...] = (
+    _versions, _readiness, _containment, _limits, _state,
+)  # fmt: skip
+
+
+def _first_line(path: str) -> str:
+    try:
+        return Path(path).read_text().split("\n")[0].strip()
+    except OSError:  # another system, or hidden
+        return ""

@@ -1,0 +1,110 @@
+"""`screen`: what a job shows, or showed, as text or as a picture."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ptyjobs.cli.moments import moment
+from ptyjobs.client.sync import Jobs
+from ptyjobs.config import Config
+from ptyjobs.errors import BadInput
+from ptyjobs.model import to_json
+
+if TYPE_CHECKING:
+    from ptyjobs.cli.main import Add
+    from ptyjobs.core.vt import Screen
+
+FORMATS = ("text", "ansi", "svg", "png", "html")
+EXAMPLES = """\
+  ptyjobs screen web
+  ptyjobs screen vim -o vim.svg           the format follows the name
+  ptyjobs screen vim --at 3.5s --format ansi"""
+
+
+def register(add: Add) -> None:
+    showing = add("screen", screen, job=True, examples=EXAMPLES)
+    showing.add_argument("--format", choices=FORMATS, help="default: by FILE's name, else text")
+    showing.add_argument("-o", "--output", default="", metavar="FILE", help="write it there")
+    showing.add_argument(
+        "--at", default="", metavar="OFFSET|TIME", help="an earlier moment, e.g. 1234 or 3.5s"
+    )
+    showing.add_argument("--lines", type=int, default=50, help="lines of text, default 50")
+    showing.add_argument("--title", default="", help="put on top of an svg")
+
+
+def screen(args: argparse.Namespace, settings: Config) -> int:
+    """What the job shows now, or showed at a moment: text, ansi, svg, png or html."""
+    form = args.format or _format_of(args.output)
+    with Jobs(settings) as jobs:
+        if form == "text" and not args.at:
+            view = jobs.tail(args.job, lines=args.lines)
+            text = json.dumps(to_json(view)) if args.json else view.text
+            _write((text + "\n").encode("utf-8", "replace"), args.output)
+            return 0
+        picture = _picture(jobs, args.job, args.at)
+    data = render(picture, form, title=args.title)
+    if args.json:
+        if form == "png":
+            import base64
+
+            data = base64.b64encode(data)
+        data = (json.dumps({"format": form, "data": data.decode()}) + "\n").encode()
+    _write(data, args.output)
+    return 0
+
+
+def _format_of(output: str) -> str:
+    suffix = Path(output).suffix.lstrip(".").lower()
+    return {"svg": "svg", "png": "png", "html": "html", "htm": "html", "ansi": "ansi"}.get(
+        suffix, "text"
+    )
+
+
+def _picture(jobs: Jobs, job_id: str, at: str) -> Screen:
+    from ptyjobs.host import views
+
+    job = jobs.registry.find(job_id)
+    if at:
+        offset, seconds = moment(at)
+        return views.screen_at(job, offset=offset, time=seconds)
+    if jobs.status(job_id).state.ended:
+        return views.screen_at(job)
+    from ptyjobs.core.vt import Screen
+
+    size, data = jobs.repaint(job_id)
+    shown = Screen(size)
+    shown.feed(data)
+    return shown
+
+
+def render(picture: Screen, form: str, *, title: str = "") -> bytes:
+    """The screen in one of FORMATS."""
+    from ptyjobs.core import render
+
+    if form == "png":
+        from ptyjobs.png import to_png
+
+        return to_png(picture)
+    if form == "svg":
+        text = render.to_svg(picture, title=title, bar=bool(title))
+    elif form == "html":
+        text = render.to_html(picture, title=title)
+    else:
+        text = (render.to_ansi if form == "ansi" else render.to_text)(picture) + "\n"
+    return text.encode("utf-8", "replace")
+
+
+def _write(data: bytes, output: str) -> None:
+    if output:
+        try:
+            Path(output).write_bytes(data)
+        except OSError as error:
+            raise BadInput(f"{output!r} cannot be written: {error.strerror}.") from None
+        return
+    if sys.stdout.isatty() and data.startswith(b"\x89PNG"):
+        raise BadInput("A PNG is no text for a terminal.", advice="Name a file: -o screen.png")
+    sys.stdout.buffer.write(data)

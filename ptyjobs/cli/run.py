@@ -1,0 +1,132 @@
+"""`run`: start a job as a person; attached, detached, or as a filter in a pipe.
+
+Owns the way from the words of a command line to a JobSpec, and `stream`, the view of a job for
+those who have no terminal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ptyjobs.client.prepare import prepare
+from ptyjobs.client.sync import Jobs
+from ptyjobs.config import Config
+from ptyjobs.errors import BadInput, HolderLost
+from ptyjobs.host.wire import Data
+from ptyjobs.model import Status, to_json
+
+if TYPE_CHECKING:
+    from ptyjobs.cli.main import Add
+
+EXAMPLES = """\
+  ptyjobs run -- python3 -i            attached; C-\\ leaves (and ends it, see -d)
+  ptyjobs run -d --name web -- npm start
+  ptyjobs run 'make -j4 && ./test'     one word is a shell line
+  ptyjobs run --target ssh:gpu1 -- nvidia-smi -l 1"""
+
+
+def register(add: Add) -> None:
+    running = add("run", run, examples=EXAMPLES)
+    running.add_argument("-d", "--detach", action="store_true", help="persistent, do not attach")
+    running.add_argument("--name", default="", help="the job id")
+    running.add_argument("--cwd", default="", metavar="DIR", help="working directory")
+    running.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
+    )
+    running.add_argument("--rows", metavar="N", help="rows of its terminal")
+    running.add_argument("--cols", metavar="N", help="columns of its terminal")
+    running.add_argument(
+        "--target", default="", metavar="TARGET", help="where: ssh:HOST, docker:NAME, slurm, ..."
+    )
+    running.add_argument("--sandbox", metavar="KIND", help="none, bwrap or landlock")
+    running.add_argument("--timeout", type=float, metavar="S", help="kill it after S seconds")
+    running.add_argument("--on-exit", default="", metavar="CMD", help="run when the job has ended")
+    running.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
+
+
+def command_of(words: Sequence[str]) -> str:
+    """The shell line of a command's words: one word is a line already, several are quoted."""
+    words = words[1:] if words[:1] == ["--"] else words
+    if not words:
+        raise BadInput("No command was given.", advice="ptyjobs run -- CMD ...")
+    return words[0] if len(words) == 1 else shlex.join(words)
+
+
+def run(args: argparse.Namespace, settings: Config) -> int:
+    """Start a job: attached, or with -d detached and persistent.
+
+    Ends with the program's own exit code (128 + N for signal N). With -d prints the job id.
+    Without a terminal the output is passed on as it comes.
+    """
+    from ptyjobs.cli import attach
+
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
+    size = attach.terminal_size() if interactive and not args.detach else None
+    spec = prepare(
+        settings,
+        command=command_of(args.words),
+        name=args.name,
+        cwd=args.cwd,
+        env=dict(_variable(word) for word in args.env),
+        rows=size.rows if size and not args.rows else None,
+        cols=size.cols if size and not args.cols else None,
+        lifetime="persistent" if args.detach else "session",
+        timeout=args.timeout,
+        on_exit=args.on_exit,
+        target=args.target,
+    )
+    with Jobs(settings) as jobs:
+        job_id = jobs.start(spec, name=args.name).job_id
+        if args.detach:
+            print(json.dumps(to_json(jobs.status(job_id))) if args.json else job_id)
+            return 0
+        if interactive:
+            return attach.attach(jobs, job_id)
+        code = stream(jobs, job_id, show=not args.json)
+        if args.json:
+            print(json.dumps({"status": to_json(jobs.status(job_id)), "exit_code": code}))
+        return code
+
+
+def _variable(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise BadInput(f"--env {word!r} has no '='.", advice="--env NAME=VALUE")
+    return name, value
+
+
+def stream(jobs: Jobs, job_id: str, *, show: bool = True) -> int:
+    """Without a terminal of our own: the output as it comes, the program's exit code."""
+    offset = 0
+    try:
+        follow = jobs.follow(job_id, since=0)
+        while (message := follow.receive()) is not None:
+            if isinstance(message, Data):
+                _out(message.data, show=show)
+                offset = message.offset + len(message.data)
+            elif message.get("event") == "exit":
+                break
+    except HolderLost:  # it had ended before we could look
+        pass
+    while (found := jobs.raw(job_id, since=offset))[1]:
+        _out(found[1], show=show)
+        offset = found[0] + len(found[1])
+    return exit_code(jobs.status(job_id))
+
+
+def _out(data: bytes, *, show: bool) -> None:
+    if show:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def exit_code(status: Status) -> int:
+    """A job's end as a shell's exit code."""
+    if status.exit is None:
+        return 1
+    return status.exit.code if status.exit.code is not None else 128 + (status.exit.signal or 0)
