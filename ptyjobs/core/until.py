@@ -118,7 +118,7 @@ def plain(raw: bytes) -> str:
     if "\r" in text:
         text = next((part for part in reversed(text.split("\r")) if part), "")
     while "\b" in text:
-        shorter = re.sub(r"[^\b]\b|^\b+", "", text)
+        shorter = re.sub(r"[^\x08]\x08|^\x08+", "", text)
         if shorter == text:
             break
         text = shorter

@@ -326,7 +326,6 @@ class Job:
         self.reason = self.killing_reason or self._far_end(exit_)
         self.ended = time.time()
         what = f"code {exit_.code}" if exit_.signal is None else f"signal {exit_.signal}"
-        self.typed.prove()
         self.events.event(now, self.log.end, "x", what)
         self.listener.on_ended(now)
 

@@ -94,7 +94,9 @@ def begin_input(holder: Holder, peer: Peer, request: int, params: Params) -> Non
             nbytes=len(data),
         ),
     )
-    if not quiet_input:
+    if quiet_input:
+        job.typed.unseen(now, job.log.end)
+    else:
         entered = "\n" if typed and data.endswith(b"\r") and not typed.endswith("\n") else ""
         text = typed + entered if typed else data.decode("utf-8", "replace")
         job.typed.typed(now, job.log.end, text, echo=job.terminal().echo)

@@ -4,7 +4,7 @@ Owns the rule of secrets in recordings. While the kernel echoes, input is shown 
 recorded at once. A line editor switches ECHO off and draws the line itself; so does a masked
 password question, which draws stars. The two cannot be told apart when the line is sent, so it is
 kept in memory and recorded only once its very text has come back as output. At a no-echo prompt
-nothing is kept at all.
+nothing is kept but the fact (an input without text).
 """
 
 from __future__ import annotations
@@ -48,16 +48,24 @@ class TypedText:
 
     def typed(self, now: float, offset: int, text: str, *, echo: bool) -> None:
         """A text or keys were typed, by a caller who was not at a no-echo prompt."""
+        self._events.flush()  # what was shown before stays a moment of its own
         if text and (echo or CONTROLS.fullmatch(text)):
             self._events.event(now, offset, "i", text)
         elif text:
             self._unproven.append(Line(now, offset, text))
 
+    def unseen(self, now: float, offset: int) -> None:
+        """A secret was typed: that something was, and nothing of it."""
+        self._events.event(now, offset, "i")
+
     def keys(self, now: float, offset: int, data: bytes, *, echo: bool, secret: bool) -> None:
         """A person pressed keys."""
+        self._events.flush()
         text = data.decode("utf-8", "replace").replace("\r", "\n")
         if secret:
             self._keys = None
+            if b"\r" in data or b"\n" in data:
+                self.unseen(now, offset)
         elif echo:
             self._events.event(now, offset, "i", text)
         else:

@@ -47,7 +47,7 @@ def export_cast(job: JobDir, out: TextIO, *, version: int = 3, input: bool = Fal
     for moment in moments:
         if moment.code == INPUT and not input:
             continue
-        if moment.code in (OUTPUT, INPUT):
+        if moment.code in (OUTPUT, INPUT) and moment.data:
             line = writer.output_bytes(moment.time, moment.data, code=moment.code)
             exact = exact and "\ufffd" not in line
             out.write(line)

@@ -118,7 +118,7 @@ class LiveJob:
         limit = self._timeout if timeout is None else timeout
         deadline = time.monotonic() + limit
         while True:
-            if re.search(pattern, "\n".join(self.screen.rows)):
+            if re.search(pattern, self.screen.searched):
                 return self.reply
             left = deadline - time.monotonic()
             answer = self._jobs.wait(
@@ -128,7 +128,7 @@ class LiveJob:
             if answer.verdict.reason is Reason.PATTERN:
                 return found
             if answer.state.ended or left <= 0:
-                if re.search(pattern, "\n".join(self.screen.rows) + answer.fresh.text):
+                if re.search(pattern, self.screen.searched + answer.fresh.text):
                     return found
                 ended = f"it has ended ({answer.verdict.exit})" if answer.state.ended else ""
                 self._fail(ended or f"{limit:g} s are over", f"{pattern!r} did not come")

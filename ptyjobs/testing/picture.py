@@ -82,7 +82,13 @@ class Picture:
         return "\n".join(self.rows).rstrip("\n")
 
     def __contains__(self, text: str) -> bool:
-        return text in "\n".join(self.rows)
+        return text in self.searched
+
+    @property
+    def searched(self) -> str:
+        """The rows as `rows` has them, then with their blanks: `"Name: "` is found as well."""
+        whole = ("".join(run.text for run in runs) for runs in self.row_runs)
+        return "\n".join((*self.rows, "", *whole))
 
     def find(self, text: str, *, row: int | None = None) -> tuple[int, int] | None:
         """Row and column of the first place that reads `text`, or None (row as in check_text)."""
@@ -118,8 +124,8 @@ class Picture:
         A negative row counts from the last row that is not blank.
         """
         __tracebackhide__ = True
-        lines, row = self.rows, self._row(row)
-        where = "\n".join(lines) if row is None else lines[row]
+        row = self._row(row)
+        where = self.searched if row is None else "".join(run.text for run in self.row_runs[row])
         found = text.search(where) if isinstance(text, re.Pattern) else text in where
         if not found:
             wanted = text.pattern if isinstance(text, re.Pattern) else text

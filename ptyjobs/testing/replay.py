@@ -87,24 +87,23 @@ class Replay:
         if marker is not None:
             return self._until_marker(marker)
         wanted = re.compile(re.escape(text)) if text is not None else re.compile(pattern or "")
-        return self._until_text(wanted)
+        return self._until_text(wanted, text or wanted.pattern)
 
-    def _until_text(self, wanted: re.Pattern[str]) -> Replay:
+    def _until_text(self, wanted: re.Pattern[str], text: str) -> Replay:
         __tracebackhide__ = True
         first = self._terminal.screen.first_line
         while not wanted.search(self._seen_since(first)):
             if self._terminal.step() is None:
-                self._past_the_end(f"{wanted.pattern!r} never came")
+                self._past_the_end(f"{text!r} never came")
         return self
 
     def _seen_since(self, first: int) -> str:
         """The screen and the lines that scrolled off it since line `first`."""
-        screen = self._terminal.screen
-        rows = screen.text()
+        screen, seen = self._terminal.screen, self.screen.searched
         if not screen.alternate and screen.first_line > first:
             gone = screen.line_range(max(first, screen.floor_line), screen.first_line)
-            rows = [line.text for line in gone] + rows
-        return "\n".join(row.rstrip(" ") for row in rows)
+            seen = "\n".join(line.text for line in gone) + "\n" + seen
+        return seen
 
     def _until_time(self, time: float) -> Replay:
         __tracebackhide__ = True

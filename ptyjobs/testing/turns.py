@@ -24,6 +24,8 @@ from ptyjobs.recordings import Moment, Recording
 TIMEOUT = 10.0
 """Seconds of virtual time that one turn may take, the default of `interact`."""
 BUDGET = 100_000
+TICK = 0.0001
+"""Seconds that pass at least between two looks, as they do on a real machine."""
 _NOTHING = Probe(Wait.UNKNOWN, tier=Tier.EVIDENCE)
 """A probe of a kernel that may not be asked: only what was printed counts."""
 
@@ -59,6 +61,7 @@ class Terminal:
         self.position = 0  # moments that were played
         self.offset = 0  # bytes that were printed
         self.exit: Exit | None = None
+        self.asked = False  # somebody has waited for its turn before
         self.observers: list[Callable[[Screen], None]] = []
 
     @property
@@ -119,14 +122,18 @@ class Terminal:
         )
 
 
-def take_input(terminal: Terminal) -> str:
+def take_input(terminal: Terminal) -> str | None:
     """Play the inputs that come next, up to one that ends with Enter or is a key of its own.
 
-    Echoes between the keys of a person belong to the line.
+    Echoes between the keys of a person belong to the line. "" for a secret, whose text is not in
+    the recording; None when nothing was typed.
     """
     typed = ""
     while (moment := terminal.next) is not None:
         if moment.code == INPUT:
+            if not moment.data:
+                terminal.step()
+                return typed
             typed += moment.data.decode("utf-8", "replace").replace("\r", "\n")
             terminal.step()
             if typed.endswith("\n") or not typed.isprintable():
@@ -137,8 +144,8 @@ def take_input(terminal: Terminal) -> str:
         elif typed and _next_input(terminal) is not None and moment.code == OUTPUT:
             terminal.step()
         else:
-            return typed
-    return typed
+            break
+    return typed or None
 
 
 def _next_input(terminal: Terminal) -> Moment | None:
@@ -149,16 +156,17 @@ def _next_input(terminal: Terminal) -> Moment | None:
 
 def turn(terminal: Terminal, *, timeout: float = TIMEOUT, since: Mark | None = None) -> Turn:
     """Play until it is the caller's turn: the inputs that come next, then what they caused."""
-    began, time = terminal.position, terminal.time
+    time = terminal.time
     start = since or terminal.mark()
     _skip(terminal)
     typed = take_input(terminal)
-    fresh = terminal.fresh(start, typed=typed.removesuffix("\n"))
+    fresh = terminal.fresh(start, typed=(typed or "").removesuffix("\n"))
     terminal.observers.append(fresh.observe)
     try:
-        if not typed and began:
+        if typed is None and terminal.asked:
             _wake(terminal)
-        verdict = _settle(terminal, typed, timeout=timeout, before=terminal.offset)
+        terminal.asked = True
+        verdict = _settle(terminal, typed, timeout=timeout)
     finally:
         terminal.observers.remove(fresh.observe)
     done, prompt = fresh.finish(
@@ -168,7 +176,7 @@ def turn(terminal: Terminal, *, timeout: float = TIMEOUT, since: Mark | None = N
         exited=terminal.exit is not None,
     )
     verdict = replace(verdict, prompt=prompt)
-    return Turn(typed, time, terminal.time, verdict, done, prompt)
+    return Turn(typed or "", time, terminal.time, verdict, done, prompt)
 
 
 def _skip(terminal: Terminal) -> None:
@@ -185,7 +193,7 @@ def _wake(terminal: Terminal) -> None:
             return
 
 
-def _settle(terminal: Terminal, typed: str, *, timeout: float, before: int) -> Verdict:
+def _settle(terminal: Terminal, typed: str | None, *, timeout: float) -> Verdict:
     now = terminal.time
     settle = Settle(
         now=now,
@@ -195,6 +203,8 @@ def _settle(terminal: Terminal, typed: str, *, timeout: float, before: int) -> V
         memory=terminal.memory,
         sent=_sent(typed),
     )
+    if terminal.exit is not None:
+        settle.on_exit(now, terminal.exit)
     while True:
         step = settle.step(now)
         if isinstance(step, DoProbe):
@@ -204,7 +214,7 @@ def _settle(terminal: Terminal, typed: str, *, timeout: float, before: int) -> V
         elif isinstance(step, DoWait):
             coming = terminal.next
             if coming is None or coming.code == INPUT or coming.time > step.until:
-                now = max(step.until, now)
+                now = max(step.until, now + TICK)
                 continue
             now = max(now, coming.time)
             size = terminal.offset
@@ -217,9 +227,11 @@ def _settle(terminal: Terminal, typed: str, *, timeout: float, before: int) -> V
             return step
 
 
-def _sent(typed: str) -> Sent | None:
-    if not typed:
+def _sent(typed: str | None) -> Sent | None:
+    if typed is None:
         return None
+    if not typed:  # a secret: a line that nobody may see
+        return Sent(lines=1, text=True, enter=True, nbytes=1)
     return Sent(
         lines=typed.count("\n"),
         text=any(char.isprintable() for char in typed),

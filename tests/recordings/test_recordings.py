@@ -120,7 +120,7 @@ def test_the_command_line_records_exports_and_plays(tmp_path: Path) -> None:
     again = ptyjobs("record", "-o", str(path), "--", "echo two")
     assert again.returncode == 2
     assert "--force" in again.stderr
-    job_id = ptyjobs("list").stdout.split()[0]
+    job_id = ptyjobs("list", "--ids").stdout.split()[0]
     assert ptyjobs("export", job_id, "--format", "txt").stdout == "hello\n"
     assert ptyjobs("export", job_id, "--format", "raw").stdout == "hello\n"
     assert '"version": 2' in ptyjobs("export", job_id, "--format", "v2").stdout

@@ -1,0 +1,134 @@
+"""The pytest plugin: a step of `job` beside pexpect and a polling plugin; replay; pytest's start.
+
+python -m benchmarks.plugin [--rounds N]
+
+Steps type `N+1` into a Python REPL and wait for the answer: `job.type` with no knowledge of the
+prompt, pexpect with the exact prompt and no delay before its send, and curtaincall (if installed),
+which polls. Replay: seconds recorded in `fixtures/recordings` per second of replaying them. Start:
+pytest on one empty test with and without the plugin, in pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+
+from ptyjobs.client import Jobs
+from ptyjobs.recordings import read
+from ptyjobs.testing import live
+from ptyjobs.testing.turns import Terminal
+
+PYTHON = f"{sys.executable} -q -i"
+BASIC = {**os.environ, "PYTHON_BASIC_REPL": "1"}
+RECORDINGS = Path(__file__).parents[1] / "fixtures" / "recordings"
+
+
+def timed(act: Callable[[int], object], rounds: int) -> list[float]:
+    """Milliseconds of each round."""
+    found = []
+    for number in range(rounds):
+        began = time.perf_counter()
+        act(number)
+        found.append((time.perf_counter() - began) * 1e3)
+    return found
+
+
+def row(name: str, times: list[float], base: float) -> None:
+    p95 = statistics.quantiles(times, n=20)[-1]
+    median = statistics.median(times)
+    print(f"{name:38} {median:8.2f} {p95:8.2f} {median / base:8.1f}")
+
+
+def steps(rounds: int) -> None:
+    oracle = pexpect.spawn(PYTHON, env=BASIC, encoding="utf-8")
+    oracle.delaybeforesend = None
+    oracle.expect_exact(">>> ")
+
+    def with_pexpect(number: int) -> None:
+        oracle.sendline(f"{number}+1")
+        oracle.expect_exact(">>> ")
+        assert str(number + 1) in oracle.before
+
+    with tempfile.TemporaryDirectory() as folder:
+        with Jobs(live.settings(Path(folder) / "state")) as jobs:
+            job = live.start(jobs, PYTHON, env={"PYTHON_BASIC_REPL": "1"}, home=Path(folder))
+
+            def with_job(number: int) -> None:
+                assert job.type(f"{number}+1").text == str(number + 1)
+
+            ours, theirs = timed(with_job, rounds), timed(with_pexpect, rounds)
+    base = statistics.median(theirs)
+    print(f"{'a step':38} {'median':>8} {'p95 ms':>8} {'/pexpect':>8}")
+    row("job.type (goal <= 2 ms)", ours, base)
+    row("pexpect, exact prompt", theirs, base)
+    if importlib.util.find_spec("curtaincall"):
+        row("curtaincall, polling", polling(min(rounds, 30)), base)
+    else:
+        print("curtaincall is not installed: no polling plugin to compare with")
+    oracle.close(force=True)
+
+
+def polling(rounds: int) -> list[float]:
+    from curtaincall import Terminal as Polled  # type: ignore[import-not-found,unused-ignore]
+    from curtaincall import expect
+
+    with Polled(PYTHON, env=BASIC) as terminal:
+        expect(terminal.get_by_text(">>>")).to_be_visible()
+
+        def step(number: int) -> None:
+            terminal.write(f"{number}+7000\r")
+            expect(terminal.get_by_text(str(number + 7000))).to_be_visible()
+
+        return timed(step, rounds)
+
+
+def replay() -> None:
+    recorded = took = 0.0
+    for path in sorted(RECORDINGS.glob("*.cast")):
+        began = time.perf_counter()
+        recording = read(path)
+        terminal = Terminal(recording)
+        while terminal.step() is not None:
+            pass
+        took += time.perf_counter() - began
+        recorded += recording.duration
+    print(f"replay: {recorded:.1f} s recorded in {took:.3f} s, {recorded / took:.0f} x (goal 100)")
+
+
+def start(rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "test_empty.py").write_text("def test_nothing(): pass\n")
+        env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        bare = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+
+        def once(*more: str) -> float:
+            began = time.perf_counter()
+            subprocess.run([*bare, *more], cwd=folder, env=env, check=True, capture_output=True)
+            return (time.perf_counter() - began) * 1e3
+
+        once()
+        pairs = [once() - once("-p", "no:ptyjobs") for _ in range(rounds)]
+    print(f"pytest's start: {statistics.median(pairs):+.1f} ms with the plugin (goal <= 15)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=200)
+    rounds = parser.parse_args().rounds
+    steps(rounds)
+    replay()
+    start(max(5, rounds // 20))
+
+
+if __name__ == "__main__":
+    main()
