@@ -59,14 +59,16 @@ def steps(rounds: int) -> None:
         oracle.expect_exact(">>> ")
         assert str(number + 1) in oracle.before
 
-    with tempfile.TemporaryDirectory() as folder:
-        with Jobs(live.settings(Path(folder) / "state")) as jobs:
-            job = live.start(jobs, PYTHON, env={"PYTHON_BASIC_REPL": "1"}, home=Path(folder))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Jobs(live.settings(Path(folder) / "state")) as jobs,
+    ):
+        job = live.start(jobs, PYTHON, env={"PYTHON_BASIC_REPL": "1"}, home=Path(folder))
 
-            def with_job(number: int) -> None:
-                assert job.type(f"{number}+1").text == str(number + 1)
+        def with_job(number: int) -> None:
+            assert job.type(f"{number}+1").text == str(number + 1)
 
-            ours, theirs = timed(with_job, rounds), timed(with_pexpect, rounds)
+        ours, theirs = timed(with_job, rounds), timed(with_pexpect, rounds)
     base = statistics.median(theirs)
     print(f"{'a step':38} {'median':>8} {'p95 ms':>8} {'/pexpect':>8}")
     row("job.type (goal <= 2 ms)", ours, base)

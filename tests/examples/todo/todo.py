@@ -75,7 +75,8 @@ def run(win, todo):
         elif key == ord(" ") and todo.items:
             todo.items[todo.at][0] = not todo.items[todo.at][0]
         elif key == ord("d") and todo.items:
-            if ask(win, f"Delete {todo.items[todo.at][1]!r}? [y/N] ").lower() == "y":
+            answer = ask(win, f"Delete {todo.items[todo.at][1]!r}? [y/N] ")
+            if answer.lower() == "y":
                 del todo.items[todo.at]
                 todo.at = max(0, min(todo.at, len(todo.items) - 1))
 
