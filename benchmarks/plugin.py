@@ -84,14 +84,18 @@ def polling(rounds: int) -> list[float]:
     from curtaincall import Terminal as Polled  # type: ignore[import-not-found,unused-ignore]
     from curtaincall import expect
 
-    with Polled(PYTHON, env=BASIC) as terminal:
+    terminal = Polled(PYTHON, env=BASIC)
+    terminal.start()
+    try:
         expect(terminal.get_by_text(">>>")).to_be_visible()
 
         def step(number: int) -> None:
-            terminal.write(f"{number}+7000\r")
+            terminal.submit(f"{number}+7000")
             expect(terminal.get_by_text(str(number + 7000))).to_be_visible()
 
         return timed(step, rounds)
+    finally:
+        terminal.kill()
 
 
 def replay() -> None:
