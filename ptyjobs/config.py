@@ -208,6 +208,9 @@ class Config:
         "Callers over TCP need the token in `state_dir`/http-token, or none at all.",
         default="file",
     )
+    detach_key: str = _setting(
+        kinds.TEXT, "Key that leaves an attached job (a control key).", default="C-\\"
+    )
     # tables
     targets: dict[str, dict[str, Any]] = _setting(
         kinds.TABLES, "`[targets.NAME]`: other places to run jobs.", factory=dict, shown=""

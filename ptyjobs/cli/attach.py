@@ -1,50 +1,71 @@
 """A person's terminal on a job: the screen first, then live bytes; typing goes in.
 
-Owns the person's terminal while attached and gives it back as it was, whatever happens. Never
-interprets the output: it comes from the job's own screen (the repaint) and then from its log.
-Leaves behind no mode that the job's program had set.
+Owns what the person sees and what their keys do while attached (their terminal's modes are in
+`terminal.py`). Never interprets the output while the terminal is as large as the job: it comes
+from the job's own screen (the repaint) and then from its log. Only a smaller terminal gets a
+picture that is drawn here (`mirror.py`).
+
+The subtle thing: any number of repaints may be needed (the hint is over, the terminal came back
+from a suspension, somebody else's size became the job's). Each is a new connection, whose repaint
+and live bytes meet exactly; the connection that types is kept, because its size is the job's size.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import select
 import signal
 import sys
-import termios
-import tty
-from collections.abc import Iterator
+import time
 from typing import TYPE_CHECKING
 
+from ptyjobs.cli.mirror import Mirror
 from ptyjobs.cli.run import exit_code
+from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
 from ptyjobs.client.sync import Follow, Jobs
 from ptyjobs.config import Config
-from ptyjobs.errors import HolderLost
+from ptyjobs.errors import BadInput, HolderLost
 from ptyjobs.host.wire import Data
 from ptyjobs.model import Size, Status, from_json
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add
 
+__all__ = ["DETACH", "RESTORE", "attach", "terminal_size"]
+
 DETACH = b"\x1c"  # C-\, as dtach and abduco have it
-# What a program may have left on: alternate screen, mouse, focus, paste, keyboard, cursor, colours.
-RESTORE = (
-    "\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2026l"
-    "\x1b[<u\x1b[>4m\x1b[?1l\x1b>\x1b[?25h\x1b[0 q\x1b[r\x1b[!p\x1b[m"
-)
+DETACHES = (DETACH, b"\x1b[92;5u", b"\x1b[27;5;92~")  # plain, kitty's form, xterm's form
+HINT = 2.0  # seconds that the hint stands in the last row, at most until the first key
+EXAMPLES = """\
+  ptyjobs attach                  the only job, or the one started last
+  ptyjobs attach web -r           watch; a second C-\\ is never needed
+  ptyjobs attach vim --detach-key C-]"""
 
 
 def register(add: Add) -> None:
-    joining = add("attach", attach_job, job=True)
+    joining = add("attach", attach_job, examples=EXAMPLES)
+    joining.add_argument("job", nargs="?", default="", metavar="JOB", help="default: the newest")
     joining.add_argument("-r", "--read-only", action="store_true", help="watch without typing")
+    joining.add_argument("--detach-key", metavar="KEY", help="the key that leaves, default C-\\")
 
 
 def attach_job(args: argparse.Namespace, settings: Config) -> int:
-    """Join a job from this terminal; C-\\ leaves it running."""
+    """Join a job from this terminal; C-\\ leaves it running.
+
+    Its terminal takes the size of yours while you are there. Several people may be attached. Ends
+    with 0 after the detach key, else with the job's own exit code; 4 when its holder was lost.
+    """
     with Jobs(settings) as jobs:
-        return attach(jobs, args.job, read_only=args.read_only)
+        job_id = args.job or _newest(jobs)
+        return attach(jobs, job_id, read_only=args.read_only, detach_key=settings.detach_key)
+
+
+def _newest(jobs: Jobs) -> str:
+    for status in jobs.list():
+        if not status.state.ended:
+            return status.job_id
+    raise BadInput("No job runs.", advice="Start one: ptyjobs run -- CMD")
 
 
 class Ended(Exception):
@@ -55,110 +76,206 @@ class Ended(Exception):
         self.status = status
 
 
-def terminal_size() -> Size | None:
-    """The person's terminal; None where it does not know its size (a serial line, `script`)."""
-    cols, rows = os.get_terminal_size(sys.stdout.fileno())
-    return Size(rows, cols) if rows and cols else None
+class Detached(Exception):
+    """The person has left."""
 
 
-@contextlib.contextmanager
-def raw_terminal() -> Iterator[None]:
-    """The person's terminal in raw mode; restored on any way out, signals included."""
-    fd = sys.stdin.fileno()
-    old = termios.tcgetattr(fd)
+def key_bytes(name: str) -> tuple[bytes, ...]:
+    """Every form in which terminals send a control key: plain, kitty's and xterm's."""
+    from ptyjobs.core import keys
+    from ptyjobs.core.vt import Modes
 
-    def leave(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    handlers = {n: signal.signal(n, leave) for n in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        tty.setraw(fd)
-        yield
-    finally:
-        os.write(sys.stdout.fileno(), RESTORE.encode())
-        termios.tcsetattr(fd, termios.TCSAFLUSH, old)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    plain_form = keys.encode([name], modes=Modes())
+    if len(plain_form) != 1 or plain_form >= b" ":
+        raise BadInput(f"{name!r} cannot be the detach key.", advice="A control key, e.g. C-] .")
+    char = ord(chr(plain_form[0] + 64).lower())
+    return plain_form, b"\x1b[%d;5u" % char, b"\x1b[27;5;%d~" % char
 
 
-def attach(jobs: Jobs, job_id: str, *, read_only: bool = False) -> int:
-    """Join a job until `C-\\`, its end, or the end of input; the exit code.
+def attach(jobs: Jobs, job_id: str, *, read_only: bool = False, detach_key: str = "C-\\") -> int:
+    """Join a job until the detach key, its end, or the end of input; the exit code.
 
     0 after detaching; the job's own code (or 128 + signal) when it ended meanwhile.
+    Raises HolderLost when its holder was lost meanwhile, SystemExit when the terminal was.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print("ptyjobs: attach needs a terminal; use logs -f instead.", file=sys.stderr)
-        return 2
+        raise BadInput("attach needs a terminal.", advice=f"Use ptyjobs logs -f {job_id}.")
+    leave = key_bytes(detach_key) if detach_key != "C-\\" else DETACHES  # no key table to load
+    terminal = Terminal()
     try:
-        joined = jobs.follow(
-            job_id, input=not read_only, size=None if read_only else terminal_size()
-        )
+        session = Session(jobs, job_id, terminal, read_only=read_only, leave=leave, key=detach_key)
     except HolderLost:
-        status = jobs.status(job_id)
-        if not status.state.ended:
-            raise
-        print(jobs.tail(job_id).text)
-        print(f"[{job_id} has ended: {status.exit or status.state}]")
-        return exit_code(status)
-    with contextlib.closing(joined) as follow:
+        return _show_ended(jobs, job_id)
+    with contextlib.closing(session):
         try:
-            with raw_terminal():
-                _pass_through(follow, job_id, read_only=read_only)
+            with terminal.raw():
+                session.run()
         except Ended as end:
-            print(f"[{job_id} has ended: {end.status.exit or end.status.state}]")
+            terminal.announce(f"{job_id} has {end.status.exit or end.status.state}")
+            print(f"[{job_id} has {_ending(end.status)}]")
             return exit_code(end.status)
-    print(f"[detached from {job_id}; it goes on: ptyjobs attach {job_id}]")
-    return 0
+        except Detached:
+            print(f"[detached from {job_id}; it goes on: ptyjobs attach {job_id}]")
+            return 0
+    lost = jobs.status(job_id)
+    if lost.state.ended and lost.exit is not None:  # its exit overtook the news of it
+        print(f"[{job_id} has {_ending(lost)}]")
+        return exit_code(lost)
+    raise HolderLost(f"Lost {job_id}: {lost.reason or 'its holder does not answer'}.")
 
 
-def _pass_through(follow: Follow, job_id: str, *, read_only: bool) -> None:
-    wake_read, wake_write = os.pipe()
-    os.set_blocking(wake_write, False)
-    signal.signal(signal.SIGWINCH, lambda *_: None)
-    old = signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-    keyboard = sys.stdin.fileno()
-    try:
+def _ending(status: Status) -> str:
+    return str(status.exit) if status.exit else f"ended: {status.reason or status.state}"
+
+
+def _show_ended(jobs: Jobs, job_id: str) -> int:
+    status = jobs.status(job_id)
+    if not status.state.ended:
+        raise HolderLost(f"The holder of {job_id} does not answer.", advice="Try again.")
+    print(jobs.tail(job_id).text)
+    print(f"[{job_id} has {_ending(status)}]")
+    return exit_code(status)
+
+
+class Session:
+    """One attached person."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        job_id: str,
+        terminal: Terminal,
+        *,
+        read_only: bool,
+        leave: tuple[bytes, ...],
+        key: str,
+    ) -> None:
+        self._jobs, self._job_id, self._terminal = jobs, job_id, terminal
+        self._read_only, self._leave, self._key = read_only, leave, key
+        size = None if read_only else terminal.size()
+        self._typing = jobs.follow(job_id, input=not read_only, size=size)
+        self._view = self._typing  # where the output comes from
+        self._mirror: Mirror | None = None
+        self._hint_until: float | None = None
+        self._hinted = False
+
+    def close(self) -> None:
+        self._typing.close()
+        self._view.close()
+
+    def run(self) -> None:
+        """Pass everything through. Returns when the connection is lost; raises Ended, Detached."""
+        keyboard = sys.stdin.fileno()
         while True:
-            ready = [follow.fileno()] if follow.pending else []
+            follows = {self._typing.fileno(): self._typing, self._view.fileno(): self._view}
+            ready = [number for number, follow in follows.items() if follow.pending]
             if not ready:
-                ready, _, _ = select.select([follow.fileno(), keyboard, wake_read], [], [])
-            if wake_read in ready:
-                os.read(wake_read, 64)
-                size = terminal_size()
-                if size is not None and not read_only:
-                    follow.resize(size)
+                sources = [*follows, keyboard, self._terminal.signals]
+                ready, _, _ = select.select(sources, [], [], self._patience())
+            if self._terminal.signals in ready:
+                self._on_signals()
             if keyboard in ready:
-                data = os.read(keyboard, 4096)
-                if not data or DETACH in data:
+                self._on_keys(self._terminal.read())
+            for number in ready:
+                follow = follows.get(number)
+                if follow in (self._typing, self._view) and not self._on_event(follow):
                     return
-                if not read_only:
-                    follow.send(data)
-            if follow.fileno() in ready and not _show(follow, job_id):
-                return
-    finally:
-        signal.set_wakeup_fd(old)
-        signal.signal(signal.SIGWINCH, signal.SIG_DFL)
-        os.close(wake_read)
-        os.close(wake_write)
+            if self._mirror is not None:
+                self._mirror.draw(time.monotonic())
+            if self._hint_until is not None and time.monotonic() >= self._hint_until:
+                self._refresh()
 
+    def _patience(self) -> float | None:
+        picture = self._mirror.due if self._mirror is not None else None
+        times = [t for t in (self._hint_until, picture) if t is not None]
+        return max(0.0, min(times) - time.monotonic()) if times else None
 
-def _show(follow: Follow, job_id: str) -> bool:
-    """Show the next event; False when the connection has ended. Raises Ended."""
-    message = follow.receive()
-    if message is None:
-        return False
-    if isinstance(message, Data):
-        _write(message.data)
-    elif message.get("event") == "repaint":
-        _write(b"\x1b[2J\x1b[H" + message["data"].encode("latin-1"))
-        hint = f"attached to {job_id}, C-\\ detaches"
-        _write(f"\x1b]2;{hint}\x07".encode())  # the title: it takes no line of the screen
-    elif message.get("event") == "exit":
-        raise Ended(from_json(Status, message["status"]))
-    return True
+    def _on_keys(self, data: bytes) -> None:
+        cut = min((at for key in self._leave if (at := data.find(key)) >= 0), default=-1)
+        if not self._read_only:
+            self._typing.send(data if cut < 0 else data[:cut])
+        if cut >= 0:
+            raise Detached
+        if self._hint_until is not None:
+            self._refresh()
 
+    def _on_signals(self) -> None:
+        for number in self._terminal.take_signals():
+            if number == signal.SIGWINCH:
+                size = self._terminal.size()
+                if size is not None and not self._read_only:
+                    self._typing.resize(size)
+                if self._mirror is not None or self._read_only:
+                    self._refresh()
+            elif number == signal.SIGTSTP:
+                self._terminal.suspend()
+            elif number == signal.SIGCONT:
+                self._terminal.resume()
+                self._refresh()
 
-def _write(data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(sys.stdout.fileno(), view) :]
+    def _refresh(self) -> None:
+        """Paint all of it anew."""
+        self._hint_until = None
+        try:
+            fresh = self._jobs.follow(self._job_id)
+        except HolderLost:  # it ends: the connection that types will tell
+            return
+        if self._view is not self._typing:
+            self._view.close()
+        self._view = fresh
+
+    def _on_event(self, follow: Follow | None) -> bool:
+        """Show the next event; False when the connection has ended. Raises Ended."""
+        assert follow is not None
+        message = follow.receive()
+        if message is None:
+            return False
+        if not isinstance(message, Data) and message.get("event") == "exit":
+            raise Ended(from_json(Status, message["status"]))
+        if follow is not self._view:  # the same bytes come from the view
+            return True
+        if isinstance(message, Data):
+            self._show(message.data)
+        elif message.get("event") == "repaint":
+            self._paint(message["data"].encode("latin-1"), from_json(Size, message["size"]))
+        elif message.get("event") == "resize":
+            self._refresh()
+        return True
+
+    def _show(self, data: bytes) -> None:
+        if self._mirror is not None:
+            self._mirror.feed(data)
+        elif self._terminal.dumb:
+            self._terminal.write(self._terminal.strip(data))
+        else:
+            self._terminal.write(data)
+
+    def _paint(self, data: bytes, size: Size) -> None:
+        mine = self._terminal.size()
+        if self._terminal.dumb:
+            if not self._hinted:
+                self._terminal.write(plain(data, size))
+            self._hinted = True
+            return
+        larger = mine is not None and (size.rows > mine.rows or size.cols > mine.cols)
+        if larger and mine is not None:
+            self._mirror = Mirror(size, mine, self._terminal.write)
+            self._mirror.feed(data)
+        else:
+            self._mirror = None
+            # Scrolled away, not erased: what stood here before is still to be read.
+            away = f"\x1b[{mine.rows};1H" + "\n" * mine.rows if mine and not self._hinted else ""
+            self._terminal.write(RESTORE.encode() + away.encode() + data)
+        if not self._hinted:
+            self._hint(mine)
+
+    def _hint(self, mine: Size | None) -> None:
+        """Say once how to leave: in the last row for a moment, and in the title."""
+        self._hinted = True
+        words = f" {self._job_id}: {self._key} detaches "
+        self._terminal.write(f"\x1b]2;{words.strip()}\x07".encode())
+        if mine is None:
+            return
+        row = f"\x1b7\x1b[{mine.rows};1H\x1b[0;7m{words[: mine.cols]}\x1b[m\x1b8"
+        self._terminal.write(row.encode())
+        self._hint_until = time.monotonic() + HINT

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -110,6 +111,8 @@ def _parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a locale that cannot say it must not end us
+        sys.stdout.reconfigure(errors="replace")
     args = _parser_for(argv).parse_args(argv)
     try:
         settings = config.load(flags=config.flags_of(args))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ptyjobs.cli.main import Add
 
 EXAMPLES = """\
-  ptyjobs run -- python3 -i            attached; C-\\ leaves (and ends it, see -d)
+  ptyjobs run -- python3 -i            attached; C-\\ leaves it running
   ptyjobs run -d --name web -- npm start
   ptyjobs run 'make -j4 && ./test'     one word is a shell line
   ptyjobs run --target ssh:gpu1 -- nvidia-smi -l 1"""
@@ -58,10 +58,11 @@ def command_of(words: Sequence[str]) -> str:
 
 
 def run(args: argparse.Namespace, settings: Config) -> int:
-    """Start a job: attached, or with -d detached and persistent.
+    """Start a job: attached, or with -d detached.
 
     Ends with the program's own exit code (128 + N for signal N). With -d prints the job id.
-    Without a terminal the output is passed on as it comes.
+    Attached it stays when you leave with the detach key, and ends with your terminal. Without a
+    terminal the output is passed on as it comes, and the job ends with this command.
     """
     from ptyjobs.cli import attach
 
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         env=dict(_variable(word) for word in args.env),
         rows=size.rows if size and not args.rows else None,
         cols=size.cols if size and not args.cols else None,
-        lifetime="persistent" if args.detach else "session",
+        lifetime="persistent" if args.detach or interactive else "session",
         timeout=args.timeout,
         on_exit=args.on_exit,
         target=args.target,
@@ -86,7 +87,11 @@ def run(args: argparse.Namespace, settings: Config) -> int:
             print(json.dumps(to_json(jobs.status(job_id))) if args.json else job_id)
             return 0
         if interactive:
-            return attach.attach(jobs, job_id)
+            try:
+                return attach.attach(jobs, job_id, detach_key=settings.detach_key)
+            except SystemExit:  # a signal: its terminal was closed, and it with it
+                jobs.kill(job_id)
+                raise
         code = stream(jobs, job_id, show=not args.json)
         if args.json:
             print(json.dumps({"status": to_json(jobs.status(job_id)), "exit_code": code}))

@@ -5,43 +5,15 @@ from __future__ import annotations
 import json
 import os
 import pty
-import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from ptyjobs.cli.attach import DETACH, RESTORE
+from tests.cli.conftest import Shell
 from tests.faults import world
 
 pytestmark = pytest.mark.live
-
-
-class Shell:
-    """Runs `ptyjobs ...` with a state directory of its own."""
-
-    def __init__(self, state: Path) -> None:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("PTYJOBS")}
-        self.env = {**kept, "PTYJOBS_STATE": str(state), "TERM": "xterm-256color"}
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ptyjobs", *words],
-            env=self.env,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    shell = Shell(tmp_path / "state")
-    yield shell
-    for status in json.loads(shell.run("list", "--json").stdout or "[]"):
-        shell.run("kill", status["job_id"])
 
 
 def test_a_detached_job_is_listed_typed_into_waited_for_and_killed(shell: Shell) -> None:

@@ -1,0 +1,147 @@
+"""The person's own terminal while a program of ours uses it: raw, and given back as it was.
+
+Owns its modes, its size and the signals that concern it (resize, suspend, continue, hang-up). The
+subtle thing: whatever ends us, an exception or a signal, the terminal is restored on the way out,
+and a terminal that has gone meanwhile is no second error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from typing import Any
+
+from ptyjobs.model import Size
+
+# What a program may have left on: alternate screen, mouse, focus, paste, keyboard, cursor, colours.
+RESTORE = (
+    "\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2026l"
+    "\x1b[<u\x1b[>4m\x1b[?1l\x1b>\x1b[?25h\x1b[0 q\x1b[r\x1b[!p\x1b[m"
+)
+_NOTED = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
+_FATAL = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+HUNG_UP = SystemExit(128 + signal.SIGHUP)
+_ESCAPES = re.compile(
+    rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\|\x1b\[[0-?]*[ -/]*[@-~]"
+    rb"|\x1b[ -/]*[0-~]|[\x0e\x0f]"
+)
+_LONGEST = 4096  # bytes of an unfinished sequence that are waited for
+
+
+def terminal_size() -> Size | None:
+    """The person's terminal; None where it does not know its size (a serial line, `script`)."""
+    cols, rows = os.get_terminal_size(sys.stdout.fileno())
+    return Size(rows, cols) if rows and cols else None
+
+
+def plain(data: bytes, size: Size) -> bytes:
+    """What a screen shows, as lines without any sequence."""
+    from ptyjobs.core.render import to_text
+    from ptyjobs.core.vt import Screen
+
+    screen = Screen(size)
+    screen.feed(data)
+    return to_text(screen).encode("utf-8", "replace").replace(b"\n", b"\r\n")
+
+
+class Terminal:
+    """Standard input and output as one terminal."""
+
+    def __init__(self) -> None:
+        self._in, self._out = sys.stdin.fileno(), sys.stdout.fileno()
+        self.dumb = os.environ.get("TERM", "dumb") in ("dumb", "")
+        self._old: list[Any] = termios.tcgetattr(self._in)
+        self._unfinished = b""
+        self.signals = -1  # readable when `take_signals` has something
+
+    def size(self) -> Size | None:
+        """None where the terminal knows none, or has gone."""
+        try:
+            return terminal_size()
+        except OSError:  # it has gone
+            return None
+
+    def write(self, data: bytes) -> None:
+        """All of it; SystemExit as by SIGHUP when the terminal has gone."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._out, view) :]
+            except OSError:  # EIO: it has gone
+                raise HUNG_UP from None
+
+    def read(self) -> bytes:
+        """What was typed; SystemExit as by SIGHUP when the terminal has gone."""
+        try:
+            data = os.read(self._in, 4096)
+        except OSError:  # EIO: it has gone
+            data = b""
+        if not data:
+            raise HUNG_UP
+        return data
+
+    def strip(self, data: bytes) -> bytes:
+        """Output for a terminal that knows no sequences; one that is cut waits for its end."""
+        data = _ESCAPES.sub(b"", self._unfinished + data)
+        at = data.rfind(b"\x1b")
+        self._unfinished = data[at:] if at >= 0 and len(data) - at < _LONGEST else b""
+        return data[:at] if self._unfinished else data
+
+    @contextlib.contextmanager
+    def raw(self) -> Iterator[None]:
+        """Raw mode; restored on any way out. SIGTERM, SIGHUP and SIGQUIT raise SystemExit."""
+
+        def leave(number: int, _frame: object) -> None:
+            raise SystemExit(128 + number)
+
+        self.signals, wake = os.pipe()
+        os.set_blocking(wake, False)
+        handlers = {n: signal.signal(n, leave) for n in _FATAL}
+        handlers |= {n: signal.signal(n, lambda *_: None) for n in _NOTED}
+        old_wake = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        try:
+            tty.setraw(self._in, termios.TCSADRAIN)  # what was typed ahead counts
+            yield
+        finally:
+            signal.set_wakeup_fd(old_wake)
+            self._restore()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            os.close(wake)
+            os.close(self.signals)
+
+    def _restore(self) -> None:
+        with contextlib.suppress(OSError, termios.error, SystemExit):  # the terminal has gone
+            if not self.dumb:
+                self.write(RESTORE.encode())
+                rows = os.get_terminal_size(self._out).lines
+                # Below what the job showed: the shell's prompt must not stand in the middle of it.
+                self.write(f"\x1b[{rows or 1};1H\r\n".encode())
+            else:
+                self.write(b"\r\n")
+            termios.tcsetattr(self._in, termios.TCSAFLUSH, self._old)
+
+    def take_signals(self) -> list[int]:
+        """The signals since the last call, oldest first."""
+        return list(os.read(self.signals, 64))
+
+    def suspend(self) -> None:
+        """Stop ourselves, with the terminal as the shell knows it; returns when continued."""
+        self._restore()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Raw again: the shell may have set its own modes meanwhile."""
+        tty.setraw(self._in, termios.TCSADRAIN)  # what was typed ahead counts
+
+    def announce(self, words: str) -> None:
+        """Ring, and have the terminal show a notice where it can (OSC 9)."""
+        if not self.dumb:
+            with contextlib.suppress(SystemExit):  # the terminal has gone
+                self.write(f"\x07\x1b]9;ptyjobs: {words}\x07".encode())

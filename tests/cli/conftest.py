@@ -1,0 +1,110 @@
+"""`shell` runs the command line in a state directory of its own; `outer` is a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults import world
+
+
+class Shell:
+    """Runs `ptyjobs ...` with a state directory of its own."""
+
+    def __init__(self, state: Path) -> None:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("PTYJOBS")}
+        self.state = state
+        self.env = {**kept, "PTYJOBS_STATE": str(state), "TERM": "xterm-256color"}
+
+    def run(
+        self, *words: str, input: str | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ptyjobs", *words],
+            env={**self.env, **env},
+            input=input,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+
+class Outer:
+    """A terminal of a person's, held by tmux: what they type and what they see."""
+
+    def __init__(self, shell: Shell, directory: Path) -> None:
+        self._shell = shell
+        self._socket = str(directory / "tmux")
+
+    def tmux(self, *words: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-f", os.devnull, "-S", self._socket, *words],
+            env={k: v for k, v in self._shell.env.items() if k != "TMUX"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+        return done.stdout
+
+    def open(self, line: str, *, rows: int = 24, cols: int = 80, name: str = "0") -> None:
+        """Run a shell line in a new terminal of that size; $PTYJOBS is the command line."""
+        ours = f"PTYJOBS='{sys.executable} -m ptyjobs'; {line}; echo left:$?; sleep 600"
+        size = ("-x", str(cols), "-y", str(rows))
+        self.tmux("new-session", "-d", "-s", name, *size, "bash", "--norc", "-c", ours)
+
+    def type(self, *keys: str, name: str = "0") -> None:
+        self.tmux("send-keys", "-t", name, *keys)
+
+    def screen(self, *, name: str = "0", history: int = 0) -> str:
+        return self.tmux("capture-pane", "-p", "-t", name, "-S", str(-history))
+
+    def sees(self, *words: str, name: str = "0", unless: str = "") -> str:
+        """The screen, once it shows all of `words` (and not `unless`)."""
+
+        def shown() -> bool:
+            now = self.screen(name=name)
+            return all(word in now for word in words) and not (unless and unless in now)
+
+        assert world.eventually(shown, within=20.0), self.screen(name=name)
+        return self.screen(name=name)
+
+    def pid(self, name: str = "0") -> int:
+        return int(self.tmux("display-message", "-p", "-t", name, "#{pane_pid}"))
+
+    def close(self) -> None:
+        self.tmux("kill-server")
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    shell = Shell(tmp_path / "state")
+    yield shell
+    for job_id in shell.run("list", "--ids").stdout.split():
+        shell.run("kill", job_id)
+
+
+@pytest.fixture
+def outer(shell: Shell, tmp_path: Path) -> Iterator[Outer]:
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    outer = Outer(shell, tmp_path)
+    yield outer
+    outer.close()
+
+
+@pytest.fixture
+def status(shell: Shell) -> Callable[[str], dict[str, object]]:
+    def ask(job_id: str) -> dict[str, object]:
+        found: dict[str, object] = json.loads(shell.run("status", job_id, "--json").stdout)
+        return found
+
+    return ask
