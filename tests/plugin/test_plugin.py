@@ -23,7 +23,13 @@ def _not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """A pytest of its own process, as users start it."""
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=120)
+
+
+def run_here(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """A pytest in this process: fast, for what starts no program."""
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
 
 
 def cast(pytester: pytest.Pytester) -> None:
@@ -58,7 +64,7 @@ def test_a_recording_is_walked_by_conditions(pytester: pytest.Pytester) -> None:
             assert r.turn.text == "README"
         """
     )
-    run(pytester).assert_outcomes(passed=3)
+    run_here(pytester).assert_outcomes(passed=3)
 
 
 def test_what_never_comes_fails_with_the_screen(pytester: pytest.Pytester) -> None:
@@ -74,7 +80,7 @@ def test_what_never_comes_fails_with_the_screen(pytester: pytest.Pytester) -> No
         def test_none(replay): replay("none.cast")
         """
     )
-    result = run(pytester)
+    result = run_here(pytester)
     result.assert_outcomes(failed=6)
     result.stdout.fnmatch_lines(
         [
@@ -102,7 +108,7 @@ def test_a_snapshot_is_written_compared_and_accepted(pytester: pytest.Pytester) 
             screen_snapshot(r, "named", mask=["READ.."])
         """
     )
-    run(pytester).stdout.fnmatch_lines(["*written: *test_one.txt", "*written: *test_one-named.txt"])
+    run_here(pytester).stdout.fnmatch_lines(["*written: *test_one.txt", "*written: *test_one-named.txt"])
     folder = pytester.path / "__screens__" / "test_s"
     expected = folder / "test_one.txt"
     assert expected.read_text() == (
@@ -110,11 +116,11 @@ def test_a_snapshot_is_written_compared_and_accepted(pytester: pytest.Pytester) 
         "3,0-5 bold fg=red\n"
     )
     assert "|\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7|" in (folder / "test_one-named.txt").read_text()
-    run(pytester).assert_outcomes(passed=1)
+    run_here(pytester).assert_outcomes(passed=1)
 
     expected.write_text(expected.read_text().replace("|README|", "|REALME|"))
     (folder / "test_gone.txt").write_text("")
-    result = run(pytester)
+    result = run_here(pytester)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
@@ -126,12 +132,12 @@ def test_a_snapshot_is_written_compared_and_accepted(pytester: pytest.Pytester) 
             "stale, no test uses it: *test_gone.txt",
         ]
     )
-    assert "stale" not in run(pytester, "test_s.py::test_one").stdout.str()
-    run(pytester, "--screen-update").stdout.fnmatch_lines(["removed: *test_gone.txt"])
-    run(pytester).assert_outcomes(passed=1)
+    assert "stale" not in run_here(pytester, "test_s.py::test_one").stdout.str()
+    run_here(pytester, "--screen-update").stdout.fnmatch_lines(["removed: *test_gone.txt"])
+    run_here(pytester).assert_outcomes(passed=1)
 
     expected.write_text(expected.read_text().replace("bold fg=red", "bold fg=green"))
-    result = run(pytester)
+    result = run_here(pytester)
     result.stdout.fnmatch_lines(
         ["style expected 3,0-5 bold fg=green", "style actual   3,0-5 bold fg=red"]
     )
@@ -148,16 +154,16 @@ def test_a_missing_or_newer_snapshot(
         """
     )
     monkeypatch.setenv("CI", "true")
-    result = run(pytester)
+    result = run_here(pytester)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*write it with --screen-update and commit it*"])
     path = pytester.path / "__screens__" / "test_s" / "test_one.txt"
     assert not path.exists()
     path.parent.mkdir(parents=True)
     path.write_text("ptyjobs screen 99\n")
-    run(pytester).stdout.fnmatch_lines(["*has format 99, this ptyjobs reads up to 1*"])
+    run_here(pytester).stdout.fnmatch_lines(["*has format 99, this ptyjobs reads up to 1*"])
     path.write_text("something else\n")
-    run(pytester).stdout.fnmatch_lines(["*line 1: expected 'ptyjobs screen 1'*"])
+    run_here(pytester).stdout.fnmatch_lines(["*line 1: expected 'ptyjobs screen 1'*"])
 
 
 def test_with_xdist_screens_of_all_workers_count(pytester: pytest.Pytester) -> None:
