@@ -17,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -268,14 +267,20 @@ def _from_file(environ: Mapping[str, str], file: Path | None) -> Iterable[tuple[
     base = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")
     path = Path(named or os.path.join(base, "ptyjobs", "config.toml"))
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         if named:
             raise BadConfig(f"configuration file {path}: there is no such file.") from None
         return ()
     except OSError as error:
         raise BadConfig(f"configuration file {path}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise BadConfig(f"configuration file {path}: not TOML ({error}).") from None
+    import tomllib  # 7 ms that most starts need not pay
+
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"configuration file {path}: not TOML ({error}).") from None
     return [(name, value, f"file {path}") for name, value in data.items()]
 

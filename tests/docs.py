@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ptyjobs import config
+from ptyjobs.cli import describe
 from ptyjobs.mcp import tools
 from ptyjobs.model import TRANSITIONS
 
@@ -33,6 +34,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "states": states,
     "tools": tools.reference,
     "config": config.docs_table,
+    "commands": describe.reference,
 }
 
 

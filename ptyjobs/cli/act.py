@@ -35,21 +35,29 @@ def register(add: Add) -> None:
     )
     typing.add_argument("--paste", action="store_true", help="paste standard input or the text")
     typing.add_argument("--secret", action="store_true", help="ask for it here, without echo")
-    typing.add_argument("--timeout", type=float, default=10.0, help="seconds, default 10")
+    typing.add_argument(
+        "--timeout", type=float, default=10.0, metavar="S", help="seconds, default 10"
+    )
     waiting = add("wait", wait, examples=WAIT_EXAMPLES)
     waiting.add_argument("jobs", nargs="+", metavar="JOB", help="job ids")
     until = waiting.add_mutually_exclusive_group()
     until.add_argument("--exited", action="store_true", help="until it has exited")
-    until.add_argument("--pattern", default="", help="until it prints this regular expression")
+    until.add_argument(
+        "--pattern", default="", metavar="REGEX", help="until it prints this regular expression"
+    )
     until.add_argument("--port", action="store_true", help="until it listens on a TCP port")
     until.add_argument("--quiet", action="store_true", help="until it printed nothing for 1 s")
     many = waiting.add_mutually_exclusive_group()
     many.add_argument("--any", action="store_true", help="of several: the first (default)")
     many.add_argument("--all", action="store_true", help="of several: all of them")
-    waiting.add_argument("--timeout", type=float, default=30.0, help="seconds, default 30")
+    waiting.add_argument(
+        "--timeout", type=float, default=30.0, metavar="S", help="seconds, default 30"
+    )
     ending = add("kill", kill)
     ending.add_argument("jobs", nargs="+", metavar="JOB", help="job ids")
-    ending.add_argument("--signal", default="", help="only send this signal, e.g. INT")
+    ending.add_argument(
+        "--signal", default="", metavar="NAME", help="only send this signal, e.g. INT"
+    )
     ending.add_argument("--grace", type=float, metavar="S", help="seconds before it is forced")
     cleaning = add("clean", clean)
     cleaning.add_argument("--dry-run", action="store_true", help="only say what would go")

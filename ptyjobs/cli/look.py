@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -68,10 +67,10 @@ def list_jobs(args: argparse.Namespace, settings: Config) -> int:
 
 def _show_table(found: Sequence[Status], *, watch: bool) -> None:
     tty = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if tty else 0
+    width = os.get_terminal_size().columns if tty else 0
     lines = table(found, now=time.time(), width=width)
     if watch and tty:
-        height = shutil.get_terminal_size().lines
+        height = os.get_terminal_size().lines
         lines = [f"{line}\x1b[K" for line in lines[: height - 1]]
         print("\x1b[H" + "\n".join(lines) + "\x1b[J", flush=True)
     else:

@@ -30,7 +30,10 @@ FAMILIES = {  # module below ptyjobs.cli -> its commands, in the order of the he
     "act": ("send", "wait", "kill", "clean"),
     "recording": ("record", "export", "play"),
     "fixture": ("fixture",),
+    "top": ("top",),
     "doctor": ("doctor",),
+    "describe": ("describe",),
+    "completion": ("completion",),
 }
 
 EXIT_CODES = {

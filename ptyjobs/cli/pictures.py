@@ -32,8 +32,10 @@ def register(add: Add) -> None:
     showing.add_argument(
         "--at", default="", metavar="OFFSET|TIME", help="an earlier moment, e.g. 1234 or 3.5s"
     )
-    showing.add_argument("--lines", type=int, default=50, help="lines of text, default 50")
-    showing.add_argument("--title", default="", help="put on top of an svg")
+    showing.add_argument(
+        "--lines", type=int, default=50, metavar="N", help="lines of text, default 50"
+    )
+    showing.add_argument("--title", default="", metavar="TEXT", help="put on top of an svg")
 
 
 def screen(args: argparse.Namespace, settings: Config) -> int:

@@ -42,7 +42,7 @@ def register(add: Add) -> None:
     recorder.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
     exporter = add("export", export, job=True)
     exporter.add_argument("file", nargs="?", default="", help="default: standard output")
-    exporter.add_argument("--format", choices=FORMATS, default="v3")
+    exporter.add_argument("--format", choices=FORMATS, default="v3", help="default v3")
     exporter.add_argument("--input", action="store_true", help="write what was typed as well")
     player = add("play", play)
     player.add_argument("file", metavar="FILE", help="a recording or a job id")

@@ -33,7 +33,7 @@ EXAMPLES = """\
 def register(add: Add) -> None:
     running = add("run", run, examples=EXAMPLES)
     running.add_argument("-d", "--detach", action="store_true", help="persistent, do not attach")
-    running.add_argument("--name", default="", help="the job id")
+    running.add_argument("--name", default="", metavar="NAME", help="the job id")
     running.add_argument("--cwd", default="", metavar="DIR", help="working directory")
     running.add_argument(
         "--env", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"

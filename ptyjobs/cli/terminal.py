@@ -22,8 +22,10 @@ from ptyjobs.model import Size
 # What a program may have left on: alternate screen, mouse, focus, paste, keyboard, cursor, colours.
 RESTORE = (
     "\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2026l"
-    "\x1b[<u\x1b[>4m\x1b[?1l\x1b>\x1b[?25h\x1b[0 q\x1b[r\x1b[!p\x1b[m"
+    "\x1b[<u\x1b[>4m\x1b[?1l\x1b>\x1b[?7h\x1b[?25h\x1b[0 q\x1b[r\x1b[!p\x1b[m"
 )
+# The alternate screen for ourselves. Without a soft reset, which would forget the cursor.
+ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
 _NOTED = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _FATAL = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 HUNG_UP = SystemExit(128 + signal.SIGHUP)
@@ -58,6 +60,7 @@ class Terminal:
         self.dumb = os.environ.get("TERM", "dumb") in ("dumb", "")
         self._old: list[Any] = termios.tcgetattr(self._in)
         self._unfinished = b""
+        self._own_screen = False
         self.signals = -1  # readable when `take_signals` has something
 
     def size(self) -> Size | None:
@@ -94,8 +97,12 @@ class Terminal:
         return data[:at] if self._unfinished else data
 
     @contextlib.contextmanager
-    def raw(self) -> Iterator[None]:
-        """Raw mode; restored on any way out. SIGTERM, SIGHUP and SIGQUIT raise SystemExit."""
+    def raw(self, *, own_screen: bool = False) -> Iterator[None]:
+        """Raw mode; restored on any way out. SIGTERM, SIGHUP and SIGQUIT raise SystemExit.
+
+        With `own_screen` on the alternate screen, so that nothing of ours stays.
+        """
+        self._own_screen = own_screen
 
         def leave(number: int, _frame: object) -> None:
             raise SystemExit(128 + number)
@@ -106,7 +113,7 @@ class Terminal:
         handlers |= {n: signal.signal(n, lambda *_: None) for n in _NOTED}
         old_wake = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         try:
-            tty.setraw(self._in, termios.TCSADRAIN)  # what was typed ahead counts
+            self.resume()
             yield
         finally:
             signal.set_wakeup_fd(old_wake)
@@ -118,13 +125,14 @@ class Terminal:
 
     def _restore(self) -> None:
         with contextlib.suppress(OSError, termios.error, SystemExit):  # the terminal has gone
-            if not self.dumb:
-                self.write(RESTORE.encode())
-                rows = os.get_terminal_size(self._out).lines
-                # Below what the job showed: the shell's prompt must not stand in the middle of it.
-                self.write(f"\x1b[{rows or 1};1H\r\n".encode())
-            else:
+            if self._own_screen:
+                self.write(LEAVE.encode())
+            elif self.dumb:
                 self.write(b"\r\n")
+            else:
+                # Below what the job showed: the prompt must not stand in the middle of it.
+                rows = os.get_terminal_size(self._out).lines
+                self.write(f"{RESTORE}\x1b[{rows or 1};1H\r\n".encode())
             termios.tcsetattr(self._in, termios.TCSAFLUSH, self._old)
 
     def take_signals(self) -> list[int]:
@@ -139,6 +147,8 @@ class Terminal:
     def resume(self) -> None:
         """Raw again: the shell may have set its own modes meanwhile."""
         tty.setraw(self._in, termios.TCSADRAIN)  # what was typed ahead counts
+        if self._own_screen:
+            self.write(ENTER.encode())
 
     def announce(self, words: str) -> None:
         """Ring, and have the terminal show a notice where it can (OSC 9)."""

@@ -64,7 +64,7 @@ def turn(status: Status) -> str:
         how = str(status.exit) if status.exit else status.reason
         return how.removeprefix("exited with ")
     if status.waiting is None:
-        return ("stalled: " if status.stalled else "") + safe(status.doing)
+        return safe(status.doing)
     if status.waiting.reason is Reason.PASSWORD:
         return "asks for a secret"
     prompt = safe(status.waiting.prompt.strip())

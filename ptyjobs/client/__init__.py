@@ -9,23 +9,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ptyjobs.client.calls import Killed, WaitResult
-from ptyjobs.client.prepare import prepare
-
 if TYPE_CHECKING:
     from ptyjobs.client.aio import AsyncJobs
+    from ptyjobs.client.calls import Killed, WaitResult
+    from ptyjobs.client.prepare import prepare
     from ptyjobs.client.sync import Jobs
 
 __all__ = ["AsyncJobs", "Jobs", "Killed", "WaitResult", "prepare"]
 
 
+_HOMES = {
+    "AsyncJobs": "aio", "Jobs": "sync", "Killed": "calls", "WaitResult": "calls",
+    "prepare": "prepare",
+}  # fmt: skip
+
+
 def __getattr__(name: str) -> Any:
-    if name == "AsyncJobs":
-        from ptyjobs.client.aio import AsyncJobs
+    """Each name from its module when it is asked for: a command line needs few of them."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(name)
+    import importlib
 
-        return AsyncJobs
-    if name == "Jobs":
-        from ptyjobs.client.sync import Jobs
-
-        return Jobs
-    raise AttributeError(name)
+    return getattr(importlib.import_module(f"ptyjobs.client.{home}"), name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import secrets
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -148,6 +147,8 @@ def _placed(
             f"The sandbox {spec.sandbox} holds only on this machine, not on {target}.",
             advice="Start it without a target, or set sandbox=none.",
         )
+    import secrets  # with hashlib: only for a target
+
     token = f"ptyjobs-{secrets.token_hex(8)}"
     spec = place.apply(spec, token=token, cwd=cwd, env=env)
     table = config.targets.get(target.partition(":")[0], {})

@@ -12,7 +12,6 @@ import dataclasses
 import difflib
 import fcntl
 import os
-import shutil
 import time
 from pathlib import Path
 
@@ -155,6 +154,8 @@ class Registry:
 
     def remove(self, job: JobDir) -> None:
         """Forget an ended job with everything it left on disk."""
+        import shutil  # with every archive format: only to remove
+
         shutil.rmtree(job.path, ignore_errors=True)
 
     def clean(

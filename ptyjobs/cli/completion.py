@@ -1,0 +1,178 @@
+"""`completion`: completion files for bash, zsh and fish, made from the parsers.
+
+Owns the three scripts. The words of commands and flags are written into the script, so that a TAB
+starts no Python; only a job id is asked for, with `ptyjobs list --ids`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ptyjobs.config import Config
+
+if TYPE_CHECKING:
+    from ptyjobs.cli.main import Add
+
+IDS = "command ptyjobs list --ids 2>/dev/null"
+JOB_ARGUMENTS = ("job", "jobs")  # arguments that are job ids
+EXAMPLES = """\
+  bash  ptyjobs completion bash > ~/.local/share/bash-completion/completions/ptyjobs
+  zsh   ptyjobs completion zsh > ~/.zfunc/_ptyjobs       (a folder of $fpath)
+  fish  ptyjobs completion fish > ~/.config/fish/completions/ptyjobs.fish"""
+
+
+def register(add: Add) -> None:
+    printing = add("completion", completion, examples=EXAMPLES)
+    printing.add_argument("shell_name", choices=tuple(SHELLS), metavar="SHELL", help="which shell")
+
+
+def completion(args: argparse.Namespace, settings: Config) -> int:
+    """Print the completion file of a shell: commands, flags, choices and job ids."""
+    from ptyjobs.cli.describe import surface
+
+    script = SHELLS[args.shell_name](surface()["commands"])
+    print(json.dumps({"shell": args.shell_name, "script": script}) if args.json else script)
+    return 0
+
+
+Commands = dict[str, Any]
+
+
+def _flags(command: dict[str, Any]) -> list[str]:
+    return [*(f for a in command["arguments"] for f in a["flags"]), "--json", "--help"]
+
+
+def _choices(command: dict[str, Any]) -> dict[str, list[str]]:
+    """Flag, or "" for the argument without one -> its choices."""
+    return {
+        flag: argument["choices"]
+        for argument in command["arguments"]
+        if argument["choices"]
+        for flag in argument["flags"] or [""]
+    }
+
+
+def _takes_jobs(command: dict[str, Any]) -> bool:
+    return any(a["name"] in JOB_ARGUMENTS and not a["flags"] for a in command["arguments"])
+
+
+def bash(commands: Commands) -> str:
+    """For bash(1): a function for complete(1)."""
+    cases = []
+    for name, command in commands.items():
+        words = [f"    {name})", f'      flags="{" ".join(_flags(command))}"']
+        for flag, choices in _choices(command).items():
+            if flag:
+                words.append(f'      [[ $prev == {flag} ]] && words="{" ".join(choices)}"')
+            else:
+                words.append(f'      words="{" ".join(choices)}"')
+        if _takes_jobs(command):
+            words.append(f'      [[ $cur != -* ]] && words+=" $({IDS})"')
+        cases.append("\n".join([*words, "      ;;"]))
+    return f"""\
+# bash completion for ptyjobs, made by `ptyjobs completion bash`
+_ptyjobs() {{
+  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} flags= words=
+  if (( COMP_CWORD == 1 )); then
+    COMPREPLY=($(compgen -W "{" ".join(commands)} --help --version" -- "$cur"))
+    return
+  fi
+  case ${{COMP_WORDS[1]}} in
+{chr(10).join(cases)}
+  esac
+  [[ $cur == -* ]] && words=$flags
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}}
+complete -o default -F _ptyjobs ptyjobs"""
+
+
+def zsh(commands: Commands) -> str:
+    """For zsh(1): a function for compinit."""
+    names = "\n".join("    " + _quoted(f"{n}:{c['summary']}") for n, c in commands.items())
+    cases = []
+    for name, command in commands.items():
+        specs = []
+        for argument in command["arguments"]:
+            help = argument["help"].replace("[", "(").replace("]", ")").replace(":", "\\:")
+            value = f"({' '.join(argument['choices'])})" if argument["choices"] else "_files"
+            for flag in argument["flags"]:
+                takes = f":{argument['name']}:{value}" if argument["takes"] else ""
+                specs.append(_quoted(f"*{flag}[{help}]{takes}"))
+            if not argument["flags"] and argument["choices"]:
+                specs.append(_quoted(f"1:{argument['name']}:{value}"))
+        specs.append("'--json[answer in JSON]'")
+        if _takes_jobs(command):
+            specs.append("'*:job:_ptyjobs_ids'")
+        elif not _choices(command).get(""):
+            specs.append("'*::argument:_files'")
+        cases.append(f"    {name}) _arguments {' '.join(specs)} ;;")
+    return f"""\
+#compdef ptyjobs
+# zsh completion for ptyjobs, made by `ptyjobs completion zsh`
+_ptyjobs_ids() {{
+  local -a ids
+  ids=(${{(f)"$({IDS})"}})
+  compadd -a ids
+}}
+_ptyjobs() {{
+  local -a names
+  names=(
+{names}
+  )
+  if (( CURRENT == 2 )); then
+    _describe command names
+    return
+  fi
+  local name=$words[2]
+  shift words
+  (( CURRENT-- ))
+  case $name in
+{chr(10).join(cases)}
+  esac
+}}
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+  _ptyjobs "$@"
+else
+  compdef _ptyjobs ptyjobs
+fi"""
+
+
+def fish(commands: Commands) -> str:
+    """For fish(1): one complete line a word."""
+    lines = [
+        "# fish completion for ptyjobs, made by `ptyjobs completion fish`",
+        f"function __ptyjobs_ids; {IDS}; end",
+    ]
+    for name, command in commands.items():
+        first = f"complete -c ptyjobs -n __fish_use_subcommand -f -a {name}"
+        lines.append(f"{first} -d {_fish(command['summary'])}")
+        seen = f"complete -c ptyjobs -n '__fish_seen_subcommand_from {name}'"
+        for argument in command["arguments"]:
+            words = [
+                f"-l {f[2:]}" if f.startswith("--") else f"-s {f[1:]}" for f in argument["flags"]
+            ]
+            if argument["choices"]:
+                words.append(f"-f -a {_fish(' '.join(argument['choices']))}")
+            if argument["flags"]:
+                words += ["-r"] if argument["takes"] else []
+                lines.append(f"{seen} {' '.join(words)} -d {_fish(argument['help'])}")
+            elif argument["choices"]:
+                lines.append(f"{seen} {' '.join(words)}")
+        if _takes_jobs(command):
+            lines.append(f"{seen} -f -a '(__ptyjobs_ids)'")
+        lines.append(f"{seen} -l json -d 'answer in JSON'")
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _fish(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+SHELLS: dict[str, Callable[[Commands], str]] = {"bash": bash, "zsh": zsh, "fish": fish}

@@ -1,0 +1,225 @@
+"""`top`: all jobs, live; attach to one or end it from there.
+
+Owns the dashboard: what stands in its rows, the selected job, and the keys. It is drawn with plain
+sequences on the alternate screen, only when something has changed. While a job is attached the
+dashboard is gone, and it comes back when the person detaches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import re
+import select
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ptyjobs.cli.glance import glance
+from ptyjobs.cli.look import page
+from ptyjobs.cli.terminal import Terminal
+from ptyjobs.cli.words import age, amount, fit, safe, turn
+from ptyjobs.client.sync import Jobs
+from ptyjobs.config import Config
+from ptyjobs.errors import BadInput, PtyJobsError
+from ptyjobs.model import Size, Status, to_json
+
+if TYPE_CHECKING:
+    from ptyjobs.cli.main import Add
+
+PAUSE = 1.0  # seconds between two looks
+HELP = " up/down select   Enter attach   k end it   s status   a ended too   q quit "
+HEAD = ("JOB", "STATE", "AGE", "QUIET", "CPU", "MEM", "OUT", "PORTS", "WHY", "LAST LINE")
+WIDTHS = (18, 9, 4, 5, 5, 5, 5, 11, 28)  # the last takes the rest
+KEY = re.compile(rb"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])|[^\x00]", re.DOTALL)
+KEYS = {
+    b"\x1b[A": "up", b"\x1bOA": "up", b"p": "up", b"\x1b[B": "down", b"\x1bOB": "down",
+    b"n": "down", b"j": "down", b"\r": "attach", b"\n": "attach", b"k": "kill", b"s": "status",
+    b"a": "all", b"q": "quit", b"\x03": "quit", b"\x1b": "back",
+}  # fmt: skip
+
+
+def register(add: Add) -> None:
+    watching = add("top", top)
+    watching.add_argument("--all", action="store_true", help="begin with ended jobs as well")
+
+
+def top(args: argparse.Namespace, settings: Config) -> int:
+    """All jobs, live: state, silence, CPU, memory, output, ports; attach or end one from there."""
+    with Jobs(settings) as jobs:
+        if args.json:
+            print(json.dumps(to_json(glance(jobs, all=args.all))))
+            return 0
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise BadInput("top needs a terminal.", advice="Use ptyjobs list.")
+        terminal = Terminal()
+        board = Board(jobs, terminal, all=args.all)
+        while True:
+            with terminal.raw(own_screen=True):
+                chosen = board.run()
+            if chosen is None:
+                return 0
+            _attach(jobs, chosen, settings, board)
+
+
+def _attach(jobs: Jobs, job_id: str, settings: Config, board: Board) -> None:
+    from ptyjobs.cli.attach import attach
+
+    try:
+        attach(jobs, job_id, detach_key=settings.detach_key)
+    except PtyJobsError as error:  # its holder was lost: the board goes on and says so
+        board.notice = str(error)
+
+
+class Board:
+    """The dashboard on one terminal."""
+
+    def __init__(self, jobs: Jobs, terminal: Terminal, *, all: bool) -> None:
+        self._jobs, self._terminal, self._all = jobs, terminal, all
+        self._found: list[Status] = []
+        self._selected = ""  # a job id: rows come and go
+        self._used: dict[str, tuple[float, float]] = {}  # job id -> when, CPU seconds then
+        self._load: dict[str, float] = {}  # job id -> CPU in percent since the last look
+        self._shown: list[str] = []
+        self._details = False
+        self._doomed = ""  # the job whose end is to be confirmed
+        self.notice = ""
+
+    def run(self) -> str | None:
+        """Until the person attaches (that job's id) or quits (None)."""
+        self._shown = []
+        due = time.monotonic()
+        while True:
+            if time.monotonic() >= due:
+                self._look()
+                due = time.monotonic() + PAUSE
+            self._draw()
+            sources = [sys.stdin.fileno(), self._terminal.signals]
+            ready, _, _ = select.select(sources, [], [], max(0.0, due - time.monotonic()))
+            if self._terminal.signals in ready:
+                self._on_signals()
+            if sys.stdin.fileno() in ready:
+                for key in KEY.findall(self._terminal.read()):
+                    done, chosen = self._on_key(key)
+                    if done:
+                        return chosen
+
+    def _on_signals(self) -> None:
+        for number in self._terminal.take_signals():
+            if number == signal.SIGTSTP:
+                self._terminal.suspend()
+            elif number == signal.SIGCONT:
+                self._terminal.resume()
+            self._shown = []
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        self._found = glance(self._jobs, all=self._all)
+        if not self._all:
+            self._found = [status for status in self._found if not status.state.ended]
+        for status in self._found:
+            before, used = self._used.get(status.job_id, (now, status.cpu))
+            if now > before:
+                self._load[status.job_id] = 100 * max(0.0, status.cpu - used) / (now - before)
+            self._used[status.job_id] = (now, status.cpu)
+        ids = [status.job_id for status in self._found]
+        if self._selected not in ids:
+            self._selected = ids[0] if ids else ""
+
+    def _on_key(self, data: bytes) -> tuple[bool, str | None]:
+        """(whether to leave, the job to attach to)."""
+        doomed, self._doomed = self._doomed, ""
+        self.notice = ""
+        if doomed and data in (b"y", b"Y"):
+            with contextlib.suppress(PtyJobsError):  # it has ended by itself
+                self._jobs.kill(doomed)
+            self.notice = f"{doomed} was ended"
+            self._look()
+            return False, None
+        key = KEYS.get(data, "")
+        if key == "quit":
+            return True, None
+        if key == "attach" and self._selected:
+            return True, self._selected
+        if key in ("up", "down"):
+            self._move(-1 if key == "up" else 1)
+        elif key == "kill":
+            self._doomed = self._selected
+        elif key == "status" or (key == "back" and self._details):
+            self._details = not self._details
+        elif key == "all":
+            self._all = not self._all
+            self._look()
+        return False, None
+
+    def _move(self, by: int) -> None:
+        ids = [status.job_id for status in self._found]
+        if ids:
+            at = ids.index(self._selected) if self._selected in ids else 0
+            self._selected = ids[max(0, min(len(ids) - 1, at + by))]
+
+    def _draw(self) -> None:
+        size = self._terminal.size() or Size(24, 80)
+        lines = self.lines(size, now=time.time())
+        if lines == self._shown:
+            return
+        self._shown = lines
+        body = "\r\n".join(f"{line}\x1b[m\x1b[K" for line in lines)
+        picture = f"\x1b[?2026h\x1b[H{body}\x1b[J\x1b[?2026l"
+        self._terminal.write(picture.encode("utf-8", "replace"))
+
+    def lines(self, size: Size, *, now: float) -> list[str]:
+        """The whole dashboard, `size.rows` lines at most."""
+        running = [status for status in self._found if not status.state.ended]
+        memory, load = (
+            sum(s.rss for s in running),
+            sum(self._load.get(s.job_id, 0) for s in running),
+        )
+        summary = f"ptyjobs: {len(running)} running, {load:.0f}% CPU, {amount(memory)} of memory"
+        details = self._detail_lines(now, size) if self._details else []
+        room = max(1, size.rows - 3 - len(details))
+        ids = [status.job_id for status in self._found]
+        at = ids.index(self._selected) if self._selected in ids else 0
+        first = max(0, min(at - room // 2, len(ids) - room))
+        rows = [
+            self._line(self._row(status, now), size.cols, chosen=status.job_id == self._selected)
+            for status in self._found[first : first + room]
+        ]
+        if not rows:
+            rows = [" No job runs. Start one: ptyjobs run -d -- CMD"]
+        ask = f" End {self._doomed} and all that it started? y/n " if self._doomed else ""
+        foot = ask or (f" {safe(self.notice)} " if self.notice else "") or HELP
+        head = f"\x1b[1m{self._line(HEAD, size.cols)}"
+        blank = [""] * (room - len(rows))
+        return [fit(summary, size.cols), head, *rows, *blank, *details,
+                f"\x1b[7m{fit(foot, size.cols)}"]  # fmt: skip
+
+    def _detail_lines(self, now: float, size: Size) -> list[str]:
+        chosen = next((s for s in self._found if s.job_id == self._selected), None)
+        facts = page(chosen, now=now) if chosen else []
+        return ["-" * size.cols, *(fit(fact, size.cols) for fact in facts)][: size.rows // 2]
+
+    def _row(self, status: Status, now: float) -> tuple[str, ...]:
+        since = status.ended if status.ended is not None else status.started
+        live = not status.state.ended
+        return (
+            status.job_id,
+            status.state.value,
+            age(now - since),
+            "" if status.output_age is None else age(status.output_age),
+            f"{self._load.get(status.job_id, 0):.0f}%" if live else "",
+            amount(status.rss) if live else "",
+            amount(status.end),
+            ",".join(map(str, status.ports)),
+            turn(status),
+            safe((status.last_line or status.title or status.command).strip()),
+        )
+
+    @staticmethod
+    def _line(cells: Sequence[str], cols: int, *, chosen: bool = False) -> str:
+        parts = [fit(cell, width) for cell, width in zip(cells, WIDTHS, strict=False)]
+        line = fit(" ".join([*parts, cells[-1]]), cols)
+        return f"\x1b[7m{line}" if chosen else line

@@ -1,0 +1,169 @@
+"""What the command line says of itself, and what shells complete from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ptyjobs.cli import completion, describe, main, moments, words
+from ptyjobs.errors import BadInput
+from tests.cli.conftest import Shell
+
+COMMANDS = [name for names in main.FAMILIES.values() for name in names]
+
+
+def test_the_families_register_what_the_table_says() -> None:
+    assert list(describe.commands()) == COMMANDS
+
+
+@pytest.mark.parametrize("family", main.FAMILIES)
+def test_a_family_brings_its_own_commands_alone(family: str) -> None:
+    choices = main.parser(family)._subparsers
+    assert choices is not None
+    assert tuple(choices._group_actions[0].choices or ()) == main.FAMILIES[family]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_explained(name: str) -> None:
+    parser = describe.commands()[name]
+    assert (parser.description or "").partition("\n")[0].endswith(".")
+    for action in describe.arguments(parser):
+        assert action.help or action.metavar, f"{name} {action.dest}"
+    assert "--json" in parser.format_help()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_command_imports_the_sdk_or_asyncio_before_it_runs(name: str) -> None:
+    code = (
+        "import sys; from ptyjobs.cli import main; main._parser_for([sys.argv[1]]);"
+        "print({'mcp', 'asyncio', 'pyte', 'PIL'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, name], capture_output=True, text=True, check=True
+    )
+    found = done.stdout.strip()
+    assert found == "set()" or name in ("record", "export", "play", "web")  # not ours to weigh
+
+
+def test_the_surface_is_json_and_whole() -> None:
+    found = json.loads(json.dumps(describe.surface()))
+    assert list(found["commands"]) == COMMANDS
+    assert {tool["name"] for tool in found["tools"]} >= {"execute", "interact", "wait", "kill"}
+    assert found["exit_codes"]["3"] == "no such job"
+    assert "--format" in [f for a in found["commands"]["screen"]["arguments"] for f in a["flags"]]
+    assert "max_jobs" in [setting["name"] for setting in found["settings"]]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("0", (0, None)), ("1234", (1234, None)), ("3.5s", (None, 3.5)), ("2m", (None, 120.0)),
+     ("250ms", (None, 0.25)), (".5s", (None, 0.5))],
+)  # fmt: skip
+def test_moments(word: str, expected: tuple[int | None, float | None]) -> None:
+    assert moments.moment(word) == expected
+
+
+@pytest.mark.parametrize("word", ["", "3.5", "-1", "1x", "s", "1 s"])
+def test_no_moments(word: str) -> None:
+    with pytest.raises(BadInput):
+        moments.moment(word)
+
+
+def test_words_are_short_and_harmless() -> None:
+    ages = [words.age(s) for s in (0, 99, 100, 5999, 6000, 172799, 172800)]
+    assert ages == ["0s", "99s", "1m", "99m", "1h", "47h", "2d"]
+    assert [words.amount(n) for n in (0, 999, 1000, 10240, 3 << 20)] == [
+        "0B", "999B", "1.0K", "10K", "3.0M",
+    ]  # fmt: skip
+    assert words.fit("abcdef", 4) == "abc~"
+    assert words.fit("\u6f22\u5b57", 3) == "\u6f22 "
+    assert "\x1b" not in words.safe("a\x1b[2Jb")
+
+
+@pytest.fixture
+def here(shell: Shell, tmp_path: Path) -> dict[str, str]:
+    """An environment in which `ptyjobs` is this one, and two jobs are known."""
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    script = bin / "ptyjobs"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ptyjobs "$@"\n')
+    script.chmod(0o755)
+    for name in ("alpha", "beta"):
+        shell.run("run", "-d", "--name", name, "--", "true")
+    return {**shell.env, "PATH": f"{bin}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+
+
+def complete(program: list[str], env: dict[str, str]) -> set[str]:
+    done = subprocess.run(program, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return {line.split("\t")[0].strip() for line in done.stdout.splitlines() if line.strip()}
+
+
+LINES = [
+    ("ptyjobs at", {"attach"}, set()),
+    ("ptyjobs kill ", {"alpha", "beta"}, {"attach"}),
+    ("ptyjobs screen --for", {"--format"}, {"--at"}),
+    ("ptyjobs screen --format s", {"svg"}, {"png"}),
+    ("ptyjobs completion ", {"bash", "zsh", "fish"}, {"alpha"}),
+]
+
+
+@pytest.mark.live
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize(("line", "there", "absent"), LINES)
+def test_bash_completes(here: dict[str, str], line: str, there: set[str], absent: set[str]) -> None:
+    script = completion.bash(describe.surface()["commands"])
+    words = line.split(" ")
+    ask = (
+        f"COMP_WORDS=({' '.join(words[:-1])} {words[-1]!r}); COMP_CWORD={len(words) - 1}; _ptyjobs;"
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    found = complete(["bash", "--norc", "-c", f"{script}\n{ask}"], here)
+    assert found >= there
+    assert not found & absent
+
+
+@pytest.mark.live
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+@pytest.mark.parametrize(("line", "there", "absent"), LINES)
+def test_fish_completes(here: dict[str, str], line: str, there: set[str], absent: set[str]) -> None:
+    script = completion.fish(describe.surface()["commands"])
+    found = complete(["fish", "-N", "-c", f"{script}\ncomplete -C {line!r}"], here)
+    assert {word.removeprefix("--format=") for word in found} >= there
+    assert not found & absent
+
+
+@pytest.mark.live
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+@pytest.mark.parametrize(("line", "there", "absent"), LINES)
+def test_zsh_completes(
+    here: dict[str, str], tmp_path: Path, line: str, there: set[str], absent: set[str]
+) -> None:
+    """In a real terminal, because zsh completes only in its line editor: the list after TAB."""
+    from tests.cli.conftest import Outer
+
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    functions = tmp_path / "zfunc"
+    functions.mkdir()
+    (functions / "_ptyjobs").write_text(completion.zsh(describe.surface()["commands"]))
+    (tmp_path / ".zshrc").write_text(
+        f"fpath=({functions} $fpath); autoload -U compinit; compinit -u; PS1='ready> '\n"
+        "setopt NO_AUTO_MENU LIST_AMBIGUOUS NO_LIST_BEEP\n"
+    )
+    outer = Outer(Shell(tmp_path / "none"), tmp_path)
+    words = [f"{key}={here[key]}" for key in ("HOME", "PATH", "PTYJOBS_STATE")]
+    try:
+        outer.open("exec env " + " ".join(words) + " zsh -i", rows=40, cols=120)
+        outer.sees("ready>")
+        outer.type(line.replace("at", "att") if line.endswith(" at") else line, "Tab", "Tab")
+        shown = outer.sees(*there)
+    finally:
+        outer.close()
+    assert not {word for word in absent if word in shown.split()}

@@ -1,0 +1,50 @@
+"""The dashboard in a real terminal (tmux's)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.cli.conftest import Outer, Shell
+from tests.faults import world
+
+pytestmark = pytest.mark.live
+
+
+def test_top_shows_selects_attaches_and_ends(
+    shell: Shell, outer: Outer, status: Callable[[str], dict[str, object]]
+) -> None:
+    shell.run("run", "-d", "--name", "py", "--", "python3 -q -i")
+    server = "python3 -u -m http.server --bind 127.0.0.1 0"
+    shell.run("run", "-d", "--name", "web", "--", server)
+    shell.run("wait", "web", "--port")
+    outer.open("echo before; $PTYJOBS top", rows=20, cols=150)
+    ports = status("web")["ports"]
+    assert isinstance(ports, list)
+    outer.sees("2 running", "py", "waits at >>>", "web", "Serving HTTP", str(ports[0]))
+    outer.type("Down", "Enter")
+    outer.sees("py: C-\\ detaches", unless="2 running")
+    outer.type("40+2", "Enter")
+    outer.sees("42")
+    outer.type("C-\\")
+    outer.sees("2 running")
+    outer.type("s")
+    outer.sees("command    python3 -q -i")
+    outer.tmux("resize-window", "-t", "0", "-x", "100", "-y", "12")
+    outer.sees("2 running", "q quit")
+    outer.type("k")
+    outer.sees("End py and all that it started? y/n")
+    outer.type("y")
+    outer.sees("py was ended", "1 running")
+    assert world.eventually(lambda: status("py")["state"] == "killed")
+    outer.type("q")
+    shown = outer.sees("[detached from py", "left:0", unless="running")
+    assert shown.index("[detached") < shown.index("left:0")
+
+
+def test_top_without_a_terminal_says_what_to_use(shell: Shell) -> None:
+    done = shell.run("top")
+    assert done.returncode == 2
+    assert "ptyjobs list" in done.stderr
+    assert shell.run("top", "--json").stdout == "[]\n"
