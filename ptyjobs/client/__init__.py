@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ptyjobs.client.prepare import prepare  # now: later the module of that name would be found
+
 if TYPE_CHECKING:
     from ptyjobs.client.aio import AsyncJobs
     from ptyjobs.client.calls import Killed, WaitResult
-    from ptyjobs.client.prepare import prepare
+    from ptyjobs.client.preparing import prepare
     from ptyjobs.client.sync import Jobs
 
 __all__ = ["AsyncJobs", "Jobs", "Killed", "WaitResult", "prepare"]
@@ -20,7 +22,7 @@ __all__ = ["AsyncJobs", "Jobs", "Killed", "WaitResult", "prepare"]
 
 _HOMES = {
     "AsyncJobs": "aio", "Jobs": "sync", "Killed": "calls", "WaitResult": "calls",
-    "prepare": "prepare",
+    "prepare": "preparing",
 }  # fmt: skip
 
 
