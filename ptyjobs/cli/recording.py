@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptyjobs.cli import attach
-from ptyjobs.client.prepare import prepare
+from ptyjobs.client.preparing import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput

@@ -31,7 +31,7 @@ def serve(args: argparse.Namespace, settings: Config) -> int:
 
 def demo(args: argparse.Namespace, settings: Config) -> int:
     """Drive `python -i` without any AI and print the transcript."""
-    from ptyjobs.client.prepare import prepare
+    from ptyjobs.client.preparing import prepare
     from ptyjobs.client.sync import Jobs
     from ptyjobs.model import to_json
 

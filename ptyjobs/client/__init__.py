@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ptyjobs.client.prepare import prepare  # now: later the module of that name would be found
-
 if TYPE_CHECKING:
     from ptyjobs.client.aio import AsyncJobs
     from ptyjobs.client.calls import Killed, WaitResult

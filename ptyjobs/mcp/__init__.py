@@ -16,7 +16,7 @@ def main(config: Config, zygote: Zygote | None = None) -> int:
     The zygote is forked before the SDK is imported: its import takes half a second and 45 MB,
     which no holder should inherit, and holders get ready meanwhile.
     """
-    from ptyjobs.client.prepare import check_config
+    from ptyjobs.client.preparing import check_config
 
     check_config(config)
     if zygote is None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from ptyjobs.client.prepare import prepare
+from ptyjobs.client.preparing import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.core import keys
