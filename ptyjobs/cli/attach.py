@@ -203,9 +203,9 @@ class Session:
         for number in self._terminal.take_signals():
             if number == signal.SIGWINCH:
                 size = self._terminal.size()
-                if size is not None and not self._read_only:
+                if size is not None and not self._read_only and self._view is self._typing:
                     self._typing.resize(size)
-                if self._mirror is not None or self._read_only:
+                else:
                     self._refresh()
             elif number == signal.SIGTSTP:
                 self._terminal.suspend()
@@ -213,16 +213,22 @@ class Session:
                 self._terminal.resume()
                 self._refresh()
 
-    def _refresh(self) -> None:
-        """Paint all of it anew."""
+    def _refresh(self, *, claim: bool = True) -> None:
+        """Paint all of it anew; with `claim` the job takes the size of this terminal again."""
         self._hint_until = None
+        claim = claim and not self._read_only
         try:
-            fresh = self._jobs.follow(self._job_id)
+            fresh = self._jobs.follow(
+                self._job_id, input=claim, size=self._terminal.size() if claim else None
+            )
         except HolderLost:  # it ends: the connection that types will tell
             return
         if self._view is not self._typing:
             self._view.close()
         self._view = fresh
+        if claim or self._read_only:  # one stream of output instead of two
+            self._typing.close()
+            self._typing = fresh
 
     def _on_event(self, follow: Follow | None) -> bool:
         """Show the next event; False when the connection has ended. Raises Ended."""
@@ -239,8 +245,13 @@ class Session:
         elif message.get("event") == "repaint":
             self._paint(message["data"].encode("latin-1"), from_json(Size, message["size"]))
         elif message.get("event") == "resize":
-            self._refresh()
+            self._on_resized(from_json(Size, message["size"]))
         return True
+
+    def _on_resized(self, size: Size) -> None:
+        """The job's size is another now: ours, or that of somebody who joined later."""
+        if self._mirror is not None or size != self._terminal.size():
+            self._refresh(claim=False)
 
     def _show(self, data: bytes) -> None:
         if self._mirror is not None:

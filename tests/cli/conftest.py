@@ -42,6 +42,7 @@ class Outer:
 
     def __init__(self, shell: Shell, directory: Path) -> None:
         self._shell = shell
+        self._directory = str(directory)  # nothing that a program leaves lands elsewhere
         self._socket = str(directory / "tmux")
 
     def tmux(self, *words: str) -> str:
@@ -58,7 +59,7 @@ class Outer:
     def open(self, line: str, *, rows: int = 24, cols: int = 80, name: str = "0") -> None:
         """Run a shell line in a new terminal of that size; $PTYJOBS is the command line."""
         ours = f"PTYJOBS='{sys.executable} -m ptyjobs'; {line}; echo left:$?; sleep 600"
-        size = ("-x", str(cols), "-y", str(rows))
+        size = ("-x", str(cols), "-y", str(rows), "-c", self._directory)
         self.tmux("new-session", "-d", "-s", name, *size, "bash", "--norc", "-c", ours)
 
     def type(self, *keys: str, name: str = "0") -> None:

@@ -66,7 +66,7 @@ def test_the_hint_is_shown_once_and_gone_with_the_first_key(shell: Shell, outer:
 def test_a_full_screen_program_looks_right_follows_the_size_and_leaves_no_trace(
     shell: Shell, outer: Outer, status: Ask
 ) -> None:
-    shell.run("run", "-d", "--name", "vi", "--", "vim -u NONE -N --not-a-term")
+    shell.run("run", "-d", "--name", "vi", "--", "vim -n -u NONE -N --not-a-term")
     outer.open("echo before; $PTYJOBS attach vi", rows=20, cols=70)
     outer.sees("~")
     outer.type("ihello", "Escape")
