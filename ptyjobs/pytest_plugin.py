@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +25,23 @@ if TYPE_CHECKING:
     from ptyjobs.testing.server import McpClient
 
 FOLDER = "__screens__"
+
+
+@dataclass(slots=True)
+class _Screens:
+    """What a run did with the expected screens; a test is its module's path and its file stem."""
+
+    used: set[str] = field(default_factory=set)
+    written: list[str] = field(default_factory=list)
+    collected: set[tuple[str, str]] = field(default_factory=set)
+    passed: set[tuple[str, str]] = field(default_factory=set)
+    partial: bool = False  # not all tests of the modules were asked for
+    stale: list[str] = field(default_factory=list)
+
+
+_SCREENS = pytest.StashKey[_Screens]()
 _ACTORS = pytest.StashKey[list[Any]]()
 _ARTIFACTS = pytest.StashKey[Path]()
-_USED = pytest.StashKey[set[str]]()
-_WRITTEN = pytest.StashKey[list[str]]()
-_PARTIAL = pytest.StashKey[bool]()
-_MODULES = pytest.StashKey[set[str]]()
-_STALE = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,10 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_USED] = set()
-    config.stash[_MODULES] = set()
-    config.stash[_WRITTEN] = []
-    config.stash[_PARTIAL] = False
+    config.stash[_SCREENS] = _Screens()
 
 
 # --- fixtures -------------------------------------------------------------------------------------
@@ -83,6 +92,7 @@ def _ptyjobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     from ptyjobs.testing import live
 
     with Jobs(live.settings(tmp_path_factory.mktemp("ptyjobs"))) as jobs:
+        jobs.warm_up()
         yield jobs
 
 
@@ -94,19 +104,14 @@ def job(
 
     The environment is clean: no user files, a home of its own, `LANG=C.UTF-8`. At the end of the
     test every job is killed, and the test fails when one had left processes running (unless
-    `allow_left`), or zombies, or could not be ended.
+    `allow_left`), or zombies, or could not be ended, or a descriptor of ours stays open.
     """
     from ptyjobs.testing import live
 
     started: list[LiveJob] = []
-    before: set[str] | None = None
 
     def start(command: str | Sequence[str], **options: Any) -> LiveJob:
         __tracebackhide__ = True
-        nonlocal before
-        if before is None:
-            _ptyjobs.warm_up()
-            before = live.sockets()
         options.setdefault("home", tmp_path_factory.mktemp("home"))
         one = live.start(_ptyjobs, command, **options)
         started.append(one)
@@ -116,8 +121,6 @@ def job(
 
     yield start
     complaints = [said for one in started if (said := one.close())]
-    if left := live.sockets() - (before or set()) if started else set():
-        complaints.append(f"the test left descriptors open: {', '.join(sorted(left))}")
     if complaints:
         pytest.fail("\n".join(complaints), pytrace=False)
 
@@ -144,10 +147,10 @@ def screen_snapshot(request: pytest.FixtureRequest) -> Callable[..., None]:
         mask: Sequence[str | re.Pattern[str]] = (),
     ) -> None:
         __tracebackhide__ = True
-        stem = re.sub(r"[^\w.-]+", "_", request.node.name + (f"-{name}" if name else "")).strip("_")
+        stem = _stem(request.node) + (f"-{_plain(name)}" if name else "")
         counts[stem] = counts.get(stem, 0) + 1
         path = folder / (stem + (f"-{counts[stem]}" if counts[stem] > 1 else "") + ".txt")
-        config.stash[_USED].add(str(path))
+        config.stash[_SCREENS].used.add(str(path))
         shown: Picture = screen if isinstance(screen, Picture) else screen.screen
         actual = snapshot.take(shown, mask=mask)
         if config.getoption("--screen-update") or not path.exists():
@@ -183,6 +186,18 @@ def _played(request: pytest.FixtureRequest, factory: pytest.TempPathFactory, act
     stash[_ARTIFACTS] = Path(wanted) if wanted else factory.getbasetemp() / "screens"
 
 
+def _stem(item: pytest.Item) -> str:
+    """The file name of a test's screens: its classes, its name, its parameters."""
+    return _plain(item.nodeid.partition("::")[2].replace("::", "."))
+
+
+def _plain(name: str) -> str:
+    """`name` as a file name; what cannot stand in one leaves a checksum, so that none collide."""
+    plain = re.sub(r"[^\w.-]+", "_", name).strip("_")
+    odd = re.search(r"[^\w.\[\]-]", name) or len(plain) > 150
+    return f"{plain[:150]}-{zlib.crc32(name.encode()):08x}" if odd else plain
+
+
 def _write(config: pytest.Config, path: Path, text: str) -> None:
     __tracebackhide__ = True
     update = config.getoption("--screen-update")
@@ -192,7 +207,7 @@ def _write(config: pytest.Config, path: Path, text: str) -> None:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        config.stash[_WRITTEN].append(str(path))
+        config.stash[_SCREENS].written.append(str(path))
 
 
 # --- reports --------------------------------------------------------------------------------------
@@ -203,7 +218,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome: Any = yield
     report: pytest.TestReport = outcome.get_result()
     actors = item.stash.get(_ACTORS, [])
-    if report.when != "call" or not report.failed or not actors:
+    if report.when == "call" and report.passed:
+        item.config.stash[_SCREENS].passed.add((str(item.path), _stem(item)))
+    if report.when == "teardown" or not report.failed or not actors:
         return
     from ptyjobs.errors import PtyJobsError
     from ptyjobs.testing import report as texts
@@ -220,61 +237,74 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     if items:
-        items[0].config.stash[_PARTIAL] = True
+        items[0].config.stash[_SCREENS].partial = True
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    config = session.config
+    config, screens = session.config, session.config.stash[_SCREENS]
     if any("::" in str(argument) for argument in config.args) or config.getoption("lf", False):
-        config.stash[_PARTIAL] = True
-    config.stash[_MODULES] = {str(item.path) for item in session.items}
+        screens.partial = True
+    screens.collected = {(str(item.path), _stem(item)) for item in session.items}
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    config = session.config
+    config, screens = session.config, session.config.stash[_SCREENS]
     output = getattr(config, "workeroutput", None)
     if output is not None:  # a worker of xdist: its controller looks at all of them together
-        used = [*config.stash[_USED]]
-        modules = [*config.stash[_MODULES]]
-        output["ptyjobs"] = (used, modules, config.stash[_WRITTEN], config.stash[_PARTIAL])
+        output["ptyjobs"] = (
+            [*screens.used], screens.written, [*screens.collected], [*screens.passed],
+            screens.partial,
+        )  # fmt: skip
         return
-    config.stash[_STALE] = []
-    if config.stash[_PARTIAL] or exitstatus not in (0, 1):
+    if screens.partial or exitstatus not in (0, 1):
         return
-    for name in config.stash[_MODULES]:
+    screens.stale = [str(path) for path in _stale(screens)]
+    if config.getoption("--screen-update"):
+        for path in screens.stale:
+            Path(path).unlink()
+
+
+def _stale(screens: _Screens) -> Iterator[Path]:
+    """Files beside the collected modules that no test uses.
+
+    A test that failed, was skipped or did not run may still need its own.
+    """
+    unfinished = screens.collected - screens.passed
+    for name in sorted({module for module, _ in screens.collected}):
         module = Path(name)
+        kept = [stem for where, stem in unfinished if where == name]
         for path in sorted((module.parent / FOLDER / module.stem).glob("*.txt")):
-            if str(path) not in config.stash[_USED]:
-                config.stash[_STALE].append(str(path))
-                if config.getoption("--screen-update"):
-                    path.unlink()
+            mine = any(path.stem == stem or path.stem.startswith(f"{stem}-") for stem in kept)
+            if str(path) not in screens.used and not mine:
+                yield path
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """A worker of xdist has ended (its hook): take over what it used."""
     told = getattr(node, "workeroutput", {}).get("ptyjobs")
-    stash = node.config.stash
+    screens: _Screens = node.config.stash[_SCREENS]
     if told is None:  # it crashed: nobody knows what it would have used
-        stash[_PARTIAL] = True
+        screens.partial = True
         return
-    used, modules, written, partial = told
-    stash[_USED].update(used)
-    stash[_MODULES].update(modules)
-    stash[_WRITTEN].extend(written)
-    stash[_PARTIAL] |= partial
+    used, written, collected, passed, partial = told
+    screens.used.update(used)
+    screens.written.extend(written)
+    screens.collected.update(tuple(test) for test in collected)
+    screens.passed.update(tuple(test) for test in passed)
+    screens.partial |= partial
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    stale, written = config.stash.get(_STALE, []), config.stash[_WRITTEN]
-    if not (stale or written):
+    screens = config.stash[_SCREENS]
+    if not (screens.stale or screens.written):
         return
     terminalreporter.section("screens")
-    for path in written:
+    for path in screens.written:
         terminalreporter.line(f"written: {path}")
     gone = "removed" if config.getoption("--screen-update") else "stale, no test uses it"
-    for path in stale:
+    for path in screens.stale:
         terminalreporter.line(f"{gone}: {path}")

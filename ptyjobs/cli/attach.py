@@ -21,8 +21,8 @@ import time
 from typing import TYPE_CHECKING
 
 from ptyjobs.cli.mirror import Mirror
-from ptyjobs.cli.run import exit_code
 from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
+from ptyjobs.cli.words import exit_code
 from ptyjobs.client.sync import Follow, Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, HolderLost

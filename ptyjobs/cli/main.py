@@ -30,6 +30,7 @@ FAMILIES = {  # module below ptyjobs.cli -> its commands, in the order of the he
     "act": ("send", "wait", "kill", "clean"),
     "recording": ("record", "export", "play"),
     "fixture": ("fixture",),
+    "web": ("web",),
     "top": ("top",),
     "doctor": ("doctor",),
     "describe": ("describe",),

@@ -13,12 +13,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ptyjobs.cli.words import exit_code
 from ptyjobs.client.preparing import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, HolderLost
 from ptyjobs.host.wire import Data
-from ptyjobs.model import Status, to_json
+from ptyjobs.model import to_json
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add
@@ -128,10 +129,3 @@ def _out(data: bytes, *, show: bool) -> None:
     if show:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-
-
-def exit_code(status: Status) -> int:
-    """A job's end as a shell's exit code."""
-    if status.exit is None:
-        return 1
-    return status.exit.code if status.exit.code is not None else 128 + (status.exit.signal or 0)

@@ -6,8 +6,6 @@ line) goes through `safe`, because an escape sequence in it would act on the per
 
 from __future__ import annotations
 
-import unicodedata
-
 from ptyjobs.model import Reason, Status
 
 
@@ -53,6 +51,8 @@ def fit(text: str, cells: int) -> str:
 
 
 def _width(char: str) -> int:
+    import unicodedata  # an extension: most lines are ASCII
+
     if unicodedata.combining(char):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
@@ -69,3 +69,10 @@ def turn(status: Status) -> str:
         return "asks for a secret"
     prompt = safe(status.waiting.prompt.strip())
     return f"waits at {prompt}" if prompt else "waits for input"
+
+
+def exit_code(status: Status) -> int:
+    """A job's end as a shell's exit code."""
+    if status.exit is None:
+        return 1
+    return status.exit.code if status.exit.code is not None else 128 + (status.exit.signal or 0)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ptyjobs.core.safe import budget as cut
 from ptyjobs.errors import JobEnded
 from ptyjobs.host.record import JobDir
 from ptyjobs.model import (
@@ -192,6 +191,7 @@ def _no_input(job: Ended) -> Any:
 
 def _ended_answer(job: Ended, limit: int = 8000) -> Answer:
     """What a wait on an ended job answers: its exit and the output its caller has not seen."""
+    from ptyjobs.core.safe import budget as cut
     from ptyjobs.host import views
 
     log = job.job.log

@@ -9,7 +9,6 @@ nobody holds the lock belongs to a holder that was killed; whoever sees it first
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import fcntl
 import os
 import time
@@ -47,6 +46,8 @@ class Registry:
             if getattr(error, "code", "") != "bad_input":
                 raise
         ids = [job.job_id for job in self.all()]
+        import difflib  # only for an id that is not there
+
         close = difflib.get_close_matches(job_id, ids, n=1)
         if not ids:
             advice = "There are no jobs; start one with execute."

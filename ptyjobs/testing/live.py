@@ -59,10 +59,13 @@ class Reply:
 class LiveJob:
     """A running program. Steps: `type`, `press`, `paste`, `settles`, `expect`; then `screen`."""
 
-    def __init__(self, jobs: Jobs, answer: Answer, *, timeout: float, allow_left: bool) -> None:
+    def __init__(
+        self, jobs: Jobs, answer: Answer, *, timeout: float, allow_left: bool, held: frozenset[str]
+    ) -> None:
         self._jobs = jobs
         self._timeout = timeout
         self._allow_left = allow_left
+        self._held = held  # what its start opened in this process
         self.job_id = answer.job_id
         self.replies: list[tuple[str, Answer]] = []  # every step and what it brought
         self.reply = self._note("start", answer)
@@ -227,6 +230,8 @@ class LiveJob:
             return f"{self.job_id} left zombies of its own unreaped: {', '.join(zombies)}"
         if left and not self._allow_left:
             return f"{self.job_id} ended and left running: {', '.join(left)}"
+        if kept := self._held & sockets():
+            return f"{self.job_id} left descriptors of this process open: {', '.join(sorted(kept))}"
         return ""
 
 
@@ -284,8 +289,10 @@ def start(
         env=clean,
         cwd=os.fspath(cwd) or os.getcwd(),
     )
+    before = sockets()
     answer = jobs.start(spec, wait=timeout if wait else 0.0)
-    return LiveJob(jobs, answer, timeout=timeout, allow_left=allow_left)
+    held = sockets() - before
+    return LiveJob(jobs, answer, timeout=timeout, allow_left=allow_left, held=held)
 
 
 def settings(state: Path) -> Config:
@@ -294,7 +301,7 @@ def settings(state: Path) -> Config:
     return Config(state_dir=state, shell=shell, env_allow=KEPT, retention_count=1000)
 
 
-def sockets() -> set[str]:
+def sockets() -> frozenset[str]:
     """The sockets and terminals that this process holds; empty where that cannot be asked."""
     held = set()
     for entry in Path("/proc/self/fd").glob("*"):
@@ -304,4 +311,4 @@ def sockets() -> set[str]:
             continue
         if link.startswith(("socket:", "/dev/pt")):
             held.add(link)
-    return held
+    return frozenset(held)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ptyjobs.core.cast import MARKER
-from ptyjobs.recordings import Recording, read
+from ptyjobs.recordings import Moment, Recording, read
 from ptyjobs.testing.picture import Picture
 from ptyjobs.testing.turns import TIMEOUT, Terminal, Turn, turn, turns
 
@@ -21,10 +21,13 @@ class Replay:
     Walk with `until(...)`, `to_end()`; read `screen`, `fresh()`, `turn`, `verdicts`.
     """
 
-    def __init__(self, recording: Recording, *, name: str = "recording") -> None:
+    def __init__(
+        self, recording: Recording, *, name: str = "recording", path: Path | None = None
+    ) -> None:
         self.recording = recording
         self.name = name
-        self.turn: Turn | None = None
+        self.path = path
+        self.walked: list[Turn] = []  # the answers that `until(settled=True)` stopped at
         self._terminal = Terminal(recording)
         self._since = self._terminal.mark()
         self._verdicts: list[Turn] | None = None
@@ -32,7 +35,17 @@ class Replay:
     @classmethod
     def open(cls, path: str | Path) -> Replay:
         """The recording of a file or a job's directory; BadRecording says what is wrong with it."""
-        return cls(read(Path(path)), name=Path(path).name)
+        return cls(read(Path(path)), name=Path(path).name, path=Path(path))
+
+    @property
+    def turn(self) -> Turn | None:
+        """The answer that the last `until(settled=True)` stopped at."""
+        return self.walked[-1] if self.walked else None
+
+    @property
+    def played(self) -> tuple[Moment, ...]:
+        """The moments up to now."""
+        return self.recording.moments[: self._terminal.position]
 
     @property
     def time(self) -> float:
@@ -125,7 +138,7 @@ class Replay:
         __tracebackhide__ = True
         if self.ended:
             self._past_the_end("nothing comes any more")
-        self.turn = turn(self._terminal, timeout=timeout)
+        self.walked.append(turn(self._terminal, timeout=timeout))
         return self
 
     def to_end(self) -> Replay:

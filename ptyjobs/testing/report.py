@@ -16,6 +16,7 @@ from ptyjobs.recordings.recording import Moment
 from ptyjobs.testing.live import LiveJob
 from ptyjobs.testing.picture import Picture, framed
 from ptyjobs.testing.replay import Replay
+from ptyjobs.testing.turns import Turn
 
 EVENTS = 20
 SHOWN = 200  # characters of one event
@@ -30,9 +31,8 @@ def sections(actor: LiveJob | Replay, folder: Path, test: str) -> Iterator[tuple
         moments = read(actor.directory).moments
         history = [_step(what, answer) for what, answer in actor.replies]
     else:
-        moments = actor.recording.moments[: actor._terminal.position]
-        turn = actor.turn
-        history = [] if turn is None else [f"{turn.verdict.reason}: {turn.verdict.why}"]
+        moments = actor.played
+        history = [_turn(turn) for turn in actor.walked]
     yield f"last events of {name}", "\n".join(_event(m) for m in moments[-EVENTS:]) or "none"
     if history:
         yield f"answers of {name}", "\n".join(history[-EVENTS:])
@@ -41,7 +41,7 @@ def sections(actor: LiveJob | Replay, folder: Path, test: str) -> Iterator[tuple
 
 
 def artifacts(actor: LiveJob | Replay, picture: Picture, folder: Path, test: str) -> Iterator[Path]:
-    """Write the picture, and of a live job its recording; where they are."""
+    """Write the picture, and of a live job its recording; the paths of these or of the replayed."""
     folder.mkdir(parents=True, exist_ok=True)
     name = actor.job_id if isinstance(actor, LiveJob) else actor.name.removesuffix(".cast")
     stem = re.sub(r"[^\w.-]+", "_", f"{test}-{name}").strip("_")[-120:]
@@ -53,6 +53,8 @@ def artifacts(actor: LiveJob | Replay, picture: Picture, folder: Path, test: str
         with open(cast, "w", encoding="utf-8", errors="replace") as out:
             export_cast(actor._jobs.registry.find(actor.job_id), out, input=True)
         yield cast
+    elif actor.path is not None:
+        yield actor.path
 
 
 def _step(what: str, answer: Answer) -> str:
@@ -61,6 +63,14 @@ def _step(what: str, answer: Answer) -> str:
     return (
         f"{what}: {verdict.reason} ({verdict.confidence}) after {verdict.waited * 1000:.0f} ms, "
         f"{verdict.why or verdict.doing}; prompt {verdict.prompt!r}; {text[:SHOWN]!r}"
+    )
+
+
+def _turn(turn: Turn) -> str:
+    verdict = turn.verdict
+    return (
+        f"{turn.typed!r} at {turn.time:.3f} s: {verdict.reason} ({verdict.confidence}) at "
+        f"{turn.end:.3f} s, {verdict.why}; prompt {turn.prompt!r}; {turn.text[:SHOWN]!r}"
     )
 
 

@@ -108,7 +108,9 @@ def test_a_snapshot_is_written_compared_and_accepted(pytester: pytest.Pytester) 
             screen_snapshot(r, "named", mask=["READ.."])
         """
     )
-    run_here(pytester).stdout.fnmatch_lines(["*written: *test_one.txt", "*written: *test_one-named.txt"])
+    run_here(pytester).stdout.fnmatch_lines(
+        ["*written: *test_one.txt", "*written: *test_one-named.txt"]
+    )
     folder = pytester.path / "__screens__" / "test_s"
     expected = folder / "test_one.txt"
     assert expected.read_text() == (

@@ -1,0 +1,57 @@
+"""`web`: the viewer for browsers. Owns the words about it; the viewer itself is `ptyjobs.web`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from ptyjobs.config import Config
+from ptyjobs.errors import Unsupported
+
+if TYPE_CHECKING:
+    from ptyjobs.cli.main import Add
+
+EXAMPLES = """  ptyjobs web                 print the address, serve until C-c
+  ptyjobs web --write --open  let the browser type, and open it now"""
+
+
+def register(add: Add) -> None:
+    viewing = add("web", web, examples=EXAMPLES)
+    viewing.add_argument("--port", type=int, default=0, help="default: any that is free")
+    viewing.add_argument("--write", action="store_true", help="let browsers type and resize")
+    viewing.add_argument("--open", action="store_true", help="open the page in the browser")
+
+
+def web(args: argparse.Namespace, settings: Config) -> int:
+    """Show all jobs in a browser: live, and their past.
+
+    Serves on this machine alone. The address that is printed holds a secret: whoever has it sees
+    your jobs, and with --write types into them. Ends with C-c.
+    """
+    try:
+        from ptyjobs.web.server import Viewer, forever
+    except ImportError as error:
+        raise Unsupported(
+            f"The viewer needs a package that is not installed ({error.name}).",
+            advice="pip install 'ptyjobs[web]'",
+        ) from None
+    from ptyjobs.client import AsyncJobs
+
+    def ready(url: str) -> None:
+        print(json.dumps({"url": url}) if args.json else url, flush=True)
+        if args.open:
+            import webbrowser
+
+            webbrowser.open(url)
+
+    async def serve() -> None:
+        jobs = AsyncJobs(settings)
+        try:
+            await forever(Viewer(jobs, write=args.write), port=args.port, ready=ready)
+        finally:
+            await jobs.close()
+
+    asyncio.run(serve())
+    return 0

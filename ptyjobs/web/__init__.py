@@ -1,0 +1,1 @@
+"""The web viewer: all jobs at a glance, one job full, replay. Needs the extra `ptyjobs[web]`."""

@@ -1,0 +1,61 @@
+"""The files of the page: what is served, under which type, and the check of what is vendored.
+
+Owns the table of files; nothing outside it can be asked for. Third-party files lie in `vendor/`
+with their licences; `VENDOR.toml` names version, origin and SHA-256 of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+NAMES = {
+    "/": "static/index.html",
+    "/favicon.svg": "static/favicon.svg",
+    **{f"/{name}": f"static/{name}" for name in ("viewer.mjs", "feed.mjs", "viewer.css")},
+    **{
+        f"/vendor/{name}": f"vendor/{name}"
+        for name in (
+            "xterm.mjs", "xterm.css", "addon-fit.mjs", "addon-search.mjs",
+            "addon-unicode-graphemes.mjs",
+        )
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file of the page."""
+
+    body: bytes
+    type: str
+
+
+@cache
+def asset(path: str) -> Asset | None:
+    """The file served at `path`, None where there is none."""
+    name = NAMES.get(path)
+    if name is None:
+        return None
+    file = FOLDER / name
+    return Asset(file.read_bytes(), TYPES[file.suffix])
+
+
+def vendored() -> dict[str, bool]:
+    """Each vendored file, and whether it is the one that VENDOR.toml names."""
+    listed = tomllib.loads((FOLDER / "vendor" / "VENDOR.toml").read_text())
+    return {
+        name: hashlib.sha256((FOLDER / "vendor" / name).read_bytes()).hexdigest() == digest
+        for package in listed["package"]
+        for name, digest in package["files"].items()
+    }

@@ -1,0 +1,155 @@
+"""The viewer's server: files and WebSockets on the loopback interface.
+
+Owns the address, the token and the checks of Host and Origin: a viewer is a remote shell, so a page
+of another site must not reach it. The token comes in the URL's fragment (which is never sent or
+logged) and is handed over as a WebSocket subprotocol. Never holds output: `feed.py` streams it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import http
+import json
+import logging
+import secrets
+import urllib.parse
+from collections.abc import AsyncIterator
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from ptyjobs.client import AsyncJobs
+from ptyjobs.errors import BadInput, PtyJobsError
+from ptyjobs.web import feed, glance, timeline
+from ptyjobs.web.assets import asset
+
+PROTOCOL = "ptyjobs"
+TOKEN_PREFIX = "ptyjobs.token."
+MAX_MESSAGE = 1 << 20  # bytes of one message of a browser: a paste
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+"""xterm.js sets the styles of its cells itself, hence 'unsafe-inline' for styles alone."""
+
+
+class Viewer:
+    """Everything one viewer serves. `write`: browsers may type."""
+
+    def __init__(self, jobs: AsyncJobs, *, write: bool, token: str = "") -> None:
+        self.jobs = jobs
+        self.write = write
+        self.token = token or secrets.token_urlsafe(24)
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """What a person opens."""
+        return f"http://127.0.0.1:{self.port}/#token={self.token}"
+
+    # --- before a connection is accepted ------------------------------------------------------
+
+    def check(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Files are answered here; a WebSocket goes on when it may."""
+        hosts = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost")}
+        if request.headers.get("Host", "") not in hosts:
+            return _refuse(http.HTTPStatus.MISDIRECTED_REQUEST, "unknown host\n")
+        path = urllib.parse.urlsplit(request.path).path
+        if not path.startswith("/ws/"):
+            return _file(path)
+        origin = request.headers.get("Origin")
+        if origin is not None and origin not in {f"http://{host}" for host in hosts}:
+            return _refuse(http.HTTPStatus.FORBIDDEN, "another site's page\n")
+        offered = request.headers.get("Sec-WebSocket-Protocol", "")
+        given = [word.strip() for word in offered.split(",")]
+        tokens = [w.removeprefix(TOKEN_PREFIX) for w in given if w.startswith(TOKEN_PREFIX)]
+        if not any(hmac.compare_digest(token.encode(), self.token.encode()) for token in tokens):
+            return _refuse(http.HTTPStatus.UNAUTHORIZED, "the token is missing or wrong\n")
+        return None
+
+    # --- connections --------------------------------------------------------------------------
+
+    async def connected(self, socket: ServerConnection) -> None:
+        """Serve one WebSocket until it ends."""
+        assert socket.request is not None
+        parts = urllib.parse.urlsplit(socket.request.path)
+        query = dict(urllib.parse.parse_qsl(parts.query))
+        words = [urllib.parse.unquote(word) for word in parts.path.split("/")[2:]]
+        with contextlib.suppress(ConnectionClosed):
+            try:
+                match words:
+                    case ["jobs"]:
+                        await glance.serve(socket, self.jobs)
+                    case ["job", job_id]:
+                        await feed.serve(
+                            socket, self.jobs, job_id, since=_since(query), write=self.write
+                        )
+                    case ["replay", job_id]:
+                        await timeline.serve(socket, self.jobs, job_id)
+                    case _:
+                        raise BadInput(f"There is nothing at {parts.path}.")
+            except PtyJobsError as error:
+                told = {"type": "error", "code": error.code, "message": str(error)}
+                await socket.send(json.dumps(told))
+
+
+def _since(query: dict[str, str]) -> int | None:
+    text = query.get("since", "")
+    return int(text) if text.isdigit() and len(text) < 19 else None
+
+
+def _file(path: str) -> Response:
+    found = asset(path)
+    if found is None:
+        return _refuse(http.HTTPStatus.NOT_FOUND, "there is no such page\n")
+    headers = Headers(
+        {**HEADERS, "Content-Type": found.type, "Content-Length": str(len(found.body))}
+    )
+    return Response(200, "OK", headers, found.body)
+
+
+def _refuse(status: http.HTTPStatus, text: str) -> Response:
+    body = text.encode()
+    headers = {**HEADERS, "Content-Type": "text/plain", "Content-Length": str(len(body))}
+    return Response(status.value, status.phrase, Headers(headers), body)
+
+
+@contextlib.asynccontextmanager
+async def running(viewer: Viewer, *, port: int = 0) -> AsyncIterator[Server]:
+    """The viewer on 127.0.0.1; raises BadInput when the port is taken."""
+    options: dict[str, Any] = {
+        "process_request": viewer.check,
+        "subprotocols": [PROTOCOL],
+        "compression": None,  # it is all local
+        "max_size": MAX_MESSAGE,
+        "logger": logging.getLogger("ptyjobs.web"),
+    }
+    try:
+        server = await serve(viewer.connected, "127.0.0.1", port, **options)
+    except OSError as error:
+        raise BadInput(
+            f"Port {port} cannot be used: {error.strerror}.", advice="Choose another with --port."
+        ) from None
+    viewer.port = server.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        server.close(close_connections=True)
+        await server.wait_closed()
+
+
+async def forever(viewer: Viewer, *, port: int, ready: Any) -> None:
+    """Serve until the task is cancelled; `ready` is called with the URL."""
+    async with running(viewer, port=port):
+        ready(viewer.url)
+        await asyncio.get_running_loop().create_future()
