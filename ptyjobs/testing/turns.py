@@ -34,7 +34,7 @@ _NOTHING = Probe(Wait.UNKNOWN, tier=Tier.EVIDENCE)
 class Turn:
     """One answer: what was typed, what came back, and why it was the caller's turn again.
 
-    `time` and `end` in seconds of the recording.
+    `time` (when the input was complete) and `end` in seconds of the recording.
     """
 
     typed: str
@@ -156,10 +156,10 @@ def _next_input(terminal: Terminal) -> Moment | None:
 
 def turn(terminal: Terminal, *, timeout: float = TIMEOUT, since: Mark | None = None) -> Turn:
     """Play until it is the caller's turn: the inputs that come next, then what they caused."""
-    time = terminal.time
     start = since or terminal.mark()
     _skip(terminal)
     typed = take_input(terminal)
+    time = terminal.time
     fresh = terminal.fresh(start, typed=(typed or "").removesuffix("\n"))
     terminal.observers.append(fresh.observe)
     try:

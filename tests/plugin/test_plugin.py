@@ -76,12 +76,14 @@ def test_what_never_comes_fails_with_the_screen(pytester: pytest.Pytester) -> No
         def test_time(replay): replay("x.cast").until(time=99)
         def test_marker(replay): replay("x.cast").until(marker="there")
         def test_two(replay): replay("x.cast").until(text="a", time=1)
+        def test_turns(replay):
+            replay("x.cast").until(settled=True).until(settled=True).until(text="a1")
         def test_bad(replay): replay("bad.cast")
         def test_none(replay): replay("none.cast")
         """
     )
     result = run_here(pytester)
-    result.assert_outcomes(failed=6)
+    result.assert_outcomes(failed=7)
     result.stdout.fnmatch_lines(
         [
             "*x.cast was played to its end, and 'nowhere' never came.",
@@ -93,6 +95,9 @@ def test_what_never_comes_fails_with_the_screen(pytester: pytest.Pytester) -> No
             "*99 s is beyond its 39.11 s*",
             "*there is no marker 'there' (there are: 'here')*",
             "*one of text, pattern, time, marker and settled*",
+            "*--- answers of x.cast ---*",
+            "'ls\\n' at 1.100 s: quiet (medium) at 1.110 s, *prompt '$ '; 'README'",
+            "*/x.cast",
             "*BadRecording: bad.cast: line 2: expected a JSON array*",
         ]
     )
@@ -143,6 +148,71 @@ def test_a_snapshot_is_written_compared_and_accepted(pytester: pytest.Pytester) 
     result.stdout.fnmatch_lines(
         ["style expected 3,0-5 bold fg=green", "style actual   3,0-5 bold fg=red"]
     )
+
+
+def test_screens_of_tests_that_did_not_pass_are_not_stale(pytester: pytest.Pytester) -> None:
+    cast(pytester)
+    (pytester.path / "conftest.py").write_text(
+        "import pytest\n@pytest.fixture\ndef broken(): assert not (open('broken').read())\n"
+    )
+    (pytester.path / "broken").write_text("")
+    pytester.makepyfile(
+        test_s="""
+        import os, pytest
+
+        def test_fails(replay, screen_snapshot):
+            assert not open("broken").read()
+            screen_snapshot(replay("x.cast").to_end())
+
+        def test_setup(broken, replay, screen_snapshot):
+            screen_snapshot(replay("x.cast").to_end(), "a name")
+
+        def test_skips(replay, screen_snapshot):
+            if open("broken").read():
+                pytest.skip("not here")
+            screen_snapshot(replay("x.cast").to_end())
+        """
+    )
+    run_here(pytester).assert_outcomes(passed=3)
+    folder = pytester.path / "__screens__" / "test_s"
+    (folder / "test_gone.txt").write_text("")
+    (pytester.path / "broken").write_text("yes")
+    result = run_here(pytester, "--screen-update")
+    result.assert_outcomes(failed=1, errors=1, skipped=1)
+    result.stdout.fnmatch_lines(["removed: *test_gone.txt"])
+    assert result.stdout.str().count("removed: ") == 1
+    assert len(list(folder.iterdir())) == 3
+    (folder / "test_gone.txt").write_text("")
+    again = run_here(pytester, "-x").stdout.str()
+    assert again.count("stale, no test uses it: ") == 1
+
+
+def test_no_two_tests_share_a_screen(pytester: pytest.Pytester) -> None:
+    cast(pytester)
+    pytester.makepyfile(
+        test_s="""
+        import pytest
+
+        class TestOne:
+            def test_same(self, replay, screen_snapshot):
+                screen_snapshot(replay("x.cast"))
+
+        class TestTwo:
+            def test_same(self, replay, screen_snapshot):
+                screen_snapshot(replay("x.cast").to_end())
+
+        @pytest.mark.parametrize("what", ["a/b", "a b", "a_b", "x" * 300])
+        def test_odd(replay, screen_snapshot, what):
+            screen_snapshot(replay("x.cast").until(time=len(what) / 10))
+        """
+    )
+    run_here(pytester).assert_outcomes(passed=6)
+    names = {path.name for path in (pytester.path / "__screens__" / "test_s").iterdir()}
+    assert len(names) == 6
+    assert {"TestOne.test_same.txt", "TestTwo.test_same.txt", "test_odd_a_b.txt"} < names
+    result = run_here(pytester)
+    result.assert_outcomes(passed=6)
+    assert "stale" not in result.stdout.str()
 
 
 def test_a_missing_or_newer_snapshot(
@@ -227,6 +297,8 @@ def test_a_program_is_driven_step_by_step(pytester: pytest.Pytester) -> None:
 def test_a_failure_shows_what_the_terminal_shows(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
+        import pytest
+
         def test_wrong(job):
             cat = job("cat")
             cat.type("hello")
@@ -238,10 +310,19 @@ def test_a_failure_shows_what_the_terminal_shows(pytester: pytest.Pytester) -> N
         def test_ended(job):
             one = job("echo over")
             one.type("more")
+
+        @pytest.fixture
+        def shell(job):
+            one = job("bash --norc")
+            assert one.type("echo set up").text == "something else"
+
+        def test_setup(shell):
+            pass
         """
     )
     result = run(pytester, "--screen-artifacts", "art")
-    result.assert_outcomes(failed=3)
+    result.assert_outcomes(failed=3, errors=1)
+    assert (pytester.path / "art" / "test_setup-bash-1.svg").exists()
     result.stdout.fnmatch_lines(
         [
             "*expected 'good bye' on the screen",
@@ -273,19 +354,30 @@ def test_what_a_program_leaves_behind_fails_its_test(pytester: pytest.Pytester) 
         def test_allowed(job): job(LEAVE, allow_left=True).exit()
         def test_zombie(job):
             job("python3 -c 'import os,time; os.fork() or os._exit(0); input()'")
-        def test_leak(job):
+        def test_not_ours(job):
             import socket, builtins
             job("cat")
-            builtins.kept = socket.socket()
+            builtins.pool = socket.socket()
+        def test_leak(job):
+            import glob, os, builtins
+            before = {os.readlink(f) for f in glob.glob("/proc/self/fd/*") if os.path.exists(f)}
+            job("cat")
+            for f in glob.glob("/proc/self/fd/*"):
+                try:
+                    link = os.readlink(f)
+                except OSError:
+                    continue
+                if link.startswith("socket:") and link not in before:
+                    builtins.kept = os.dup(int(f.rpartition("/")[2]))
         """
     )
     result = run(pytester)
-    result.assert_outcomes(passed=4, errors=3)
+    result.assert_outcomes(passed=5, errors=3)
     result.stdout.fnmatch_lines(
         [
             "*ended and left running: * sleep",
             "*left zombies of its own unreaped: *(of * python3)",
-            "*the test left descriptors open: socket:*",
+            "*cat-*left descriptors of this process open: socket:*",
         ]
     )
 
