@@ -63,13 +63,17 @@ class Feed:
             await self._size((await self._jobs.status(self._job_id)).size)
             await self.tell("offset", offset=since)
         self._wake.set()
-        tasks = [asyncio.create_task(work) for work in (self._listen(follow), self._typed(write))]
+        listening = asyncio.create_task(self._listen(follow))
+        # Whichever ends first: the job (the pump), or the browser (its messages).
+        both = {asyncio.create_task(work) for work in (self._pump(), self._typed(write))}
         try:
-            await self._pump()
+            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
+            for task in (listening, *both):
                 task.cancel()
             follow.close()
+        for task in done:
+            task.result()
 
     async def _listen(self, follow: AsyncFollow) -> None:
         """Take what the holder says at once, so that nothing piles up between it and us."""

@@ -62,15 +62,15 @@ class Viewer:
     def check(self, connection: ServerConnection, request: Request) -> Response | None:
         """Files are answered here; a WebSocket goes on when it may."""
         hosts = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost")}
-        if request.headers.get("Host", "") not in hosts:
+        if not set(request.headers.get_all("Host")) <= hosts or "Host" not in request.headers:
             return _refuse(http.HTTPStatus.MISDIRECTED_REQUEST, "unknown host\n")
         path = urllib.parse.urlsplit(request.path).path
         if not path.startswith("/ws/"):
             return _file(path)
-        origin = request.headers.get("Origin")
-        if origin is not None and origin not in {f"http://{host}" for host in hosts}:
+        origins = set(request.headers.get_all("Origin"))  # none: no browser
+        if not origins <= {f"http://{host}" for host in hosts}:
             return _refuse(http.HTTPStatus.FORBIDDEN, "another site's page\n")
-        offered = request.headers.get("Sec-WebSocket-Protocol", "")
+        offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
         given = [word.strip() for word in offered.split(",")]
         tokens = [w.removeprefix(TOKEN_PREFIX) for w in given if w.startswith(TOKEN_PREFIX)]
         if not any(hmac.compare_digest(token.encode(), self.token.encode()) for token in tokens):
