@@ -31,7 +31,7 @@ _FATAL = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 HUNG_UP = SystemExit(128 + signal.SIGHUP)
 _ESCAPES = re.compile(
     rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\|\x1b\[[0-?]*[ -/]*[@-~]"
-    rb"|\x1b[ -/]*[0-~]|[\x0e\x0f]"
+    rb"|\x1b[ -/]*[0-OQ-WYZ\\`-~]|[\x0e\x0f]"
 )
 _LONGEST = 4096  # bytes of an unfinished sequence that are waited for
 
@@ -92,7 +92,7 @@ class Terminal:
     def strip(self, data: bytes) -> bytes:
         """Output for a terminal that knows no sequences; one that is cut waits for its end."""
         data = _ESCAPES.sub(b"", self._unfinished + data)
-        at = data.rfind(b"\x1b")
+        at = data.find(b"\x1b")
         self._unfinished = data[at:] if at >= 0 and len(data) - at < _LONGEST else b""
         return data[:at] if self._unfinished else data
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from ptyjobs.model import Reason, Status
 
+LONGEST_PROMPT = 24  # characters
+
 
 def age(seconds: float) -> str:
     """A duration in two or three characters: 4s, 12m, 3h, 2d."""
@@ -68,7 +70,8 @@ def turn(status: Status) -> str:
     if status.waiting.reason is Reason.PASSWORD:
         return "asks for a secret"
     prompt = safe(status.waiting.prompt.strip())
-    return f"waits at {prompt}" if prompt else "waits for input"
+    # A longer one is rather a line of an editor than a prompt.
+    return f"waits at {prompt}" if 0 < len(prompt) <= LONGEST_PROMPT else "waits for input"
 
 
 def exit_code(status: Status) -> int:
