@@ -75,8 +75,7 @@ class LiveJob:
         __tracebackhide__ = True
         first = self.replies[0][1]
         if first.verdict.waited and first.verdict.reason is Reason.TIMEOUT:
-            doing = first.verdict.doing or "it still works"
-            self._fail(f"after its start it did not come to rest in {self._timeout:g} s", doing)
+            self._restless("its start", first, self._timeout)
 
     # --- steps --------------------------------------------------------------------------------
 
@@ -197,9 +196,14 @@ class LiveJob:
         __tracebackhide__ = True
         reply = self._note(what, answer)
         if answer.verdict.reason is Reason.TIMEOUT:
-            doing = answer.verdict.doing or "it still works"
-            self._fail(f"after {what} it did not come to rest in {limit:g} s", doing)
+            self._restless(what, answer, limit)
         return reply
+
+    def _restless(self, what: str, answer: Answer, limit: float) -> NoReturn:
+        __tracebackhide__ = True
+        doing = answer.verdict.doing or "it still works"
+        advice = "a program that never rests is tested with wait=False, then expect(...)"
+        self._fail(f"after {what} it did not come to rest in {limit:g} s", f"{doing} ({advice})")
 
     def _fail(self, why: str, more: str) -> NoReturn:
         __tracebackhide__ = True

@@ -17,6 +17,10 @@ CAST = HEAD + (
 )
 
 
+ALONE = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
+"""Without the plugins whose own start costs more than all of the test."""
+
+
 @pytest.fixture(autouse=True)
 def _not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
@@ -24,12 +28,12 @@ def _not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     """A pytest of its own process, as users start it."""
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=120)
+    return pytester.runpytest_subprocess(*ALONE, *arguments, timeout=120)
 
 
 def run_here(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     """A pytest in this process: fast, for what starts no program."""
-    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+    return pytester.runpytest_inprocess(*ALONE, *arguments)
 
 
 def cast(pytester: pytest.Pytester) -> None:
@@ -335,7 +339,7 @@ def test_a_failure_shows_what_the_terminal_shows(pytester: pytest.Pytester) -> N
             "*--- files of cat-1 ---*",
             "art/test_wrong-cat-1.svg",
             "art/test_wrong-cat-1.cast",
-            "*NotSettled: sleep-1: after its start it did not come to rest in 0.3 s: sleep in *",
+            "*NotSettled: sleep-1: after its start it did not come to rest in 0.3 s: sleep in *wait=False*",
             "*NotSettled: echo-1: cannot type 'more': *has exited with code 0*",
         ]
     )
@@ -410,8 +414,7 @@ def test_unused_it_loads_nothing_and_can_be_switched_off(pytester: pytest.Pytest
             assert not heavy & set(sys.modules)
         """
     )
-    others = ("anyio", "hypothesispytest", "xdist")  # they load asyncio themselves
-    run(pytester, *(f"-pno:{name}" for name in others)).assert_outcomes(passed=1)
+    run(pytester, "-pno:xdist").assert_outcomes(passed=1)  # which loads asyncio itself
     pytester.makepyfile(
         "def test_off(request): assert not request.config.pluginmanager.has_plugin('ptyjobs')"
     )
