@@ -132,6 +132,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except Exception:  # the border of the program: a fault of ours has an exit code of its own
+        import traceback
+
+        traceback.print_exc()
+        return 5
 
 
 def _tell(error: PtyJobsError, *, as_json: bool) -> None:

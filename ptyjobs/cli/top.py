@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PAUSE = 1.0  # seconds between two looks
 HELP = " up/down select   Enter attach   k end it   s status   a ended too   q quit "
 HEAD = ("JOB", "STATE", "AGE", "QUIET", "CPU", "MEM", "OUT", "PORTS", "WHY", "LAST LINE")
-WIDTHS = (18, 9, 4, 5, 5, 5, 5, 11, 28)  # the last takes the rest
+WIDTHS = (18, 9, 4, 5, 5, 5, 5, 11, 28)  # at most; the last column takes the rest
 KEY = re.compile(rb"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])|[^\x00]", re.DOTALL)
 KEYS = {
     b"\x1b[A": "up", b"\x1bOA": "up", b"p": "up", b"\x1b[B": "down", b"\x1bOB": "down",
@@ -184,17 +184,20 @@ class Board:
         ids = [status.job_id for status in self._found]
         at = ids.index(self._selected) if self._selected in ids else 0
         first = max(0, min(at - room // 2, len(ids) - room))
+        seen = self._found[first : first + room]
+        cells = [HEAD, *(self._row(status, now) for status in seen)]
+        widths = [min(max(len(row[n]) for row in cells), most) for n, most in enumerate(WIDTHS)]
+        head, *rows = (_line(row, widths, size.cols) for row in cells)
         rows = [
-            self._line(self._row(status, now), size.cols, chosen=status.job_id == self._selected)
-            for status in self._found[first : first + room]
+            f"\x1b[7m{row}" if status.job_id == self._selected else row
+            for status, row in zip(seen, rows, strict=True)
         ]
         if not rows:
             rows = [" No job runs. Start one: ptyjobs run -d -- CMD"]
         ask = f" End {self._doomed} and all that it started? y/n " if self._doomed else ""
         foot = ask or (f" {safe(self.notice)} " if self.notice else "") or HELP
-        head = f"\x1b[1m{self._line(HEAD, size.cols)}"
         blank = [""] * (room - len(rows))
-        return [fit(summary, size.cols), head, *rows, *blank, *details,
+        return [fit(summary, size.cols), f"\x1b[1m{head}", *rows, *blank, *details,
                 f"\x1b[7m{fit(foot, size.cols)}"]  # fmt: skip
 
     def _detail_lines(self, now: float, size: Size) -> list[str]:
@@ -218,8 +221,8 @@ class Board:
             safe((status.last_line or status.title or status.command).strip()),
         )
 
-    @staticmethod
-    def _line(cells: Sequence[str], cols: int, *, chosen: bool = False) -> str:
-        parts = [fit(cell, width) for cell, width in zip(cells, WIDTHS, strict=False)]
-        line = fit(" ".join([*parts, cells[-1]]), cols)
-        return f"\x1b[7m{line}" if chosen else line
+
+def _line(cells: Sequence[str], widths: Sequence[int], cols: int) -> str:
+    """The cells in their columns; the last one takes what is left of `cols`."""
+    parts = [fit(cell, width) for cell, width in zip(cells, widths, strict=False)]
+    return fit("  ".join([*parts, cells[-1]]), cols)

@@ -60,6 +60,17 @@ def test_the_surface_is_json_and_whole() -> None:
     assert "max_jobs" in [setting["name"] for setting in found["settings"]]
 
 
+def test_a_fault_of_ours_has_its_own_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("ptyjobs.cli.look.Jobs", broken)
+    assert main.main(["list"]) == 5
+    assert "RuntimeError: a fault" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("word", "expected"),
     [("0", (0, None)), ("1234", (1234, None)), ("3.5s", (None, 3.5)), ("2m", (None, 120.0)),
