@@ -49,26 +49,49 @@ def view(screen: Screen, *, lines: int, end: int) -> View:
     )
 
 
-def screen_at(job: JobDir, *, offset: int | None = None, time: float | None = None) -> Screen:
-    """The screen of a recording at a log offset or at `time` seconds; at its end by default."""
+def screen_at(
+    job: JobDir, *, offset: int | None = None, time: float | None = None, reach: int | None = None
+) -> Screen:
+    """The screen of a recording at a log offset or at `time` seconds; at its end by default.
+
+    With `reach` only so many bytes before that moment are folded: quick in a log of any length,
+    but modes that were set earlier are not known.
+    """
     end = job.log.end if offset is None else min(offset, job.log.end)
+    if time is not None:
+        end = min(end, _offset_at(job, time))
+    floor = job.log.floor
+    start = floor if reach is None else max(floor, end - reach)
     spec = job.spec()
-    fold = Fold(job.log, size=spec.size if spec else Size(), start=job.log.floor)
-    fold.begin()
+    size = spec.size if spec else Size()
+    later: list[tuple[int, Size]] = []
     for event in job.events():
         if event.offset > end or (time is not None and event.time > time):
-            end = min(end, fold.offset if time is not None and event.offset > end else end)
             break
-        if time is not None and event.code == "o":
-            reached = event.offset
-            fold.catch_up(min(reached, end))
         if event.code == "r":
-            fold.catch_up(event.offset)
             rows, _, cols = event.data.partition("x")
-            fold.resize(Size(int(rows), int(cols)))
-    if time is None:
-        fold.catch_up(end)
+            if event.offset <= start:
+                size = Size(int(rows), int(cols))
+            else:
+                later.append((event.offset, Size(int(rows), int(cols))))
+    fold = Fold(job.log, size=size, start=start)
+    fold.begin()
+    for at, other in later:
+        fold.catch_up(at)
+        fold.resize(other)
+    fold.catch_up(max(start, end))
     return fold.screen
+
+
+def _offset_at(job: JobDir, time: float) -> int:
+    """The end of what had been printed `time` seconds after the start."""
+    end = job.log.floor
+    for event in job.events():
+        if event.time > time:
+            break
+        if event.code == "o":
+            end = max(end, event.offset)
+    return end
 
 
 def _render(data: bytes, size: Size) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptyjobs.client.aio import AsyncFollow
 from ptyjobs.errors import HolderLost
+from ptyjobs.host import views
 from ptyjobs.host.wire import Data
 from ptyjobs.model import Size, Status, from_json, to_json
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ptyjobs.client import AsyncJobs
 
+REACH = 4 << 20  # bytes folded for the last screen of an ended job
 CHUNK = 128 << 10  # bytes of one frame
 RESYNC = 2 << 20  # bytes behind at which the screen is sent instead
 
@@ -168,7 +170,9 @@ async def ended(
             await socket.send(data)
             since = first + len(data)
     else:
-        size, data = await jobs.repaint(job_id)
+        job = jobs.registry.find(job_id)
+        screen = await asyncio.to_thread(views.screen_at, job, reach=REACH)
+        size, data = screen.size, screen.repaint()
         await socket.send(json.dumps({"type": "size", "rows": size.rows, "cols": size.cols}))
         await socket.send(json.dumps({"type": "repaint", "offset": log.end}))
         await socket.send(data)

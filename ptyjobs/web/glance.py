@@ -95,6 +95,10 @@ def _picture(job_id: str, screen: Screen) -> dict[str, Any]:
             bg = hexa(seen.bg) if seen.bg is not None else ""
             style = "" if run.style == DEFAULT else f"{hexa(seen.fg)} {bg}"
             runs.append([run.text, style])
+        while runs and not runs[-1][1] and not runs[-1][0].strip(" "):
+            runs.pop()
+        if runs and not runs[-1][1]:
+            runs[-1][0] = runs[-1][0].rstrip(" ")
         rows.append(runs)
     while rows and not any(text.strip() or style for text, style in rows[-1]):
         rows.pop()

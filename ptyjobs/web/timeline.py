@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
 
 WINDOW = 256 << 10  # bytes of one answer to `from`
+REACH = 4 << 20  # bytes folded for one picture of the past
 MARKS = 2000  # marks on a timeline
 
 
@@ -50,7 +51,7 @@ def described(job: JobDir) -> dict[str, Any]:
 
 def screen(job: JobDir, time: float) -> tuple[dict[str, Any], bytes]:
     """The screen at `time`, as the bytes that rebuild it."""
-    shown = views.screen_at(job, time=time)
+    shown = views.screen_at(job, time=time, reach=REACH)
     size = {"rows": shown.size.rows, "cols": shown.size.cols}
     return {"type": "seeked", "time": time, **size}, shown.repaint()
 

@@ -35,8 +35,8 @@ function age(seconds) {
 }
 
 function clock(seconds) {
-  const whole = Math.floor(seconds);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+  const tenths = Math.floor(seconds * 10) / 10;
+  return `${Math.floor(tenths / 60)}:${(tenths % 60).toFixed(1).padStart(4, "0")}`;
 }
 
 function state(text) { $("link").textContent = text; }
