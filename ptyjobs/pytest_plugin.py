@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -92,7 +93,9 @@ def _ptyjobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     from ptyjobs.testing import live
 
     with Jobs(live.settings(tmp_path_factory.mktemp("ptyjobs"))) as jobs:
-        jobs.warm_up()
+        with warnings.catch_warnings():  # 3.12 warns of forks beside threads; xdist has some
+            warnings.simplefilter("ignore", DeprecationWarning)
+            jobs.warm_up()
         yield jobs
 
 

@@ -26,6 +26,8 @@ from ptyjobs.model import Answer, Exit, Reason, Size, Status
 from ptyjobs.testing.picture import Picture
 
 TIMEOUT = 10.0
+UNWAITED = 0.1
+"""Seconds that a step without waiting leaves the terminal to take the input."""
 KEPT = ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONPATH", "TMPDIR", "COVERAGE_*", "TZ")
 """Of the environment of the tests; all else is set here or by the test."""
 CLEAN = {
@@ -84,7 +86,8 @@ class LiveJob:
     ) -> Reply:
         """Type a text and Enter, then wait for the program's turn to end.
 
-        Without `wait` it comes back at once, for programs that never come to rest: use `expect`.
+        Without `wait` it comes back as soon as the text went in (0.1 s at most), for programs
+        that never come to rest: use `expect`.
         Raises NotSettled after `timeout` seconds.
         """
         __tracebackhide__ = True
@@ -180,12 +183,18 @@ class LiveJob:
 
     def _step(self, what: str, wait: bool, timeout: float | None, **params: object) -> Reply:
         __tracebackhide__ = True
-        limit = (self._timeout if timeout is None else timeout) if wait else 0.0
+        limit = (self._timeout if timeout is None else timeout) if wait else UNWAITED
         try:
             answer = self._jobs.interact(self.job_id, timeout=limit, **params)
         except JobEnded as error:
             self._fail(f"cannot {what}", error.message)
-        return self._settled(what, answer, limit) if wait else self._note(what, answer)
+        if wait:
+            return self._settled(what, answer, limit)
+        reply = self._note(what, answer)
+        if answer.unsent:
+            left = f"{answer.unsent} of {answer.sent + answer.unsent} bytes did not go in"
+            self._fail(f"{what} in {limit:g} s", left)
+        return reply
 
     def _note(self, what: str, answer: Answer) -> Reply:
         self.replies.append((what, answer))

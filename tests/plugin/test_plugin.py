@@ -298,6 +298,36 @@ def test_a_program_is_driven_step_by_step(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.live
+def test_what_is_typed_without_waiting_goes_in(pytester: pytest.Pytester) -> None:
+    """A terminal's reply to a query holds input back for a moment: it was given up in that time."""
+    pytester.makepyfile(
+        asks="""
+        import os, termios, time, tty
+        old = termios.tcgetattr(0)
+        tty.setcbreak(0)
+        os.write(1, b"\\x1b[6n")
+        os.read(0, 20)
+        termios.tcsetattr(0, termios.TCSANOW, old)
+        print("asked", flush=True)
+        got = input()
+        while True:
+            print("got", got, flush=True)
+            time.sleep(0.02)
+        """,
+        test_a="""
+        import sys
+
+        def test_held(job):
+            one = job([sys.executable, "asks.py"], wait=False)
+            one.expect("asked")
+            one.type("now", wait=False)
+            one.expect("got now")
+        """,
+    )
+    run(pytester).assert_outcomes(passed=1)
+
+
+@pytest.mark.live
 def test_a_failure_shows_what_the_terminal_shows(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
