@@ -250,8 +250,10 @@ class Session:
 
     def _on_resized(self, size: Size) -> None:
         """The job's size is another now: ours, or that of somebody who joined later."""
-        if self._mirror is not None or size != self._terminal.size():
+        if size != self._terminal.size():
             self._refresh(claim=False)
+        elif self._view is not self._typing:  # the other has left: one stream is enough again
+            self._refresh()
 
     def _show(self, data: bytes) -> None:
         if self._mirror is not None:

@@ -28,12 +28,18 @@ RESTORE = (
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
 _NOTED = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _FATAL = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-HUNG_UP = SystemExit(128 + signal.SIGHUP)
 _ESCAPES = re.compile(
     rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\|\x1b\[[0-?]*[ -/]*[@-~]"
     rb"|\x1b[ -/]*[0-OQ-WYZ\\`-~]|[\x0e\x0f]"
 )
 _LONGEST = 4096  # bytes of an unfinished sequence that are waited for
+
+
+def _leaving(number: int) -> SystemExit:
+    """The end by a signal. From now on no second one (a hang-up sends several) cuts it short."""
+    for other in _FATAL:
+        signal.signal(other, signal.SIG_IGN)
+    return SystemExit(128 + number)
 
 
 def terminal_size() -> Size | None:
@@ -77,7 +83,7 @@ class Terminal:
             try:
                 view = view[os.write(self._out, view) :]
             except OSError:  # EIO: it has gone
-                raise HUNG_UP from None
+                raise _leaving(signal.SIGHUP) from None
 
     def read(self) -> bytes:
         """What was typed; SystemExit as by SIGHUP when the terminal has gone."""
@@ -86,7 +92,7 @@ class Terminal:
         except OSError:  # EIO: it has gone
             data = b""
         if not data:
-            raise HUNG_UP
+            raise _leaving(signal.SIGHUP)
         return data
 
     def strip(self, data: bytes) -> bytes:
@@ -105,7 +111,7 @@ class Terminal:
         self._own_screen = own_screen
 
         def leave(number: int, _frame: object) -> None:
-            raise SystemExit(128 + number)
+            raise _leaving(number)
 
         self.signals, wake = os.pipe()
         os.set_blocking(wake, False)
@@ -119,7 +125,8 @@ class Terminal:
             signal.set_wakeup_fd(old_wake)
             self._restore()
             for number, handler in handlers.items():
-                signal.signal(number, handler)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # we are not leaving
+                    signal.signal(number, handler)
             os.close(wake)
             os.close(self.signals)
 
