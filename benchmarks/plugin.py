@@ -119,22 +119,23 @@ def start(rounds: int) -> None:
         env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         bare = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 
-        def once(*more: str) -> tuple[float, float]:
+        def once(seed: int, *more: str) -> tuple[float, float]:
+            env["PYTHONHASHSEED"] = str(seed)  # both of a pair lay out their memory alike
             began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run([*bare, *more], cwd=folder, env=env, check=True, capture_output=True)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
             return (time.perf_counter() - began) * 1e3, cpu * 1e3
 
-        once()
+        once(0)
         off = ("-p", "no:ptyjobs")
         with_it, without = [], []
         for number in range(rounds):  # the order alternates: neither always runs first
             if number % 2:
-                without.append(once(*off))
-            with_it.append(once())
+                without.append(once(number, *off))
+            with_it.append(once(number))
             if not number % 2:
-                without.append(once(*off))
+                without.append(once(number, *off))
     pairs = list(zip(with_it, without, strict=True))
     for name, which in (("time", 0), ("processor time", 1)):
         median = statistics.median(a[which] - b[which] for a, b in pairs)
