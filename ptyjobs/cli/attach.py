@@ -92,9 +92,17 @@ def key_bytes(name: str) -> tuple[bytes, ...]:
     return plain_form, b"\x1b[%d;5u" % char, b"\x1b[27;5;%d~" % char
 
 
-def attach(jobs: Jobs, job_id: str, *, read_only: bool = False, detach_key: str = "C-\\") -> int:
+def attach(
+    jobs: Jobs,
+    job_id: str,
+    *,
+    read_only: bool = False,
+    detach_key: str = "C-\\",
+    stays: bool = True,
+) -> int:
     """Join a job until the detach key, its end, or the end of input; the exit code.
 
+    `stays`: the job goes on after detaching, and that is said.
     0 after detaching; the job's own code (or 128 + signal) when it ended meanwhile.
     Raises HolderLost when its holder was lost meanwhile, SystemExit when the terminal was.
     """
@@ -115,7 +123,8 @@ def attach(jobs: Jobs, job_id: str, *, read_only: bool = False, detach_key: str 
             print(f"[{job_id} has {_ending(end.status)}]")
             return exit_code(end.status)
         except Detached:
-            print(f"[detached from {job_id}; it goes on: ptyjobs attach {job_id}]")
+            if stays:
+                print(f"[detached from {job_id}; it goes on: ptyjobs attach {job_id}]")
             return 0
     lost = jobs.status(job_id)
     if lost.state.ended and lost.exit is not None:  # its exit overtook the news of it

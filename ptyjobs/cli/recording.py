@@ -70,7 +70,7 @@ def record(args: argparse.Namespace, settings: Config) -> int:
         rows, cols = (size.rows, size.cols) if size else (settings.rows, settings.cols)
         job_id = jobs.start(prepare(settings, command=command, rows=rows, cols=cols)).job_id
         if interactive:
-            code = attach.attach(jobs, job_id)
+            code = attach.attach(jobs, job_id, detach_key=settings.detach_key, stays=False)
             if not jobs.status(job_id).state.ended:  # detached: that ends a recording
                 jobs.kill(job_id)
         else:
