@@ -33,7 +33,7 @@ HARD_MAX_CHARS = 40_000
 """Characters no tool result exceeds: clients move larger ones out of the model's sight."""
 
 SECRET_PREFIX = "PTYJOBS_SECRET_"
-_NOT_SETTINGS = ("PTYJOBS_CONFIG", "PTYJOBS_JOB")
+_NOT_SETTINGS = ("PTYJOBS_CONFIG", "PTYJOBS_JOB", "PTYJOBS_JOB_DIR")
 _FREE_PREFIXES = (SECRET_PREFIX, "PTYJOBS_TEST")
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ptyjobs.client import calls, registry
+from ptyjobs.client import calls, registry, strays
 from ptyjobs.client.calls import Call, Ended
 from ptyjobs.client.guard import Guard
 from ptyjobs.config import Config
@@ -108,7 +108,7 @@ class Base:
                 advice="Kill one you no longer need, or raise PTYJOBS_MAX_JOBS.",
             )
         job = self.registry.allocate(name, program=spec.job_id)
-        env = {**spec.env, "PTYJOBS_JOB": job.job_id}
+        env = {**spec.env, "PTYJOBS_JOB": job.job_id, strays.MARK: strays.name(job.path)}
         return job, dataclasses.replace(spec, job_id=job.job_id, env=env)
 
     def _fork_holder(self, job: JobDir, spec: JobSpec) -> socket.socket:

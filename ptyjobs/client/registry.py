@@ -14,6 +14,7 @@ import os
 import time
 from pathlib import Path
 
+from ptyjobs.client import strays
 from ptyjobs.errors import DuplicateJob, LimitReached, UnknownJob
 from ptyjobs.host.record import JobDir, check_job_id, private_directory
 from ptyjobs.model import Event, State, Status, next_state
@@ -143,6 +144,7 @@ class Registry:
             end=job.log.end,
         )
         job.write_status(lost)
+        strays.end(job.path)
         return lost
 
     def running(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -54,3 +56,25 @@ def test_kill_of_a_persistent_job_by_another_server_leaves_nothing(tmp_path: Pat
     with Server(tmp_path / "state") as second:
         assert "killed" in second.text("kill", job_id="p")
     assert world.eventually(lambda: not list(world.all_gone(notes))), world.end(world.noted(notes))
+
+
+def test_whoever_finds_a_persistent_jobs_holder_killed_ends_what_is_left(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    notes = tmp_path / "notes"
+    line = f"setsid sh -c 'echo $$ >> {notes}; exec sleep 300' & echo $$ >> {notes}; wait"
+    with Server(state) as first:
+        first.text("execute", command=line, name="p", lifetime="persistent", wait=0)
+        first.text("execute", command="cat", name="other", lifetime="persistent")
+        assert world.eventually(lambda: len(world.noted(notes)) >= 2)
+        first.process.kill()
+        first.process.wait()
+    holder = int((state / "jobs" / "p" / "alive").read_text())
+    os.kill(holder, signal.SIGKILL)
+    assert world.eventually(lambda: not (Path(f"/proc/{holder}/fd")).exists())
+    with Server(state) as second:
+        assert "holder was killed" in second.text("status", job_id="p")
+        assert world.eventually(lambda: not list(world.all_gone(notes))), world.end(
+            world.noted(notes)
+        )
+        assert second.text("interact", job_id="other", input="still here").endswith("still here")
+        second.text("kill", job_id="other")
