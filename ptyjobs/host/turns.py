@@ -21,6 +21,7 @@ from ptyjobs.host.waiter import Ask, Waiter, last_lines
 from ptyjobs.model import Answer, to_json
 
 LATE_LIMIT = 2000  # characters of output that belongs to an earlier input
+HELD = 0.05  # seconds beyond the hold behind an answer to a query that an input always has
 
 Guard = Callable[..., None]
 Typing = Callable[[Peer, int, dict[str, Any]], None]
@@ -127,6 +128,9 @@ class Turns:
 
         if ask.view == "rows" and before is not None:
             ask = replace(ask, since_generation=before.generation)
+        if data and ask.timeout < job.hold_input - now + HELD:
+            # Behind an answer to a query input is held a moment; a deadline must not drop it there.
+            ask = replace(ask, timeout=job.hold_input - now + HELD)
         waiter = Waiter(
             job,
             ask,

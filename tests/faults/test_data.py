@@ -131,3 +131,17 @@ def test_a_line_too_long_for_a_cooked_terminal_is_announced(jobs: Jobs) -> None:
     answer = run(jobs, "import sys\nprint(len(sys.stdin.readline()))", wait=0.5)
     reply = jobs.interact(answer.job_id, input="z" * 5000, timeout=2.0)
     assert any("4095" in note for note in reply.notes)
+
+
+def test_input_right_behind_an_answered_query_goes_in_even_without_time(jobs: Jobs) -> None:
+    program = (
+        "import sys, tty; tty.setcbreak(0); print('\\x1b[6n', end='', flush=True)\n"
+        "while sys.stdin.read(1) != 'R': pass\n"
+        "print('asked', flush=True); print('got', sys.stdin.readline(), flush=True)\n"
+    )
+    spec = prepare(jobs.config, argv=(sys.executable, "-u", "-c", program))
+    job_id = jobs.start(spec).job_id
+    assert jobs.wait(job_id, until="pattern", patterns=["asked"]).verdict.match
+    assert jobs.interact(job_id, input="hello", timeout=0).unsent == 0
+    jobs.wait(job_id, until="exited", timeout=20)
+    assert b"got hello" in whole(jobs, job_id)
