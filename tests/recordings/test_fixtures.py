@@ -15,6 +15,7 @@ import pytest
 
 from ptyjobs.core.evidence import Evidence
 from ptyjobs.core.vt import Screen
+from ptyjobs.host.log import LogReader, LogWriter
 from ptyjobs.recordings import Recording, read
 from ptyjobs.recordings.read import read_cast
 from ptyjobs.testing import snapshot
@@ -75,6 +76,23 @@ def test_law_1_any_cut_gives_the_same_screen(path: Path) -> None:
     whole = shown(played(recording))
     for seed in range(3):
         assert shown(chunked(recording, seed)) == whole
+
+
+@pytest.mark.parametrize("path", CASTS, ids=NAMES)
+def test_law_2_reads_from_any_offset_add_up_to_the_log(path: Path, tmp_path: Path) -> None:
+    recording = read(path)
+    writer, reader = LogWriter(tmp_path, limit=1 << 20), LogReader(tmp_path)
+    for moment in recording.moments:
+        if moment.code == "o":
+            writer.append(moment.data)
+    parts, offset = [], 0
+    while (found := reader.read(offset, 997))[1]:
+        assert found[0] == offset
+        parts.append(found[1])
+        offset += len(found[1])
+    writer.close()
+    assert b"".join(parts) == recording.output
+    assert (reader.floor, reader.end) == (0, len(recording.output))
 
 
 @pytest.mark.parametrize("path", CASTS, ids=NAMES)
