@@ -118,7 +118,8 @@ def test_logs_follow_to_the_end_and_a_closed_pipe_is_no_error(shell: Shell) -> N
 
 
 def test_send_keys_no_enter_paste_and_nothing(shell: Shell) -> None:
-    shell.run("run", "-d", "--name", "py", "--", "python3 -q -i")
+    python = ("--env", "PYTHON_BASIC_REPL=1", "--", "python3 -q -i")  # pyrepl runs a paste later
+    shell.run("run", "-d", "--name", "py", *python)
     assert shell.run("send", "py", "1+", "--no-enter", "--timeout", "0.5").returncode in (0, 1)
     assert shell.run("send", "py", "1").stdout == "2\n"
     block = "def f():\n    return 'pasted'\n\nf()"
