@@ -47,27 +47,14 @@ def prepare(
     sandbox: str | None = None,
 ) -> JobSpec:
     """A spec without its final `job_id` (it holds `name`, or the program for a numbered id)."""
-    _check_text("command", command)
-    if not argv and not command.strip():
-        raise BadInput("The command is empty.", advice="Give a shell command line.")
-    if len(os.fsencode(command)) >= MAX_COMMAND:
-        raise BadInput(
-            f"A command of {len(command)} characters is too long (limit {MAX_COMMAND - 1} bytes).",
-            advice="Write it to a file and run that.",
-        )
-    line = tuple(argv) if argv else (config.shell, "-c", command)
-    for word in line:
-        _check_text("command", word)
+    line = _line(config, command, argv)
     if name:
         check_job_id(name)
     size = Size(
         _side("rows", config.rows if rows is None else rows),
         _side("cols", config.cols if cols is None else cols),
     )
-    for key, value in (env or {}).items():
-        _check_text(f"env {key}", key + value)
-        if not key or "=" in key:
-            raise BadInput(f"{key!r} cannot name an environment variable.")
+    _check_names(env or {})
     _check_policy(config, command, argv, env or {}, on_exit)
     spec = JobSpec(
         job_id=name or program_name(command, argv),
@@ -99,6 +86,29 @@ def prepare(
         block_dangerous=config.block_dangerous,
     )
     return _placed(config, spec, target, cwd=cwd, env=tuple(env or ())) if target else spec
+
+
+def _line(config: Config, command: str, argv: Sequence[str]) -> tuple[str, ...]:
+    """The argument vector of a command line or of words; BadInput for what cannot be run."""
+    _check_text("command", command)
+    if not argv and not command.strip():
+        raise BadInput("The command is empty.", advice="Give a shell command line.")
+    if len(os.fsencode(command)) >= MAX_COMMAND:
+        raise BadInput(
+            f"A command of {len(command)} characters is too long (limit {MAX_COMMAND - 1} bytes).",
+            advice="Write it to a file and run that.",
+        )
+    line = tuple(argv) if argv else (config.shell, "-c", command)
+    for word in line:
+        _check_text("command", word)
+    return line
+
+
+def _check_names(env: Mapping[str, str]) -> None:
+    for key, value in env.items():
+        _check_text(f"env {key}", key + value)
+        if not key or "=" in key:
+            raise BadInput(f"{key!r} cannot name an environment variable.")
 
 
 def policy_of(config: Config) -> Policy | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Protocol
 
+from ptyjobs.core.vt.values import Modes
 from ptyjobs.model import Tier, Verdict
 
 
@@ -90,6 +92,37 @@ class Look:
     alternate: bool = False
     synchronized: bool = False  # DECSET 2026 is on
     cursor_visible: bool = True
+
+
+class Shown(Protocol):
+    """What is read of a `Screen`."""
+
+    @property
+    def cursor_row(self) -> int: ...
+    @property
+    def cursor_col(self) -> int: ...
+    @property
+    def pending_wrap(self) -> bool: ...
+    @property
+    def alternate(self) -> bool: ...
+    @property
+    def modes(self) -> Modes: ...
+    def row_text(self, row: int, start: int = 0, stop: int | None = None) -> str: ...
+
+
+def look_at(screen: Shown) -> Look:
+    """The screen around its cursor."""
+    row = screen.cursor_row
+    col = screen.cursor_col + screen.pending_wrap  # past the last column's cell
+    return Look(
+        before_cursor=screen.row_text(row, 0, col),
+        after_cursor=screen.row_text(row, col),
+        above=screen.row_text(row - 1) if row else "",
+        row=row,
+        alternate=screen.alternate,
+        synchronized=screen.modes.synchronized,
+        cursor_visible=screen.modes.cursor_visible,
+    )
 
 
 Step = DoProbe | DoLook | DoWait | Verdict

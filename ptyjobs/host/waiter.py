@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ptyjobs.core.facts import look_at
 from ptyjobs.core.settle import DoLook, DoProbe, DoWait, Look, Probe, Sent, Settle
 from ptyjobs.core.text import FreshText, Mark
 from ptyjobs.core.until import Until
@@ -197,18 +198,7 @@ class Waiter:
 
     def _look(self) -> Look:
         self.job.fold.catch_up(self.job.log.end, self.observe)
-        screen = self.job.fold.screen
-        row = screen.cursor_row
-        col = screen.cursor_col + screen.pending_wrap  # past the last column's cell
-        return Look(
-            before_cursor=screen.row_text(row, 0, col),
-            after_cursor=screen.row_text(row, col),
-            above=screen.row_text(row - 1) if row else "",
-            row=row,
-            alternate=screen.alternate,
-            synchronized=screen.modes.synchronized,
-            cursor_visible=screen.modes.cursor_visible,
-        )
+        return look_at(self.job.fold.screen)
 
     def _row(self) -> str:
         screen = self.job.fold.screen

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ptyjobs.core.cast import EXIT, INPUT, MARKER, OUTPUT, RESIZE
 from ptyjobs.core.evidence import Evidence, PromptMemory
-from ptyjobs.core.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait
+from ptyjobs.core.facts import DoLook, DoProbe, DoWait, Probe, Sent, Wait, look_at
 from ptyjobs.core.mark import Mark, mark
 from ptyjobs.core.settle import Settle
 from ptyjobs.core.text import FreshText
@@ -107,20 +107,6 @@ class Terminal:
         prompts = [prompt.raw for prompt in self.memory.of(0) if prompt.raw]
         return FreshText(start, typed=typed, budget=BUDGET, prompts=prompts)
 
-    def look(self) -> Look:
-        """The screen around the cursor."""
-        screen = self.screen
-        row, col = screen.cursor_row, screen.cursor_col + screen.pending_wrap
-        return Look(
-            before_cursor=screen.row_text(row, 0, col),
-            after_cursor=screen.row_text(row, col),
-            above=screen.row_text(row - 1) if row else "",
-            row=row,
-            alternate=screen.alternate,
-            synchronized=screen.modes.synchronized,
-            cursor_visible=screen.modes.cursor_visible,
-        )
-
 
 def take_input(terminal: Terminal) -> str | None:
     """Play the inputs that come next, up to one that ends with Enter or is a key of its own.
@@ -210,7 +196,7 @@ def _settle(terminal: Terminal, typed: str | None, *, timeout: float) -> Verdict
         if isinstance(step, DoProbe):
             settle.on_probe(now, _NOTHING)
         elif isinstance(step, DoLook):
-            settle.on_look(now, terminal.look())
+            settle.on_look(now, look_at(terminal.screen))
         elif isinstance(step, DoWait):
             coming = terminal.next
             if coming is None or coming.code == INPUT or coming.time > step.until:
