@@ -181,7 +181,7 @@ def _keys() -> Iterator[Wait]:
         tty.setcbreak(fd)
         yield wait
     finally:
-        os.write(sys.stdout.fileno(), attach.RESTORE.encode() + b"\r\n")
+        os.write(sys.stdout.fileno(), attach.RESTORE.encode() + b"\x1b[999;1H\r\n")
         termios.tcsetattr(fd, termios.TCSAFLUSH, old)
 
 
