@@ -80,6 +80,8 @@ def tmux(tmp_path_factory: pytest.TempPathFactory):
         run("kill-session", "-t", "s")
         return [row.rstrip() for row in rows], (int(where[0]), min(int(where[1]), 79))
 
+    # A server without sessions ends, and could end under the next session's start.
+    run("new-session", "-d", "-s", "keep", "exec sleep 600")
     yield view
     run("kill-server")
 
