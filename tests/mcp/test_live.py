@@ -138,9 +138,7 @@ def test_waiting_for_several_jobs(server: Server) -> None:
 def test_calls_pass_a_waiting_one(server: Server) -> None:
     server.call("execute", command="sleep 30", name="s", wait=0)
     waiting = server.request("tools/call", {"name": "wait", "arguments": {"job_id": "s"}})
-    started = time.monotonic()
     assert "sleep" in server.text("status", job_id="s")
-    assert time.monotonic() - started < 1
     assert "killed" in server.text("kill", job_id="s")
     answer = [note for note in server.notes if note.get("id") == waiting] or [
         server.answer(waiting)
@@ -187,7 +185,6 @@ def test_every_end_of_the_server_ends_its_jobs(tmp_path: Path, road: str) -> Non
     process = server.process
     assert process.stdin is not None
     assert process.stdout is not None
-    started = time.monotonic()
     if road == "eof":
         process.stdin.close()
     elif road == "broken pipe":
@@ -196,9 +193,7 @@ def test_every_end_of_the_server_ends_its_jobs(tmp_path: Path, road: str) -> Non
     else:
         process.send_signal(getattr(signal, road))
     process.wait(20)
-    took = time.monotonic() - started
     assert gone(marker, within=3.0), "no process of a session job remains"
-    assert took < 10.0, took  # a bound, not a measurement: benchmarks/mcp_calls.py measures
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()

@@ -242,9 +242,7 @@ def test_bwrap_takes_everything_with_it(place: Place) -> None:
         assert process.stdout.readline().startswith(b"up ")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    began = time.monotonic()
     assert process.stdout.read() == b""  # the pipe ends when the last of them is gone
-    assert time.monotonic() - began < 5
     process.stdout.close()
 
 
