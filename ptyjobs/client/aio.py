@@ -22,6 +22,7 @@ from ptyjobs.client.base import (
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
+from ptyjobs.client.preparing import prepare
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.host import wire
@@ -149,9 +150,15 @@ class AsyncFollow:
 class AsyncJobs(Base):
     """The API for asyncio."""
 
-    def __init__(self, config: Config, *, zygote: Zygote | None = None) -> None:
+    def __init__(self, config: Config | None = None, *, zygote: Zygote | None = None) -> None:
         super().__init__(config, zygote=zygote)
         self._links: dict[str, Link] = {}
+
+    async def __aenter__(self) -> AsyncJobs:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def _connect(self, job: JobDir) -> Link:
         link = self._links.get(job.job_id)
@@ -182,6 +189,23 @@ class AsyncJobs(Base):
                 break
             await asyncio.sleep(0.01)
         return await asyncio.to_thread(self._ended, job, call)
+
+    async def execute(
+        self,
+        command: str = "",
+        *,
+        name: str = "",
+        wait: float = 10.0,
+        budget: int | None = None,
+        until: Sequence[str] = (),
+        **params: Any,
+    ) -> Answer:
+        """Start a shell command line (or `argv=`) and answer at its first turn, as `start` does.
+
+        `params` are those of `prepare`: cwd, env, rows, cols, lifetime, stderr, marks, target ...
+        """
+        spec = prepare(self.config, command=command, name=name, **params)
+        return await self.start(spec, name=name, wait=wait, budget=budget, until=until)
 
     async def start(
         self,

@@ -20,6 +20,7 @@ from ptyjobs.client.base import (
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed
+from ptyjobs.client.preparing import prepare
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.host import wire
@@ -124,7 +125,7 @@ class Follow:
 class Jobs(Base):
     """The API without asyncio. Not for several threads at once."""
 
-    def __init__(self, config: Config, *, zygote: Zygote | None = None) -> None:
+    def __init__(self, config: Config | None = None, *, zygote: Zygote | None = None) -> None:
         super().__init__(config, zygote=zygote)
         self._wires: dict[str, Wire] = {}
 
@@ -161,6 +162,23 @@ class Jobs(Base):
                 break
             time.sleep(0.01)
         return self._ended(job, call)
+
+    def execute(
+        self,
+        command: str = "",
+        *,
+        name: str = "",
+        wait: float = 10.0,
+        budget: int | None = None,
+        until: Sequence[str] = (),
+        **params: Any,
+    ) -> Answer:
+        """Start a shell command line (or `argv=`) and answer at its first turn, as `start` does.
+
+        `params` are those of `prepare`: cwd, env, rows, cols, lifetime, stderr, marks, target ...
+        """
+        spec = prepare(self.config, command=command, name=name, **params)
+        return self.start(spec, name=name, wait=wait, budget=budget, until=until)
 
     def start(
         self,
