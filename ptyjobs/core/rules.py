@@ -33,6 +33,7 @@ MARK_FAR = 0.012  # the same where the kernel cannot be asked
 EDIT = 0.030  # the same line editor is still at work
 PAINT = 0.030  # a full-screen program draws in bursts
 FIRST = 0.150  # it accepts input but has shown nothing yet
+BANNER = 0.5  # it accepts input, and shows lines but no prompt after its start
 SHAPE = 0.050  # the row looks like a question
 ASIDE = 0.300  # it takes keys while a child of it works
 FRAME = 0.150  # a synchronized frame that never ends is no frame
@@ -157,12 +158,17 @@ class Weighing:
             return _silent(WORKING, "a child of it works")
         prompts = self.memory.of(probe.pid)
         if not prompts:
+            if self.sent is None and self.fresh and not look.before_cursor and look.cursor_visible:
+                return replace(_waits(BANNER, "it accepts input at an empty row"), alone=False)
             first = _waits(PAINT if self.fresh else FIRST, "it accepts input")
             return replace(first, alone=False)
         if not look.cursor_visible:
             return _waits(FIRST, "it accepts keys and hides the cursor")
         if not text and look.before_cursor and self.fresh:
             return _waits(SHAPE, "it accepts input, the cursor is set in")
+        mode = probe.canonical, probe.echo
+        if not text and probe.echo and all(mode != (p.canonical, p.echo) for p in prompts):
+            return _silent(WORKING, "it accepts input, and not by its line editor")
         if not text or not self.fresh:
             return _silent(BLANK, "it accepts input, where it showed a prompt before")
         if any(p.signature == probe.signature for p in prompts) and self.asks():
