@@ -147,7 +147,8 @@ class Weighing:
             return _waits(MARK, "it reads its terminal alone")
         working = self._children_work()
         if look.alternate or self.now.keys:
-            return _waits(ASIDE if working else PAINT, "a full-screen program that takes keys")
+            screen = _waits(ASIDE if working else PAINT, "a full-screen program that takes keys")
+            return replace(screen, alone=False)  # it may load in another thread
         if marks == "busy" and self._same_program():
             if self.asks():
                 return _waits(ASIDE, "it accepts input after a question of a command")

@@ -330,9 +330,7 @@ def test_what_lies_unread_in_a_relay() -> None:
         own = procfs.stat("/proc", job.pid)
         assert relay.look({}, tty, "/proc", pid=job.pid, master=master) is None  # nobody we know
         holder = {own.pid: own._replace(tty=tty.rdev)}
-        assert (
-            relay.look(holder, tty, "/proc", pid=job.pid, master=master) is None
-        )  # nor open
+        assert relay.look(holder, tty, "/proc", pid=job.pid, master=master) is None  # nor open
         os.write(job.master, b"go\r")
         job.interact(timeout=5)
         inner = relay.look(holder, tty, "/proc", pid=job.pid, master=master)
