@@ -272,6 +272,20 @@ def test_a_banner_is_followed_by_a_prompt_most_often() -> None:
     assert world.run(1.2 * BANNER) is not None  # a server that takes keys shows none
 
 
+def test_a_clock_in_a_toolbar_holds_up_nobody() -> None:
+    for edits in (True, False):
+        world = World(memory=known("> ", signature=SOFT.signature))
+        if edits:
+            world.evidence.feed(b"\x1b[?2004h")
+        world.settle(sent=ENTER)
+        world.probe, world.look = SOFT, Look(before_cursor="> x", after_cursor=")")
+        verdict = None
+        for _ in range(100):
+            world.say(b"\x1b7\x1b[H12:00\x1b8")
+            verdict = verdict or world.run(0.02)
+        assert (verdict is not None) is edits
+
+
 def test_a_line_is_read_without_the_line_editor() -> None:
     for echo, patience in ((True, WORKING), (False, None)):
         world = World(memory=known("> ", signature=SOFT.signature, canonical=False, echo=False))
