@@ -55,7 +55,7 @@ def continues(
         return True  # its line editor did not accept the line
     if not any(c.isalnum() for c in row):
         return True
-    if _aligned(row, current):
+    if current.resembles(row):
         return True
     # The line editor asks again, and not as one asks a person.
     return now.paste_on and now.paste_ends > before.paste_ends and row.rstrip()[-1] not in ":])"
@@ -70,13 +70,6 @@ def _behind_output(row: str, prompt: str) -> bool:
     """A first prompt behind output that had no line end; `>> ` is no `> ` behind a `>`."""
     output = row.removesuffix(prompt)
     return bool(prompt.strip()) and output != row and not set(output) <= set(prompt)
-
-
-def _aligned(row: str, first: Prompt) -> bool:
-    """psql, irb, iex, ghci: the first prompt with other signs; other *words* are a question."""
-    if len(row) != len(first.raw) or row[-1] != first.raw[-1] or normal(row) == first.text:
-        return False
-    return all(new == old or not new.isalpha() for new, old in zip(row, first.raw, strict=True))
 
 
 def _set_in(row: str, current: Prompt, look: Look) -> bool:

@@ -172,7 +172,9 @@ class Weighing:
             return _silent(WORKING, "it accepts input, and not by its line editor")
         if not text or not self.fresh:
             return _silent(BLANK, "it accepts input, where it showed a prompt before")
-        if any(p.signature == probe.signature for p in prompts) and self.asks():
+        current = self.memory.current
+        shaped = self.asks() or (current is not None and current.resembles(look.before_cursor))
+        if any(p.signature == probe.signature for p in prompts) and shaped:
             return _waits(SHAPE, "it accepts input after a question")
         if any(p.signature == probe.signature for p in prompts):
             return _silent(QUESTION, "it accepts input, its prompt is not shown")

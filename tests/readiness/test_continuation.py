@@ -51,6 +51,7 @@ CYCLE = {
         ("sqlite> ", "   ...> ", {}),
         ("shop=# ", "shop-# ", {}),
         ("irb(main):001:0> ", "irb(main):002:1* ", {}),
+        ("irb(main):001:0> ", "irb(main):002:1*   ", {}),
         ("php > ", "php { ", {}),
         ("> ", ">> ", {}),
         ("host% ", "dquote> ", CYCLE),

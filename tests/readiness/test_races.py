@@ -370,23 +370,22 @@ while True:
         assert answer.output == b"you pressed k"
 
 
-def test_a_full_screen_program_that_loads_in_another_thread() -> None:
+def test_a_full_screen_program_that_loads_in_other_threads() -> None:
     code = """
 import hashlib, os, select, threading, time, tty
 tty.setraw(0)
 os.write(1, b"\\x1b[?1049hloading")
 def load():
-    end = time.monotonic() + .7
+    end = time.monotonic() + 1
     while time.monotonic() < end: hashlib.sha256(bytes(1 << 20)).digest()
-    os.write(1, b"\\rready  ")
-threading.Thread(target=load).start()
+for _ in range(8): threading.Thread(target=load).start()  # some run on a busy machine too
 while True:
     if select.select([0], [], [], 5)[0]: os.read(0, 9)
 """
     with python(code) as job:
         answer = job.interact(timeout=20)
         assert ready(answer)
-        assert answer.output.endswith(b"ready  ")
+        assert answer.verdict.waited > 0.9  # it has started meanwhile
 
 
 def test_a_full_screen_program_that_never_stops_drawing() -> None:
