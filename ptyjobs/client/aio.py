@@ -263,7 +263,7 @@ class AsyncJobs(Base):
 
     async def wait(
         self,
-        job_ids: Sequence[str],
+        job_ids: str | Sequence[str],
         *,
         until: str = "ready",
         patterns: Sequence[str] = (),
@@ -274,6 +274,7 @@ class AsyncJobs(Base):
     ) -> WaitResult:
         """Wait until one (or with any_of=False each) job meets the condition."""
         check_patterns(patterns)
+        job_ids = [job_ids] if isinstance(job_ids, str) else job_ids
         limit = self.config.wait_timeout if timeout is None else timeout
         call = calls.wait(
             until=until,

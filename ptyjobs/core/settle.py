@@ -161,14 +161,14 @@ class Settle:
         self._due = now + max(PACE, self._pause(now))
 
     def _pause(self, now: float) -> float:
-        """Back-off of probes: a tenth of the silence, after 1 s a fiftieth, at most half a second.
+        """Back-off of probes: a tenth of the silence up to 20 ms, after 1 s a twentieth up to 0.5 s.
 
         A program that speaks is probed at once; this bounds the cost of one that is silent.
         """
         silence = now - max(self._output, self._start)
         if silence < 1.0:
             return min(silence * 0.1, 0.02)
-        return min(silence * 0.02, 0.5)
+        return min(silence * 0.05, 0.5)
 
     def _hard(self, now: float, probe: Probe) -> None:
         self._streak = None
