@@ -184,6 +184,8 @@ class Weighing:
         """Only what it shows can be judged."""
         text = self.look.before_cursor.rstrip()
         if marks == "busy":
+            if self.fresh and self.asks() and text.endswith(SIGNS):
+                return _medium(QUESTION, "silent after what looks like a question of a command")
             return _silent(FAR_BLANK, "silent, though its marks say that it works")
         if self._retrying():
             return _silent(RETRY, "silent after a password")

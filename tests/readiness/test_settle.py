@@ -538,3 +538,16 @@ def test_always_by_the_deadline_and_never_ready_while_busy(
     if verdict.reason.ready:
         assert world.probe.wait is not Wait.BUSY
         assert not world.probe.unread
+
+
+def test_a_question_of_a_command_that_cannot_be_looked_at() -> None:
+    for row, patience in (("Name: ", 1.1), ("Counting objects, ", 5.1), ("", 5.1)):
+        world = World(memory=known("$ "))
+        world.evidence.feed(b"\x1b[?2004h")
+        world.settle(sent=ENTER)
+        world.probe, world.look = FAR, Look(before_cursor=row)
+        world.say(b"\x1b[?2004l\r\n" + row.encode())
+        assert world.run(patience * 0.85) is None
+        verdict = world.run(patience * 0.2)
+        assert verdict is not None, row
+        assert verdict.reason is Reason.QUIET
