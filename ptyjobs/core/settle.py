@@ -161,7 +161,7 @@ class Settle:
         self._due = now + max(PACE, self._pause(now))
 
     def _pause(self, now: float) -> float:
-        """Back-off of probes: a tenth of the silence up to 20 ms, after 1 s a twentieth up to 0.5 s.
+        """Back-off: a tenth of the silence up to 20 ms, after 1 s a twentieth up to half a second.
 
         A program that speaks is probed at once; this bounds the cost of one that is silent.
         """

@@ -315,6 +315,33 @@ def test_without_syscall_a_bare_terminal_and_a_socket_are_opaque() -> None:
         settle_on(job, Wait.OPAQUE)
 
 
+def test_12_a_fork_during_the_walk_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of its children is old before it is used, and the parent sleeps ever after."""
+    code = "import os\ninput()\nif os.fork() == 0: input('child> ')\nos.wait()"
+    original = procfs.Process.children
+    with python(code) as job:
+        job.interact(timeout=5)
+        forked = []
+
+        def children(self: procfs.Process, threads: int) -> list[int]:
+            found = original(self, threads)
+            if self.pid == job.pid and not forked:
+                os.write(job.master, b"\r")
+                while b"child> " not in job.log:
+                    job.drain()
+                    time.sleep(0.001)
+                time.sleep(0.2)  # both sleep
+                forked.append(True)
+            return found
+
+        monkeypatch.setattr(procfs.Process, "children", children)
+        job.kernel._last = None
+        job.kernel.probe()
+        assert forked
+        answer = job.interact(timeout=5)
+        assert answer.verdict.reason is Reason.WAITING_FOR_INPUT, answer
+
+
 def test_what_lies_unread_in_a_relay() -> None:
     code = (
         "import os, select\nmaster, slave = os.openpty()\nos.write(slave, b'out')\n"

@@ -220,7 +220,9 @@ if os.fork() == 0:
     os.setsid()
     os.close(0)
     peer, _ = a.accept()
-    peer.sendall(b"\\x1b[?2004hfar> ")
+    peer.sendall(b"hello, wait")
+    time.sleep(.15)
+    peer.sendall(b"\\r\\n\\x1b[?2004hfar> ")
     while data := peer.recv(99):
         peer.sendall(b"\\r\\n\\x1b[?2004l")
         time.sleep(.7)
