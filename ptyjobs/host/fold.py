@@ -37,7 +37,10 @@ QUERY = re.compile(
     rb"|P[$+]q"  # DECRQSS, XTGETTCAP
     rb"|Z)"
 )
-"""Anything that may ask the terminal something. Too wide on purpose: a hit only costs a fold."""
+"""Anything that may ask the terminal something. Too wide on purpose: a hit only costs a fold.
+
+Not ENQ: nothing answers it, and binary output is full of it.
+"""
 
 Observer = Callable[[Screen], bool]
 """Looks at the screen after a slice; True while it must see every line that scrolls by."""
@@ -70,12 +73,12 @@ class Fold:
             self._recent_start = offset
         self._recent.append(data)
         self._recent_bytes += len(data)
-        if b"\x1b" not in data and b"\x05" not in data and not self._tail:
+        if b"\x1b" not in data and not self._tail:
             return False
         window = self._tail + data
         escape = window.rfind(b"\x1b", max(0, len(window) - 32))
         self._tail = window[escape:] if escape >= 0 else b""
-        return b"\x05" in window or QUERY.search(window) is not None
+        return QUERY.search(window) is not None
 
     def catch_up(self, end: int, *observers: Observer) -> bytes:
         """Fold up to log offset `end`; the replies the screen gave on the way.
