@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ptyjobs.core.vt import Screen
 from ptyjobs.core.vt.widths import one_cell_each, rows_of
 from ptyjobs.model import Size
+from tests.vt.fuzz import failure, made, sources
 from tests.vt.material import (
     RECORDINGS,
     any_size,
@@ -93,6 +94,13 @@ def test_the_fast_way_ends_where_the_plain_way_does(batch: int) -> None:
         parts = [data[at : at + step] for at in range(0, len(data), step)]
         assert b"".join(map(fast.feed_fast, parts)) == replies, seed
         assert everything(fast) == everything(plain), seed
+
+
+def test_mutated_sessions_are_the_same_deferred_and_eager_whatever_resizes_come_between() -> None:
+    real = sources()
+    for seed in range(COUNT // 5):
+        data, plan = made(random.Random(seed), real)
+        assert not failure(data, plan), seed
 
 
 @pytest.mark.parametrize("cols", [1, 2, 3, 7, 20])
