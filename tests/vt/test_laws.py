@@ -67,6 +67,17 @@ def test_a_repaint_rebuilds_the_screen_at_any_point(batch: int) -> None:
         assert state(copy) == state(screen), seed
 
 
+def test_a_repaint_brings_back_a_cursor_saved_at_a_side_margin() -> None:
+    screen, copy = Screen(Size(5, 20)), Screen(Size(5, 20))
+    screen.feed(b"\x1b[?69h\x1b[;9szbdczcgex\x1b7")
+    copy.feed(screen.repaint())
+    assert state(copy) == state(screen)
+    for each in (screen, copy):
+        each.feed(b"\x1b[H\x1b8y")
+    assert copy.text() == screen.text()
+    assert screen.text()[:2] == ["zbdczcgex", "y"]
+
+
 def test_a_repaint_brings_back_the_scrollback() -> None:
     for seed in range(40):
         rng = random.Random(seed)
