@@ -18,9 +18,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.screen import workloads
 from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
+from ptyjobs.core.text import FreshText, mark
+from ptyjobs.core.vt import Screen
 from ptyjobs.host import tree
+from ptyjobs.host.fold import Fold
+from ptyjobs.host.log import LogReader, LogWriter
+from ptyjobs.model import Size
 
 C_LOOP = """
 #include <unistd.h>
@@ -130,6 +136,33 @@ def latency(jobs: Jobs, data: Path, floods: int) -> None:
     )
 
 
+def answers(folder: Path) -> None:
+    """The work of a holder for a reply whose fresh output is 5 MB that nobody has folded yet."""
+    size = Size(40, 120)
+    for name, data in workloads(5_000_000).items():
+        times = []
+        for number in range(3):
+            place = folder / f"{name.replace(' ', '-').replace(os.sep, '-')}.{number}"
+            place.mkdir(parents=True)
+            log = LogWriter(place, limit=1 << 30)
+            log.append(data)
+            log.close()
+            fold = Fold(LogReader(place), size=size)
+            fresh = FreshText(mark(fold.screen, offset=0, echo=False, canonical=False), budget=8000)
+
+            def observe(screen: Screen, fresh: FreshText = fresh) -> bool:
+                fresh.observe(screen)
+                return not fresh.head_full
+
+            began = time.perf_counter()
+            fold.begin()
+            fold.catch_up(len(data), observe)
+            said, _ = fresh.finish(fold.screen, prompt_row=False, end=len(data))
+            times.append((time.perf_counter() - began) * 1000)
+            assert len(said.text) < 12_000
+        print(f"5 MB of {name:15} answered in {min(times):6.1f} ms")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--megabytes", type=int, default=100)
@@ -142,6 +175,7 @@ def main() -> None:
         (scratch / "loop.c").write_text(C_LOOP)
         program = scratch / "loop"
         subprocess.run(["cc", "-O2", "-o", program, scratch / "loop.c"], check=True)
+        answers(scratch / "answers")
         environ = {"PTYJOBS_STATE": str(scratch / "state"), "PTYJOBS_MAX_JOBS": "200"}
         with Jobs(config.load(environ=environ)) as jobs:
             throughput(jobs, data, wanted, program, args.megabytes * 2_000_000)

@@ -251,6 +251,12 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
             must_come.pop(0)  # the kernel has echoed it somewhere: this is the first such row
             at += 1
             continue
+        if not stop and bare > 1 and at == start and (stop := _repeated(text, bare)):
+            bare = 0
+            if text[stop:].strip():
+                out.append(Line(text[stop:], kept[at].wrapped))
+            at += 1
+            continue
         if stop and bare > 0:
             while bare > 0 and (stop := _prompt_end(text, known)):
                 bare -= 1
@@ -262,6 +268,18 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
         out.append(kept[at])
         at += 1
     return out
+
+
+def _repeated(text: str, times: int) -> int:
+    """Where the prompt ends that `text` begins with so many times; 0 when it does not.
+
+    A continuation prompt that was not met before, once for each line that was typed ahead of it:
+    marks that a blank ends, no words (`   ...: `, `> `).
+    """
+    match = re.match(r"( {0,8}[^\w\s]{1,6} )", text + " ")
+    if match is None or not (text + " ").startswith(match[1] * times):
+        return 0
+    return min(times * len(match[1]), len(text))
 
 
 def prompt_pattern(prompt: str) -> str:

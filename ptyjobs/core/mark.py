@@ -7,9 +7,11 @@ output scrolls; the rows above are kept to notice when a program has cleared the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from ptyjobs.core.vt import values
 from ptyjobs.core.vt.values import Line
 from ptyjobs.model import Size
 
@@ -33,6 +35,8 @@ class TextScreen(Protocol):
     def first_line(self) -> int: ...
     @property
     def floor_line(self) -> int: ...
+    @property
+    def marks(self) -> Sequence[values.Mark]: ...
     def line_range(self, start: int, stop: int) -> list[Line]: ...
     def text(self) -> list[str]: ...
     def row_text(self, row: int, start: int = 0, stop: int | None = None) -> str: ...
@@ -46,7 +50,8 @@ class Mark:
 
     `line`, `first_line` and `floor_line` are absolute numbers of primary lines (of the cursor, of
     row 0, of the oldest kept), `above` the rows over the cursor's.
-    `alternate`: taken on the alternate screen; then `line` is the first free primary line.
+    `alternate`: taken on the alternate screen; then `line` is the first free primary line. `order`
+    is that of the last OSC 133 mark. `form`: the cursor stood inside of what a program has painted.
     """
 
     line: int = 0
@@ -61,6 +66,8 @@ class Mark:
     cols: int = 80
     first_line: int = 0
     floor_line: int = 0
+    order: int = -1
+    form: bool = False
     above: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -89,5 +96,13 @@ def mark(screen: TextScreen, *, offset: int, echo: bool, canonical: bool) -> Mar
         col=col,
         cells_before=screen.row_text(row, 0, col),
         cells_after=screen.row_text(row, col).rstrip(" "),
+        order=screen.marks[-1].order if screen.marks else -1,
+        form=text_below(screen),
         above=tuple(screen.text()[:row]),
     )
+
+
+def text_below(screen: TextScreen) -> bool:
+    """Whether there is text on the row under the cursor: it stands inside of what is painted."""
+    row = screen.cursor_row + 1
+    return row < screen.size.rows and bool(screen.row_text(row).strip(" "))

@@ -15,13 +15,13 @@ The subtle things:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ptyjobs.core import safe
-from ptyjobs.core.echo import Typed, prompt_pattern, typed_lines, without_echo
-from ptyjobs.core.mark import Mark, TextScreen, mark
+from ptyjobs.core.echo import Typed, typed_lines, without_echo
+from ptyjobs.core.mark import Mark, TextScreen, mark, text_below
+from ptyjobs.core.prompts import marked_start, split
 from ptyjobs.core.vt.screen import SCROLLBACK
 from ptyjobs.core.vt.values import Line
 from ptyjobs.core.vt.widths import WIDTH
@@ -156,7 +156,9 @@ class FreshText:
     def _lines(self, screen: TextScreen, *, prompt_row: bool, end: int) -> tuple[Fresh, str]:
         start, moved = self._start(screen)
         cursor = screen.first_line + screen.cursor_row
-        prompt, tail_text = self._split_prompt(screen, cursor, start) if prompt_row else ("", None)
+        prompt, tail_text = "", None
+        if prompt_row:
+            cursor, prompt, tail_text = self._split_prompt(screen, cursor, start, moved=moved)
         lost = 0
         if screen.floor_line > start or (self.head_full and cursor - start > self._budget // 8):
             head = self._head[:]
@@ -197,7 +199,7 @@ class FreshText:
         if screen.size.cols != mark.cols:
             return self._after_reflow(screen), False
         cursor = screen.first_line + screen.cursor_row
-        changed = self._changed_above(screen, every=cursor >= mark.line)
+        changed = self._changed_above(screen, cursor)
         if changed is not None:
             return changed, True
         return min(cursor, mark.line), cursor < mark.line or self._overwritten(screen)
@@ -214,28 +216,30 @@ class FreshText:
         first = next(iter(typed_lines(self._typed)), "")  # irb marks an open block in its prompt
         return not first or rows[0].text[mark.col : mark.col + len(first)] != first
 
-    def _changed_above(self, screen: TextScreen, *, every: bool) -> int | None:
-        """The first line over the mark that is another now, when the screen was cleared.
+    def _changed_above(self, screen: TextScreen, cursor: int) -> int | None:
+        """The first line over the mark that is another now: the screen was cleared, or repainted.
 
-        That is when all lines of the last few over the mark have changed; one is enough when the
-        cursor is above the mark (not `every`).
+        After a typed line, which may redraw the prompt's upper rows, that is when all lines of the
+        last few over the mark have changed. Else one is enough (a menu under keys, bars while
+        waiting), and also when the cursor is above the mark.
         """
-        above = self._mark.above
-        top = self._mark.line - len(above)
+        mark = self._mark
+        above = mark.above
+        top = mark.line - len(above)
         if top < screen.floor_line:
             return None
-        if screen.first_line == self._mark.first_line:
-            now = screen.text()[: len(above)]
-        else:
-            now = [line.text for line in screen.line_range(top, self._mark.line)]
+        still = screen.first_line == mark.first_line
+        now = screen.text() if still else [row.text for row in screen.line_range(top, mark.line)]
+        now = [text.rstrip(" ") for text in now[: len(above)]]
         now += [""] * (len(above) - len(now))
         other = {n for n, text in enumerate(above) if now[n] != text}
         near = [n for n, text in enumerate(above) if text][-NEAR:]
-        if every and not (near and other.issuperset(near)):
+        higher = cursor < mark.line
+        if typed_lines(self._typed) and not higher and not (near and other.issuperset(near)):
             return None
-        if not every and screen.first_line == self._mark.first_line:
+        if still and (higher or (mark.form and text_below(screen))):
             # The same text may have been written again: ask the screen which rows were touched.
-            other.update(n for n in screen.changed_rows(self._mark.generation) if n < len(above))
+            other.update(n for n in screen.changed_rows(mark.generation) if n < len(above))
         return top + min(other) if other else None
 
     def _after_reflow(self, screen: TextScreen) -> int:
@@ -252,20 +256,34 @@ class FreshText:
         found = [low + n for n, row in enumerate(around) if row.text.startswith(wanted)]
         return min(found, key=lambda number: abs(number - line), default=line)
 
-    def _split_prompt(self, screen: TextScreen, cursor: int, start: int) -> tuple[str, str]:
-        """The prompt, and the output without a line end that stands before it on its row."""
-        row, col = screen.cursor_row, screen.cursor_col
-        if screen.pending_wrap:
-            col = screen.size.cols
-        text = screen.row_text(row, 0, col)
-        known = self._mark.cells_before
-        if cursor == start and text.startswith(known) and not self._mark.alternate:
-            return text, ""  # still the row of the mark: nothing was printed on it
-        # The longest: after a nested program its short prompt ends the outer one's row as well.
-        starts = [at for p in self._prompts if (at := _prompt_start(text, p)) is not None]
-        if starts:
-            return text[min(starts) :], text[: min(starts)]
-        return text, ""
+    def _split_prompt(
+        self, screen: TextScreen, cursor: int, start: int, *, moved: bool
+    ) -> tuple[int, str, str | None]:
+        """The line where the prompt begins, its last row, and what was printed before it.
+
+        None for the last when there is no prompt: the cursor stands inside of a painted form.
+        """
+        col = screen.size.cols if screen.pending_wrap else screen.cursor_col
+        text = screen.row_text(screen.cursor_row, 0, col)
+        if (
+            cursor == start
+            and text.startswith(self._mark.cells_before)
+            and not self._mark.alternate
+        ):
+            return cursor, text, ""  # still the row of the mark: nothing was printed on it
+        first = start if moved else start + 1
+        marked = marked_start(screen, after=self._mark.order, line=first, stop=cursor)
+        if marked is not None:
+            line, at = marked
+            if line == cursor:
+                return cursor, text[at:], text[:at]
+            return line, text, screen.row_text(line - screen.first_line, 0, at)
+        found = split(text, self._prompts)
+        if text_below(screen):
+            painted = screen.cursor_row + 1 in screen.changed_rows(self._mark.generation)
+            if self._mark.form or (painted and found is None):
+                return cursor, text, None
+        return cursor, text[found or 0 :], text[: found or 0]
 
     def _last_rows(
         self,
@@ -284,7 +302,8 @@ class FreshText:
             own = [Line(screen.row_text(screen.cursor_row, 0, self._mark.col))]
         else:
             return [Line(before_prompt)] if before_prompt.strip(" ") else []
-        if not any(n > screen.cursor_row for n in screen.changed_rows(self._mark.generation)):
+        changed = screen.changed_rows(self._mark.generation)
+        if not (moved and self._mark.form) and not any(n > screen.cursor_row for n in changed):
             return own
         below = screen.line_range(cursor + 1, screen.first_line + screen.size.rows)
         while below and not below[-1].text.strip(" "):
@@ -338,29 +357,6 @@ class FreshText:
             omitted_lines=total - shown,
             omitted_chars=size,
         )
-
-
-def _prompt_start(text: str, known: str) -> int | None:
-    """Where a prompt like `known` begins that ends `text`; None when there is none.
-
-    Like: the same but for digits; or the same beginning and the same last character, so that a
-    directory in it may change.
-    """
-    body = known.rstrip(" ")
-    if not body:
-        return None
-    match = re.search(f"(?:{prompt_pattern(known)})$", text)
-    if match is not None:
-        before = text[: match.start()]
-        # `>> ` after `> ` is another prompt and no output.
-        return match.start() if not set(before) <= set(known) else 0
-    if not text.rstrip(" ").endswith(body[-1]):
-        return None
-    for length in range(len(body) - 1, max(2, len(body) // 3 - 1), -1):
-        at = text.rfind(body[:length])
-        if at >= 0 and any(char.isalnum() for char in body[:length]):
-            return at
-    return None
 
 
 def _joined(rows: Sequence[Line]) -> list[str]:

@@ -7,6 +7,7 @@ client may see is raised as a PtyJobsError and becomes the error member of its r
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -97,8 +98,8 @@ def begin_input(holder: Holder, peer: Peer, request: int, params: Params) -> Non
     if quiet_input:
         job.typed.unseen(now, job.log.end)
     else:
-        entered = "\n" if typed and data.endswith(b"\r") and not typed.endswith("\n") else ""
-        text = typed + entered if typed else data.decode("utf-8", "replace")
+        enters = data.count(b"\r") - len(re.findall(r"\r\n|\r|\n", typed))
+        text = typed + "\n" * enters if typed else data.decode("utf-8", "replace")
         job.typed.typed(now, job.log.end, text, echo=job.terminal().echo)
     holder.turns.wait(peer, request, ask, mark=mark, data=data, notes=notes)
 

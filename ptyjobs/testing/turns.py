@@ -8,6 +8,7 @@ needs first, so an input waits for the verdict on what came before it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,8 @@ TIMEOUT = 10.0
 BUDGET = 100_000
 TICK = 0.0001
 """Seconds that pass at least between two looks, as they do on a real machine."""
+_KEYS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
+"""What a key sends that is no text."""
 _NOTHING = Probe(Wait.UNKNOWN, tier=Tier.EVIDENCE)
 """A probe of a kernel that may not be asked: only what was printed counts."""
 
@@ -146,7 +149,8 @@ def turn(terminal: Terminal, *, timeout: float = TIMEOUT, since: Mark | None = N
     _skip(terminal)
     typed = take_input(terminal)
     time = terminal.time
-    fresh = terminal.fresh(start, typed=(typed or "").removesuffix("\n"))
+    text = _KEYS.sub("", typed or "")
+    fresh = terminal.fresh(start, typed=text.removesuffix("\n"))
     terminal.observers.append(fresh.observe)
     try:
         if typed is None and terminal.asked:

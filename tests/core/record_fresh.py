@@ -575,6 +575,41 @@ SESSIONS = [
         Step("y", contains=("-25\n+x",), forbid=("two",)),
         Step("n", ""),
     ]),
+    Session("ipython-simple", [IPYTHON, "--simple-prompt", "--no-banner"], start=r"\[1\]",
+            start_quiet=1.5, steps=[
+        Step(FOR, IT, "In [2]: ", quiet=0.6),
+        Step("1 + 1", "Out[2]: 2", "In [3]: ", quiet=0.6),
+    ]),
+    Session("bash-marks", ["bash", "--norc"], env={"PS1": (
+            "\\[\\e]133;A\\a\\]in \\w\n\\$ \\[\\e]133;B\\a\\]")}, start="in ~", steps=[
+        Step("cd /usr", "", "# "),
+        Step("echo hi", "hi"),
+        Step("printf abc", "abc"),
+        Step("echo in /usr", "in /usr"),
+        Step("", ""),
+        Step("clear", ""),
+        Step("seq 100", "\n".join(map(str, range(1, 101)))),
+        Step("echo usr; ls -d /us", "", "# echo usr; ls -d /us", enter=False),
+        Step(press=("Tab",), expect="", prompt="# echo usr; ls -d /usr/"),
+        Step(press=("Enter",), expect="usr\n/usr/", prompt="# "),
+    ]),
+    Session("dialog", ["dialog", "--menu", "Choose", "9", "30", "2", "a", "Apples", "b", "Bread"],
+            start="Cancel", steps=[
+        Step(press=("Down",), contains=("a  Apples", "b  Bread", "<  OK  >  <Cancel>", "└──")),
+    ]),
+    Session("menu", [PYTHON311, "-q", "menu.py"], start="press a key", prepare=(
+        "cat > menu.py <<'X'\nimport os,sys,tty\ntty.setraw(0)\nat=0\n"
+        "def show():\n"
+        " for n,name in enumerate(('red','green','blue')):\n"
+        "  sys.stdout.write(f\"\\r\\x1b[K{'>' if n==at else ' '} {name}\\r\\n\")\n"
+        " sys.stdout.write('press a key'); sys.stdout.flush()\n"
+        "print('Which colour?\\r')\nshow()\n"
+        "while (key:=os.read(0,8))!=b'q':\n"
+        " at=(at+1)%3; sys.stdout.write('\\x1b[3A'); show()\nX"), steps=[
+        Step(press=("Down",), expect="  red\n> green\n  blue", prompt="press a key"),
+        Step(press=("Down",), expect="  green\n> blue"),
+        Step("q", "", enter=False),
+    ]),
     Session("fzf-inline", ["bash", "--norc"], env={"PS1": "$ "}, start=r"\$ ", steps=[
         Step("seq 50 | fzf --height 8", contains=("50/50", "> 1"), forbid=("seq",), ready=True,
              prompt="> "),

@@ -175,6 +175,47 @@ def test_hidden_text_is_flagged() -> None:
     assert not answer(at_prompt(), "x\r\nboo\r\n$ ", typed="x")[0].hidden
 
 
+def test_a_frame_in_its_backgrounds_colour_hides_nothing() -> None:
+    assert not answer(at_prompt(), "\r\n\x1b[37;47m┌──┐\x1b[m seen\r\n$ ")[0].hidden
+
+
+def test_a_marked_prompt_of_several_rows_is_no_output() -> None:
+    prompt = "\x1b]133;A\x07~/src main\r\n$ \x1b]133;B\x07"
+    screen = at_prompt(prompt)
+    out = f"true\r\n\x1b]133;C\x07\x1b]133;D;0\x07{prompt}"
+    fresh, rest = answer(screen, out, typed="true")
+    assert (fresh.text, rest) == ("", "$ ")
+    out = f"printf a\r\n\x1b]133;C\x07a\x1b]133;D;0\x07{prompt}"
+    assert said(screen, out, typed="printf a") == "a"
+
+
+def test_marks_of_earlier_prompts_do_not_end_an_answer() -> None:
+    screen = at_prompt("\x1b]133;A\x07top\r\n$ \x1b]133;B\x07")
+    out = "x\r\n\x1b]133;C\x07out\r\nmore\r\n> "
+    assert said(screen, out, typed="x") == "out\nmore"
+
+
+def test_continuation_prompts_that_came_in_one_row_are_no_output() -> None:
+    screen = at_prompt("In [1]: ")
+    typed = "for i in (1, 2):\n    print(i)\n"
+    echo = "for i in (1, 2):\r\n    print(i)\r\n\r\n"
+    out = f"{echo}   ...:    ...: 1\r\n2\r\n\r\nIn [2]: "
+    assert said(screen, out, typed=typed, kernel=True) == "1\n2"
+
+
+def test_a_form_on_the_primary_screen_is_told_whole() -> None:
+    screen = Screen(Size(10, 40))
+    text = FreshText(take(screen), typed="")
+    screen.feed(b"\x1b[2;1HName\x1b[3;1H[ yes ]\x1b[4;1H(end)\x1b[3;3H")
+    fresh, _ = text.finish(screen, prompt_row=True, end=0)
+    assert fresh.text == "Name\n[ yes ]\n(end)"
+
+
+def test_rows_repainted_above_the_cursor_are_news() -> None:
+    screen = at_prompt("", before="one 10%\r\ntwo 10%\r\n")
+    assert said(screen, "\x1b[2A\r\x1b[Kone 20%\x1b[2B\r") == "one 20%\ntwo 10%"
+
+
 def test_another_width_while_waiting() -> None:
     screen = at_prompt(before="some line that is rather long and wraps\r\n" * 3)
     text = FreshText(take(screen), typed="run")

@@ -82,7 +82,7 @@ def flood(rng: random.Random) -> bytes:
     """Long stretches of lines, plain, coloured, wide, wrapped, with hostile pieces between."""
     out: list[bytes] = []
     for _ in range(rng.randint(1, 8)):
-        kind, count = rng.randrange(6), rng.randint(1, 1500)
+        kind, count = rng.randrange(9), rng.randint(1, 1500)
         if kind == 0:
             out += [b"plain %d %s\r\n" % (i, b"x" * rng.randint(0, 100)) for i in range(count)]
         elif kind == 1:
@@ -94,6 +94,13 @@ def flood(rng: random.Random) -> bytes:
             out += [b"\x1b[4%dmbackground %d\r\n" % (i % 8, i) for i in range(count)]
         elif kind == 3:
             out += [b"\x1b[1mtab\tbed\t%d\x1b[m\r\n" % i for i in range(count)]
+        elif kind == 5:
+            out += [f"µs — {i} {'é' * (i % 130)}\r\n".encode() for i in range(count)]
+        elif kind == 6:
+            out += [f"{'中x文' * (i % 50)}\r\n".encode() for i in range(count)]
+        elif kind == 7:
+            marks = ("e\u0301", "👩\u200d👧", "\u200b", "\u2028", "한")
+            out += [(marks[i % 5] * (i % 60) + "z\r\n").encode() for i in range(count)]
         elif kind == 4:
             out += [f"中文 {i}\x1b[32mok\x1b[m\r\n".encode() for i in range(count)]
         else:

@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptyjobs.core.vt import Screen
+from ptyjobs.core.vt.widths import one_cell_each, rows_of
 from ptyjobs.model import Size
+from tests.vt.fuzz import failure, made, sources
 from tests.vt.material import (
     RECORDINGS,
     any_size,
@@ -65,6 +67,17 @@ def test_a_repaint_rebuilds_the_screen_at_any_point(batch: int) -> None:
         assert state(copy) == state(screen), seed
 
 
+def test_a_repaint_brings_back_a_cursor_saved_at_a_side_margin() -> None:
+    screen, copy = Screen(Size(5, 20)), Screen(Size(5, 20))
+    screen.feed(b"\x1b[?69h\x1b[;9szbdczcgex\x1b7")
+    copy.feed(screen.repaint())
+    assert state(copy) == state(screen)
+    for each in (screen, copy):
+        each.feed(b"\x1b[H\x1b8y")
+    assert copy.text() == screen.text()
+    assert screen.text()[:2] == ["zbdczcgex", "y"]
+
+
 def test_a_repaint_brings_back_the_scrollback() -> None:
     for seed in range(40):
         rng = random.Random(seed)
@@ -92,6 +105,40 @@ def test_the_fast_way_ends_where_the_plain_way_does(batch: int) -> None:
         parts = [data[at : at + step] for at in range(0, len(data), step)]
         assert b"".join(map(fast.feed_fast, parts)) == replies, seed
         assert everything(fast) == everything(plain), seed
+
+
+def test_mutated_sessions_are_the_same_deferred_and_eager_whatever_resizes_come_between() -> None:
+    real = sources()
+    for seed in range(COUNT // 5):
+        data, plan = made(random.Random(seed), real)
+        assert not failure(data, plan), seed
+
+
+@pytest.mark.parametrize("cols", [1, 2, 3, 7, 20])
+def test_rows_are_counted_as_they_are_drawn(cols: int) -> None:
+    rng = random.Random(cols)
+    for _ in range(COUNT):
+        line = "".join(
+            rng.choice("aé中👩\u200d\u0301\u200b\u2028한 ") for _ in range(rng.randrange(60))
+        )
+        screen = Screen(Size(200, cols))
+        screen.feed(line.encode() + b"\r\n")
+        if cols > 1 or one_cell_each(line):
+            assert rows_of(line, cols) == screen.cursor_row, line
+
+
+def test_skipping_ends_inside_a_character_as_feeding_does() -> None:
+    data = ("x — 中\r\n" * 9).encode() + "中".encode()
+    for cut in range(len(data) - 8, len(data)):
+        plain, skipped = Screen(Size(5, 20)), Screen(Size(5, 20))
+        plain.feed(data[:cut])
+        skipped.skip(data[:cut])
+        assert skipped.first_line == plain.first_line + plain.cursor_row
+        rest = data[cut:] + b"\r\nend"
+        plain.feed(rest)
+        skipped.feed(rest)
+        assert skipped.text()[-1] == plain.text()[-1] == "end"
+        assert "\ufffd" not in "".join(skipped.text())
 
 
 def test_resizing_at_any_moment_keeps_the_screen_sound() -> None:

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import re
 
+from .feeding import SMALL_WINDOW
 from .history import Block
 from .machine import At
 from .repaint import Repaint
 from .row import Entry, Row
 from .style import Style, after_sgr
-from .widths import text_width
+from .widths import one_cell_each, rows_of
 
 MIN_FAST = 1 << 15  # bytes below which the plain way is as quick
 BLOCK_LINES = 512
 MAX_LINE_BYTES = 4096  # on average; longer lines are mostly escape sequences
+
+MAX_UTF8 = 4  # bytes of a character
 
 _SIMPLE = re.compile(r"(?:[^\x00-\x08\x0a-\x1f\x7f-\x9f]++|\r\n|\x1b\[[0-9;:]{0,40}+m)*+")
 _SGR = re.compile(r"\x1b\[[0-9;:]{0,40}+m")
@@ -53,7 +56,8 @@ class Fast(Repaint):
                         self._run(text[pos:stop])
                     pos = stop
                     continue
-            cut = min(pos + MIN_FAST, end)
+            # A sequence that was cut is soon over; the rest may take the short way again.
+            cut = pos + (MIN_FAST if self._machine.at is At.GROUND else SMALL_WINDOW)
             self._run(text[pos:cut])
             pos = cut
         return self._take_replies()
@@ -79,7 +83,9 @@ class Fast(Repaint):
 
     def _row_counts(self, lines: list[str]) -> list[int] | None:
         """How many rows each line takes; None when that needs drawing to know."""
-        bare = _SGR.sub("", "\n".join(lines))
+        bare = "\n".join(lines)
+        if "\x1b" in bare:
+            bare = _SGR.sub("", bare)
         cols = self.columns
         if "\t" in bare:
             if self._tabs != set(range(8, cols, 8)) or not bare.isascii():
@@ -88,11 +94,14 @@ class Fast(Repaint):
             if max(map(len, bare.split("\n"))) > cols:
                 return None  # a tab in the last column does not move
         texts = bare.split("\n")
-        if not bare.isascii():
-            if max(map(text_width, texts)) > cols:
-                return None
-        elif max(map(len, texts)) > cols:
-            return [-(-len(text) // cols) or 1 for text in texts]
+        longest = max(map(len, texts))
+        if one_cell_each(bare):
+            if longest > cols:
+                return [-(-len(text) // cols) or 1 for text in texts]
+        elif cols < 2:
+            return None  # there is no room for a wide character on any line
+        elif longest * 2 > cols:
+            return [rows_of(text, cols) for text in texts]
         return [1] * len(lines)
 
     def _pass_over(self, lines: list[str], counts: list[int]) -> None:
@@ -127,6 +136,12 @@ class Fast(Repaint):
         is blank afterwards with the cursor at the bottom left. Queries are not answered.
         """
         self.generation += 1
+        self._last = ""
+        if len(data) > MAX_UTF8 and self._machine.at is At.GROUND and not _stateful(data):
+            self._decoder.reset()
+            self._decoder.decode(data[1 - MAX_UTF8 :])  # a character may be cut at the end
+            self._pass_blank(data.count(b"\n"))
+            return
         text = self._decoder.decode(data)
         replies, self.replies_on = self.replies_on, False
         if self._machine.at is not At.GROUND:
@@ -143,15 +158,19 @@ class Fast(Repaint):
             self._run_machine(text, last)  # perhaps one that the next bytes go on with
         self.replies_on = replies
         self._replies.clear()
+        self._pass_blank(lines)
+
+    def _pass_blank(self, lines: int) -> None:
+        """So many lines have scrolled through that nobody saw."""
         self._clear_rows()
         if not self.alternate:
             self.history.skip(lines)
         self._x, self._y, self._pending = 0, self.lines - 1, False
 
 
-def _has_controls(text: str) -> bool:
-    """Whether a stateful sequence may be in it; `in` is far quicker than a search."""
-    return "\x1b" in text or "\x0e" in text or "\x0f" in text
+def _stateful(data: bytes) -> bool:
+    """Whether a sequence may be in it; `in` is a hundred times quicker than a search."""
+    return b"\x1b" in data or b"\x0e" in data or b"\x0f" in data
 
 
 def _pen_after(style: Style, lines: list[str]) -> Style:

@@ -75,12 +75,17 @@ class Repaint(Reflow):
         if saved.origin:
             paint.add("\x1b[?6h")
         paint.pen(DEFAULT)
+        margin = saved.pending and saved.x < self.columns - 1  # it was a side margin's column
+        if margin:
+            paint.add(f"\x1b[?69h\x1b[1;{saved.x + 1}s")
         paint.add(f"\x1b[{saved.y + 1};{saved.x + 1}H")
         if saved.pending:
             paint.add("x")  # whatever: it is painted over
         paint.pen(saved.pen)
         self._paint_charsets(paint, saved.charsets, saved.gl)
         paint.add("\x1b7")
+        if margin:
+            paint.add("\x1b[?69l")
         if saved.origin:
             paint.add("\x1b[?6l")
         paint.add("\x1b(B\x1b)B\x1b*B\x1b+B\x0f")

@@ -17,7 +17,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from .style import DEFAULT, Style
-from .widths import WIDTH
+from .widths import WIDTH, one_cell_each
 
 Spans = tuple[int | Style, ...]
 Entry = str | tuple[str, Spans, bool]
@@ -117,11 +117,11 @@ class Row:
         at = 0
         for piece, pen in zip(self.texts, self.pens, strict=True):
             at += len(piece)
-            if spans and spans[-1] == pen:
+            if spans and spans[-1] is pen:  # interned: comparing all fields costs ten times this
                 spans[-2] = at
             else:
                 spans += (at, pen)
-        if not self.wrapped and spans and spans[-1] == DEFAULT:
+        if not self.wrapped and spans and spans[-1] is DEFAULT:
             text = text.rstrip(" ")
             before = spans[-4] if len(spans) > 2 else 0
             assert isinstance(before, int)
@@ -137,7 +137,7 @@ class Row:
         """The row that `pack` made `entry` of; one that is too long for `cols` is cut."""
         row = cls()
         text, spans, row.wrapped = parts(entry)
-        if text.isascii() and len(text) <= cols:
+        if len(text) <= cols and one_cell_each(text):
             at = 0
             for end, style in zip(spans[::2], spans[1::2], strict=True):
                 assert isinstance(end, int)

@@ -128,8 +128,8 @@ class State:
         self._moved = [self.generation] * self.lines
 
     def _touch_rows(self, start: int, stop: int) -> None:
-        for y in range(start, stop):
-            self._moved[y] = self.generation
+        if stop > start:
+            self._moved[start:stop] = [self.generation] * (stop - start)
 
     def _open(self, y: int) -> Row:
         """Row `y` opened for changing."""

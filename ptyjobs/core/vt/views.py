@@ -226,8 +226,9 @@ def _runs(chars: list[str], styles: list[Style]) -> list[Run]:
 
 
 def _hides(row: Row) -> bool:
+    """Whether letters or digits cannot be seen; a frame in its background's colour says nothing."""
     if row.chars is None:
         pairs = zip(row.texts, row.pens, strict=True)
-        return any(pen.hides and text.strip() != "" for text, pen in pairs)
-    pairs = zip(row.chars, row.styles, strict=True)
-    return any(style.hides and char not in (" ", "") for char, style in pairs)
+        return any(pen.hides and any(map(str.isalnum, text)) for text, pen in pairs)
+    cells = zip(row.chars, row.styles, strict=True)
+    return any(style.hides and char[:1].isalnum() for char, style in cells)

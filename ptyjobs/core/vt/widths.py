@@ -16,6 +16,8 @@ MAX_REMEMBERED = 65536
 MAX_JOINED = 32
 """Code points in one cell; more marks than that are dropped (text can be stacked without end)."""
 
+_ASCII = bytes(range(128))
+
 
 class Widths(dict[str, int]):
     """`WIDTH[character]` is 0, 1 or 2; -1 for what must not be drawn at all."""
@@ -32,8 +34,29 @@ class Widths(dict[str, int]):
 WIDTH = Widths()
 
 
-def text_width(text: str) -> int:
-    """The cells that `text` takes on a line that is long enough."""
+def one_cell_each(text: str) -> bool:
+    """Whether every character takes one cell; line feeds are as ASCII here."""
     if text.isascii():
-        return len(text)
-    return sum(width for width in map(WIDTH.__getitem__, text) if width > 0)
+        return True
+    # Deleting bytes is quicker by far than looking at characters one by one.
+    rare = text.encode("utf-8", "replace").translate(None, _ASCII).decode()
+    return set(map(WIDTH.__getitem__, set(rare))) == {1}
+
+
+def rows_of(text: str, cols: int) -> int:
+    """The rows that a line takes on a screen of at least two columns that wraps."""
+    if len(text) * 2 <= cols:
+        return 1
+    widths = list(map(WIDTH.__getitem__, text))
+    if max(widths) < 2:
+        return -(-widths.count(1) // cols) or 1
+    if 2 * widths.count(2) + widths.count(1) <= cols:
+        return 1
+    rows, used = 1, 0
+    for width in widths:
+        if width > 0:
+            if used + width > cols:  # a wide character leaves the last column empty
+                rows += 1
+                used = 0
+            used += width
+    return rows
