@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from ptyjobs.client import calls, registry
+from ptyjobs.client import calls, registry, stuck
 from ptyjobs.client.base import (
     Base,
     Gone,
@@ -349,7 +349,15 @@ class AsyncJobs(Base):
 
     async def kill(self, job_id: str, *, signal: str = "", grace: float | None = None) -> Killed:
         grace = self.config.kill_grace if grace is None else grace
-        return await self._call(job_id, calls.kill(signal=signal, grace=grace))
+        call = calls.kill(signal=signal, grace=grace)
+        try:
+            return await self._call(job_id, stuck.impatient(call, grace=grace))
+        except HolderLost:
+            job = self.registry.find(job_id)
+            if signal or await asyncio.to_thread(stuck.answers, job):
+                return await self._call(job_id, call)
+            ended = await asyncio.to_thread(stuck.kill_through, job)
+            return Killed("killed", ended, self.registry.status(job))
 
     async def resize(self, job_id: str, size: Size) -> Status:
         return await self._call(job_id, calls.resize(size))

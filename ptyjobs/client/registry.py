@@ -8,6 +8,7 @@ nobody holds the lock belongs to a holder that was killed; whoever sees it first
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import os
@@ -143,7 +144,8 @@ class Registry:
             floor=job.log.floor,
             end=job.log.end,
         )
-        job.write_status(lost)
+        with contextlib.suppress(OSError):  # ENOSPC: whoever looks next writes it down
+            job.write_status(lost)
         strays.end(job.path)
         return lost
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from ptyjobs.client import calls, registry
+from ptyjobs.client import calls, registry, stuck
 from ptyjobs.client.base import (
     Base,
     Gone,
@@ -247,7 +247,15 @@ class Jobs(Base):
 
     def kill(self, job_id: str, *, signal: str = "", grace: float | None = None) -> Killed:
         grace = self.config.kill_grace if grace is None else grace
-        return self._call(job_id, calls.kill(signal=signal, grace=grace))
+        call = calls.kill(signal=signal, grace=grace)
+        try:
+            return self._call(job_id, stuck.impatient(call, grace=grace))
+        except HolderLost:
+            job = self.registry.find(job_id)
+            if signal or stuck.answers(job):
+                return self._call(job_id, call)
+            ended = stuck.kill_through(job)
+            return Killed("killed", ended, self.registry.status(job))
 
     def resize(self, job_id: str, size: Size) -> Status:
         return self._call(job_id, calls.resize(size))

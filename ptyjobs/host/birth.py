@@ -24,11 +24,15 @@ def main(directory: Path, connection: socket.socket, lease: int, *, page: Page, 
     tree.become_subreaper()
     tree.precise_timers()
     job_dir = JobDir(directory)
-    alive = os.open(directory / "alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(alive, fcntl.LOCK_EX)
-    os.write(alive, str(os.getpid()).encode())  # which process the lock speaks for
-    holder = Holder(job_dir, lease=lease, page=page, slot=slot, tier=Tier(_tier()))
-    holder.open_socket()
+    try:
+        alive = os.open(directory / "alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        os.write(alive, str(os.getpid()).encode())  # which process the lock speaks for
+        holder = Holder(job_dir, lease=lease, page=page, slot=slot, tier=Tier(_tier()))
+        holder.open_socket()
+    except OSError as failure:  # ENOSPC, EMFILE: there is no job then
+        wire.refuse(connection, failure)
+        return
     holder.adopt(connection)
     holder.run()
     holder.close()

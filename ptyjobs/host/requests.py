@@ -216,7 +216,8 @@ def _cooked_line_note(holder: Holder, data: bytes) -> tuple[str, ...]:
 
 
 def _need_running(holder: Holder) -> None:
-    if holder.job.state.ended or holder.job.ending:
+    """JobEnded once the end is published: until then status says that the job runs."""
+    if holder.job.state.ended:
         job = holder.job
         how = str(job.exit) if job.exit else "ended"
         raise JobEnded(
