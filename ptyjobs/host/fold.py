@@ -34,9 +34,12 @@ QUERY = re.compile(
     rb"\x1b\[[<=>?]?[0-9;]*\$?[cnptquxy]"  # DA, DSR, DECRQM, XTVERSION, kitty, window reports
     rb"|\x1b\][0-9;]*;?\?"  # OSC 4/10/11/12 ?
     rb"|\x1bP[$+]q"  # DECRQSS, XTGETTCAP
-    rb"|\x1bZ|\x05"
+    rb"|\x1bZ"
 )
-"""Anything that may ask the terminal something. Too wide on purpose: a hit only costs a fold."""
+"""Anything that may ask the terminal something. Too wide on purpose: a hit only costs a fold.
+
+Not ENQ: nothing answers it, and binary output is full of it.
+"""
 
 Observer = Callable[[Screen], bool]
 """Looks at the screen after a slice; True while it must see every line that scrolls by."""
@@ -69,7 +72,7 @@ class Fold:
             self._recent_start = offset
         self._recent.append(data)
         self._recent_bytes += len(data)
-        if b"\x1b" not in data and b"\x05" not in data and not self._tail:
+        if b"\x1b" not in data and not self._tail:
             return False
         window = self._tail + data
         escape = window.rfind(b"\x1b", max(0, len(window) - 32))
