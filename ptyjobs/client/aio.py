@@ -351,10 +351,12 @@ class AsyncJobs(Base):
         grace = self.config.kill_grace if grace is None else grace
         call = calls.kill(signal=signal, grace=grace)
         try:
-            return await self._call(job_id, stuck.impatient(call, grace=grace))
+            return await self._call(job_id, call if signal else stuck.impatient(call, grace=grace))
         except HolderLost:
+            if signal:
+                raise
             job = self.registry.find(job_id)
-            if signal or await asyncio.to_thread(stuck.answers, job):
+            if await asyncio.to_thread(stuck.answers, job):
                 return await self._call(job_id, call)
             ended = await asyncio.to_thread(stuck.kill_through, job)
             return Killed("killed", ended, self.registry.status(job))
@@ -364,6 +366,10 @@ class AsyncJobs(Base):
 
     async def mark(self, job_id: str, label: str) -> None:
         await self._call(job_id, calls.mark(label))
+
+    async def discard(self, job_id: str, *, before: int) -> int:
+        """Give up the oldest output below offset `before`, in whole segments; the new floor."""
+        return await self._call(job_id, calls.discard(before=before))
 
     async def follow(
         self,

@@ -249,10 +249,12 @@ class Jobs(Base):
         grace = self.config.kill_grace if grace is None else grace
         call = calls.kill(signal=signal, grace=grace)
         try:
-            return self._call(job_id, stuck.impatient(call, grace=grace))
+            return self._call(job_id, call if signal else stuck.impatient(call, grace=grace))
         except HolderLost:
+            if signal:
+                raise
             job = self.registry.find(job_id)
-            if signal or stuck.answers(job):
+            if stuck.answers(job):
                 return self._call(job_id, call)
             ended = stuck.kill_through(job)
             return Killed("killed", ended, self.registry.status(job))
@@ -262,6 +264,13 @@ class Jobs(Base):
 
     def mark(self, job_id: str, label: str) -> None:
         self._call(job_id, calls.mark(label))
+
+    def discard(self, job_id: str, *, before: int) -> int:
+        """Give up the oldest output below offset `before`, in whole segments; the new floor.
+
+        A job that waits because its log has reached its limit goes on then (log_full="wait").
+        """
+        return self._call(job_id, calls.discard(before=before))
 
     def follow(
         self,

@@ -50,6 +50,7 @@ class Ending:
         job = self._job
         if not job.state.ended and not job.ending:
             job.killing_reason = job.killing_reason or reason
+        job.wait_no_longer()
         job.courtesy.resume()
         if self._killing is None:
             self._killing = tree.Killing(self._root, now=now, grace=grace)

@@ -156,7 +156,9 @@ class Holder:
             times.append(max(held, now + 0.0005))
         if job.replies:
             times.append(now + 0.005)
-        if job.ending:
+        if job.held:
+            times.append(job.room_due)
+        elif job.ending:
             times.append(now + 0.01)
         if self.courtesy.paused_until:
             times.append(self.courtesy.paused_until)
@@ -213,7 +215,7 @@ class Holder:
         if (due is not None and due <= now) or job.replies:
             mask |= select.EPOLLOUT
         with contextlib.suppress(FileNotFoundError):
-            if job.terminal_closed_until > now:
+            if job.terminal_closed_until > now or job.held:
                 # EPOLLHUP cannot be masked: a closed terminal leaves the poller until it reopens
                 self._poll.unregister(job.pty.master)
                 self._master_out = True
@@ -235,6 +237,8 @@ class Holder:
         if job.queue or job.replies:
             job.pump(now)
         self.turns.on_time(now)
+        if job.held and now >= job.room_due:
+            job.read_once(now)
         if job.ending:
             job.try_finish(now)
             self.turns.drop_done()

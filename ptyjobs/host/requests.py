@@ -309,6 +309,14 @@ def mark(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
     return {}
 
 
+def discard(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
+    """Give up the oldest output up to offset `before` (whole segments), for a log that is full."""
+    log = holder.job.log
+    floor = log.discard(min(int(params["before"]), log.end))
+    holder.job.room()
+    return {"floor": floor}
+
+
 def follow(holder: Holder, peer: Peer, _id: int, params: Params) -> Reply:
     """Stream the output from now on (behind a repaint) or from offset `since`."""
     size = _size(params) if params.get("rows") else None
@@ -341,6 +349,7 @@ OPERATIONS: dict[str, Operation] = {
     "resize": resize,
     "kill": kill,
     "mark": mark,
+    "discard": discard,
     "follow": follow,
     "window": window,
 }

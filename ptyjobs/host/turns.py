@@ -118,7 +118,9 @@ class Turns:
             if isinstance(outcome, PtyJobsError):
                 peer.send({"id": request, "error": error_reply(outcome)})
                 return
-            answer = replace(outcome, attached=self._people(), notes=outcome.notes + notes)
+            answer = replace(
+                outcome, attached=self._people(), notes=outcome.notes + notes + job.notes
+            )
             peer.send({"id": request, "ok": {"answer": to_json(answer)}})
             job.typed.prove()
             self._marks[peer.reader] = job.mark_now()  # nothing was read since the answer

@@ -16,6 +16,7 @@ from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
 from ptyjobs.client.registry import Registry, is_alive
 from ptyjobs.errors import StartFailed
+from ptyjobs.model import Reason, State
 from tests.faults import world
 from tests.mcp.live import Server
 
@@ -141,6 +142,69 @@ def test_a_full_disk_refuses_a_start_in_words_and_works_again(small_disk: Path) 
         assert [status.job_id for status in jobs.list()] == ["w"]
         (small_disk / "ballast").unlink()
         assert jobs.start(prepare(jobs.config, command="echo back"), wait=20).fresh.text == "back"
+
+
+def numbered(jobs: Jobs, count: int) -> bool:
+    """Whether the log of "w" holds its first prompt, exactly `count` lines and a second prompt."""
+    data, offset = b"", 0
+    while True:
+        first, part = jobs.raw("w", since=offset)
+        if not part:
+            lines = b"".join(b"%015d\n" % (16 * row) for row in range(count))
+            return data == b"ready> " + lines + b"ready> "
+        assert first == offset
+        data, offset = data + part, offset + len(part)
+
+
+def test_a_job_may_wait_for_room_on_a_full_disk_and_loses_nothing(small_disk: Path) -> None:
+    with client(small_disk) as jobs:
+        writer(jobs, log_full="wait")
+        fill(small_disk / "ballast")
+        answer = jobs.interact("w", input="50000", timeout=0.5)
+        assert answer.verdict.reason is Reason.TIMEOUT
+        assert any("No space left on device; the job waits" in note for note in answer.notes)
+        status = jobs.status("w")
+        assert status.state is State.RUNNING
+        assert any("waits for room" in fault for fault in status.errors)
+        assert status.end < 7 + 16 * 50_000
+        assert jobs.tail("w").text  # everything else goes on
+        (small_disk / "ballast").unlink()
+        assert jobs.wait("w", until="pattern", patterns=["ready> $"], timeout=30).verdict.match
+        status = jobs.status("w")
+        assert not status.gaps
+        assert not status.errors
+        assert numbered(jobs, 50_000)
+        assert str(jobs.interact("w", input="end", timeout=30).verdict.exit).endswith("code 6")
+
+
+def test_a_job_that_ended_before_there_was_room_is_ended_when_there_is(small_disk: Path) -> None:
+    with client(small_disk) as jobs:
+        writer(jobs, log_full="wait")
+        pid = jobs.status("w").pid or 0
+        fill(small_disk / "ballast")
+        jobs.interact("w", input="500", timeout=0.5)
+        jobs.interact("w", input="end", timeout=0)
+        assert world.eventually(lambda: world.state(pid) in ("Z", ""))
+        status = jobs.status("w")
+        assert status.errors
+        assert not status.state.ended
+        (small_disk / "ballast").unlink()
+        ended = jobs.wait("w", until="exited", timeout=30)
+        assert str(ended.verdict.exit) == "exited with code 6"
+        assert numbered(jobs, 500)
+
+
+def test_a_job_that_waits_for_room_can_be_killed(small_disk: Path) -> None:
+    with client(small_disk) as jobs:
+        writer(jobs, log_full="wait")
+        fill(small_disk / "ballast")
+        jobs.interact("w", input="50000", timeout=0.2)
+        assert jobs.status("w").errors
+        assert jobs.kill("w").result == "killed"
+        assert world.eventually(lambda: not is_alive(jobs.registry.find("w")))
+        status = jobs.status("w")
+        assert status.state is State.KILLED
+        assert status.gaps  # from then on what found no room was lost, and is counted
 
 
 STEADY = """

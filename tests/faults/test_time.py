@@ -103,6 +103,12 @@ for _ in range(2000): os.write(1, b"late\\n"); time.sleep(0.005)
 """
 
 
+def type_on(jobs: Jobs, job_id: str) -> None:
+    """Type until it is refused."""
+    while True:
+        jobs.interact(job_id, keys=["Up"], timeout=0)
+
+
 def test_input_is_refused_only_once_the_end_is_written_down(jobs: Jobs) -> None:
     argv = (sys.executable, "-S", "-u", "-c", LINGERING)
     for number in range(3):
@@ -110,8 +116,7 @@ def test_input_is_refused_only_once_the_end_is_written_down(jobs: Jobs) -> None:
         directory = jobs.registry.find(job_id)
         jobs.interact(job_id, input="go", timeout=0)
         with pytest.raises(JobEnded, match="exited with code 5"):
-            while True:  # the leader goes at some point of this loop
-                jobs.interact(job_id, keys=["Up"], timeout=0)
+            type_on(jobs, job_id)  # the leader goes at some point of this
         status = directory.status()
         assert status is not None
         assert status.state is State.FAILED
