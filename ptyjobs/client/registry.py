@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ptyjobs.client import strays
 from ptyjobs.errors import DuplicateJob, LimitReached, UnknownJob
+from ptyjobs.host import cgroup
 from ptyjobs.host.record import JobDir, check_job_id, private_directory
 from ptyjobs.model import Event, State, Status, next_state
 
@@ -149,6 +150,13 @@ class Registry:
         strays.end(job.path)
         return lost
 
+    def sweep(self) -> None:
+        """End what jobs left whose holders were killed; nothing else changes."""
+        for job in self.all():
+            self.status(job)
+            if not is_alive(job):
+                cgroup.end(job.path)
+
     def running(self) -> int:
         """How many jobs have a living holder; cheap, because an ended job has no lock file."""
         try:
@@ -171,6 +179,7 @@ class Registry:
         Oldest first; live jobs are never touched. The ids that were removed, or with `dry_run`
         that would be.
         """
+        self.sweep()
         removed: list[str] = []
         kept = used = 0
         now = time.time()

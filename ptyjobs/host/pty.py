@@ -10,6 +10,7 @@ marked closed and kept.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -18,10 +19,12 @@ import signal
 import struct
 import termios
 from dataclasses import dataclass
+from pathlib import Path
 
 from ptyprocess import PtyProcess
 
 from ptyjobs.errors import StartFailed
+from ptyjobs.host import cgroup
 from ptyjobs.model import Size
 
 READ_SIZE = 64 << 10  # one read; larger ones cost CPU and bring nothing (performance sheet §1)
@@ -70,8 +73,9 @@ class Pty:
         size: Size,
         separate_stderr: bool = False,
         umask: int | None = None,
+        group: Path | None = None,
     ) -> Pty:
-        """Start `argv` as leader of its own session on a new terminal.
+        """Start `argv` as leader of its own session on a new terminal, in the cgroup `group`.
 
         Raises StartFailed with the reason when it cannot be executed.
         """
@@ -88,6 +92,9 @@ class Pty:
                 os.dup2(slave, 2)
                 os.close(slave)
             os.chdir(cwd)
+            if group is not None:
+                with contextlib.suppress(OSError):  # its holder looks whether it is there
+                    cgroup.enter(group)
             if umask is not None:
                 os.umask(umask)
             reset_signals()
