@@ -86,10 +86,13 @@ class Registry:
         self.open()
         if name:
             return self._allocate_name(check_job_id(name))
+        taken = set(os.listdir(self.path))
         for number in range(1, ALLOCATE_TRIES):
+            if f"{program}-{number}" in taken:
+                continue
             try:
                 return JobDir.allocate(self.path, f"{program}-{number}")
-            except DuplicateJob:
+            except DuplicateJob:  # somebody else was quicker
                 continue
         raise LimitReached("No free job name is left.", advice="Remove ended jobs: ptyjobs clean.")
 

@@ -10,8 +10,10 @@ that wants to can move itself, as its user may.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX = "ptyjobs-"
@@ -58,28 +60,47 @@ def make(parent: Path, directory: Path) -> Path | None:
     """A new cgroup below `parent` for the job of that directory, noted there first."""
     group = parent / f"{PREFIX}{os.urandom(8).hex()}"
     try:
-        (directory / NOTE).write_text(f"{directory.stat().st_ino}\n{group}\n")
+        fd = os.open(directory / NOTE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with open(fd, "w") as note:
+            note.write(f"{directory.stat().st_ino}\n{group}\n")
         group.mkdir(mode=0o700)
     except OSError:  # ENOSPC, EAGAIN (cgroup.max.descendants): then without
         return None
     return group
 
 
-def enter(group: Path) -> None:
-    """Move this process into the cgroup (a child does, before it executes its program)."""
-    fd = os.open(group / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+@contextlib.contextmanager
+def visited(group: Path | None) -> Iterator[None]:
+    """This process is in the cgroup for a moment, and what it starts then stays there."""
+    if group is None or not _enter(group):
+        yield
+        return
     try:
-        os.write(fd, b"0")
+        yield
+    finally:
+        _enter(group.parent)
+
+
+def _enter(group: Path) -> bool:
+    try:
+        fd = os.open(group / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:  # it has gone
+        return False
+    try:
+        return os.write(fd, b"0") == 1
+    except OSError:  # EAGAIN (pids.max), EBUSY: without, then; the holder looks where its job is
+        return False
     finally:
         os.close(fd)
 
 
-def holds(group: Path, pid: int) -> bool:
-    """Whether that process is in the cgroup."""
+def holds(group: Path, pid: int, *, without: int = 0) -> bool:
+    """Whether that process is in the cgroup, and the process `without` is not."""
     try:
-        return str(pid) in (group / "cgroup.procs").read_text().split()
+        inside = (group / "cgroup.procs").read_text().split()
     except OSError:  # it has gone
         return False
+    return str(pid) in inside and str(without) not in inside
 
 
 def kill(group: Path) -> None:

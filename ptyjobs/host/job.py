@@ -116,7 +116,7 @@ class Job:
             group=group,
         )
         self.pid = self.pty.pid
-        if group is not None and cgroup.holds(group, self.pid):
+        if group is not None and cgroup.holds(group, self.pid, without=os.getpid()):
             self.group = group
         self.last_output = now
         self.kernel = Kernel(master=self.pty.master, leader=self.pid, tier=tier)

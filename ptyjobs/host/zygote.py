@@ -138,6 +138,8 @@ def _main(requests: socket.socket, lease: int) -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     _close_others({requests.fileno(), lease})
+    for fd in (requests.fileno(), lease):  # start_fresh had to pass them on
+        os.set_inheritable(fd, False)
     tree.become_subreaper()
     from ptyjobs.host import birth
 
@@ -212,10 +214,12 @@ class _Loop:
             return failure.errno == errno.EAGAIN
         if not data:
             return False
+        for fd in fds:
+            os.set_inheritable(fd, False)  # what comes over a socket would go on to every job
         request = json.loads(data)
         slot = self._page.take()
         try:
-            pid = os.fork()
+            pid = tree.bare_fork()
         except OSError as failure:  # EAGAIN, ENOMEM: no process to be had
             self._page.free(slot)
             self._refuse(fds[0], failure)

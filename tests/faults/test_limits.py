@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -181,3 +183,26 @@ def test_odd_bytes_are_kept_raw_and_shown_clean(tmp_path: Path) -> None:
         for text in (answer.fresh.text, jobs.tail(answer.job_id).text):
             assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text.replace("\n", ""))
             assert "aGk=" not in text
+
+
+STARTED_WITH = r"""
+import os, re
+print(sorted(map(int, os.listdir("/proc/self/fd")))[:-1], end=" ")  # the last one lists them
+text = open("/proc/self/status").read()
+blocked, ignored = (int(re.search(f"{n}:\\s+(\\w+)", text)[1], 16) for n in ("SigBlk", "SigIgn"))
+print(blocked, ignored & 0x7fffffff)  # beyond 31 are those that the C library keeps for itself
+"""
+
+
+def test_a_job_gets_three_descriptors_and_default_signals(tmp_path: Path) -> None:
+    """Of a first zygote and of one that was started anew, which was handed its own over an exec."""
+    with client(tmp_path) as jobs:
+        spec = prepare(jobs.config, argv=(sys.executable, "-S", "-c", STARTED_WITH))
+        wanted = f"[0, 1, 2] 0 {1 << 12 | 1 << 24}"  # Python itself ignores SIGPIPE and SIGXFSZ
+        for _ in range(2):
+            assert jobs.start(spec, wait=20).fresh.text == wanted
+            assert jobs.zygote is not None
+            os.kill(jobs.zygote.pid, signal.SIGKILL)
+            assert jobs.zygote.join(20)
+        separate = dataclasses.replace(spec, stderr="separate")
+        assert jobs.start(separate, wait=20).fresh.text == wanted

@@ -69,7 +69,9 @@ def test_ended_jobs_go_when_all_logs_together_are_too_large(tmp_path: Path) -> N
     with Jobs(config.load(environ=settings)) as jobs:
         for number in range(4):
             line = "head -c 400000 /dev/zero | tr '\\0' x"
-            jobs.start(prepare(jobs.config, command=line), name=f"n{number}", wait=30)
+            answer = jobs.start(prepare(jobs.config, command=line), name=f"n{number}", wait=30)
+            assert answer.state is State.COMPLETED
+            assert jobs.status(f"n{number}").end == 400_000
         assert world.eventually(lambda: jobs.registry.running() == 0)
         assert jobs.clean() == ["n1", "n0"]
 
