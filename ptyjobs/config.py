@@ -124,6 +124,12 @@ class Config:
         default=64 << 20,
         env=("MCP_BG_MAX_OUTPUT_SIZE",),
     )
+    log_full: str = _setting(
+        kinds.choice("drop", "wait"),
+        "When log_limit is reached or the disk is full: drop output, and say so, or let the job "
+        "wait for room.",
+        default="drop",
+    )
     log_total: int = _setting(
         kinds.size(1 << 20, 1 << 50),
         "Output kept for all jobs together (never below log_limit by default).",

@@ -6,6 +6,8 @@ is not an error; a program that exits with 1 is not an error.
 
 from __future__ import annotations
 
+import errno
+
 
 class PtyJobsError(Exception):
     """Base of all errors that a caller may see.
@@ -86,6 +88,20 @@ class StartFailed(PtyJobsError):
     """The job could not be started (directory, descriptors, memory)."""
 
     code = "start_failed"
+
+
+def cannot_start(failure: OSError) -> StartFailed:
+    """Why a job has no process, no descriptor or no room, in words."""
+    advice = {
+        errno.ENOSPC: "Make room where the state directory is, or name another (PTYJOBS_STATE).",
+        errno.EDQUOT: "Make room where the state directory is, or name another (PTYJOBS_STATE).",
+        errno.EMFILE: "End jobs or clients, or raise the limit of open files (ulimit -n).",
+        errno.ENFILE: "End jobs or clients: the system has no open file left.",
+        errno.EAGAIN: "Kill or wait for other jobs, then try again.",
+        errno.ENOMEM: "Kill or wait for other jobs, then try again.",
+    }.get(failure.errno or 0, "")
+    what = failure.strerror or str(failure)
+    return StartFailed(f"The job cannot be started: {what}.", advice=advice)
 
 
 class HolderLost(PtyJobsError):

@@ -177,6 +177,7 @@ class JobSpec:
     allowed: tuple[str, ...] = ()  # the allow-list, for lines typed at a shell's prompt
     block_dangerous: bool = False
     log_limit: int = 64 << 20  # bytes of log kept on disk
+    log_full: str = "drop"  # "drop" | "wait": what a log without room costs, output or time
     timeout: float | None = None  # seconds until the job is killed
     idle_limit: float | None = None  # seconds without client or output until a persistent job ends
     replies: bool = True  # answer terminal queries

@@ -94,10 +94,12 @@ def _readiness(_settings: Config) -> list[Finding]:
 
 
 def _containment(_settings: Config) -> list[Finding]:
-    from ptyjobs.host import sandbox, tree
+    from ptyjobs.host import cgroup, sandbox, tree
 
     found = [
-        Finding("containment", "subreaper: kill reaches daemons too")
+        Finding("containment", "cgroup: even kill -9 of all of ptyjobs loses no daemon")
+        if cgroup.base() is not None
+        else Finding("containment", "subreaper: kill reaches daemons too")
         if tree.SUBREAPER
         else Finding("containment", "process tree", "Detached daemons may outlive kill.")
     ]

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from ptyjobs.client import calls, registry
+from ptyjobs.client import calls, registry, stuck
 from ptyjobs.client.base import (
     Base,
     Gone,
@@ -374,13 +374,27 @@ class AsyncJobs(Base):
 
     async def kill(self, job_id: str, *, signal: str = "", grace: float | None = None) -> Killed:
         grace = self.config.kill_grace if grace is None else grace
-        return await self._call(job_id, calls.kill(signal=signal, grace=grace))
+        call = calls.kill(signal=signal, grace=grace)
+        try:
+            return await self._call(job_id, call if signal else stuck.impatient(call, grace=grace))
+        except HolderLost:
+            if signal:
+                raise
+            job = self.registry.find(job_id)
+            if await asyncio.to_thread(stuck.answers, job):
+                return await self._call(job_id, call)
+            ended = await asyncio.to_thread(stuck.kill_through, job)
+            return Killed("killed", ended, self.registry.status(job))
 
     async def resize(self, job_id: str, size: Size) -> Status:
         return await self._call(job_id, calls.resize(size))
 
     async def mark(self, job_id: str, label: str) -> None:
         await self._call(job_id, calls.mark(label))
+
+    async def discard(self, job_id: str, *, before: int) -> int:
+        """Give up the oldest output below offset `before`, in whole segments; the new floor."""
+        return await self._call(job_id, calls.discard(before=before))
 
     async def follow(
         self,

@@ -18,7 +18,15 @@ from ptyjobs.client import calls, registry, strays
 from ptyjobs.client.calls import Call, Ended
 from ptyjobs.client.guard import Guard
 from ptyjobs.config import Config, load
-from ptyjobs.errors import BadInput, HolderLost, LimitReached, PtyJobsError, by_code
+from ptyjobs.errors import (
+    BadInput,
+    HolderLost,
+    LimitReached,
+    PtyJobsError,
+    StartFailed,
+    by_code,
+    cannot_start,
+)
 from ptyjobs.host import zygote as zygotes
 from ptyjobs.host.record import JobDir
 from ptyjobs.host.zygote import Zygote
@@ -26,6 +34,8 @@ from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Size
 
 T = TypeVar("T")
 Progress = Callable[[str], None]
+
+BIRTHS = 5  # zygotes that may die under one start before it is given up
 
 
 class Gone(Exception):
@@ -86,6 +96,7 @@ class Base:
         self._retired: list[Zygote] = []  # dead ones, whose leases living holders still hold
         if zygote is not None:
             self.guard.ours.add(zygote.pid)
+        self._stillborn = 0  # starts in a row whose zygote died with the request in its hands
         self._seen: dict[str, int] = {}  # job id -> log offset up to which this reader has seen
 
     def _ended(self, job: JobDir, call: Call[T]) -> T:
@@ -100,6 +111,7 @@ class Base:
     def _note(self, job: JobDir, result: Any) -> None:
         if isinstance(result, Answer) and result.fresh.end:
             self._seen[job.job_id] = result.fresh.end
+            self._stillborn = 0
 
     def _allocate(self, spec: JobSpec, *, name: str) -> tuple[JobDir, JobSpec]:
         if self.registry.running() >= self.config.max_jobs:
@@ -107,7 +119,10 @@ class Base:
                 f"{self.config.max_jobs} jobs run already (max_jobs).",
                 advice="Kill one you no longer need, or raise PTYJOBS_MAX_JOBS.",
             )
-        job = self.registry.allocate(name, program=spec.job_id)
+        try:
+            job = self.registry.allocate(name, program=spec.job_id)
+        except OSError as failure:  # ENOSPC, EDQUOT, EACCES: no directory for it
+            raise cannot_start(failure) from failure
         env = {**spec.env, "PTYJOBS_JOB": job.job_id, strays.MARK: strays.name(job.path)}
         return job, dataclasses.replace(spec, job_id=job.job_id, env=env)
 
@@ -136,6 +151,13 @@ class Base:
         if job.spec() is not None or self.zygote is None or not self.zygote.join(0.5):
             return False
         self.registry.remove(job)
+        self._stillborn += 1
+        if self._stillborn >= BIRTHS:
+            self._stillborn = 0
+            raise StartFailed(
+                f"The process that starts jobs has ended {BIRTHS} times in a row.",
+                advice="Look with ptyjobs doctor; is the installation whole, is there memory?",
+            )
         return True
 
     def _use(self, fresh: Zygote) -> None:

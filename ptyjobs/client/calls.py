@@ -159,6 +159,10 @@ def mark(label: str) -> Call[None]:
     return Call("mark", {"label": label}, lambda ok: None, _no_input)
 
 
+def discard(*, before: int) -> Call[int]:
+    return Call("discard", {"before": before}, lambda ok: int(ok["floor"]), _no_input)
+
+
 def kill(*, signal: str, grace: float) -> Call[Killed]:
     def parse(ok: Params) -> Killed:
         return Killed(ok["result"], int(ok["processes"]), from_json(Status, ok["status"]))

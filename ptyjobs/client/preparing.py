@@ -45,6 +45,7 @@ def prepare(
     on_exit: str = "",
     target: str = "",
     sandbox: str | None = None,
+    log_full: str | None = None,
 ) -> JobSpec:
     """A spec without its final `job_id` (it holds `name`, or the program for a numbered id)."""
     line = _line(config, command, argv)
@@ -76,6 +77,7 @@ def prepare(
         stderr=stderr,
         marks=config.marks if marks is None else marks,
         log_limit=config.log_limit,
+        log_full=_log_full(log_full or config.log_full),
         timeout=config.job_timeout if timeout is None else timeout,
         idle_limit=config.idle_limit,
         replies=config.replies,
@@ -197,6 +199,12 @@ def _lifetime(word: str) -> Lifetime:
         return Lifetime(word)
     except ValueError:
         raise BadInput(f"Unknown lifetime {word!r}.", advice="session or persistent.") from None
+
+
+def _log_full(word: str) -> str:
+    if word not in ("drop", "wait"):
+        raise BadInput(f"Unknown log_full {word!r}.", advice="drop or wait.")
+    return word
 
 
 def _directory(path: str) -> str:

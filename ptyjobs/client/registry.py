@@ -8,6 +8,7 @@ nobody holds the lock belongs to a holder that was killed; whoever sees it first
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from ptyjobs.client import strays
 from ptyjobs.errors import DuplicateJob, LimitReached, UnknownJob
+from ptyjobs.host import cgroup
 from ptyjobs.host.record import JobDir, check_job_id, private_directory
 from ptyjobs.model import Event, State, Status, next_state
 
@@ -84,10 +86,13 @@ class Registry:
         self.open()
         if name:
             return self._allocate_name(check_job_id(name))
+        taken = set(os.listdir(self.path))
         for number in range(1, ALLOCATE_TRIES):
+            if f"{program}-{number}" in taken:
+                continue
             try:
                 return JobDir.allocate(self.path, f"{program}-{number}")
-            except DuplicateJob:
+            except DuplicateJob:  # somebody else was quicker
                 continue
         raise LimitReached("No free job name is left.", advice="Remove ended jobs: ptyjobs clean.")
 
@@ -143,9 +148,17 @@ class Registry:
             floor=job.log.floor,
             end=job.log.end,
         )
-        job.write_status(lost)
+        with contextlib.suppress(OSError):  # ENOSPC: whoever looks next writes it down
+            job.write_status(lost)
         strays.end(job.path)
         return lost
+
+    def sweep(self) -> None:
+        """End what jobs left whose holders were killed; nothing else changes."""
+        for job in self.all():
+            self.status(job)
+            if not is_alive(job):
+                cgroup.end(job.path)
 
     def running(self) -> int:
         """How many jobs have a living holder; cheap, because an ended job has no lock file."""
@@ -169,6 +182,7 @@ class Registry:
         Oldest first; live jobs are never touched. The ids that were removed, or with `dry_run`
         that would be.
         """
+        self.sweep()
         removed: list[str] = []
         kept = used = 0
         now = time.time()

@@ -3,8 +3,8 @@
 Owns the mark in a job's environment that names its directory, and the search for processes that
 carry it. A session job has its zygote and its server above its holder; a persistent one whose
 server has gone has not, so whoever finds its holder lost ends what is left. The subtle thing: a
-process that was given another environment carries no mark and stays; only a pid namespace
-(`sandbox="bwrap"`) or a cgroup would hold it.
+process that was given another environment carries no mark; only the job's cgroup (where one
+could be made, `host/cgroup.py`) or a pid namespace (`sandbox="bwrap"`) holds it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import signal
 from pathlib import Path
 
-from ptyjobs.host import tree
+from ptyjobs.host import cgroup, tree
 
 MARK = "PTYJOBS_JOB_DIR"
 ROUNDS = 5
@@ -26,7 +26,11 @@ def name(directory: Path) -> str:
 
 
 def end(directory: Path) -> int:
-    """Kill every process of ours that carries the mark of `directory`; how many there were."""
+    """Kill every process of ours that is in the cgroup of `directory` or carries its mark.
+
+    The number of those with the mark.
+    """
+    cgroup.end(directory)
     ended: set[int] = set()
     for _ in range(ROUNDS):
         found = marked(directory)

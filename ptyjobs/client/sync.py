@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from ptyjobs.client import calls, registry
+from ptyjobs.client import calls, registry, stuck
 from ptyjobs.client.base import (
     Base,
     Gone,
@@ -265,13 +265,30 @@ class Jobs(Base):
 
     def kill(self, job_id: str, *, signal: str = "", grace: float | None = None) -> Killed:
         grace = self.config.kill_grace if grace is None else grace
-        return self._call(job_id, calls.kill(signal=signal, grace=grace))
+        call = calls.kill(signal=signal, grace=grace)
+        try:
+            return self._call(job_id, call if signal else stuck.impatient(call, grace=grace))
+        except HolderLost:
+            if signal:
+                raise
+            job = self.registry.find(job_id)
+            if stuck.answers(job):
+                return self._call(job_id, call)
+            ended = stuck.kill_through(job)
+            return Killed("killed", ended, self.registry.status(job))
 
     def resize(self, job_id: str, size: Size) -> Status:
         return self._call(job_id, calls.resize(size))
 
     def mark(self, job_id: str, label: str) -> None:
         self._call(job_id, calls.mark(label))
+
+    def discard(self, job_id: str, *, before: int) -> int:
+        """Give up the oldest output below offset `before`, in whole segments; the new floor.
+
+        A job that waits because its log has reached its limit goes on then (log_full="wait").
+        """
+        return self._call(job_id, calls.discard(before=before))
 
     def follow(
         self,

@@ -11,7 +11,7 @@ import os
 import socket
 from pathlib import Path
 
-from ptyjobs.host import tree, wire
+from ptyjobs.host import cgroup, tree, wire
 from ptyjobs.host.courtesy import IDLE, Page
 from ptyjobs.host.holder import Holder
 from ptyjobs.host.record import JobDir
@@ -24,20 +24,30 @@ def main(directory: Path, connection: socket.socket, lease: int, *, page: Page, 
     tree.become_subreaper()
     tree.precise_timers()
     job_dir = JobDir(directory)
-    alive = os.open(directory / "alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(alive, fcntl.LOCK_EX)
-    os.write(alive, str(os.getpid()).encode())  # which process the lock speaks for
-    holder = Holder(job_dir, lease=lease, page=page, slot=slot, tier=Tier(_tier()))
-    holder.open_socket()
+    try:
+        alive = os.open(directory / "alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        os.write(alive, str(os.getpid()).encode())  # which process the lock speaks for
+        holder = Holder(
+            job_dir, lease=lease, page=page, slot=slot, tier=Tier(_tier()), cgroups=_CGROUPS
+        )
+        holder.open_socket()
+    except OSError as failure:  # ENOSPC, EMFILE: there is no job then
+        wire.refuse(connection, failure)
+        return
     holder.adopt(connection)
     holder.run()
     holder.close()
-    for name in ("sock", "alive"):
+    cgroup.end(directory)
+    for name in ("sock", "alive", cgroup.NOTE):
         (directory / name).unlink(missing_ok=True)
     page.set(slot, IDLE)
 
 
 _TIER = Tier.EVIDENCE  # what this machine lets us ask; the zygote finds out before it forks
+
+
+_CGROUPS: Path | None = None  # where a job's cgroup may be made; the same
 
 
 def _tier() -> Tier:
@@ -50,12 +60,13 @@ def warm_up() -> None:
     What a holder touches while it sets up is then touched here, before the fork, so that all
     holders share those pages (holder sheet §1: 13-17 % less private memory).
     """
-    global _TIER
+    global _TIER, _CGROUPS
     import tempfile
 
     from ptyjobs.host import kernel
 
     _TIER = kernel.self_test()
+    _CGROUPS = cgroup.base()
     old = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="ptyjobs-") as name:
         ours, theirs = socket.socketpair()

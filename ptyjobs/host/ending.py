@@ -50,9 +50,10 @@ class Ending:
         job = self._job
         if not job.state.ended and not job.ending:
             job.killing_reason = job.killing_reason or reason
+        job.wait_no_longer()
         job.courtesy.resume()
         if self._killing is None:
-            self._killing = tree.Killing(self._root, now=now, grace=grace)
+            self._killing = tree.Killing(self._root, now=now, grace=grace, group=job.group)
         else:
             self._killing.hurry(now=now, grace=grace)
         self.never_started = job.pty is None and not job.state.ended

@@ -15,9 +15,10 @@ import select
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
-from ptyjobs.errors import PtyJobsError, Refused, StartFailed
+from ptyjobs.errors import PtyJobsError, Refused, StartFailed, cannot_start
 from ptyjobs.host import requests, tree
 from ptyjobs.host.courtesy import Courtesy, Page
 from ptyjobs.host.ending import Ending
@@ -38,9 +39,19 @@ READS_PER_TURN = 16
 class Holder:
     """The loop and what hangs on it."""
 
-    def __init__(self, directory: JobDir, *, lease: int, page: Page, slot: int, tier: Tier) -> None:
+    def __init__(
+        self,
+        directory: JobDir,
+        *,
+        lease: int,
+        page: Page,
+        slot: int,
+        tier: Tier,
+        cgroups: Path | None = None,
+    ) -> None:
         self.pid = os.getpid()
         self.tier = tier
+        self._cgroups = cgroups  # where this job's cgroup may be made
         self.courtesy = Courtesy(page, slot)
         self.job = Job(directory, self, self.courtesy)
         self.followers = Followers(self.job)
@@ -90,14 +101,16 @@ class Holder:
             raise StartFailed("This holder has its job already.")
         now = time.monotonic()
         self.persistent = spec.lifetime is Lifetime.PERSISTENT
-        self.job.dir.write_spec(spec)
         try:
-            self.job.spawn(spec, now=now, tier=self.tier)
+            self.job.dir.write_spec(spec)
+            self.job.spawn(spec, now=now, tier=self.tier, cgroups=self._cgroups)
         except (StartFailed, Refused) as error:
-            self.job.failed_to_start(error.message)
-            self.job.dir.write_status(self.status())
-            self._leave_at = now + LINGER
+            self._not_started(error, now)
             raise
+        except OSError as failure:  # ENOSPC, EDQUOT, EMFILE: its files cannot be made
+            told = cannot_start(failure)
+            self._not_started(told, now)
+            raise told from failure
         assert self.job.pty is not None
         self._poll.register(self.job.pty.master, select.EPOLLIN)
         if self.job.pty.errors >= 0:
@@ -105,7 +118,12 @@ class Holder:
         if spec.timeout is not None:
             self._deadline = now + spec.timeout
         self.turns.begin(reader)
-        self.job.dir.write_status(self.status())
+        self._guard(self.job.dir.write_status, self.status())
+
+    def _not_started(self, error: PtyJobsError, now: float) -> None:
+        self.job.failed_to_start(error.message)
+        self._guard(self.job.dir.write_status, self.status())
+        self._leave_at = now + LINGER
 
     # -- the loop ----------------------------------------------------------------------------
 
@@ -149,7 +167,9 @@ class Holder:
             times.append(max(held, now + 0.0005))
         if job.replies:
             times.append(now + 0.005)
-        if job.ending:
+        if job.held:
+            times.append(job.room_due)
+        elif job.ending:
             times.append(now + 0.01)
         if self.courtesy.paused_until:
             times.append(self.courtesy.paused_until)
@@ -161,6 +181,8 @@ class Holder:
         times += [t for t in due if t is not None]
         if job.pty is not None and job.terminal_closed_until > now:
             times.append(job.terminal_closed_until)
+        if (idle := self._idle_until()) is not None:
+            times.append(max(idle, now + 0.01))
         return min(times)
 
     def _dispatch(self, fd: int, mask: int, now: float) -> None:
@@ -204,7 +226,7 @@ class Holder:
         if (due is not None and due <= now) or job.replies:
             mask |= select.EPOLLOUT
         with contextlib.suppress(FileNotFoundError):
-            if job.terminal_closed_until > now:
+            if job.terminal_closed_until > now or job.held:
                 # EPOLLHUP cannot be masked: a closed terminal leaves the poller until it reopens
                 self._poll.unregister(job.pty.master)
                 self._master_out = True
@@ -226,6 +248,8 @@ class Holder:
         if job.queue or job.replies:
             job.pump(now)
         self.turns.on_time(now)
+        if job.held and now >= job.room_due:
+            job.read_once(now)
         if job.ending:
             job.try_finish(now)
             self.turns.drop_done()
@@ -242,12 +266,19 @@ class Holder:
         self._poll_terminal()
         self._poll_peers()
 
+    def _idle_until(self) -> float | None:
+        """When a job that has a limit was idle for too long; None while it is not idle."""
+        job = self.job
+        limit = job.spec.idle_limit if job.pty is not None and self.persistent else None
+        if limit is None or self._peers or self.ending.active or job.state.ended:
+            return None
+        return max(self._last_client, job.last_output) + limit
+
     def _idle_limit(self, now: float) -> None:
-        limit = self.job.spec.idle_limit if self.job.pty is not None else None
-        if limit is None or self._peers or self.ending.active or self.job.state.ended:
-            return
-        if now - max(self._last_client, self.job.last_output) > limit:
-            self.ending.begin(now, grace=1.0, reason=f"idle for more than {limit:g} s")
+        until = self._idle_until()
+        if until is not None and now >= until:
+            reason = f"idle for more than {self.job.spec.idle_limit:g} s"
+            self.ending.begin(now, grace=1.0, reason=reason)
 
     def _finished(self) -> bool:
         if self._leave_at is None:
@@ -397,6 +428,7 @@ class Holder:
         fd = peer.fileno()
         if self._peers.pop(fd, None) is None:
             return
+        self._last_client = time.monotonic()
         self._poll.unregister(fd)
         self.followers.remove(peer)
         self.turns.drop_peer(peer)

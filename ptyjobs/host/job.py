@@ -12,12 +12,13 @@ import os
 import time
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from ptyjobs import targets
 from ptyjobs.core.evidence import Evidence, PromptMemory
 from ptyjobs.core.text import Mark, mark
-from ptyjobs.host import launch, tree
+from ptyjobs.host import cgroup, launch, tree
 from ptyjobs.host.afterwards import Helper
 from ptyjobs.host.courtesy import Courtesy
 from ptyjobs.host.fold import Fold
@@ -33,6 +34,7 @@ EXIT_CAP = 0.25  # seconds after which the end is published in any case; later o
 REPLY_HOLD = 0.03  # seconds that typed input waits behind a reply (people sheet §1)
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
+ROOM_PAUSE = 0.2  # seconds until a log without room is tried again (log_full="wait")
 REOPEN = 0.2  # seconds between two looks at a terminal that the job has closed
 
 
@@ -67,6 +69,7 @@ class Job:
         self.reason = ""
         self.pty: Pty | None = None
         self.pid = 0
+        self.group: Path | None = None  # its cgroup, where it has one
         self.size = Size()
         self.started = 0.0  # wall clock
         self.ended: float | None = None
@@ -81,17 +84,21 @@ class Job:
         self._reaping: Helper | None = None
         self._mark: Mark | None = None
         self._mark_key: tuple[int, Size, Terminal] = (-1, Size(), Terminal(True, True))
+        self.held = b""  # read from the terminal, but the log has no room for it yet
+        self.room_due = 0.0  # when it is offered again
+        self._waits = False  # for room in the log, instead of losing output
         self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
 
     # -- birth -------------------------------------------------------------------------------
 
-    def spawn(self, spec: JobSpec, *, now: float, tier: Tier) -> None:
+    def spawn(self, spec: JobSpec, *, now: float, tier: Tier, cgroups: Path | None = None) -> None:
         """Start the child; raises StartFailed (the state is then FAILED with the reason)."""
         self.spec = spec
         ready = launch.prepared(spec, self.dir.path)
         self.size = spec.size
         self.started = time.time()
         self.log = LogWriter(self.dir.path, limit=spec.log_limit)
+        self._waits = spec.log_full == "wait"
         self.events = EventWriter(self.dir.path, started=now)
         self.typed = TypedText(self.dir.log, self.events)
         self.fold = Fold(self.dir.log, size=spec.size)
@@ -99,14 +106,18 @@ class Job:
         self.evidence = Evidence()
         self.memory = PromptMemory()
         self.tier = tier
+        group = None if cgroups is None else cgroup.make(cgroups, self.dir.path)
         self.pty = Pty.spawn(
             ready.argv,
             cwd=spec.cwd,
             env=ready.env,
             size=spec.size,
             separate_stderr=spec.stderr == "separate",
+            group=group,
         )
         self.pid = self.pty.pid
+        if group is not None and cgroup.holds(group, self.pid, without=os.getpid()):
+            self.group = group
         self.last_output = now
         self.kernel = Kernel(master=self.pty.master, leader=self.pid, tier=tier)
         self.state = next_state(self.state, Event.SPAWNED)
@@ -116,6 +127,8 @@ class Job:
 
     def read_once(self, now: float) -> int:
         """One read of the terminal: the number of bytes, 0 when there were none."""
+        if self.held and not self._found_room(now):
+            return 0
         if self.pty is None or now < self.terminal_closed_until:
             return 0
         data = self.pty.read()
@@ -128,8 +141,13 @@ class Job:
 
     def _take(self, data: bytes, now: float) -> None:
         offset = self.log.end
-        failure = self.log.append(data)
-        if failure is not None:
+        if self._waits:
+            taken, failure = self.log.take(data)
+            data, self.held = data[:taken], data[taken:]
+            self._waiting_for_room(failure, now)
+            if not data:
+                return
+        elif (failure := self.log.append(data)) is not None:
             self.errors["log"] = f"log: {failure.strerror}"
             self.events.event(now, offset, "g", failure.strerror or "")
         self.last_output = now
@@ -139,6 +157,36 @@ class Job:
         if self.fold.push(offset, data):
             self._answer_queries(now)
         self.listener.on_output(now, offset, data)
+
+    def _found_room(self, now: float) -> bool:
+        """Offer the held output to the log once more, when that is due; whether all went in."""
+        if self._waits and now < self.room_due:
+            return False
+        held, self.held = self.held, b""
+        self._take(held, now)
+        return not self.held
+
+    def _waiting_for_room(self, failure: OSError | None, now: float) -> None:
+        if failure is None:
+            self.errors.pop("log", None)
+        else:
+            self.errors["log"] = f"log: {failure.strerror}; the job waits for room"
+            self.room_due = now + ROOM_PAUSE
+
+    def wait_no_longer(self) -> None:
+        """It is to end: from now on what finds no room in the log is a gap."""
+        self._waits = False
+
+    def room(self) -> None:
+        """There may be room in the log now: try at once."""
+        self.room_due = 0.0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What everybody who gets an answer should know of the job now."""
+        if not self.held:
+            return ()
+        return (f"{self.errors.get('log', 'log')} (log_full=wait): free its disk or kill it",)
 
     def _answer_queries(self, now: float) -> None:
         self.fold.screen.refill_replies(now)
@@ -279,6 +327,8 @@ class Job:
         if not self.ending or self._exit_status is None:
             return None
         drained = self.drain(now)
+        if self.held:
+            return self.room_due
         closed = self.terminal_closed_until == float("inf")
         quiet = now - max(self.last_output, self._exit_at) >= EXIT_QUIET
         alone = not tree.alive(os.getpid())

@@ -4,11 +4,13 @@ Owns the segment files `log.<offset>` of one job's directory: append, read, quot
 never changes its meaning: a segment is named by the offset of its first byte, and after a failed
 write (disk full) the next byte that fits opens a new segment named by *its* offset, so that the
 bytes no disk took are a hole between two segments (`gaps`), never a shift. Never renders, never
-waits. The holder is the only writer; any number of readers open the files for themselves.
+waits: `take` says how much there was room for. The holder is the only writer; any number of
+readers open the files for themselves.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +34,11 @@ def segment_name(offset: int) -> str:
 
 
 class LogWriter:
-    """Appends to a job's log and keeps it within `limit` bytes by dropping whole segments."""
+    """Appends to a job's log and keeps it within `limit` bytes.
+
+    `append` drops the oldest segments over the limit and counts what no disk took; `take` does
+    neither, but stops where there is no room.
+    """
 
     def __init__(self, directory: Path, *, limit: int) -> None:
         self._dir = directory
@@ -49,38 +55,61 @@ class LogWriter:
         """Append `data`; what the disk does not take becomes a gap and its error is returned."""
         view = memoryview(data)
         while view:
-            if self._fd < 0 or self.end - self._start >= self._segment:
-                error = self._rotate()
-                if error is not None:
-                    self._gap(len(view), error)
-                    return error
             try:
-                written = os.write(self._fd, view)
+                view = view[self._write(view, drop=True) :]
             except OSError as failure:  # ENOSPC, EDQUOT, EIO: the disk's, not the job's, failure
                 self._gap(len(view), failure)
                 return failure
-            self.end += written
-            view = view[written:]
         return None
 
-    def _rotate(self) -> OSError | None:
-        """Close the open segment, open one named by `end`, drop the oldest over the limit."""
+    def take(self, data: bytes) -> tuple[int, OSError | None]:
+        """Append what there is room for: how many bytes of `data`, and why not all of them."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self._write(view, drop=False) :]
+            except OSError as failure:  # as above, or the limit (EDQUOT)
+                return len(data) - len(view), failure
+        return len(data), None
+
+    def discard(self, before: int) -> int:
+        """Give up the segments that end at or before offset `before`; the floor after that."""
+        if self._fd < 0 and self._kept:
+            try:
+                self._open()
+            except OSError:  # ENOSPC: the newest one stays, because it tells the readers the end
+                before = min(before, self._kept[-1][0])
+        while self._kept and sum(self._kept[0]) <= before:
+            self._drop_oldest()
+        return self.floor
+
+    def _write(self, view: memoryview, *, drop: bool) -> int:
+        if self._fd < 0 or self.end - self._start >= self._segment:
+            self._rotate(drop=drop)
+        written = os.write(self._fd, view)
+        self.end += written
+        return written
+
+    def _rotate(self, *, drop: bool) -> None:
+        """Close the open segment, open one named by `end`; with `drop` the oldest make room."""
         self._close_segment()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
-            self._fd = os.open(self._dir / segment_name(self.end), flags, 0o600)
-        except OSError as failure:  # ENOSPC, EMFILE: no room for the new segment
-            return failure
-        self._start = self.end
-        if not self._kept and self.end == 0:
-            self.floor = 0
         kept = sum(size for _, size in self._kept)
+        if not drop and self._kept and kept + self._segment > self._limit:
+            raise OSError(errno.EDQUOT, f"its limit of {self._limit} bytes is reached")
+        self._open()
         while self._kept and kept + self._segment > self._limit:
-            start, size = self._kept.pop(0)
-            (self._dir / segment_name(start)).unlink(missing_ok=True)
-            kept -= size
-            self.floor = self._kept[0][0] if self._kept else self._start
-        return None
+            kept -= self._drop_oldest()
+
+    def _open(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._fd = os.open(self._dir / segment_name(self.end), flags, 0o600)
+        self._start = self.end
+
+    def _drop_oldest(self) -> int:
+        start, size = self._kept.pop(0)
+        (self._dir / segment_name(start)).unlink(missing_ok=True)
+        self.floor = self._kept[0][0] if self._kept else self._start
+        return size
 
     def _close_segment(self) -> None:
         if self._fd >= 0:
@@ -93,8 +122,6 @@ class LogWriter:
 
     def _gap(self, count: int, failure: OSError) -> None:
         """Account `count` lost bytes and make sure that the next byte starts a new segment."""
-        import errno
-
         self._close_segment()
         name = errno.errorcode.get(failure.errno or 0, str(failure.errno))
         if self.gaps and self.gaps[-1].end == self.end and self.gaps[-1].error == name:

@@ -8,6 +8,7 @@ a reader sees the old or the new one, never half of it.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -23,6 +24,8 @@ from ptyjobs.model import JobSpec, Status, from_json, to_json
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 SOCKET = "sock"
+BLOCK = 4096  # bytes: what file systems allot at a time
+RESERVE = 256  # bytes of blanks at least behind a record, for what an end adds to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +104,19 @@ class JobDir:
         return value if isinstance(value, dict) else None
 
     def _write(self, name: str, value: Any) -> None:
+        data = json.dumps(to_json(value), separators=(",", ":")).encode("ascii")
+        data = data.ljust(-(-(len(data) + RESERVE) // BLOCK) * BLOCK)
         temporary = self.path / f".{name}.{os.getpid()}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        fd = os.open(temporary, flags, 0o600)
         try:
-            os.write(fd, json.dumps(to_json(value), separators=(",", ":")).encode("ascii"))
-        finally:
-            os.close(fd)
+            _write_file(temporary, data)
+        except OSError as failure:
+            temporary.unlink(missing_ok=True)
+            if failure.errno not in (errno.ENOSPC, errno.EDQUOT) or not (self.path / name).exists():
+                raise
+            # No room for a second file: the old one's blocks, with some in reserve, are ours
+            # already. A reader that sees half of it in this moment takes it for absent.
+            _write_file(self.path / name, data)
+            return
         temporary.replace(self.path / name)
 
     def write_spec(self, spec: JobSpec) -> None:
@@ -142,6 +151,18 @@ class JobDir:
                     )
         except FileNotFoundError:  # nothing has happened yet
             return
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    """`path` holds exactly `data`, over what it held; OSError when it does not fit."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+        os.ftruncate(fd, len(data))
+    finally:
+        os.close(fd)
 
 
 class EventWriter:

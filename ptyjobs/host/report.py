@@ -102,7 +102,11 @@ class Reporter:
             progress=screen.progress,
             attached=attached,
             waiters=waiters,
-            containment="subreaper" if tree.SUBREAPER else "process tree",
+            containment="cgroup"
+            if job.group is not None
+            else "subreaper"
+            if tree.SUBREAPER
+            else "process tree",
             unknown_sequences=sum(screen.unknown.values()),
             last_line=rows[-1] if rows else "",
             spec=plain,

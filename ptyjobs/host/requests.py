@@ -217,7 +217,8 @@ def _cooked_line_note(holder: Holder, data: bytes) -> tuple[str, ...]:
 
 
 def _need_running(holder: Holder) -> None:
-    if holder.job.state.ended or holder.job.ending:
+    """JobEnded once the end is published: until then status says that the job runs."""
+    if holder.job.state.ended:
         job = holder.job
         how = str(job.exit) if job.exit else "ended"
         raise JobEnded(
@@ -309,6 +310,14 @@ def mark(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
     return {}
 
 
+def discard(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
+    """Give up the oldest output up to offset `before` (whole segments), for a log that is full."""
+    log = holder.job.log
+    floor = log.discard(min(int(params["before"]), log.end))
+    holder.job.room()
+    return {"floor": floor}
+
+
 def follow(holder: Holder, peer: Peer, _id: int, params: Params) -> Reply:
     """Stream the output from now on (behind a repaint) or from offset `since`."""
     size = _size(params) if params.get("rows") else None
@@ -341,6 +350,7 @@ OPERATIONS: dict[str, Operation] = {
     "resize": resize,
     "kill": kill,
     "mark": mark,
+    "discard": discard,
     "follow": follow,
     "window": window,
 }

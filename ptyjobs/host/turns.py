@@ -118,7 +118,9 @@ class Turns:
             if isinstance(outcome, PtyJobsError):
                 peer.send({"id": request, "error": error_reply(outcome)})
                 return
-            answer = replace(outcome, attached=self._people(), notes=outcome.notes + notes)
+            answer = replace(
+                outcome, attached=self._people(), notes=outcome.notes + notes + job.notes
+            )
             peer.send({"id": request, "ok": {"answer": to_json(answer)}})
             job.typed.prove()
             self._marks[peer.reader] = job.mark_now()  # nothing was read since the answer
@@ -164,14 +166,15 @@ class Turns:
     def queue_input(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
         """Inputs are typed one after the other; keys alone go straight in, as a person's would."""
         only_keys = bool(params.get("keys")) and not params.get("input")
-        if only_keys and self._typing is not None:
+        if only_keys and self._typing is not None and not self._job.ending:
             self._begin_input(peer, request, params)
             return
         self._inputs.append((peer, request, params))
         self._next_input()
 
     def _next_input(self) -> None:
-        while self._inputs and self._typing is None:
+        # What comes while the end is being drained is refused when that end is published.
+        while self._inputs and self._typing is None and not self._job.ending:
             self._begin_input(*self._inputs.popleft())
 
     def _begin_input(self, peer: Peer, request: int, params: dict[str, Any]) -> None:

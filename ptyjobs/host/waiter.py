@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ptyjobs.core.facts import look_at
-from ptyjobs.core.settle import DoLook, DoProbe, DoWait, Look, Probe, Sent, Settle
+from ptyjobs.core.settle import DoLook, DoProbe, DoWait, Look, Probe, Sent, Settle, Wait
 from ptyjobs.core.text import FreshText, Mark
 from ptyjobs.core.until import Until
 from ptyjobs.core.vt import Screen
@@ -181,7 +181,10 @@ class Waiter:
                     return
                 if not self.done:
                     self.settle.on_unsent(now, self.job.unsent(self.owner))
-                    self.settle.on_probe(now, self.job.kernel.probe())
+                    probe = self.job.kernel.probe()
+                    if self.job.held:  # what it wrote is not all there: nobody's turn
+                        probe = replace(probe, wait=Wait.BUSY, blocked=False)
+                    self.settle.on_probe(now, probe)
             elif isinstance(step, DoLook):
                 self.settle.on_look(now, self._look())
             else:

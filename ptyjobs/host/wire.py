@@ -8,17 +8,23 @@ trusted, so a length over the bound ends the connection instead of being waited 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from ptyjobs.errors import cannot_start
 
 HEADER = struct.Struct("!IB")
 OFFSET = struct.Struct("!Q")
 JSON = ord("J")
 DATA = ord("D")
 MAX_FRAME = 64 << 20  # bytes
+FIRST_REQUEST = 1  # the id of a connection's first request (`start` of whoever asks for a holder)
+REFUSAL = 5.0  # seconds that an asker gets to read why it is refused
 
 
 class BrokenFrame(ValueError):
@@ -43,6 +49,25 @@ def encode(message: Message) -> bytes:
         return HEADER.pack(len(payload), DATA) + payload
     payload = json.dumps(message, separators=(",", ":")).encode("ascii")
     return HEADER.pack(len(payload), JSON) + payload
+
+
+def refuse(connection: socket.socket, failure: OSError) -> None:
+    """Tell the first request on `connection` why there is no holder, and wait until it is read.
+
+    Closed at once, the other side could find a broken pipe while it writes and never read why.
+    """
+    connection.settimeout(REFUSAL)
+    with contextlib.suppress(OSError):  # EPIPE, ECONNRESET, or it does not leave: no more to do
+        connection.sendall(refusal(failure))
+        while connection.recv(64 << 10):
+            pass
+
+
+def refusal(failure: OSError) -> bytes:
+    """The frame that answers the first request of a connection: why no job can be started."""
+    error = cannot_start(failure)
+    told = {"code": error.code, "message": error.message, "advice": error.advice}
+    return encode({"id": FIRST_REQUEST, "error": told})
 
 
 class Decoder:

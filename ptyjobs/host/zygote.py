@@ -138,6 +138,8 @@ def _main(requests: socket.socket, lease: int) -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     _close_others({requests.fileno(), lease})
+    for fd in (requests.fileno(), lease):  # start_fresh had to pass them on
+        os.set_inheritable(fd, False)
     tree.become_subreaper()
     from ptyjobs.host import birth
 
@@ -175,6 +177,7 @@ class _Loop:
         self._lease = lease
         self._page = Page()
         self._holders: dict[int, _Holder] = {}
+        self._refused: set[int] = set()  # connections whose askers have yet to read why
         self._children = selectors.DefaultSelector()
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_read, False)
@@ -193,6 +196,8 @@ class _Loop:
             for key, _ in self._selector.select(1.0 if self._strangers() else None):
                 if key.fd == self._wake[0]:
                     _drain(key.fd)
+                elif key.fd in self._refused:
+                    self._forget(key.fd)
                 elif key.fd == self._lease or not self._request():
                     serving = False
             self._reap()
@@ -209,26 +214,46 @@ class _Loop:
             return failure.errno == errno.EAGAIN
         if not data:
             return False
+        for fd in fds:
+            os.set_inheritable(fd, False)  # what comes over a socket would go on to every job
+        request = json.loads(data)
+        slot = self._page.take()
         try:
-            request = json.loads(data)
-            slot = self._page.take()
-            pid = os.fork()
-            if pid == 0:
-                self._become_holder(Path(request["dir"]), fds[0], slot, request["persistent"])
-            self._holders[pid] = _Holder(pid, slot, bool(request["persistent"]))
+            pid = tree.bare_fork()
         except OSError as failure:  # EAGAIN, ENOMEM: no process to be had
-            _refuse(fds, failure)
-        finally:
-            for fd in fds:
-                os.close(fd)
+            self._page.free(slot)
+            self._refuse(fds[0], failure)
+            return True
+        if pid == 0:
+            self._become_holder(Path(request["dir"]), fds[0], slot, request["persistent"])
+        self._holders[pid] = _Holder(pid, slot, bool(request["persistent"]))
+        os.close(fds[0])
         return True
+
+    def _refuse(self, fd: int, failure: OSError) -> None:
+        """Tell the asker why, and keep its connection until it has read that and leaves."""
+        from ptyjobs.host import wire
+
+        os.set_blocking(fd, False)
+        with contextlib.suppress(OSError):  # the asker has gone
+            os.write(fd, wire.refusal(failure))
+        self._refused.add(fd)
+        self._selector.register(fd, selectors.EVENT_READ)
+
+    def _forget(self, fd: int) -> None:
+        with contextlib.suppress(OSError):  # ECONNRESET: it left with something unread
+            if os.read(fd, 64 << 10):
+                return  # its request; the end comes later
+        self._selector.unregister(fd)
+        self._refused.discard(fd)
+        os.close(fd)
 
     def _become_holder(self, directory: Path, fd: int, slot: int, persistent: bool) -> None:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
             self._selector.close()
-            for number in self._wake:
+            for number in (*self._wake, *self._refused):
                 os.close(number)
             self._requests.close()
             from ptyjobs.host import birth
@@ -287,23 +312,6 @@ def _drain(fd: int) -> None:
     with contextlib.suppress(BlockingIOError):
         while os.read(fd, 4096):
             pass
-
-
-def _refuse(fds: list[int], failure: OSError) -> None:
-    """Tell the asker on its own connection why no holder could be forked."""
-    from ptyjobs.host import wire
-
-    message = {
-        "id": 0,
-        "error": {
-            "code": "limit_reached",
-            "message": f"No process could be started: {os.strerror(failure.errno or 0)}.",
-            "advice": "Kill or wait for other jobs, then try again.",
-        },
-    }
-    for fd in fds:
-        with contextlib.suppress(OSError):  # the asker has gone
-            os.write(fd, wire.encode(message))
 
 
 if __name__ == "__main__":

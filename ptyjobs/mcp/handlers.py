@@ -88,6 +88,7 @@ async def execute(call: Call, args: dict[str, Any]) -> Result:
         stderr=call.config.stderr,
         target=args["target"],
         sandbox=args["sandbox"],
+        log_full=args["log_full"],
     )
     async with call.orders.of(args["name"]):  # without a name nobody can know it before it starts
         answer = await call.jobs.start(

@@ -60,7 +60,7 @@ def _rare_facts(status: Status) -> list[str]:
     lines += [f"progress: {status.progress}"] if status.progress else []
     lines += [f"attached: {status.attached}"] if status.attached else []
     lines += [f"readiness: {status.tier}"] if status.tier != "full" else []
-    weak = status.containment not in ("", "subreaper")
+    weak = status.containment not in ("", "subreaper", "cgroup")
     lines += [f"kill reaches: {status.containment}"] if weak else []
     return lines + [f"fault: {error}" for error in status.errors]
 

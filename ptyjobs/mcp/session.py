@@ -20,6 +20,8 @@ from ptyjobs.errors import PtyJobsError
 if TYPE_CHECKING:
     from ptyjobs.host.zygote import Zygote
 
+SWEEP_AFTER = 1.0  # seconds after the start: what a killed server's jobs left is ended then
+
 logger = logging.getLogger(__name__)
 
 
@@ -48,6 +50,9 @@ async def session(config: Config, zygote: Zygote) -> AsyncIterator[AsyncJobs]:
 
 
 async def _clean(jobs: AsyncJobs, interval: float) -> None:
+    await asyncio.sleep(SWEEP_AFTER)
+    with contextlib.suppress(OSError):  # the first start says what is wrong with the directory
+        await asyncio.to_thread(jobs.registry.sweep)
     while True:
         await asyncio.sleep(interval)
         try:

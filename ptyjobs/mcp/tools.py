@@ -45,6 +45,12 @@ EXECUTE = Tool(
         ),
         Param("target", "text", "run there: ssh:HOST, docker:NAME, kubectl:POD, slurm", default=""),
         Param("sandbox", "text", "confine it", choices=("none", "bwrap", "landlock")),
+        Param(
+            "log_full",
+            "text",
+            "no room for output: drop it or let the job wait",
+            choices=("drop", "wait"),
+        ),
     ),
     handlers.execute,
     destructive=True,

@@ -98,11 +98,14 @@ def test_a_killed_zygote_harms_no_job_and_is_replaced(server: Server) -> None:
     assert "\nand again" in server.text("interact", job_id="old", input="and again")
 
 
-@pytest.mark.parametrize("how", ["KILL", "stdin closed"])
+@pytest.mark.parametrize("how", ["KILL", "stdin closed", "kill of the job"])
 def test_a_stopped_holder_is_killed_through(server: Server, tmp_path: Path, how: str) -> None:
     notes, holder = grown(server, tmp_path, "deaf")
     os.kill(holder, signal.SIGSTOP)
-    ENDS[how](server)
+    if how == "kill of the job":
+        assert server.text("kill", job_id="t").startswith("[t] killed")
+    else:
+        ENDS[how](server)
     assert gone(notes), world.end(world.noted(notes))
     assert world.eventually(lambda: not world.running(holder))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
+from ptyjobs.errors import BadInput
 from ptyjobs.model import Answer, Reason, State
 from tests.faults import world
 
@@ -25,8 +27,6 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 
 
 def run(jobs: Jobs, script: str, *, wait: float = 40.0, limit: int | None = None) -> Answer:
-    import dataclasses
-
     spec = prepare(jobs.config, argv=(sys.executable, "-u", "-c", script))
     if limit is not None:
         spec = dataclasses.replace(spec, log_limit=limit)
@@ -78,6 +78,37 @@ def test_the_quota_drops_the_oldest_and_says_so(jobs: Jobs) -> None:
     assert data.startswith(b"%09d" % (first // 11) if first % 11 == 0 else data[:1])
     line = int(data.split(b"\r\n")[1])
     assert data.split(b"\r\n")[2] == b"%09d" % (line + 1)
+
+
+def test_at_its_limit_a_job_may_wait_until_its_output_was_taken_away(jobs: Jobs) -> None:
+    script = "import sys\nfor i in range(100000): sys.stdout.write(f'{i:014d}\\n')"
+    spec = prepare(jobs.config, argv=(sys.executable, "-c", script), log_full="wait")
+    limit = 256 << 10
+    job_id = jobs.start(dataclasses.replace(spec, log_limit=limit)).job_id
+    log = jobs.registry.find(job_id).log
+    assert world.eventually(lambda: bool(jobs.status(job_id).errors))
+    answer = jobs.wait(job_id, until="exited", timeout=0)
+    assert any("limit of 262144 bytes is reached" in note for note in answer.notes)
+    assert not answer.state.ended
+    taken, offset = b"", 0
+    while offset < 100_000 * 16:
+        first, data = jobs.raw(job_id, since=offset)
+        assert not data or first == offset
+        taken, offset = taken + data, offset + len(data)
+        if data and offset < 100_000 * 16:
+            jobs.discard(job_id, before=offset)
+            assert log.end - log.floor <= limit
+    assert taken == b"".join(b"%014d\r\n" % i for i in range(100_000))
+    assert str(jobs.wait(job_id, until="exited").verdict.exit) == "exited with code 0"
+    assert not jobs.status(job_id).gaps
+
+
+def test_what_a_full_log_costs_is_an_option_and_a_setting(tmp_path: Path) -> None:
+    settings = config.load(environ={"PTYJOBS_STATE": str(tmp_path), "PTYJOBS_LOG_FULL": "wait"})
+    assert prepare(settings, command="true").log_full == "wait"
+    assert prepare(settings, command="true", log_full="drop").log_full == "drop"
+    with pytest.raises(BadInput, match="drop or wait"):
+        prepare(settings, command="true", log_full="stop")
 
 
 def test_a_background_child_holding_the_terminal_does_not_hold_the_exit(jobs: Jobs) -> None:

@@ -1,15 +1,15 @@
-"""Promises 6, 11, 12, 14 and 16: no disk, no descriptors, many jobs, strangers, odd bytes."""
+"""Promises 6, 11, 12, 14 and 16: no descriptors, no processes, many jobs, strangers, odd bytes."""
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,70 +29,6 @@ NOBODY = 65534
 def client(folder: Path) -> Jobs:
     settings = {"PTYJOBS_STATE": str(folder / "state"), "PTYJOBS_MAX_JOBS": "200"}
     return Jobs(config.load(environ=settings))
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def fill(path: Path) -> None:
-    """Write until no byte more goes to the disk."""
-    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):  # ENOSPC
-        while file.write(bytes(4096)):
-            pass
-
-
-LINES = """
-import os, sys, termios
-mode = termios.tcgetattr(0); mode[1] &= ~termios.OPOST; mode[3] &= ~termios.ECHO
-termios.tcsetattr(0, termios.TCSANOW, mode)
-at = 0
-os.write(1, b"ready> ")
-for line in sys.stdin:
-    if line.strip() == "end": sys.exit(6)
-    for _ in range(int(line)):
-        data = b"%015d\\n" % at
-        while data: data = data[os.write(1, data):]
-        at += 16
-    os.write(1, b"ready> ")
-"""
-
-
-@ROOT
-def test_a_full_disk_stops_no_job_and_offsets_keep_their_meaning(small_disk: Path) -> None:
-    with client(small_disk) as jobs:
-        spec = prepare(jobs.config, argv=(sys.executable, "-S", "-u", "-c", LINES), name="w")
-        jobs.start(spec, wait=20, name="w")
-        ballast = small_disk / "ballast"
-        fill(ballast)
-        jobs.interact("w", input="50000", timeout=30)
-        gaps = jobs.status("w").gaps
-        assert gaps
-        assert gaps[0][2] == "ENOSPC"
-        ballast.unlink()
-        jobs.interact("w", input="20000", timeout=30)
-        status = jobs.status("w")
-        assert status.end == 7 * 3 + 16 * 70_000
-        lost = sum(to - start for start, to, _ in status.gaps)
-        kept, offset = 0, 0
-        while offset < status.end:
-            first, data = jobs.raw("w", since=offset)
-            assert data
-            for at in range(first, first + len(data)):  # each byte stands at its own offset
-                prompts = 7 if at < 7 + 16 * 50_000 else 14
-                row, column = divmod(at - prompts, 16)
-                if 0 <= row < 70_000 and 7 < at < 7 + 16 * 50_000:
-                    assert data[at - first] == (b"%015d\n" % (row * 16))[column], at
-            kept, offset = kept + len(data), first + len(data)
-        assert kept == status.end - lost
-        assert "exited with code 6" in str(jobs.interact("w", input="end").verdict.exit)
 
 
 def test_without_descriptors_a_start_is_refused_in_words_and_works_again(tmp_path: Path) -> None:
@@ -128,6 +64,60 @@ def test_without_descriptors_a_start_is_refused_in_words_and_works_again(tmp_pat
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+NO_PROCESSES = """
+    import os, resource, sys
+    from ptyjobs import config
+    from ptyjobs.client import Jobs, prepare
+    from ptyjobs.errors import StartFailed
+    settings = config.load(environ={"PTYJOBS_STATE": sys.argv[1]})
+    with Jobs(settings) as jobs:
+        jobs.start(prepare(settings, command="cat"), name="old", wait=20)
+        usual = resource.getrlimit(resource.RLIMIT_NPROC)
+        def limit(processes):
+            resource.prlimit(jobs.zygote.pid, resource.RLIMIT_NPROC, (processes, usual[1]))
+        # None for a holder; then, where nobody else runs as this user (client, zygote, the old job
+        # and its holder do), one for the holder and none for its job.
+        for processes in (1, *([5] if sys.argv[2] == "alone" else [])):
+            limit(processes)
+            for _ in range(3):
+                try:
+                    jobs.start(prepare(settings, command="echo never"), wait=20)
+                except StartFailed as error:
+                    assert "Resource temporarily unavailable" in str(error), str(error)
+                    assert "other jobs" in str(error) or processes > 1, str(error)
+                else:
+                    raise AssertionError("it was started")
+        limit(usual[0])
+        assert [s.job_id for s in jobs.list()] == ["old"]
+        assert jobs.start(prepare(settings, command="echo back"), wait=20).fresh.text == "back"
+        assert jobs.interact("old", input="here").fresh.text == "here"
+"""
+
+
+def test_without_processes_a_start_is_refused_in_words_and_works_again(tmp_path: Path) -> None:
+    alone = os.geteuid() == 0
+    with tempfile.TemporaryDirectory(prefix="limit-") as state:
+        account: dict[str, int | list[int]] = {}
+        if alone:  # root is above the limit, so an account that nobody uses
+            uid = 60_000 + os.getpid() % 5_000
+            os.chown(state, uid, uid)
+            account = {"user": uid, "group": uid, "extra_groups": []}
+        script = "import ptyjobs\nprint('here')\n" + textwrap.dedent(NO_PROCESSES)
+        try:
+            done = subprocess.run(  # type: ignore[call-overload]  # three of its arguments by name
+                [sys.executable, "-c", script, state, "alone" if alone else ""],
+                capture_output=True,
+                text=True,
+                check=False,
+                **account,
+            )
+        except PermissionError:
+            pytest.skip("this Python cannot be read by another user")
+        if alone and "here" not in done.stdout:
+            pytest.skip("these packages cannot be read by another user")
+        assert done.returncode == 0, done.stderr
 
 
 def test_a_hundred_jobs_start_and_end_and_leave_nothing(tmp_path: Path) -> None:
@@ -193,3 +183,26 @@ def test_odd_bytes_are_kept_raw_and_shown_clean(tmp_path: Path) -> None:
         for text in (answer.fresh.text, jobs.tail(answer.job_id).text):
             assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text.replace("\n", ""))
             assert "aGk=" not in text
+
+
+STARTED_WITH = r"""
+import os, re
+print(sorted(map(int, os.listdir("/proc/self/fd")))[:-1], end=" ")  # the last one lists them
+text = open("/proc/self/status").read()
+blocked, ignored = (int(re.search(f"{n}:\\s+(\\w+)", text)[1], 16) for n in ("SigBlk", "SigIgn"))
+print(blocked, ignored & 0x7fffffff)  # beyond 31 are those that the C library keeps for itself
+"""
+
+
+def test_a_job_gets_three_descriptors_and_default_signals(tmp_path: Path) -> None:
+    """Of a first zygote and of one that was started anew, which was handed its own over an exec."""
+    with client(tmp_path) as jobs:
+        spec = prepare(jobs.config, argv=(sys.executable, "-S", "-c", STARTED_WITH))
+        wanted = f"[0, 1, 2] 0 {1 << 12 | 1 << 24}"  # Python itself ignores SIGPIPE and SIGXFSZ
+        for _ in range(2):
+            assert jobs.start(spec, wait=20).fresh.text == wanted
+            assert jobs.zygote is not None
+            os.kill(jobs.zygote.pid, signal.SIGKILL)
+            assert jobs.zygote.join(20)
+        separate = dataclasses.replace(spec, stderr="separate")
+        assert jobs.start(separate, wait=20).fresh.text == wanted

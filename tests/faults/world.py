@@ -70,10 +70,15 @@ def noted(notes: Path) -> list[int]:
 
 def running(pid: int) -> bool:
     """Whether a process of that pid runs (a zombie has ended)."""
+    return state(pid) not in ("", "Z", "X")
+
+
+def state(pid: int) -> str:
+    """The state letter of a process (proc_pid_stat(5)), "" when there is none."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):  # ended before or while it was read
-        return False
+        return ""
 
 
 def eventually(condition: Callable[[], bool], *, within: float = 20.0) -> bool:
