@@ -8,15 +8,16 @@ lie in a job's directory and stand in a tool result's `_meta`.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
-import signal as _signal
+import sys
 import types
-import typing
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
-T = TypeVar("T")
+from ptyjobs.frozen import TYPE_CHECKING, dataclass, field, names_of
+
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 PROTOCOL_VERSION = 1
 """Version of the holder's socket protocol; a client accepts every version up to its own."""
@@ -134,8 +135,10 @@ class Exit:
     def signal_name(self) -> str | None:
         if self.signal is None:
             return None
+        from signal import Signals
+
         try:
-            return _signal.Signals(self.signal).name
+            return Signals(self.signal).name
         except ValueError:
             return f"signal {self.signal}"
 
@@ -146,7 +149,9 @@ class Exit:
 
     def event(self, *, by_kill: bool) -> Event:
         """The state event of this end; SIGTERM and SIGKILL count as killed, whoever sent them."""
-        if by_kill or self.signal in (_signal.SIGTERM, _signal.SIGKILL):
+        from signal import SIGKILL, SIGTERM
+
+        if by_kill or self.signal in (SIGTERM, SIGKILL):
             return Event.KILLED
         return Event.EXITED_ZERO if self.code == 0 else Event.EXITED_NONZERO
 
@@ -309,7 +314,6 @@ class Status:
 
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
-_FIELDS: dict[type, tuple[str, ...]] = {}  # names of each dataclass met so far
 
 
 def to_json(value: Any) -> Any:
@@ -317,11 +321,8 @@ def to_json(value: Any) -> Any:
     cls = type(value)
     if cls in _PLAIN:
         return value
-    names = _FIELDS.get(cls)
-    if names is None and dataclasses.is_dataclass(cls):
-        names = _FIELDS[cls] = tuple(f.name for f in dataclasses.fields(cls))
-    if names is not None:
-        return {name: to_json(getattr(value, name)) for name in names}
+    if fields := names_of(cls):
+        return {name: to_json(getattr(value, name)) for name in fields}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, (list, tuple)):
@@ -341,30 +342,29 @@ _HINTS: dict[type, dict[str, Any]] = {}
 
 
 def _hints(cls: type) -> dict[str, Any]:
-    """The type of each field of a dataclass."""
+    """The type of each field. Not by `typing.get_type_hints`, whose import costs 10 ms."""
     if cls not in _HINTS:
-        known = {f.name for f in dataclasses.fields(cls)}
-        hints = typing.get_type_hints(cls)
-        _HINTS[cls] = {k: v for k, v in hints.items() if k in known}
+        names = {**vars(sys.modules[cls.__module__]), "Any": object}
+        _HINTS[cls] = {name: eval(cls.__annotations__[name], names) for name in names_of(cls)}
     return _HINTS[cls]
 
 
 def _decode(hint: Any, value: Any) -> Any:
     if hint in _PLAIN:
         return value
-    origin = typing.get_origin(hint)
-    if origin in (types.UnionType, typing.Union):
+    if isinstance(hint, types.UnionType):
         if value is None:
             return None
-        return _decode(next(a for a in typing.get_args(hint) if a is not type(None)), value)
-    if origin is tuple:
-        args = typing.get_args(hint)
+        return _decode(next(a for a in hint.__args__ if a is not type(None)), value)
+    if isinstance(hint, types.GenericAlias):
+        if hint.__origin__ is not tuple:
+            return value
+        args = hint.__args__
         if len(args) == 2 and args[1] is Ellipsis:
             return tuple(_decode(args[0], v) for v in value)
         return tuple(_decode(a, v) for a, v in zip(args, value, strict=True))
-    if isinstance(hint, type):
-        if dataclasses.is_dataclass(hint):
-            return from_json(hint, value)
-        if issubclass(hint, enum.Enum):
-            return hint(value)
+    if names_of(hint):
+        return from_json(hint, value)
+    if issubclass(hint, enum.Enum):
+        return hint(value)
     return value

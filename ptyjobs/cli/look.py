@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import re
 import sys
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ptyjobs.cli.words import age, amount, fit, safe, turn
-from ptyjobs.client.sync import Jobs
-from ptyjobs.config import Config
+from ptyjobs.client.registry import Registry
 from ptyjobs.errors import BadInput
-from ptyjobs.model import Status, to_json
+from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
     from ptyjobs.cli.main import Add
+    from ptyjobs.client.sync import Jobs
+    from ptyjobs.config import Config
+    from ptyjobs.model import Status
 
 WATCH_PAUSE = 1.0  # seconds between two looks of list --watch
 HEAD = ("JOB", "STATE", "AGE", "QUIET", "WHY", "TITLE OR COMMAND", "LAST LINE")
@@ -47,22 +47,30 @@ LOG_EXAMPLES = """\
 
 def list_jobs(args: argparse.Namespace, settings: Config) -> int:
     """All jobs, newest first: state and why, age, silence, last words."""
-    with Jobs(settings) as jobs:
-        if args.ids:
-            for job in jobs.registry.all():
-                print(job.job_id)
-            return 0
-        from ptyjobs.cli.glance import glance
+    registry = Registry(settings.state_dir)
+    if args.ids:
+        for job in registry.all():
+            print(job.job_id)
+        return 0
+    from ptyjobs.cli.glance import glance
 
-        while True:
-            found = glance(jobs, all=args.all)
-            if args.json:
-                print(json.dumps(to_json(found)), flush=True)
-            else:
-                _show_table(found, watch=args.watch)
-            if not args.watch:
-                return 0
-            time.sleep(WATCH_PAUSE)
+    while True:
+        found = glance(registry, all=args.all, brief=not args.json)
+        if args.json:
+            _print_json(found)
+        else:
+            _show_table(found, watch=args.watch)
+        if not args.watch:
+            return 0
+        time.sleep(WATCH_PAUSE)
+
+
+def _print_json(value: object, *, indent: int | None = None) -> None:
+    import json
+
+    from ptyjobs.model import to_json
+
+    print(json.dumps(to_json(value), indent=indent), flush=True)
 
 
 def _show_table(found: Sequence[Status], *, watch: bool) -> None:
@@ -109,9 +117,14 @@ def _row(status: Status, now: float) -> tuple[str, ...]:
 
 def status(args: argparse.Namespace, settings: Config) -> int:
     """Everything that is known of one job."""
+    from ptyjobs.client.sync import Jobs
+
     with Jobs(settings) as jobs:
         found = jobs.status(args.job)
-    print(json.dumps(to_json(found), indent=2) if args.json else "\n".join(page(found)))
+    if args.json:
+        _print_json(found, indent=2)
+    else:
+        print("\n".join(page(found)))
     return 0
 
 
@@ -159,6 +172,7 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
     With -f also what comes, until the job ends. 1 when --grep found nothing.
     """
     from ptyjobs.cli.moments import offset_at
+    from ptyjobs.client.sync import Jobs
 
     with Jobs(settings) as jobs:
         job = jobs.registry.find(args.job)
@@ -198,6 +212,8 @@ def _out(data: bytes) -> None:
 
 
 def _text(jobs: Jobs, args: argparse.Namespace, since: int | None) -> int:
+    import re
+
     try:
         re.compile(args.grep)
     except re.error as error:
@@ -216,7 +232,7 @@ def _text(jobs: Jobs, args: argparse.Namespace, since: int | None) -> int:
             args.found = getattr(args, "found", False) or bool(lines)
             lines = []
     if args.json:
-        print(json.dumps({"job_id": args.job, "lines": lines, "end": since}))
+        _print_json({"job_id": args.job, "lines": lines, "end": since})
     elif lines:
         print("\n".join(_shown(line) for line in lines))
     found = bool(lines) or getattr(args, "found", False)

@@ -11,15 +11,26 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
-import json
+import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from ptyjobs import __version__, config
 from ptyjobs.errors import PtyJobsError
+from ptyjobs.frozen import TYPE_CHECKING
 
-Command = Callable[[argparse.Namespace, config.Config], int]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Protocol
+
+    Command = Callable[[argparse.Namespace, config.Config], int]
+
+    class Add(Protocol):
+        """Adds one sub-command: its description is the function's docstring."""
+
+        def __call__(
+            self, name: str, command: Command, *, job: bool = False, examples: str = ""
+        ) -> argparse.ArgumentParser: ...
+
 
 FAMILIES = {  # module below ptyjobs.cli -> its commands, in the order of the help
     "serving": ("serve", "demo"),
@@ -53,12 +64,22 @@ _CODES = {
 }  # fmt: skip
 
 
-class Add(Protocol):
-    """Adds one sub-command: its description is the function's docstring."""
+class Help(argparse.RawDescriptionHelpFormatter):
+    """argparse's own, which imports `shutil` with all its archive formats to learn the width."""
 
-    def __call__(
-        self, name: str, command: Command, *, job: bool = False, examples: str = ""
-    ) -> argparse.ArgumentParser: ...
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    try:
+        return int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        pass
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (AttributeError, ValueError, OSError):  # closed, or no terminal
+        return 80
 
 
 def parser(*families: str, flags: bool = True) -> argparse.ArgumentParser:
@@ -68,33 +89,66 @@ def parser(*families: str, flags: bool = True) -> argparse.ArgumentParser:
         usage="ptyjobs [SETTING ...] [COMMAND [-h] ...]",
         description="Interactive jobs under a real terminal. Alone: serve MCP on stdio.",
         epilog="exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()),
+        formatter_class=Help,
     )
     top.add_argument("--version", action="version", version=__version__)
     top.set_defaults(command=_serve, json=False)
     if flags:
         config.add_flags(top)
-    subs = top.add_subparsers(metavar="COMMAND", dest="command_name")
+    subs = top.add_subparsers(metavar="COMMAND", dest="command_name", prog="ptyjobs")
 
     def add(
         name: str, command: Command, *, job: bool = False, examples: str = ""
     ) -> argparse.ArgumentParser:
-        words = command.__doc__ or ""
-        sub = subs.add_parser(
-            name,
-            help=words.partition("\n")[0],
-            description="\n".join(line.strip() for line in words.strip().splitlines()),
-            epilog=f"examples:\n{examples}" if examples else None,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        sub.set_defaults(command=command)
-        sub.add_argument("--json", action="store_true", help="answer in JSON, also with an error")
-        if job:
-            sub.add_argument("job", metavar="JOB", help="a job id, see `ptyjobs list`")
-        return sub
+        help = (command.__doc__ or "").partition("\n")[0]
+        sub = subs.add_parser(name, help=help, **_words(command, examples))
+        return _completed(sub, command, job=job)
 
     for family in families or FAMILIES:
         importlib.import_module(f"ptyjobs.cli.{family}").register(add)
     return top
+
+
+def alone(name: str) -> argparse.ArgumentParser:
+    """The parser of one command for the words after its name: a third of the work of `parser`."""
+    made: list[argparse.ArgumentParser] = []
+
+    def add(other: str, command: Command, *, job: bool = False, examples: str = "") -> Any:
+        if other != name:
+            return _Unasked()
+        sub = argparse.ArgumentParser(prog=f"ptyjobs {name}", **_words(command, examples))
+        made.append(_completed(sub, command, job=job))
+        return sub
+
+    family = next(family for family, names in FAMILIES.items() if name in names)
+    importlib.import_module(f"ptyjobs.cli.{family}").register(add)
+    return made[0]
+
+
+class _Unasked:
+    """Takes the arguments of a command that nobody asked for."""
+
+    def __getattr__(self, _name: str) -> Callable[..., _Unasked]:
+        return lambda *_args, **_more: self
+
+
+def _words(command: Command, examples: str) -> dict[str, Any]:
+    words = (command.__doc__ or "").strip().splitlines()
+    return {
+        "description": "\n".join(line.strip() for line in words),
+        "epilog": f"examples:\n{examples}" if examples else None,
+        "formatter_class": Help,
+    }
+
+
+def _completed(
+    sub: argparse.ArgumentParser, command: Command, *, job: bool
+) -> argparse.ArgumentParser:
+    sub.set_defaults(command=command)
+    sub.add_argument("--json", action="store_true", help="answer in JSON, also with an error")
+    if job:
+        sub.add_argument("job", metavar="JOB", help="a job id, see `ptyjobs list`")
+    return sub
 
 
 def _serve(args: argparse.Namespace, settings: config.Config) -> int:
@@ -103,13 +157,15 @@ def _serve(args: argparse.Namespace, settings: config.Config) -> int:
     return serve(args, settings)
 
 
-def _parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """As little of the parser as these words need."""
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    """With as little of the parser as these words need."""
+    if not argv:
+        return parser("serving").parse_args(argv)
+    if any(argv[0] in names for names in FAMILIES.values()):
+        return alone(argv[0]).parse_args(argv[1:])
     word = next((word for word in argv if not word.startswith("-")), "")
-    family = next((f for f, names in FAMILIES.items() if word in names), "")
-    if family:
-        return parser(family, flags=argv[0] != word)
-    return parser() if argv else parser("serving")
+    family = next((f for f, names in FAMILIES.items() if word in names), None)
+    return (parser(family) if family else parser()).parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a locale that cannot say it must not end us
         sys.stdout.reconfigure(errors="replace")
-    args = _parser_for(argv).parse_args(argv)
+    args = _parse(argv)
     try:
         settings = config.load(flags=config.flags_of(args))
         command: Command = args.command
@@ -141,6 +197,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _tell(error: PtyJobsError, *, as_json: bool) -> None:
     if as_json:
+        import json
+
         facts = {"code": error.code, "message": error.message, "advice": error.advice}
         print(json.dumps({"error": facts}))
     else:

@@ -13,15 +13,14 @@ from typing import Any, TypeVar
 from ptyjobs.client import calls, registry
 from ptyjobs.client.base import (
     Base,
-    Gone,
     Progress,
     check_patterns,
-    connect,
     follow_params,
     meets,
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
+from ptyjobs.client.reach import Gone, connect
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.host import wire

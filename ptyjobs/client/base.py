@@ -6,54 +6,29 @@ has ended, and the answer is then folded from the job's directory.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
 import socket
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable
 
-from ptyjobs.client import calls, registry, strays
+from ptyjobs.client import calls, registry
 from ptyjobs.client.calls import Call, Ended
 from ptyjobs.client.guard import Guard
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, HolderLost, LimitReached, PtyJobsError, by_code
-from ptyjobs.host import zygote as zygotes
+from ptyjobs.frozen import TYPE_CHECKING, replace
 from ptyjobs.host.record import JobDir
-from ptyjobs.host.zygote import Zygote
 from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Size
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TypeVar
+
+    from ptyjobs.host.zygote import Zygote
+
+    T = TypeVar("T")
+
 Progress = Callable[[str], None]
-
-
-class Gone(Exception):
-    """The holder has closed the connection: its job has ended, or it was killed."""
-
-
-def connect(job: JobDir) -> socket.socket:
-    """A connection to the job's holder; Gone when there is none.
-
-    The socket is reached through /proc/self/fd, because its path may exceed the 107 bytes of
-    unix(7); where there is no /proc, by its path.
-    """
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        directory = os.open(job.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        sock.close()
-        raise Gone from None
-    try:
-        short = Path(f"/proc/self/fd/{directory}")
-        base = short if short.exists() else job.path
-        sock.connect(os.fspath(base / "sock"))
-    except (FileNotFoundError, ConnectionRefusedError):
-        sock.close()
-        raise Gone from None
-    finally:
-        os.close(directory)
-    return sock
 
 
 def result_of(message: dict[str, Any]) -> dict[str, Any]:
@@ -107,11 +82,15 @@ class Base:
                 f"{self.config.max_jobs} jobs run already (max_jobs).",
                 advice="Kill one you no longer need, or raise PTYJOBS_MAX_JOBS.",
             )
+        from ptyjobs.client import strays
+
         job = self.registry.allocate(name, program=spec.job_id)
         env = {**spec.env, "PTYJOBS_JOB": job.job_id, strays.MARK: strays.name(job.path)}
-        return job, dataclasses.replace(spec, job_id=job.job_id, env=env)
+        return job, replace(spec, job_id=job.job_id, env=env)
 
     def _fork_holder(self, job: JobDir, spec: JobSpec) -> socket.socket:
+        from ptyjobs.host import zygote as zygotes  # most clients start nothing
+
         if self.zygote is None:
             self._use(zygotes.start())
         elif not self.zygote.alive():

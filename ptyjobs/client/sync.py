@@ -6,29 +6,31 @@ import contextlib
 import itertools
 import socket
 import time
-from collections.abc import Sequence
-from typing import Any, TypeVar
 
 from ptyjobs.client import calls, registry
 from ptyjobs.client.base import (
     Base,
-    Gone,
     Progress,
     check_patterns,
-    connect,
     follow_params,
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed
+from ptyjobs.client.reach import Gone, connect
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.host import wire
-from ptyjobs.host import zygote as zygotes
 from ptyjobs.host.record import JobDir
-from ptyjobs.host.zygote import Zygote
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TypeVar
+
+    from ptyjobs.host.zygote import Zygote
+
+    T = TypeVar("T")
 
 
 class Wire:
@@ -292,6 +294,8 @@ class Jobs(Base):
     def warm_up(self) -> None:
         """Fork the process that jobs are forked from now instead of at the first start."""
         if self.zygote is None:
+            from ptyjobs.host import zygote as zygotes
+
             self._use(zygotes.start())
 
     def release(self, job_id: str) -> None:

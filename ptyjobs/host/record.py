@@ -12,16 +12,18 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from ptyjobs.errors import BadInput, DuplicateJob, Refused
+from ptyjobs.frozen import TYPE_CHECKING, dataclass
 from ptyjobs.host.log import LogReader
 from ptyjobs.model import JobSpec, Status, from_json, to_json
 
-JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+JOB_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 SOCKET = "sock"
 
 
@@ -60,7 +62,7 @@ def private_directory(path: Path) -> Path:
 
 def check_job_id(job_id: str) -> str:
     """`job_id` itself, or BadInput: it becomes a folder's name."""
-    if not JOB_ID.match(job_id):
+    if not re.match(JOB_ID, job_id):
         raise BadInput(
             f"{job_id[:80]!r} cannot name a job.",
             advice="Use 1-64 letters, digits, '.', '_' or '-', starting with a letter or digit.",
@@ -71,13 +73,19 @@ def check_job_id(job_id: str) -> str:
 class JobDir:
     """The files of one job."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.log = LogReader(path)
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = os.fspath(folder)
+        self.log = LogReader(self.folder)
+
+    @property
+    def path(self) -> Path:
+        from pathlib import Path  # a sixth of the start of `ptyjobs list`, which needs none
+
+        return Path(self.folder)
 
     @property
     def job_id(self) -> str:
-        return self.path.name
+        return os.path.basename(self.folder)
 
     @classmethod
     def allocate(cls, jobs: Path, job_id: str) -> JobDir:
@@ -93,7 +101,8 @@ class JobDir:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            value = json.loads((self.path / name).read_bytes())
+            with open(os.path.join(self.folder, name), "rb") as file:
+                value = json.loads(file.read())
         except (FileNotFoundError, NotADirectoryError):  # not written yet, or cleaned away
             return None
         except ValueError:  # a full disk can leave a file empty; the job itself goes on
@@ -101,14 +110,14 @@ class JobDir:
         return value if isinstance(value, dict) else None
 
     def _write(self, name: str, value: Any) -> None:
-        temporary = self.path / f".{name}.{os.getpid()}"
+        temporary = os.path.join(self.folder, f".{name}.{os.getpid()}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(temporary, flags, 0o600)
         try:
             os.write(fd, json.dumps(to_json(value), separators=(",", ":")).encode("ascii"))
         finally:
             os.close(fd)
-        temporary.replace(self.path / name)
+        os.replace(temporary, os.path.join(self.folder, name))
 
     def write_spec(self, spec: JobSpec) -> None:
         """Keep the spec; of the environment only the names, because values can be secrets."""
@@ -131,7 +140,9 @@ class JobDir:
     def events(self) -> Iterator[LogEvent]:
         """The events in order; a line cut by a crash ends the iteration."""
         try:
-            with open(self.path / "events", encoding="utf-8", errors="replace") as lines:
+            with open(
+                os.path.join(self.folder, "events"), encoding="utf-8", errors="replace"
+            ) as lines:
                 for line in lines:
                     try:
                         time, offset, code, *rest = json.loads(line)

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+
+from ptyjobs.frozen import TYPE_CHECKING, dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 HEADER = struct.Struct("!IB")
 OFFSET = struct.Struct("!Q")
@@ -33,7 +36,7 @@ class Data:
     data: bytes
 
 
-Message = dict[str, Any] | Data
+Message = dict[str, "Any"] | Data
 
 
 def encode(message: Message) -> bytes:

@@ -41,7 +41,7 @@ def test_every_command_is_explained(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_imports_the_sdk_or_asyncio_before_it_runs(name: str) -> None:
     code = (
-        "import sys; from ptyjobs.cli import main; main._parser_for([sys.argv[1]]);"
+        "import sys; from ptyjobs.cli import main; main.alone(sys.argv[1]);"
         "print({'mcp', 'asyncio', 'pyte', 'PIL'} & set(sys.modules))"
     )
     done = subprocess.run(
