@@ -18,7 +18,8 @@ TYPE_CHECKING = False  # known to type checkers; `typing` itself is a part of th
 
 def names_of(cls: type) -> tuple[str, ...]:
     """The names of a frozen value's fields; none of any other class."""
-    return tuple(one.name for one in getattr(cls, "__frozen_fields__", ()))
+    names: tuple[str, ...] = getattr(cls, "__frozen_names__", ())
+    return names
 
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ else:
             "__slots__": names,
             "__match_args__": names,
             "__frozen_fields__": tuple(declared),
+            "__frozen_names__": names,
             "__dataclass_fields__": _StandardFields(),
         }
         for name, method in _METHODS.items():

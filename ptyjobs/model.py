@@ -12,9 +12,10 @@ import enum
 import sys
 import types
 
-from ptyjobs.frozen import TYPE_CHECKING, dataclass, field, names_of
+from ptyjobs.frozen import MISSING, TYPE_CHECKING, dataclass, field, fields, names_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
     T = TypeVar("T")
@@ -332,39 +333,48 @@ def to_json(value: Any) -> Any:
     return value
 
 
+def told(value: Any) -> dict[str, Any]:
+    """As `to_json`, without the fields that have their default: `from_json` fills them in."""
+    plain: dict[str, Any] = to_json(value)
+    for one in fields(type(value)):
+        if one.default is not MISSING and getattr(value, one.name) == one.default:
+            del plain[one.name]
+    return plain
+
+
 def from_json(cls: type[T], data: dict[str, Any]) -> T:
     """The value that `to_json` wrote. Unknown fields of a newer version are ignored."""
-    hints = _hints(cls)
-    return cls(**{k: _decode(hints[k], v) for k, v in data.items() if k in hints})
+    decoders = _DECODERS.get(cls) or _decoders(cls)
+    return cls(**{k: decoders[k](v) for k, v in data.items() if k in decoders})
 
 
-_HINTS: dict[type, dict[str, Any]] = {}
+_DECODERS: dict[type, dict[str, Callable[[Any], Any]]] = {}
 
 
-def _hints(cls: type) -> dict[str, Any]:
-    """The type of each field. Not by `typing.get_type_hints`, whose import costs 10 ms."""
-    if cls not in _HINTS:
-        names = {**vars(sys.modules[cls.__module__]), "Any": object}
-        _HINTS[cls] = {name: eval(cls.__annotations__[name], names) for name in names_of(cls)}
-    return _HINTS[cls]
+def _decoders(cls: type) -> dict[str, Callable[[Any], Any]]:
+    """How each field is read. Not by `typing.get_type_hints`, whose import costs 10 ms."""
+    names = {**vars(sys.modules[cls.__module__]), "Any": object}
+    hints = {name: eval(cls.__annotations__[name], names) for name in names_of(cls)}
+    _DECODERS[cls] = {name: _decoder(hint) for name, hint in hints.items()}
+    return _DECODERS[cls]
 
 
-def _decode(hint: Any, value: Any) -> Any:
-    if hint in _PLAIN:
-        return value
-    if isinstance(hint, types.UnionType):
-        if value is None:
-            return None
-        return _decode(next(a for a in hint.__args__ if a is not type(None)), value)
-    if isinstance(hint, types.GenericAlias):
-        if hint.__origin__ is not tuple:
-            return value
-        args = hint.__args__
-        if len(args) == 2 and args[1] is Ellipsis:
-            return tuple(_decode(args[0], v) for v in value)
-        return tuple(_decode(a, v) for a, v in zip(args, value, strict=True))
-    if names_of(hint):
-        return from_json(hint, value)
-    if issubclass(hint, enum.Enum):
-        return hint(value)
+def _same(value: Any) -> Any:
     return value
+
+
+def _decoder(hint: Any) -> Callable[[Any], Any]:
+    if isinstance(hint, types.UnionType):
+        inner = _decoder(next(a for a in hint.__args__ if a is not type(None)))
+        return _same if inner is _same else lambda v: None if v is None else inner(v)
+    if isinstance(hint, types.GenericAlias) and hint.__origin__ is tuple:
+        if hint.__args__[-1] is Ellipsis:
+            one = _decoder(hint.__args__[0])
+            return tuple if one is _same else lambda v: tuple(map(one, v))
+        parts = [_decoder(a) for a in hint.__args__]
+        return lambda v: tuple(part(x) for part, x in zip(parts, v, strict=True))
+    if names_of(hint):
+        return lambda v: from_json(hint, v)
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return hint
+    return _same

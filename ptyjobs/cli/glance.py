@@ -1,9 +1,8 @@
 """All jobs at one glance: a word from every living holder at once, and the records of the others.
 
 Owns the round of questions: all are sent before the first answer is read, and nobody is waited for
-longer than `patience`. A holder that does not answer in time keeps what its record says. Whether a
-job waits for input is asked of its holder each time, because a program begins to wait without any
-event that a record could be written at.
+longer than `patience`. A holder that does not answer in time keeps what its record says. Where a
+brief word is enough, the holder of a quiet job is not even woken (`host/glimpse.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +12,9 @@ import os
 import select
 import time
 
+from ptyjobs.client.registry import is_alive
 from ptyjobs.frozen import TYPE_CHECKING
+from ptyjobs.host import glimpse
 from ptyjobs.model import Status, from_json
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def glance(
     `brief` leaves out what costs a holder most: CPU, memory, processes, ports, directory.
     """
     jobs = registry.all()
-    told = _ask(jobs, brief=brief, patience=patience)
+    told = _seen(jobs) if brief else {}
+    told |= _ask([job for job in jobs if job.job_id not in told], brief=brief, patience=patience)
     found: list[Status] = []
     ended = 0
     for job in jobs:
@@ -49,6 +51,16 @@ def glance(
             if ended > ENDED_SHOWN and not all:
                 continue
         found.append(status)
+    return found
+
+
+def _seen(jobs: Sequence[JobDir]) -> dict[str, Status]:
+    """Those quiet jobs of which the disk holds the truth of this moment."""
+    found = {}
+    for job in jobs:
+        status = glimpse.read(job)
+        if status is not None and is_alive(job):
+            found[job.job_id] = status
     return found
 
 

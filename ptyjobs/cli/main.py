@@ -128,6 +128,8 @@ def alone(name: str) -> argparse.ArgumentParser:
 class _Unasked:
     """Takes the arguments of a command that nobody asked for."""
 
+    _actions = ()
+
     def __getattr__(self, _name: str) -> Callable[..., _Unasked]:
         return lambda *_args, **_more: self
 

@@ -22,6 +22,7 @@ from ptyjobs.host import requests, tree
 from ptyjobs.host.courtesy import Courtesy, Page
 from ptyjobs.host.ending import Ending
 from ptyjobs.host.followers import Followers
+from ptyjobs.host.glimpse import LULL, Glimpses
 from ptyjobs.host.job import Job
 from ptyjobs.host.peers import MAX_PEERS, Peer, listen, same_user
 from ptyjobs.host.record import JobDir
@@ -56,6 +57,7 @@ class Holder:
         self._numbers = 0
         self._master_out = False  # the master has left the poller (its job closed the terminal)
         self.ending = Ending(self.job, root=self.pid, status=self.status)
+        self.glimpses = Glimpses(self.job, lambda: self.status(live=True, brief=True))
         self._leave_at: float | None = None
         self._deadline: float | None = None
         self._fold_due: float | None = None  # a backlog is folded a little at a time
@@ -104,6 +106,7 @@ class Holder:
             self._poll.register(self.job.pty.errors, select.EPOLLIN)
         if spec.timeout is not None:
             self._deadline = now + spec.timeout
+        self.glimpses.due = now + LULL
         self.turns.begin(reader)
         self.job.dir.write_status(self.status())
 
@@ -143,7 +146,7 @@ class Holder:
     def _next_time(self) -> float:
         now = time.monotonic()
         job = self.job
-        times = [self.turns.due, now + 60.0]
+        times = [self.turns.due, self.glimpses.due, now + 60.0]
         held = job.input_due()
         if held is not None:
             times.append(max(held, now + 0.0005))
@@ -235,6 +238,7 @@ class Holder:
             limit = job.spec.timeout
             self.ending.begin(now, grace=1.0, reason=f"its time limit of {limit:g} s was over")
         self._idle_limit(now)
+        self.glimpses.step(now)
         self._fold_due = None
         if job.pty is not None and not self.courtesy.hot and not self.turns:
             self._fold_due = now + 0.01 if job.fold.idle(job.log.end) else None
@@ -316,6 +320,7 @@ class Holder:
     # -- what the job tells ------------------------------------------------------------------
 
     def on_output(self, now: float, offset: int, data: bytes) -> None:
+        self.glimpses.due = now + LULL
         for waiter in self.turns:
             waiter.on_output(now, data)
         if len(self.followers):
@@ -327,6 +332,7 @@ class Holder:
         status = self.status()
         self.job.events.flush()
         self._guard(self.job.dir.write_status, status)
+        self.glimpses.remove()
         self.turns.on_ended(now)
         self.followers.on_ended(status)
         self.turns.refuse_inputs()
@@ -344,7 +350,7 @@ class Holder:
         if len(self._peers) >= MAX_PEERS or not same_user(sock):
             sock.close()
             return
-        self.adopt(sock)
+        self._on_peer(self.adopt(sock), select.EPOLLIN)  # most have asked already
 
     def _on_peer(self, peer: Peer, mask: int) -> None:
         if mask & select.EPOLLOUT:
@@ -444,11 +450,12 @@ class Holder:
             self.observed_fold()
             self.job.resize(size, time.monotonic())
 
-    def status(self, *, live: bool = False) -> Status:
+    def status(self, *, live: bool = False, brief: bool = False) -> Status:
         """The job's status; with `live` the figures of this moment."""
         return self.reporter.status(
             holder=self.pid,
             attached=self.followers.people,
             waiters=len(self.turns),
             live=live,
+            brief=brief,
         )

@@ -109,7 +109,8 @@ class JobDir:
             return None
         return value if isinstance(value, dict) else None
 
-    def _write(self, name: str, value: Any) -> None:
+    def write(self, name: str, value: Any) -> None:
+        """A JSON file of that name; a reader sees the old or the new one, never half of it."""
         temporary = os.path.join(self.folder, f".{name}.{os.getpid()}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(temporary, flags, 0o600)
@@ -123,14 +124,14 @@ class JobDir:
         """Keep the spec; of the environment only the names, because values can be secrets."""
         plain = to_json(spec)
         plain["env"] = dict.fromkeys(sorted(spec.env), "")
-        self._write("spec.json", plain)
+        self.write("spec.json", plain)
 
     def spec(self) -> JobSpec | None:
         data = self._read("spec.json")
         return None if data is None else from_json(JobSpec, data)
 
     def write_status(self, status: Status) -> None:
-        self._write("status.json", status)
+        self.write("status.json", status)
 
     def status(self) -> Status | None:
         """The status as last written; the log's bounds are read afresh."""

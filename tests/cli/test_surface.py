@@ -66,7 +66,7 @@ def test_a_fault_of_ours_has_its_own_exit_code(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr("ptyjobs.cli.look.Jobs", broken)
+    monkeypatch.setattr("ptyjobs.cli.look.Registry", broken)
     assert main.main(["list"]) == 5
     assert "RuntimeError: a fault" in capsys.readouterr().err
 
