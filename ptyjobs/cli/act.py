@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING, Any
 
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.model import Answer, Reason, to_json
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ptyjobs.cli.main import Add
 
 SEND_EXAMPLES = """\

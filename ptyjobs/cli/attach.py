@@ -18,7 +18,6 @@ import select
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from ptyjobs.cli.mirror import Mirror
 from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
@@ -26,6 +25,7 @@ from ptyjobs.cli.words import exit_code
 from ptyjobs.client.sync import Follow, Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, HolderLost
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.host.wire import Data
 from ptyjobs.model import Size, Status, from_json
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from ptyjobs.config import Config
+from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ptyjobs.cli.main import Add
 
 IDS = "command ptyjobs list --ids 2>/dev/null"

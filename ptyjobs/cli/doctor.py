@@ -14,12 +14,11 @@ import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ptyjobs import __version__
 from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError
-from ptyjobs.frozen import dataclass
+from ptyjobs.frozen import TYPE_CHECKING, dataclass
 from ptyjobs.model import Tier, to_json
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ SDK.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import io
 import os
@@ -179,6 +180,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = config.load(flags=config.flags_of(args))
         command: Command = args.command
+        gc.freeze()  # neither now nor at the exit is what was imported looked over for garbage
+        gc.enable()
         code = command(args, settings)
         sys.stdout.flush()
         return code

@@ -16,13 +16,13 @@ import termios
 import tty
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ptyjobs.cli import attach
 from ptyjobs.client.preparing import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.host.record import JobDir
 from ptyjobs.recordings import Moment, Recording, export_cast, export_raw, read, text_of
 from ptyjobs.recordings.play import Wait

@@ -15,9 +15,12 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
-from typing import Any
 
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.model import Size
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # What a program may have left on: alternate screen, mouse, focus, paste, keyboard, cursor, colours.
 RESTORE = (

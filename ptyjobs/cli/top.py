@@ -16,7 +16,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ptyjobs.cli.glance import glance
 from ptyjobs.cli.look import page
@@ -25,6 +24,7 @@ from ptyjobs.cli.words import age, amount, fit, safe, turn
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, PtyJobsError
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.model import Size, Status, to_json
 
 if TYPE_CHECKING:
