@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+RECEIVE = 64 << 10  # bytes at a time; a larger buffer is mapped and unmapped for each key
+
 
 class Wire:
     """One synchronous connection."""
@@ -41,6 +43,7 @@ class Wire:
         self._decoder = wire.Decoder()
         self._numbers = itertools.count(1)
         self._messages: list[wire.Message] = []
+        self._timeout: float | None = -1.0  # as the socket has it: each change is a system call
 
     def send(self, message: wire.Message) -> None:
         try:
@@ -51,9 +54,11 @@ class Wire:
     def receive(self, *, timeout: float | None) -> wire.Message:
         """The next message; Gone at the end, TimeoutError after `timeout` seconds."""
         while not self._messages:
-            self.sock.settimeout(timeout)
+            if timeout != self._timeout:
+                self.sock.settimeout(timeout)
+                self._timeout = timeout
             try:
-                data = self.sock.recv(256 << 10)
+                data = self.sock.recv(RECEIVE)
             except ConnectionResetError:
                 raise Gone from None
             if not data:

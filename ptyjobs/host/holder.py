@@ -34,6 +34,7 @@ from ptyjobs.model import JobSpec, Lifetime, Size, Status, Tier
 LEASE_GRACE = 0.12  # seconds between TERM and KILL once the server has gone
 LINGER = 0.5  # seconds that the last answers get to reach their clients
 READS_PER_TURN = 16
+COARSE = 0.5  # seconds: a longer pause need not end to the millisecond
 
 
 class Holder:
@@ -55,6 +56,7 @@ class Holder:
         self._peers: dict[int, Peer] = {}
         self._masks: dict[int, int] = {}  # what each peer's socket is polled for
         self._numbers = 0
+        self._master_mask = select.EPOLLIN  # what the master is polled for
         self._master_out = False  # the master has left the poller (its job closed the terminal)
         self.ending = Ending(self.job, root=self.pid, status=self.status)
         self.glimpses = Glimpses(self.job, lambda: self.status(live=True, brief=True))
@@ -135,10 +137,12 @@ class Holder:
                     traceback.print_exc(file=out)
 
     def _next_events(self) -> list[tuple[int, int]]:
-        timeout = max(0.0, self._next_time() - time.monotonic())
+        timeout = min(max(0.0, self._next_time() - time.monotonic()), 60.0)
+        if timeout > COARSE:
+            return self._poll.poll(timeout)
         # epoll rounds its time-out up to whole ms, select on the epoll descriptor does not
         if timeout:
-            ready, _, _ = select.select([self._poll.fileno()], [], [], min(timeout, 60.0))
+            ready, _, _ = select.select([self._poll.fileno()], [], [], timeout)
             if not ready:
                 return []
         return self._poll.poll(0)
@@ -215,8 +219,9 @@ class Holder:
             if self._master_out:
                 self._poll.register(job.pty.master, mask)
                 self._master_out = False
-                return
-            self._poll.modify(job.pty.master, mask)
+            elif mask != self._master_mask:
+                self._poll.modify(job.pty.master, mask)
+            self._master_mask = mask
 
     # -- time --------------------------------------------------------------------------------
 
@@ -319,12 +324,14 @@ class Holder:
 
     # -- what the job tells ------------------------------------------------------------------
 
-    def on_output(self, now: float, offset: int, data: bytes) -> None:
+    def on_logged(self, offset: int, data: bytes) -> None:
+        if len(self.followers):
+            self.followers.on_output(offset, data)
+
+    def on_output(self, now: float, data: bytes) -> None:
         self.glimpses.due = now + LULL
         for waiter in self.turns:
             waiter.on_output(now, data)
-        if len(self.followers):
-            self.followers.on_output(offset, data)
 
     def on_ended(self, now: float) -> None:
         """The output is complete and the exit known: now both become visible together."""
@@ -393,10 +400,12 @@ class Holder:
         for waiter in self.turns:
             waiter.by_person = True
         job, now = self.job, time.monotonic()
-        echo, secret = job.terminal().echo, job.at_secret_prompt
-        job.typed.keys(now, job.log.end, data, echo=echo, secret=secret)
+        terminal, end = job.terminal(), job.log.end
         job.enqueue(data, owner=-peer.number, person=True)
-        job.pump(now)
+        job.pump(now)  # first: a person waits for the echo
+        job.typed.keys(now, end, data, echo=terminal.echo, secret=terminal.secret)
+        if not self.courtesy.paused_until:
+            job.read_once(time.monotonic())  # the kernel's echo is there by now
 
     def _drop_peer(self, peer: Peer) -> None:
         """Its connection has ended: so do its waits, but neither the job nor its output."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 JOB_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 SOCKET = "sock"
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ class EventWriter:
         if data:
             entry.append(data)
         try:
-            os.write(self._fd, (json.dumps(entry, separators=(",", ":")) + "\n").encode("ascii"))
+            os.write(self._fd, (_JSON.encode(entry) + "\n").encode("ascii"))
         except OSError as failure:  # disk full: the index has a hole, the job goes on
             self.error = failure
 
