@@ -40,7 +40,8 @@ def completion(args: argparse.Namespace, settings: Config) -> int:
     return 0
 
 
-Commands = dict[str, Any]
+if TYPE_CHECKING:
+    Commands = dict[str, Any]
 
 
 def _flags(command: dict[str, Any]) -> list[str]:
