@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 WATCH_PAUSE = 1.0  # seconds between two looks of list --watch
 HEAD = ("JOB", "STATE", "AGE", "QUIET", "WHY", "TITLE OR COMMAND", "LAST LINE")
+LAST_LINE, COMMAND = 24, 12  # columns that these two get at least, where there are so many
 PAGE = 1 << 20  # characters of one page of logs --text
 
 
 def register(add: Add) -> None:
-    listing = add("list", list_jobs)
+    listing = add("list", list_jobs, examples=LIST_EXAMPLES)
     listing.add_argument("--all", action="store_true", help="all ended jobs, not the last ten")
     listing.add_argument("--ids", action="store_true", help="only the ids, one a line")
     listing.add_argument("--watch", action="store_true", help="again every second, until C-c")
@@ -39,6 +40,10 @@ def register(add: Add) -> None:
     reading.add_argument("--last", type=int, metavar="N", help="only the last N lines")
 
 
+LIST_EXAMPLES = """\
+  ptyjobs list
+  ptyjobs list --watch                 or with figures and keys: ptyjobs top
+  ptyjobs kill $(ptyjobs list --ids)   all of them"""
 LOG_EXAMPLES = """\
   ptyjobs logs web -f               raw bytes, colours and all, as they come
   ptyjobs logs web --text --last 20
@@ -62,7 +67,11 @@ def list_jobs(args: argparse.Namespace, settings: Config) -> int:
             _show_table(found, watch=args.watch)
         if not args.watch:
             return 0
-        time.sleep(WATCH_PAUSE)
+        try:
+            time.sleep(WATCH_PAUSE)
+        except KeyboardInterrupt:
+            print()  # the shell's prompt belongs below the table
+            raise
 
 
 def _print_json(value: object, *, indent: int | None = None) -> None:
@@ -93,10 +102,16 @@ def table(found: Sequence[Status], *, now: float, width: int = 0) -> list[str]:
     rows += [_row(status, now) for status in found]
     limits = (24, 9, 4, 5, 30, 32)
     widths = [min(max(len(row[n]) for row in rows), most) for n, most in enumerate(limits)]
+    if width:  # the command gives way to the last line
+        said = min(max(len(row[-1]) for row in rows), LAST_LINE)
+        missing = sum(widths) + 2 * len(widths) + said - width
+        widths[-1] = max(min(widths[-1], COMMAND), widths[-1] - max(0, missing))
     lines = []
     for row in rows:
         cells = [fit(cell, size) for cell, size in zip(row, widths, strict=False)]
         line = "  ".join([*cells, row[-1]]).rstrip()
+        if row is HEAD and 0 < width < len(line):
+            line = line[:width].rpartition("  ")[0]  # no room for the last line
         lines.append(fit(line, width).rstrip() if width else line)
     return lines
 

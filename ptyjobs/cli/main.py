@@ -16,7 +16,7 @@ import os
 import sys
 
 from ptyjobs import __version__, config
-from ptyjobs.errors import PtyJobsError
+from ptyjobs.errors import BadInput, PtyJobsError
 from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,6 +63,15 @@ _CODES = {
     "unknown_job": 3, "holder_lost": 4, "start_failed": 4, "bad_input": 2, "bad_key": 2,
     "bad_pattern": 2, "bad_config": 2, "bad_recording": 2, "internal": 5,
 }  # fmt: skip
+
+_ADVICE = {  # what an advice calls by the names of tools and parameters, as a person would type it
+    "with output or tail": "with ptyjobs logs or ptyjobs screen",
+    "start one with execute": "start one: ptyjobs run -d -- CMD",
+    "text goes in the input parameter": "text goes before them, without --key",
+    "Look with tail first": "Look with ptyjobs screen first",
+    "Look with status, then kill it": "Look with ptyjobs status, then ptyjobs kill",
+    "status` tells": "ptyjobs status` tells",
+}
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -164,8 +173,17 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     """With as little of the parser as these words need."""
     if not argv:
         return parser("serving").parse_args(argv)
-    if any(argv[0] in names for names in FAMILIES.values()):
+    commands = [name for names in FAMILIES.values() for name in names]
+    if argv[0] in commands:
         return alone(argv[0]).parse_args(argv[1:])
+    if argv[0] == "help":
+        return _parse([*argv[1:2], "--help"])
+    if not argv[0].startswith("-"):
+        import difflib
+
+        near = difflib.get_close_matches(argv[0], commands, n=1)
+        advice = f"Did you mean {near[0]!r}?" if near else "All commands: ptyjobs --help"
+        raise BadInput(f"There is no command {argv[0]!r}.", advice=advice)
     word = next((word for word in argv if not word.startswith("-")), "")
     family = next((f for f, names in FAMILIES.items() if word in names), None)
     return (parser(family) if family else parser()).parse_args(argv)
@@ -176,8 +194,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a locale that cannot say it must not end us
         sys.stdout.reconfigure(errors="replace")
-    args = _parse(argv)
+    as_json = "--json" in argv
     try:
+        args = _parse(argv)
+        as_json = args.json
         settings = config.load(flags=config.flags_of(args))
         command: Command = args.command
         gc.freeze()  # neither now nor at the exit is what was imported looked over for garbage
@@ -186,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except PtyJobsError as error:
-        _tell(error, as_json=args.json)
+        _tell(error, as_json=as_json)
         return _CODES.get(error.code, 1)
     except BrokenPipeError:  # `ptyjobs logs | head`
         sys.stdout = None  # nothing is left to flush at the exit
@@ -201,10 +221,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _tell(error: PtyJobsError, *, as_json: bool) -> None:
+    advice = error.advice
+    for theirs, ours in _ADVICE.items():
+        advice = advice.replace(theirs, ours)
     if as_json:
         import json
 
-        facts = {"code": error.code, "message": error.message, "advice": error.advice}
+        facts = {"code": error.code, "message": error.message, "advice": advice}
         print(json.dumps({"error": facts}))
     else:
-        print(f"ptyjobs: {error}", file=sys.stderr)
+        print(f"ptyjobs: {error.message} {advice}".rstrip(), file=sys.stderr)

@@ -336,6 +336,8 @@ class Holder:
     def on_ended(self, now: float) -> None:
         """The output is complete and the exit known: now both become visible together."""
         self._guard(self.job.typed.prove)
+        if self.turns:
+            self.observed_fold()  # before the status looks at the screen
         status = self.status()
         self.job.events.flush()
         self._guard(self.job.dir.write_status, status)

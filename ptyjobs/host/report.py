@@ -30,6 +30,7 @@ from ptyjobs.model import (
 
 STALLED_AFTER = 10.0  # seconds without output, CPU or I/O
 MAX_PROCESSES = 50
+CATCH_UP = 64 << 10  # bytes that are still rendered when a job has ended, for its last line
 SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 
@@ -70,26 +71,29 @@ class Reporter:
             errors=tuple(job.errors.values()),
         )
         if not live or not started:
-            return basic
+            near = started and job.log.end - job.fold.offset <= CATCH_UP
+            return self._with_last_words(basic) if near and job.state.ended else basic
         now = replace(self._with_turn(basic), attached=attached, waiters=waiters)
         return now if brief else self._with_figures(now)
 
     def _with_turn(self, basic: Status) -> Status:
         """What a list shows: whose turn it is, and what was said last."""
         job = self._job
-        job.fold.catch_up(job.log.end)
-        screen = job.fold.screen
+        basic = self._with_last_words(basic)
         waiting, doing = self._readiness() if job.pty is not None else (None, "")
-        rows = [row for row in screen.text() if row.strip()]
         return replace(
             basic,
             waiting=waiting,
             doing=doing,
             output_age=round(time.monotonic() - job.last_output, 3),
-            title=screen.title,
-            progress=screen.progress,
-            last_line=rows[-1] if rows else "",
+            progress=job.fold.screen.progress,
         )
+
+    def _with_last_words(self, basic: Status) -> Status:
+        job = self._job
+        job.fold.catch_up(job.log.end)
+        rows = [row for row in job.fold.screen.text() if row.strip()]
+        return replace(basic, title=job.fold.screen.title, last_line=rows[-1] if rows else "")
 
     def _with_figures(self, known: Status) -> Status:
         """What costs a walk through /proc: processes, CPU, memory, ports; and all the rest."""

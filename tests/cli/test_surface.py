@@ -178,3 +178,28 @@ def test_zsh_completes(
     finally:
         outer.close()
     assert not {word for word in absent if word in shown.split()}
+
+
+def test_an_unknown_command_is_told_which_one_was_meant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main.main(["lst"]) == 2
+    assert capsys.readouterr().err == "ptyjobs: There is no command 'lst'. Did you mean 'list'?\n"
+    assert main.main(["frobnicate", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["advice"] == "All commands: ptyjobs --help"
+
+
+def test_help_is_a_command_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main.main(["help", "kill"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: ptyjobs kill")
+
+
+def test_an_advice_names_commands_and_not_tools(shell: Shell) -> None:
+    shell.run("run", "--name", "gone", "--", "true")
+    assert "ptyjobs screen" in shell.run("send", "gone", "x").stderr
+    shell.run("run", "-d", "--name", "sh", "--", "cat")
+    told = shell.run("send", "sh", "--key", ":wq")
+    assert told.returncode == 2
+    assert "parameter" not in told.stderr
