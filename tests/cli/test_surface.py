@@ -122,6 +122,8 @@ LINES = [
     ("ptyjobs screen --for", {"--format"}, {"--at"}),
     ("ptyjobs screen --format s", {"svg"}, {"png"}),
     ("ptyjobs completion ", {"bash", "zsh", "fish"}, {"alpha"}),
+    ("ptyjobs screen --format ", {"svg", "png"}, {"alpha"}),
+    ("ptyjobs screen -o ", set(), {"alpha"}),
 ]
 
 
