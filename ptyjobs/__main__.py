@@ -4,6 +4,9 @@ from __future__ import annotations
 
 
 def main() -> int:
+    import gc
+
+    gc.disable()  # what is imported stays: no collector need look for it, see cli.main
     from ptyjobs.cli.main import main as cli_main
 
     return cli_main()

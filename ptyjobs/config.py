@@ -11,23 +11,20 @@ setting, where it came from and the value, because an allow-list that vanishes t
 error elsewhere is worse than no server.
 """
 
-# ruff: noqa: RUF009  (the calls in the class make dataclass fields, not shared defaults)
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ptyjobs import kinds
 from ptyjobs.errors import BadConfig
+from ptyjobs.frozen import MISSING, TYPE_CHECKING, Field, dataclass, field, fields, replace
 from ptyjobs.kinds import Kind, Unusable
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+    from typing import Any
 
 HARD_MAX_CHARS = 40_000
 """Characters no tool result exceeds: clients move larger ones out of the model's sight."""
@@ -41,24 +38,25 @@ def _setting(
     kind: Kind,
     help: str,
     *,
-    default: Any = dataclasses.MISSING,
-    factory: Any = dataclasses.MISSING,
+    default: Any = MISSING,
+    factory: Any = MISSING,
     shown: str = "",
     env: tuple[str, ...] = (),
 ) -> Any:
     metadata = {"kind": kind, "help": help, "env": env, "shown": shown}
-    if factory is not dataclasses.MISSING:
-        return dataclasses.field(default_factory=factory, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+    if factory is not MISSING:
+        return field(default_factory=factory, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
-def default_state_dir(environ: Mapping[str, str] | None = None) -> Path:
+def default_state_dir(environ: Mapping[str, str] | None = None) -> str:
     """$XDG_STATE_HOME/ptyjobs or ~/.local/state/ptyjobs."""
     environ = os.environ if environ is None else environ
     base = environ.get("XDG_STATE_HOME", "")
     if base.startswith("/"):
-        return Path(base) / "ptyjobs"
-    return Path(environ.get("HOME") or Path.home()) / ".local" / "state" / "ptyjobs"
+        return os.path.join(base, "ptyjobs")
+    home = environ.get("HOME") or os.path.expanduser("~")
+    return os.path.join(home, ".local", "state", "ptyjobs")
 
 
 def default_shell() -> str:
@@ -70,7 +68,7 @@ def default_shell() -> str:
 class Config:
     """All settings. Times are seconds and sizes bytes; a field's declaration is its document."""
 
-    state_dir: Path = _setting(
+    state_dir: str = _setting(
         kinds.PATH,
         "Directory of all jobs (made with mode 0700).",
         factory=default_state_dir,
@@ -84,7 +82,7 @@ class Config:
         factory=default_shell,
         shown="bash, else sh",
     )
-    working_dir: Path | None = _setting(
+    working_dir: str | None = _setting(
         kinds.DIRECTORY,
         "Directory of jobs that name none.",
         default=None,
@@ -229,7 +227,7 @@ class Config:
     )
 
 
-SETTINGS: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(Config)
+SETTINGS: tuple[Field[Any], ...] = fields(Config)
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
@@ -271,9 +269,10 @@ def load(
 def _from_file(environ: Mapping[str, str], file: Path | None) -> Iterable[tuple[str, Any, str]]:
     named = file or environ.get("PTYJOBS_CONFIG")
     base = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")
-    path = Path(named or os.path.join(base, "ptyjobs", "config.toml"))
+    path = os.fspath(named or os.path.join(base, "ptyjobs", "config.toml"))
     try:
-        text = path.read_text(encoding="utf-8")
+        with open(path, encoding="utf-8") as file_:
+            text = file_.read()
     except (FileNotFoundError, NotADirectoryError):
         if named:
             raise BadConfig(f"configuration file {path}: there is no such file.") from None
@@ -320,6 +319,8 @@ def _read(name: str, value: Any, source: str) -> Any:
 
 
 def _closest(word: str, known: Iterable[str]) -> str:
+    import difflib  # only for an error
+
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"Did you mean {near[0]}?" if near else ""
 
@@ -340,7 +341,7 @@ def _consistent(values: dict[str, Any]) -> Config:
             raise BadConfig(
                 f"{name} = {value:g} is {word} {bound} = {limit:g}; change one of them."
             )
-        config = dataclasses.replace(config, **{name: limit})
+        config = replace(config, **{name: limit})
     return config
 
 
@@ -383,9 +384,9 @@ def docs_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _shown_default(setting: dataclasses.Field[Any]) -> str:
+def _shown_default(setting: Field[Any]) -> str:
     shown: str = setting.metadata["shown"]
-    if shown or setting.default is dataclasses.MISSING:
+    if shown or setting.default is MISSING:
         return shown
     if setting.metadata["kind"].words.startswith("bytes"):
         return kinds.show_size(setting.default)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?", re.IGNORECASE)
+from ptyjobs.frozen import TYPE_CHECKING, dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+# Not compiled here: few starts meet a setting of these kinds.
+_SIZE = r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?"
+_TIME = r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?"
 _TIME_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -61,7 +65,7 @@ def seconds(low: float, high: float, *, optional: bool = False) -> Kind:
     """Seconds in [low, high]; strings may say `500ms`, `10s`, `5m`, `2h`, `1d`."""
 
     def parse(value: Any) -> float:
-        match = _TIME.fullmatch(str(value).strip())
+        match = re.fullmatch(_TIME, str(value).strip(), re.IGNORECASE)
         if isinstance(value, bool) or match is None:
             raise Unusable('seconds, such as 10 or "500ms", "5m", "2h"')
         unit = _TIME_UNITS[(match[2] or "s").lower()]
@@ -74,7 +78,7 @@ def size(low: int, high: int) -> Kind:
     """Bytes in [low, high]; strings may say `10MB` or `64MiB` (both powers of 1024)."""
 
     def parse(value: Any) -> int:
-        match = _SIZE.fullmatch(str(value).strip())
+        match = re.fullmatch(_SIZE, str(value).strip(), re.IGNORECASE)
         if isinstance(value, bool) or match is None:
             raise Unusable('bytes, such as 1048576 or "10MB"')
         scale = 1024 ** " kmgt".index(match[2].lower() or " ")
@@ -122,18 +126,18 @@ def choice(*words: str) -> Kind:
     return Kind(" / ".join(words), parse)
 
 
-def _path(value: Any) -> Path:
-    if not isinstance(value, (str, Path)) or not str(value).strip() or "\0" in str(value):
+def _path(value: Any) -> str:
+    if not isinstance(value, (str, os.PathLike)) or not str(value).strip() or "\0" in str(value):
         raise Unusable("a path")
-    path = Path(value).expanduser()
-    if not path.is_absolute():
+    path = os.path.expanduser(str(value))
+    if not os.path.isabs(path):
         raise Unusable("an absolute path")
     return path
 
 
-def _directory(value: Any) -> Path:
+def _directory(value: Any) -> str:
     path = _path(value)
-    if not path.is_dir() or not os.access(path, os.R_OK | os.X_OK):
+    if not os.path.isdir(path) or not os.access(path, os.R_OK | os.X_OK):
         raise Unusable("a directory that exists and can be entered")
     return path
 

@@ -8,15 +8,17 @@ lie in a job's directory and stand in a tool result's `_meta`.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
-import signal as _signal
+import sys
 import types
-import typing
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
-T = TypeVar("T")
+from ptyjobs.frozen import MISSING, TYPE_CHECKING, dataclass, field, fields, names_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 PROTOCOL_VERSION = 1
 """Version of the holder's socket protocol; a client accepts every version up to its own."""
@@ -134,8 +136,10 @@ class Exit:
     def signal_name(self) -> str | None:
         if self.signal is None:
             return None
+        from signal import Signals
+
         try:
-            return _signal.Signals(self.signal).name
+            return Signals(self.signal).name
         except ValueError:
             return f"signal {self.signal}"
 
@@ -146,7 +150,9 @@ class Exit:
 
     def event(self, *, by_kill: bool) -> Event:
         """The state event of this end; SIGTERM and SIGKILL count as killed, whoever sent them."""
-        if by_kill or self.signal in (_signal.SIGTERM, _signal.SIGKILL):
+        from signal import SIGKILL, SIGTERM
+
+        if by_kill or self.signal in (SIGTERM, SIGKILL):
             return Event.KILLED
         return Event.EXITED_ZERO if self.code == 0 else Event.EXITED_NONZERO
 
@@ -310,7 +316,6 @@ class Status:
 
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
-_FIELDS: dict[type, tuple[str, ...]] = {}  # names of each dataclass met so far
 
 
 def to_json(value: Any) -> Any:
@@ -318,11 +323,8 @@ def to_json(value: Any) -> Any:
     cls = type(value)
     if cls in _PLAIN:
         return value
-    names = _FIELDS.get(cls)
-    if names is None and dataclasses.is_dataclass(cls):
-        names = _FIELDS[cls] = tuple(f.name for f in dataclasses.fields(cls))
-    if names is not None:
-        return {name: to_json(getattr(value, name)) for name in names}
+    if fields := names_of(cls):
+        return {name: to_json(getattr(value, name)) for name in fields}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, (list, tuple)):
@@ -332,40 +334,48 @@ def to_json(value: Any) -> Any:
     return value
 
 
+def told(value: Any) -> dict[str, Any]:
+    """As `to_json`, without the fields that have their default: `from_json` fills them in."""
+    plain: dict[str, Any] = to_json(value)
+    for one in fields(type(value)):
+        if one.default is not MISSING and getattr(value, one.name) == one.default:
+            del plain[one.name]
+    return plain
+
+
 def from_json(cls: type[T], data: dict[str, Any]) -> T:
     """The value that `to_json` wrote. Unknown fields of a newer version are ignored."""
-    hints = _hints(cls)
-    return cls(**{k: _decode(hints[k], v) for k, v in data.items() if k in hints})
+    decoders = _DECODERS.get(cls) or _decoders(cls)
+    return cls(**{k: decoders[k](v) for k, v in data.items() if k in decoders})
 
 
-_HINTS: dict[type, dict[str, Any]] = {}
+_DECODERS: dict[type, dict[str, Callable[[Any], Any]]] = {}
 
 
-def _hints(cls: type) -> dict[str, Any]:
-    """The type of each field of a dataclass."""
-    if cls not in _HINTS:
-        known = {f.name for f in dataclasses.fields(cls)}
-        hints = typing.get_type_hints(cls)
-        _HINTS[cls] = {k: v for k, v in hints.items() if k in known}
-    return _HINTS[cls]
+def _decoders(cls: type) -> dict[str, Callable[[Any], Any]]:
+    """How each field is read. Not by `typing.get_type_hints`, whose import costs 10 ms."""
+    names = {**vars(sys.modules[cls.__module__]), "Any": object}
+    hints = {name: eval(cls.__annotations__[name], names) for name in names_of(cls)}
+    _DECODERS[cls] = {name: _decoder(hint) for name, hint in hints.items()}
+    return _DECODERS[cls]
 
 
-def _decode(hint: Any, value: Any) -> Any:
-    if hint in _PLAIN:
-        return value
-    origin = typing.get_origin(hint)
-    if origin in (types.UnionType, typing.Union):
-        if value is None:
-            return None
-        return _decode(next(a for a in typing.get_args(hint) if a is not type(None)), value)
-    if origin is tuple:
-        args = typing.get_args(hint)
-        if len(args) == 2 and args[1] is Ellipsis:
-            return tuple(_decode(args[0], v) for v in value)
-        return tuple(_decode(a, v) for a, v in zip(args, value, strict=True))
-    if isinstance(hint, type):
-        if dataclasses.is_dataclass(hint):
-            return from_json(hint, value)
-        if issubclass(hint, enum.Enum):
-            return hint(value)
+def _same(value: Any) -> Any:
     return value
+
+
+def _decoder(hint: Any) -> Callable[[Any], Any]:
+    if isinstance(hint, types.UnionType):
+        inner = _decoder(next(a for a in hint.__args__ if a is not type(None)))
+        return _same if inner is _same else lambda v: None if v is None else inner(v)
+    if isinstance(hint, types.GenericAlias) and hint.__origin__ is tuple:
+        if hint.__args__[-1] is Ellipsis:
+            one = _decoder(hint.__args__[0])
+            return tuple if one is _same else lambda v: tuple(map(one, v))
+        parts = [_decoder(a) for a in hint.__args__]
+        return lambda v: tuple(part(x) for part, x in zip(parts, v, strict=True))
+    if names_of(hint):
+        return lambda v: from_json(hint, v)
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return hint
+    return _same

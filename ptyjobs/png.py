@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,10 +121,12 @@ def _has(path: str, char: str) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _file_for(char: str, first: str) -> str:
-    if char.isspace() or _has(first, char):
-        return first
-    return next((path for path in _fallback_files() if _has(path, char)), first)
+def _file_for(char: str, *firsts: str) -> str:
+    """The font for a character: one of `firsts`, else one of this machine."""
+    if char.isspace():
+        return firsts[0]
+    files = itertools.chain(firsts, _fallback_files())
+    return next((path for path in files if _has(path, char)), firsts[0])
 
 
 class _Painter:
@@ -157,7 +160,8 @@ class _Painter:
             return
         at = 0
         for cluster, cells in _cells(piece.text):
-            self._glyph(draw, x + at * self.width, y, cluster, _file_for(cluster[0], first), seen)
+            path = _file_for(cluster[0], first, self.regular)  # there are no bold symbols
+            self._glyph(draw, x + at * self.width, y, cluster, path, seen)
             at += cells
 
     def _glyph(self, draw: ImageDraw, x: int, y: int, text: str, path: str, seen: Look) -> None:

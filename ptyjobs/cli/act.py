@@ -5,25 +5,33 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING, Any
 
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.model import Answer, Reason, to_json
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ptyjobs.cli.main import Add
+    from ptyjobs.client.calls import Killed
 
 SEND_EXAMPLES = """\
   ptyjobs send py '1 + 1'
-  ptyjobs send vim --key Escape --key ':wq' --no-enter
+  ptyjobs send vim ihello --key Escape text, then a key, and no Enter
+  ptyjobs send py --key C-c
   ptyjobs send py --paste < block.py   several lines as one paste
   ptyjobs send login --secret          asks here, without echo"""
 WAIT_EXAMPLES = """\
   ptyjobs wait py                      until it wants input again
   ptyjobs wait web --port --timeout 60
   ptyjobs wait a b c --exited --all    until all of them have ended"""
+
+KILL_EXAMPLES = """\
+  ptyjobs kill web                     politely first, then by force
+  ptyjobs kill build --signal INT      as C-c would: the job may go on"""
 
 
 def register(add: Add) -> None:
@@ -53,7 +61,7 @@ def register(add: Add) -> None:
     waiting.add_argument(
         "--timeout", type=float, default=30.0, metavar="S", help="seconds, default 30"
     )
-    ending = add("kill", kill)
+    ending = add("kill", kill, examples=KILL_EXAMPLES)
     ending.add_argument("jobs", nargs="+", metavar="JOB", help="job ids")
     ending.add_argument(
         "--signal", default="", metavar="NAME", help="only send this signal, e.g. INT"
@@ -148,7 +156,17 @@ async def _wait(args: argparse.Namespace, settings: Config) -> int:
 
 
 def _reason(answer: Answer) -> object:
-    return answer.verdict.match or answer.verdict.exit or answer.verdict.reason
+    verdict = answer.verdict
+    return verdict.match or verdict.exit or _WORDS.get(verdict.reason, verdict.reason.value)
+
+
+_WORDS = {
+    Reason.WAITING_FOR_INPUT: "waits for input",
+    Reason.PROMPT: "waits at its prompt",
+    Reason.PASSWORD: "asks for a secret",
+    Reason.QUIET: "is quiet",
+    Reason.TIMEOUT: "still busy",
+}
 
 
 def kill(args: argparse.Namespace, settings: Config) -> int:
@@ -161,11 +179,17 @@ def kill(args: argparse.Namespace, settings: Config) -> int:
             killed = jobs.kill(job_id, signal=args.signal, grace=args.grace)
             done.append({"job_id": job_id, **to_json(killed)})
             if not args.json:
-                plural = "process" if killed.processes == 1 else "processes"
-                print(f"{job_id}: {killed.result} ({killed.processes} {plural})")
+                print(f"{job_id}: {_done(killed, args.signal)}")
     if args.json:
         print(json.dumps(done))
     return 0
+
+
+def _done(killed: Killed, signal: str) -> str:
+    if killed.result == "already_terminated":
+        return "had ended already"
+    count = f"{killed.processes} process{'es' if killed.processes != 1 else ''}"
+    return f"{signal} sent to {count}" if killed.result == "signalled" else f"killed, {count} ended"
 
 
 def clean(args: argparse.Namespace, settings: Config) -> int:

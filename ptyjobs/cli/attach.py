@@ -18,7 +18,6 @@ import select
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from ptyjobs.cli.mirror import Mirror
 from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
@@ -26,6 +25,7 @@ from ptyjobs.cli.words import exit_code
 from ptyjobs.client.sync import Follow, Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, HolderLost
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.host.wire import Data
 from ptyjobs.model import Size, Status, from_json
 
@@ -36,10 +36,11 @@ __all__ = ["DETACH", "RESTORE", "attach", "terminal_size"]
 
 DETACH = b"\x1c"  # C-\, as dtach and abduco have it
 DETACHES = (DETACH, b"\x1b[92;5u", b"\x1b[27;5;92~")  # plain, kitty's form, xterm's form
-HINT = 2.0  # seconds that the hint stands in the last row, at most until the first key
+HINT_AFTER = 0.3  # seconds after which the hint is shown: a short command needs none
+HINT = 2.0  # seconds that it stands in the last row, at most until the next key
 EXAMPLES = """\
   ptyjobs attach                  the only job, or the one started last
-  ptyjobs attach web -r           watch; a second C-\\ is never needed
+  ptyjobs attach web -r           watch without typing
   ptyjobs attach vim --detach-key C-]"""
 
 
@@ -106,6 +107,7 @@ def attach(
     0 after detaching; the job's own code (or 128 + signal) when it ended meanwhile.
     Raises HolderLost when its holder was lost meanwhile, SystemExit when the terminal was.
     """
+    jobs.registry.find(job_id)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadInput("attach needs a terminal.", advice=f"Use ptyjobs logs -f {job_id}.")
     leave = key_bytes(detach_key) if detach_key != "C-\\" else DETACHES  # no key table to load
@@ -165,8 +167,9 @@ class Session:
         self._typing = jobs.follow(job_id, input=not read_only, size=size)
         self._view = self._typing  # where the output comes from
         self._mirror: Mirror | None = None
+        self._hint_at: float | None = None
         self._hint_until: float | None = None
-        self._hinted = False
+        self._painted = False
 
     def close(self) -> None:
         self._typing.close()
@@ -191,12 +194,14 @@ class Session:
                     return
             if self._mirror is not None:
                 self._mirror.draw(time.monotonic())
+            if self._hint_at is not None and time.monotonic() >= self._hint_at:
+                self._hint()
             if self._hint_until is not None and time.monotonic() >= self._hint_until:
                 self._refresh()
 
     def _patience(self) -> float | None:
         picture = self._mirror.due if self._mirror is not None else None
-        times = [t for t in (self._hint_until, picture) if t is not None]
+        times = [t for t in (self._hint_at, self._hint_until, picture) if t is not None]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _on_keys(self, data: bytes) -> None:
@@ -246,6 +251,8 @@ class Session:
         if message is None:
             return False
         if not isinstance(message, Data) and message.get("event") == "exit":
+            if self._hint_until is not None:  # it must not be what stays
+                self._paint_ended()
             raise Ended(from_json(Status, message["status"]))
         if follow is not self._view:  # the same bytes come from the view
             return True
@@ -270,34 +277,47 @@ class Session:
         elif self._terminal.dumb:
             self._terminal.write(self._terminal.strip(data))
         else:
-            self._terminal.write(data)
+            self._terminal.pass_on(data)
 
     def _paint(self, data: bytes, size: Size) -> None:
         mine = self._terminal.size()
         if self._terminal.dumb:
-            if not self._hinted:
+            if not self._painted:
                 self._terminal.write(plain(data, size))
-            self._hinted = True
+            self._painted = True
             return
-        larger = mine is not None and (size.rows > mine.rows or size.cols > mine.cols)
-        if larger and mine is not None:
+        if mine is not None and (size.rows > mine.rows or size.cols > mine.cols):
             self._mirror = Mirror(size, mine, self._terminal.write)
             self._mirror.feed(data)
+            self._terminal.passing = False
         else:
             self._mirror = None
             # Scrolled away, not erased: what stood here before is still to be read.
-            away = f"\x1b[{mine.rows};1H" + "\n" * mine.rows if mine and not self._hinted else ""
-            self._terminal.write(RESTORE.encode() + away.encode() + data)
-        if not self._hinted:
-            self._hint(mine)
+            away = f"\x1b[{mine.rows};1H" + "\n" * mine.rows if mine and not self._painted else ""
+            self._terminal.pass_on(RESTORE.encode() + away.encode() + data)
+        if not self._painted:
+            self._painted = True
+            self._terminal.write(f"\x1b]2;{self._words}\x07".encode())
+            self._hint_at = time.monotonic() + HINT_AFTER
 
-    def _hint(self, mine: Size | None) -> None:
-        """Say once how to leave: in the last row for a moment, and in the title."""
-        self._hinted = True
-        words = f" {self._job_id}: {self._key} detaches "
-        self._terminal.write(f"\x1b]2;{words.strip()}\x07".encode())
+    @property
+    def _words(self) -> str:
+        return f"{self._job_id}: {self._key} detaches"
+
+    def _hint(self) -> None:
+        """Say once how to leave: in the last row for a moment (it stands in the title as well)."""
+        self._hint_at = None
+        mine = self._terminal.size()
         if mine is None:
             return
-        row = f"\x1b7\x1b[{mine.rows};1H\x1b[0;7m{words[: mine.cols]}\x1b[m\x1b8"
-        self._terminal.write(row.encode())
+        words = f" {self._words} "[: mine.cols]
+        self._terminal.write(f"\x1b7\x1b[{mine.rows};1H\x1b[0;7m{words}\x1b[m\x1b8".encode())
         self._hint_until = time.monotonic() + HINT
+
+    def _paint_ended(self) -> None:
+        """The last screen of the job without the hint on it."""
+        self._hint_until = None
+        size, data = self._jobs.repaint(self._job_id)
+        self._paint(data, size)
+        if self._mirror is not None:
+            self._mirror.draw(self._mirror.due or 0.0)

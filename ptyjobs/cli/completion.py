@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from ptyjobs.config import Config
+from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ptyjobs.cli.main import Add
 
 IDS = "command ptyjobs list --ids 2>/dev/null"
@@ -38,7 +40,8 @@ def completion(args: argparse.Namespace, settings: Config) -> int:
     return 0
 
 
-Commands = dict[str, Any]
+if TYPE_CHECKING:
+    Commands = dict[str, Any]
 
 
 def _flags(command: dict[str, Any]) -> list[str]:
@@ -55,6 +58,12 @@ def _choices(command: dict[str, Any]) -> dict[str, list[str]]:
     }
 
 
+def _values(command: dict[str, Any]) -> list[str]:
+    """The flags that take a value of no fixed choice."""
+    taking = (a for a in command["arguments"] if a["takes"] and not a["choices"])
+    return [flag for argument in taking for flag in argument["flags"]]
+
+
 def _takes_jobs(command: dict[str, Any]) -> bool:
     return any(a["name"] in JOB_ARGUMENTS and not a["flags"] for a in command["arguments"])
 
@@ -69,13 +78,16 @@ def bash(commands: Commands) -> str:
                 words.append(f'      [[ $prev == {flag} ]] && words="{" ".join(choices)}"')
             else:
                 words.append(f'      words="{" ".join(choices)}"')
+        if values := _values(command):
+            words.append(f'      [[ " {" ".join(values)} " == *" $prev "* ]] && return  # a file')
         if _takes_jobs(command):
-            words.append(f'      [[ $cur != -* ]] && words+=" $({IDS})"')
+            words.append(f'      [[ -z $words && $cur != -* ]] && words="$({IDS})"')
         cases.append("\n".join([*words, "      ;;"]))
     return f"""\
 # bash completion for ptyjobs, made by `ptyjobs completion bash`
 _ptyjobs() {{
   local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} flags= words=
+  COMPREPLY=()
   if (( COMP_CWORD == 1 )); then
     COMPREPLY=($(compgen -W "{" ".join(commands)} --help --version" -- "$cur"))
     return

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING, Any
 
 from ptyjobs import __version__, config
 from ptyjobs.cli import main as cli
 from ptyjobs.config import Config
+from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ptyjobs.cli.main import Add
 
 VERSION = 1  # of the shape; grows when a member changes its meaning

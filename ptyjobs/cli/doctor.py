@@ -13,13 +13,12 @@ import platform
 import resource
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ptyjobs import __version__
 from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError
+from ptyjobs.frozen import TYPE_CHECKING, dataclass
 from ptyjobs.model import Tier, to_json
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ def _state(settings: Config) -> list[Finding]:
     from ptyjobs.host.record import private_directory
 
     try:
-        private_directory(settings.state_dir)
+        private_directory(Path(settings.state_dir))
     except PtyJobsError as error:
         return [Finding("state", str(settings.state_dir), str(error), ok=False)]
     except OSError as error:

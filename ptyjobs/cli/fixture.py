@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ptyjobs.config import Config
+from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import re
 import sys
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ptyjobs.cli.words import age, amount, fit, safe, turn
-from ptyjobs.client.sync import Jobs
-from ptyjobs.config import Config
+from ptyjobs.client.registry import Registry
 from ptyjobs.errors import BadInput
-from ptyjobs.model import Status, to_json
+from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
     from ptyjobs.cli.main import Add
+    from ptyjobs.client.sync import Jobs
+    from ptyjobs.config import Config
+    from ptyjobs.model import Status
 
 WATCH_PAUSE = 1.0  # seconds between two looks of list --watch
 HEAD = ("JOB", "STATE", "AGE", "QUIET", "WHY", "TITLE OR COMMAND", "LAST LINE")
+LAST_LINE, COMMAND = 24, 12  # columns that these two get at least, where there are so many
 PAGE = 1 << 20  # characters of one page of logs --text
 
 
 def register(add: Add) -> None:
-    listing = add("list", list_jobs)
+    listing = add("list", list_jobs, examples=LIST_EXAMPLES)
     listing.add_argument("--all", action="store_true", help="all ended jobs, not the last ten")
     listing.add_argument("--ids", action="store_true", help="only the ids, one a line")
     listing.add_argument("--watch", action="store_true", help="again every second, until C-c")
@@ -39,6 +40,10 @@ def register(add: Add) -> None:
     reading.add_argument("--last", type=int, metavar="N", help="only the last N lines")
 
 
+LIST_EXAMPLES = """\
+  ptyjobs list
+  ptyjobs list --watch                 or with figures and keys: ptyjobs top
+  ptyjobs kill $(ptyjobs list --ids)   all of them"""
 LOG_EXAMPLES = """\
   ptyjobs logs web -f               raw bytes, colours and all, as they come
   ptyjobs logs web --text --last 20
@@ -47,22 +52,34 @@ LOG_EXAMPLES = """\
 
 def list_jobs(args: argparse.Namespace, settings: Config) -> int:
     """All jobs, newest first: state and why, age, silence, last words."""
-    with Jobs(settings) as jobs:
-        if args.ids:
-            for job in jobs.registry.all():
-                print(job.job_id)
-            return 0
-        from ptyjobs.cli.glance import glance
+    registry = Registry(settings.state_dir)
+    if args.ids:
+        for job in registry.all():
+            print(job.job_id)
+        return 0
+    from ptyjobs.cli.glance import glance
 
-        while True:
-            found = glance(jobs, all=args.all)
-            if args.json:
-                print(json.dumps(to_json(found)), flush=True)
-            else:
-                _show_table(found, watch=args.watch)
-            if not args.watch:
-                return 0
+    while True:
+        found = glance(registry, all=args.all, brief=not args.json)
+        if args.json:
+            _print_json(found)
+        else:
+            _show_table(found, watch=args.watch)
+        if not args.watch:
+            return 0
+        try:
             time.sleep(WATCH_PAUSE)
+        except KeyboardInterrupt:
+            print()  # the shell's prompt belongs below the table
+            raise
+
+
+def _print_json(value: object, *, indent: int | None = None) -> None:
+    import json
+
+    from ptyjobs.model import to_json
+
+    print(json.dumps(to_json(value), indent=indent), flush=True)
 
 
 def _show_table(found: Sequence[Status], *, watch: bool) -> None:
@@ -85,10 +102,16 @@ def table(found: Sequence[Status], *, now: float, width: int = 0) -> list[str]:
     rows += [_row(status, now) for status in found]
     limits = (24, 9, 4, 5, 30, 32)
     widths = [min(max(len(row[n]) for row in rows), most) for n, most in enumerate(limits)]
+    if width:  # the command gives way to the last line
+        said = min(max(len(row[-1]) for row in rows), LAST_LINE)
+        missing = sum(widths) + 2 * len(widths) + said - width
+        widths[-1] = max(min(widths[-1], COMMAND), widths[-1] - max(0, missing))
     lines = []
     for row in rows:
         cells = [fit(cell, size) for cell, size in zip(row, widths, strict=False)]
         line = "  ".join([*cells, row[-1]]).rstrip()
+        if row is HEAD and 0 < width < len(line):
+            line = line[:width].rpartition("  ")[0]  # no room for the last line
         lines.append(fit(line, width).rstrip() if width else line)
     return lines
 
@@ -109,9 +132,14 @@ def _row(status: Status, now: float) -> tuple[str, ...]:
 
 def status(args: argparse.Namespace, settings: Config) -> int:
     """Everything that is known of one job."""
+    from ptyjobs.client.sync import Jobs
+
     with Jobs(settings) as jobs:
         found = jobs.status(args.job)
-    print(json.dumps(to_json(found), indent=2) if args.json else "\n".join(page(found)))
+    if args.json:
+        _print_json(found, indent=2)
+    else:
+        print("\n".join(page(found)))
     return 0
 
 
@@ -159,6 +187,7 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
     With -f also what comes, until the job ends. 1 when --grep found nothing.
     """
     from ptyjobs.cli.moments import offset_at
+    from ptyjobs.client.sync import Jobs
 
     with Jobs(settings) as jobs:
         job = jobs.registry.find(args.job)
@@ -198,6 +227,8 @@ def _out(data: bytes) -> None:
 
 
 def _text(jobs: Jobs, args: argparse.Namespace, since: int | None) -> int:
+    import re
+
     try:
         re.compile(args.grep)
     except re.error as error:
@@ -216,7 +247,7 @@ def _text(jobs: Jobs, args: argparse.Namespace, since: int | None) -> int:
             args.found = getattr(args, "found", False) or bool(lines)
             lines = []
     if args.json:
-        print(json.dumps({"job_id": args.job, "lines": lines, "end": since}))
+        _print_json({"job_id": args.job, "lines": lines, "end": since})
     elif lines:
         print("\n".join(_shown(line) for line in lines))
     found = bool(lines) or getattr(args, "found", False)

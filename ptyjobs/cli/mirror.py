@@ -7,8 +7,8 @@ second, whatever the job prints.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.model import Size
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ptyjobs.cli.moments import moment
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.model import to_json
 
 if TYPE_CHECKING:

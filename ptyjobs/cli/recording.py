@@ -16,13 +16,13 @@ import termios
 import tty
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ptyjobs.cli import attach
 from ptyjobs.client.preparing import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.host.record import JobDir
 from ptyjobs.recordings import Moment, Recording, export_cast, export_raw, read, text_of
 from ptyjobs.recordings.play import Wait
@@ -32,19 +32,28 @@ if TYPE_CHECKING:
     from ptyjobs.cli.main import Add
 
 FORMATS = ("v3", "v2", "raw", "txt")
+RECORD_EXAMPLES = """\
+  ptyjobs record -o demo.cast -- python3 -i
+  ptyjobs record --input -- bash       what is typed and shown as well"""
+EXPORT_EXAMPLES = """\
+  ptyjobs export web web.cast          plays in asciinema and `ptyjobs play`
+  ptyjobs export web --format txt | less"""
+PLAY_EXAMPLES = """\
+  ptyjobs play demo.cast --speed 2 --idle-limit 1
+  ptyjobs play web                     a job of yours, from its start"""
 
 
 def register(add: Add) -> None:
-    recorder = add("record", record)
+    recorder = add("record", record, examples=RECORD_EXAMPLES)
     recorder.add_argument("-o", "--output", default="", metavar="FILE", help="default: CMD.cast")
     recorder.add_argument("--input", action="store_true", help="write what is typed as well")
     recorder.add_argument("--force", action="store_true", help="replace FILE")
     recorder.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
-    exporter = add("export", export, job=True)
+    exporter = add("export", export, job=True, examples=EXPORT_EXAMPLES)
     exporter.add_argument("file", nargs="?", default="", help="default: standard output")
     exporter.add_argument("--format", choices=FORMATS, default="v3", help="default v3")
     exporter.add_argument("--input", action="store_true", help="write what was typed as well")
-    player = add("play", play)
+    player = add("play", play, examples=PLAY_EXAMPLES)
     player.add_argument("file", metavar="FILE", help="a recording or a job id")
     player.add_argument("--speed", type=float, default=1.0, help="default 1")
     player.add_argument("--idle-limit", dest="pause", type=float, metavar="S", help="longest pause")

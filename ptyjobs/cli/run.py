@@ -11,13 +11,13 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ptyjobs.cli.words import exit_code
 from ptyjobs.client.preparing import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, HolderLost
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.host.wire import Data
 from ptyjobs.model import to_json
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING
 
 from ptyjobs import config
 from ptyjobs.config import Config
+from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add

@@ -15,15 +15,22 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
-from typing import Any
 
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.model import Size
 
+if TYPE_CHECKING:
+    from typing import Any
+
 # What a program may have left on: alternate screen, mouse, focus, paste, keyboard, cursor, colours.
-RESTORE = (
+_MODES = (
     "\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2026l"
-    "\x1b[<u\x1b[>4m\x1b[?1l\x1b>\x1b[?7h\x1b[?25h\x1b[0 q\x1b[r\x1b[!p\x1b[m"
+    "\x1b[<u\x1b[>4m\x1b[?1l\x1b>\x1b[?7h\x1b[?25h\x1b[0 q\x1b[r"
 )
+RESTORE = f"{_MODES}\x1b[!p\x1b[m"
+# The same with the cursor kept: resetting the margins moves it, the soft reset forgets it.
+_RESTORE_HERE = f"\x1b7{_MODES}\x1b8\x1b[!p\x1b[m"
+_ALTERNATE = (b"\x1b[?1049", b"\x1b[?1047", b"\x1b[?47")
 # The alternate screen for ourselves. Without a soft reset, which would forget the cursor.
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
 _NOTED = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
@@ -67,6 +74,9 @@ class Terminal:
         self._old: list[Any] = termios.tcgetattr(self._in)
         self._unfinished = b""
         self._own_screen = False
+        self._tail = b""  # of what was passed on: a sequence may be cut
+        self._alternate = False  # the program has left its alternate screen on
+        self.passing = False  # the cursor stands where the program has it
         self.signals = -1  # readable when `take_signals` has something
 
     def size(self) -> Size | None:
@@ -84,6 +94,16 @@ class Terminal:
                 view = view[os.write(self._out, view) :]
             except OSError:  # EIO: it has gone
                 raise _leaving(signal.SIGHUP) from None
+
+    def pass_on(self, data: bytes) -> None:
+        """A program's own output: where it leaves the cursor, the person's shell goes on."""
+        self.write(data)
+        seen = self._tail + data
+        on, off = (max(seen.rfind(word + end) for word in _ALTERNATE) for end in (b"h", b"l"))
+        if on != off:
+            self._alternate = on > off
+        self._tail = seen[-8:]
+        self.passing = True
 
     def read(self) -> bytes:
         """What was typed; SystemExit as by SIGHUP when the terminal has gone."""
@@ -136,6 +156,9 @@ class Terminal:
                 self.write(LEAVE.encode())
             elif self.dumb:
                 self.write(b"\r\n")
+            elif self.passing and not self._alternate:
+                new_line = "" if self._tail.endswith(b"\n") else "\r\n"
+                self.write(f"{_RESTORE_HERE}{new_line}".encode())
             else:
                 # Below what the job showed: the prompt must not stand in the middle of it.
                 rows = os.get_terminal_size(self._out).lines

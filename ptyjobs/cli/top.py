@@ -16,7 +16,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ptyjobs.cli.glance import glance
 from ptyjobs.cli.look import page
@@ -25,6 +24,7 @@ from ptyjobs.cli.words import age, amount, fit, safe, turn
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, PtyJobsError
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.model import Size, Status, to_json
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def top(args: argparse.Namespace, settings: Config) -> int:
     """All jobs, live: state, silence, CPU, memory, output, ports; attach or end one from there."""
     with Jobs(settings) as jobs:
         if args.json:
-            print(json.dumps(to_json(glance(jobs, all=args.all))))
+            print(json.dumps(to_json(glance(jobs.registry, all=args.all))))
             return 0
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise BadInput("top needs a terminal.", advice="Use ptyjobs list.")
@@ -117,7 +117,7 @@ class Board:
 
     def _look(self) -> None:
         now = time.monotonic()
-        self._found = glance(self._jobs, all=self._all)
+        self._found = glance(self._jobs.registry, all=self._all)
         if not self._all:
             self._found = [status for status in self._found if not status.state.ended]
         for status in self._found:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from typing import TYPE_CHECKING
 
 from ptyjobs.config import Config
 from ptyjobs.errors import Unsupported
+from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add

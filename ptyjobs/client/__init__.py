@@ -7,9 +7,11 @@ for asyncio.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ptyjobs.client.aio import AsyncJobs
     from ptyjobs.client.calls import Killed, WaitResult
     from ptyjobs.client.preparing import prepare

@@ -13,16 +13,15 @@ from typing import Any, TypeVar
 from ptyjobs.client import calls, registry, stuck
 from ptyjobs.client.base import (
     Base,
-    Gone,
     Progress,
     check_patterns,
-    connect,
     follow_params,
     meets,
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.preparing import prepare
+from ptyjobs.client.reach import Gone, connect
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.host import wire

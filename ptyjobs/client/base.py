@@ -6,15 +6,12 @@ has ended, and the answer is then folded from the job's directory.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
 import socket
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable
 
-from ptyjobs.client import calls, registry, strays
+from ptyjobs.client import calls, registry
 from ptyjobs.client.calls import Call, Ended
 from ptyjobs.client.guard import Guard
 from ptyjobs.config import Config, load
@@ -27,43 +24,21 @@ from ptyjobs.errors import (
     by_code,
     cannot_start,
 )
-from ptyjobs.host import zygote as zygotes
+from ptyjobs.frozen import TYPE_CHECKING, replace
 from ptyjobs.host.record import JobDir
-from ptyjobs.host.zygote import Zygote
 from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Size
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TypeVar
+
+    from ptyjobs.host.zygote import Zygote
+
+    T = TypeVar("T")
+
 Progress = Callable[[str], None]
 
 BIRTHS = 5  # zygotes that may die under one start before it is given up
-
-
-class Gone(Exception):
-    """The holder has closed the connection: its job has ended, or it was killed."""
-
-
-def connect(job: JobDir) -> socket.socket:
-    """A connection to the job's holder; Gone when there is none.
-
-    The socket is reached through /proc/self/fd, because its path may exceed the 107 bytes of
-    unix(7); where there is no /proc, by its path.
-    """
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        directory = os.open(job.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        sock.close()
-        raise Gone from None
-    try:
-        short = Path(f"/proc/self/fd/{directory}")
-        base = short if short.exists() else job.path
-        sock.connect(os.fspath(base / "sock"))
-    except (FileNotFoundError, ConnectionRefusedError):
-        sock.close()
-        raise Gone from None
-    finally:
-        os.close(directory)
-    return sock
 
 
 def result_of(message: dict[str, Any]) -> dict[str, Any]:
@@ -119,14 +94,18 @@ class Base:
                 f"{self.config.max_jobs} jobs run already (max_jobs).",
                 advice="Kill one you no longer need, or raise PTYJOBS_MAX_JOBS.",
             )
+        from ptyjobs.client import strays
+
         try:
             job = self.registry.allocate(name, program=spec.job_id)
         except OSError as failure:  # ENOSPC, EDQUOT, EACCES: no directory for it
             raise cannot_start(failure) from failure
         env = {**spec.env, "PTYJOBS_JOB": job.job_id, strays.MARK: strays.name(job.path)}
-        return job, dataclasses.replace(spec, job_id=job.job_id, env=env)
+        return job, replace(spec, job_id=job.job_id, env=env)
 
     def _fork_holder(self, job: JobDir, spec: JobSpec) -> socket.socket:
+        from ptyjobs.host import zygote as zygotes  # most clients start nothing
+
         if self.zygote is None:
             self._use(zygotes.start())
         elif not self.zygote.alive():

@@ -7,11 +7,8 @@ directory, with the same meaning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-
 from ptyjobs.errors import JobEnded
+from ptyjobs.frozen import TYPE_CHECKING, dataclass
 from ptyjobs.host.record import JobDir
 from ptyjobs.model import (
     Answer,
@@ -27,8 +24,24 @@ from ptyjobs.model import (
     to_json,
 )
 
-T = TypeVar("T")
-Params = dict[str, Any]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Generic, TypeVar
+
+    T = TypeVar("T")
+else:
+    T = None
+
+    class Generic:
+        """What `class Call(Generic[T])` needs while it runs: nothing."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, _):
+            return cls
+
+
+Params = dict[str, "Any"]
 
 SLACK = 10.0  # seconds past its own deadline after which a silent holder counts as lost
 

@@ -12,7 +12,6 @@ import os
 import signal
 
 from ptyjobs.client.registry import Registry, is_alive
-from ptyjobs.host import tree
 
 
 class Guard:
@@ -24,10 +23,14 @@ class Guard:
 
     def install(self) -> bool:
         """Become a child subreaper; False where the system has none."""
+        from ptyjobs.host import tree
+
         return tree.become_subreaper()
 
     def sweep(self) -> int:
         """End every child that is neither ours nor a living holder; how many there were."""
+        from ptyjobs.host import tree
+
         me = os.getpid()
         strangers = [pid for pid in tree.children(me) if pid not in self.ours]
         if not strangers:

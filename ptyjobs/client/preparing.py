@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptyjobs.config import Config
@@ -61,7 +60,7 @@ def prepare(
         job_id=name or program_name(command, argv),
         argv=line,
         command=command or shlex.join(argv),
-        cwd=_directory(str(config.working_dir or Path.cwd()) if target or not cwd else cwd),
+        cwd=_directory(config.working_dir or os.getcwd() if target or not cwd else cwd),
         size=size,
         lifetime=_lifetime(lifetime),
         env=child_env(

@@ -8,18 +8,18 @@ nobody holds the lock belongs to a holder that was killed; whoever sees it first
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import fcntl
 import os
 import time
-from pathlib import Path
 
-from ptyjobs.client import strays
 from ptyjobs.errors import DuplicateJob, LimitReached, UnknownJob
+from ptyjobs.frozen import TYPE_CHECKING, replace
 from ptyjobs.host import cgroup
 from ptyjobs.host.record import JobDir, check_job_id, private_directory
 from ptyjobs.model import Event, State, Status, next_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHOWN_IDS = 12  # ids that an error names at most
 ALLOCATE_TRIES = 100_000
@@ -28,8 +28,14 @@ ALLOCATE_TRIES = 100_000
 class Registry:
     """All jobs below one state directory."""
 
-    def __init__(self, state_dir: Path) -> None:
-        self.path = state_dir / "jobs"
+    def __init__(self, state_dir: str | os.PathLike[str]) -> None:
+        self.folder = os.path.join(state_dir, "jobs")
+
+    @property
+    def path(self) -> Path:
+        from pathlib import Path  # a sixth of the start of `ptyjobs list`, which needs none
+
+        return Path(self.folder)
 
     def open(self) -> None:
         """Make the directories, ours and private; Refused when they are not."""
@@ -38,11 +44,11 @@ class Registry:
 
     def find(self, job_id: str) -> JobDir:
         """The job's directory; UnknownJob names the ids that exist."""
-        path = self.path / job_id
+        folder = os.path.join(self.folder, job_id)
         try:
             check_job_id(job_id)
-            if path.is_dir():
-                return JobDir(path)
+            if os.path.isdir(folder):
+                return JobDir(folder)
         except ValueError:  # a NUL byte in the name
             pass
         except Exception as error:
@@ -63,20 +69,16 @@ class Registry:
 
     def all(self) -> list[JobDir]:
         """Every job's directory, newest first."""
-        found = []
         try:
-            with os.scandir(self.path) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                        try:
-                            found.append((entry.stat(follow_symlinks=False).st_ctime, entry.name))
-                        except FileNotFoundError:  # cleaned in this moment
-                            continue
+            with os.scandir(self.folder) as entries:
+                found = [
+                    JobDir(entry.path)
+                    for entry in entries
+                    if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+                ]
         except FileNotFoundError:  # no job yet
             return []
-        jobs = [JobDir(self.path / name) for _, name in found]
-        started = {job.job_id: _started(job) for job in jobs}
-        return sorted(jobs, key=lambda job: started[job.job_id], reverse=True)
+        return sorted(found, key=_started, reverse=True)
 
     def allocate(self, name: str, *, program: str) -> JobDir:
         """A new directory: `name` itself, or `<program>-<n>`.
@@ -100,7 +102,7 @@ class Registry:
         try:
             return JobDir.allocate(self.path, name)
         except DuplicateJob:
-            old = JobDir(self.path / name)
+            old = JobDir(os.path.join(self.folder, name))
             if is_alive(old) or not self.status(old).state.ended:
                 raise DuplicateJob(
                     f"A live job is already named {name!r}.",
@@ -125,13 +127,13 @@ class Registry:
                 cwd=spec.cwd if spec else "",
                 started=_started(job),
             )
-        status = dataclasses.replace(status, job_id=job.job_id)
+        status = replace(status, job_id=job.job_id)
         if status.state.ended or is_alive(job):
             segments = job.log.segments()
             if not segments:
                 return status
             end = segments[-1][0] + segments[-1][1]
-            return dataclasses.replace(status, floor=segments[0][0], end=max(end, status.end))
+            return replace(status, floor=segments[0][0], end=max(end, status.end))
         if status.state is State.STARTING and time.time() - _made(job) < 5.0:
             return status  # its holder is being born
         return self._lost(job, status)
@@ -139,8 +141,8 @@ class Registry:
     def _lost(self, job: JobDir, status: Status) -> Status:
         fresh = job.status()
         if fresh is not None and fresh.state.ended:  # it ended while we looked
-            return dataclasses.replace(fresh, job_id=job.job_id)
-        lost = dataclasses.replace(
+            return replace(fresh, job_id=job.job_id)
+        lost = replace(
             status,
             state=next_state(status.state, Event.HOLDER_LOST),
             reason="its holder was killed; the exit is unknown",
@@ -148,6 +150,10 @@ class Registry:
             floor=job.log.floor,
             end=job.log.end,
         )
+        import contextlib  # only for a holder that was killed
+
+        from ptyjobs.client import strays
+
         with contextlib.suppress(OSError):  # ENOSPC: whoever looks next writes it down
             job.write_status(lost)
         strays.end(job.path)
@@ -163,10 +169,10 @@ class Registry:
     def running(self) -> int:
         """How many jobs have a living holder; cheap, because an ended job has no lock file."""
         try:
-            names = os.listdir(self.path)
+            names = os.listdir(self.folder)
         except FileNotFoundError:  # no job yet
             return 0
-        return sum(is_alive(JobDir(self.path / name)) for name in names)
+        return sum(is_alive(JobDir(os.path.join(self.folder, name))) for name in names)
 
     def remove(self, job: JobDir) -> None:
         """Forget an ended job with everything it left on disk."""
@@ -208,7 +214,7 @@ class Registry:
 def is_alive(job: JobDir) -> bool:
     """Whether the job's holder runs: it holds a lock that dies with it."""
     try:
-        fd = os.open(job.path / "alive", os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(os.path.join(job.folder, "alive"), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:  # not born yet, or a copy of a recording
         return False
     try:
@@ -222,7 +228,7 @@ def is_alive(job: JobDir) -> bool:
 
 def _made(job: JobDir) -> float:
     try:
-        return job.path.stat().st_mtime
+        return os.stat(job.folder).st_mtime
     except FileNotFoundError:
         return 0.0
 
@@ -230,6 +236,6 @@ def _made(job: JobDir) -> float:
 def _started(job: JobDir) -> float:
     """When the job was asked for: its spec is written first and never again."""
     try:
-        return (job.path / "spec.json").stat().st_mtime
+        return os.stat(os.path.join(job.folder, "spec.json")).st_mtime
     except FileNotFoundError:
         return _made(job)

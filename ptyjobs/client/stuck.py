@@ -13,8 +13,8 @@ import dataclasses
 import signal
 import time
 
-from ptyjobs.client.base import Gone, connect
 from ptyjobs.client.calls import SLACK, Call, Killed
+from ptyjobs.client.reach import Gone, connect
 from ptyjobs.client.registry import is_alive
 from ptyjobs.host import tree, wire
 from ptyjobs.host.record import JobDir

@@ -6,30 +6,34 @@ import contextlib
 import itertools
 import socket
 import time
-from collections.abc import Sequence
-from typing import Any, TypeVar
 
 from ptyjobs.client import calls, registry, stuck
 from ptyjobs.client.base import (
     Base,
-    Gone,
     Progress,
     check_patterns,
-    connect,
     follow_params,
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed
 from ptyjobs.client.preparing import prepare
+from ptyjobs.client.reach import Gone, connect
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
+from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.host import wire
-from ptyjobs.host import zygote as zygotes
 from ptyjobs.host.record import JobDir
-from ptyjobs.host.zygote import Zygote
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, TypeVar
+
+    from ptyjobs.host.zygote import Zygote
+
+    T = TypeVar("T")
+
+RECEIVE = 64 << 10  # bytes at a time; a larger buffer is mapped and unmapped for each key
 
 
 class Wire:
@@ -40,6 +44,7 @@ class Wire:
         self._decoder = wire.Decoder()
         self._numbers = itertools.count(1)
         self._messages: list[wire.Message] = []
+        self._timeout: float | None = -1.0  # as the socket has it: each change is a system call
 
     def send(self, message: wire.Message) -> None:
         try:
@@ -50,9 +55,11 @@ class Wire:
     def receive(self, *, timeout: float | None) -> wire.Message:
         """The next message; Gone at the end, TimeoutError after `timeout` seconds."""
         while not self._messages:
-            self.sock.settimeout(timeout)
+            if timeout != self._timeout:
+                self.sock.settimeout(timeout)
+                self._timeout = timeout
             try:
-                data = self.sock.recv(256 << 10)
+                data = self.sock.recv(RECEIVE)
             except ConnectionResetError:
                 raise Gone from None
             if not data:
@@ -327,6 +334,8 @@ class Jobs(Base):
     def warm_up(self) -> None:
         """Fork the process that jobs are forked from now instead of at the first start."""
         if self.zygote is None:
+            from ptyjobs.host import zygote as zygotes
+
             self._use(zygotes.start())
 
     def release(self, job_id: str) -> None:

@@ -23,6 +23,7 @@ from ptyjobs.host import requests, tree
 from ptyjobs.host.courtesy import Courtesy, Page
 from ptyjobs.host.ending import Ending
 from ptyjobs.host.followers import Followers
+from ptyjobs.host.glimpse import LULL, Glimpses
 from ptyjobs.host.job import Job
 from ptyjobs.host.peers import MAX_PEERS, Peer, listen, same_user
 from ptyjobs.host.record import JobDir
@@ -34,6 +35,7 @@ from ptyjobs.model import JobSpec, Lifetime, Size, Status, Tier
 LEASE_GRACE = 0.12  # seconds between TERM and KILL once the server has gone
 LINGER = 0.5  # seconds that the last answers get to reach their clients
 READS_PER_TURN = 16
+COARSE = 0.5  # seconds: a longer pause need not end to the millisecond
 
 
 class Holder:
@@ -65,8 +67,10 @@ class Holder:
         self._peers: dict[int, Peer] = {}
         self._masks: dict[int, int] = {}  # what each peer's socket is polled for
         self._numbers = 0
+        self._master_mask = select.EPOLLIN  # what the master is polled for
         self._master_out = False  # the master has left the poller (its job closed the terminal)
         self.ending = Ending(self.job, root=self.pid, status=self.status)
+        self.glimpses = Glimpses(self.job, lambda: self.status(live=True, brief=True))
         self._leave_at: float | None = None
         self._deadline: float | None = None
         self._fold_due: float | None = None  # a backlog is folded a little at a time
@@ -117,6 +121,7 @@ class Holder:
             self._poll.register(self.job.pty.errors, select.EPOLLIN)
         if spec.timeout is not None:
             self._deadline = now + spec.timeout
+        self.glimpses.due = now + LULL
         self.turns.begin(reader)
         self._guard(self.job.dir.write_status, self.status())
 
@@ -150,10 +155,12 @@ class Holder:
                     traceback.print_exc(file=out)
 
     def _next_events(self) -> list[tuple[int, int]]:
-        timeout = max(0.0, self._next_time() - time.monotonic())
+        timeout = min(max(0.0, self._next_time() - time.monotonic()), 60.0)
+        if timeout > COARSE:
+            return self._poll.poll(timeout)
         # epoll rounds its time-out up to whole ms, select on the epoll descriptor does not
         if timeout:
-            ready, _, _ = select.select([self._poll.fileno()], [], [], min(timeout, 60.0))
+            ready, _, _ = select.select([self._poll.fileno()], [], [], timeout)
             if not ready:
                 return []
         return self._poll.poll(0)
@@ -161,7 +168,7 @@ class Holder:
     def _next_time(self) -> float:
         now = time.monotonic()
         job = self.job
-        times = [self.turns.due, now + 60.0]
+        times = [self.turns.due, self.glimpses.due, now + 60.0]
         held = job.input_due()
         if held is not None:
             times.append(max(held, now + 0.0005))
@@ -234,8 +241,9 @@ class Holder:
             if self._master_out:
                 self._poll.register(job.pty.master, mask)
                 self._master_out = False
-                return
-            self._poll.modify(job.pty.master, mask)
+            elif mask != self._master_mask:
+                self._poll.modify(job.pty.master, mask)
+            self._master_mask = mask
 
     # -- time --------------------------------------------------------------------------------
 
@@ -259,6 +267,7 @@ class Holder:
             limit = job.spec.timeout
             self.ending.begin(now, grace=1.0, reason=f"its time limit of {limit:g} s was over")
         self._idle_limit(now)
+        self.glimpses.step(now)
         self._fold_due = None
         if job.pty is not None and not self.courtesy.hot and not self.turns:
             self._fold_due = now + 0.01 if job.fold.idle(job.log.end) else None
@@ -346,18 +355,24 @@ class Holder:
 
     # -- what the job tells ------------------------------------------------------------------
 
-    def on_output(self, now: float, offset: int, data: bytes) -> None:
-        for waiter in self.turns:
-            waiter.on_output(now, data)
+    def on_logged(self, offset: int, data: bytes) -> None:
         if len(self.followers):
             self.followers.on_output(offset, data)
+
+    def on_output(self, now: float, data: bytes) -> None:
+        self.glimpses.due = now + LULL
+        for waiter in self.turns:
+            waiter.on_output(now, data)
 
     def on_ended(self, now: float) -> None:
         """The output is complete and the exit known: now both become visible together."""
         self._guard(self.job.typed.prove)
+        if self.turns:
+            self.observed_fold()  # before the status looks at the screen
         status = self.status()
         self.job.events.flush()
         self._guard(self.job.dir.write_status, status)
+        self.glimpses.remove()
         self.turns.on_ended(now)
         self.followers.on_ended(status)
         self.turns.refuse_inputs()
@@ -375,7 +390,7 @@ class Holder:
         if len(self._peers) >= MAX_PEERS or not same_user(sock):
             sock.close()
             return
-        self.adopt(sock)
+        self._on_peer(self.adopt(sock), select.EPOLLIN)  # most have asked already
 
     def _on_peer(self, peer: Peer, mask: int) -> None:
         if mask & select.EPOLLOUT:
@@ -418,10 +433,12 @@ class Holder:
         for waiter in self.turns:
             waiter.by_person = True
         job, now = self.job, time.monotonic()
-        echo, secret = job.terminal().echo, job.at_secret_prompt
-        job.typed.keys(now, job.log.end, data, echo=echo, secret=secret)
+        terminal, end = job.terminal(), job.log.end
         job.enqueue(data, owner=-peer.number, person=True)
-        job.pump(now)
+        job.pump(now)  # first: a person waits for the echo
+        job.typed.keys(now, end, data, echo=terminal.echo, secret=terminal.secret)
+        if not self.courtesy.paused_until:
+            job.read_once(time.monotonic())  # the kernel's echo is there by now
 
     def _drop_peer(self, peer: Peer) -> None:
         """Its connection has ended: so do its waits, but neither the job nor its output."""
@@ -476,11 +493,12 @@ class Holder:
             self.observed_fold()
             self.job.resize(size, time.monotonic())
 
-    def status(self, *, live: bool = False) -> Status:
+    def status(self, *, live: bool = False, brief: bool = False) -> Status:
         """The job's status; with `live` the figures of this moment."""
         return self.reporter.status(
             holder=self.pid,
             attached=self.followers.people,
             waiters=len(self.turns),
             live=live,
+            brief=brief,
         )

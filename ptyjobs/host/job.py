@@ -41,7 +41,10 @@ REOPEN = 0.2  # seconds between two looks at a terminal that the job has closed
 class Listener(Protocol):
     """Who hears of a job's life (the holder)."""
 
-    def on_output(self, now: float, offset: int, data: bytes) -> None: ...
+    def on_logged(self, offset: int, data: bytes) -> None:
+        """The bytes are in the log: who only looks on may have them before all else is done."""
+
+    def on_output(self, now: float, data: bytes) -> None: ...
 
     def on_ended(self, now: float) -> None: ...
 
@@ -150,13 +153,14 @@ class Job:
         elif (failure := self.log.append(data)) is not None:
             self.errors["log"] = f"log: {failure.strerror}"
             self.events.event(now, offset, "g", failure.strerror or "")
+        self.listener.on_logged(offset, data)
         self.last_output = now
         self.events.output(now, self.log.end)
         self.courtesy.on_read(now, len(data))
         self.evidence.feed(data)
         if self.fold.push(offset, data):
             self._answer_queries(now)
-        self.listener.on_output(now, offset, data)
+        self.listener.on_output(now, data)
 
     def _found_room(self, now: float) -> bool:
         """Offer the held output to the log once more, when that is due; whether all went in."""
@@ -270,8 +274,7 @@ class Job:
     @property
     def at_secret_prompt(self) -> bool:
         """ECHO off while the kernel edits lines: what is typed now is a secret."""
-        terminal = self.terminal()
-        return terminal.canonical and not terminal.echo
+        return self.terminal().secret
 
     # -- marks -------------------------------------------------------------------------------
 

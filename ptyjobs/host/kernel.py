@@ -99,6 +99,16 @@ class Kernel:
             members = [s.name for s in self._census.walk().values() if s.pgrp == group]
             return members[-1] if members else ""
 
+    def witnesses(self) -> tuple[tuple[int, int], ...]:
+        """(pid, ns its main thread has run) of those whose rest keeps the last probe true.
+
+        None when it cannot be told from their main threads alone.
+        """
+        watched = self._last.watched if self._last is not None else ()
+        if any(threads > 1 for _, threads, _ in watched):
+            return ()
+        return tuple((process.pid, ran) for process, _, ran in watched)
+
     # -- the terminal
 
     def _own_tty(self) -> Tty:

@@ -63,6 +63,10 @@ class Kernel:
             tier=Tier.EVIDENCE,
         )
 
+    def witnesses(self) -> tuple[tuple[int, int], ...]:
+        """None: nobody else could look at them."""
+        return ()
+
     def foreground(self) -> str:
         """The name of the foreground group's leader; "" when it cannot be told."""
         return name_of(self._group())

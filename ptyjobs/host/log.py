@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
-from pathlib import Path
+
+from ptyjobs.frozen import TYPE_CHECKING, dataclass
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PREFIX = "log."
 MIN_SEGMENT = 64 << 10
@@ -137,7 +140,7 @@ class LogWriter:
 class LogReader:
     """Reads a job's log by offset, live or ended, from the files alone."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: str | Path) -> None:
         self._dir = directory
 
     def segments(self) -> list[tuple[int, int]]:
@@ -191,7 +194,8 @@ class LogReader:
         return first, b"".join(parts)
 
     def _pread(self, segment: int, position: int, limit: int) -> bytes:
-        fd = os.open(self._dir / segment_name(segment), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        path = os.path.join(self._dir, segment_name(segment))
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             return os.pread(fd, limit, position)
         finally:

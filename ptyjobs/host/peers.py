@@ -42,7 +42,7 @@ class Peer:
         """The complete messages that have come; marks the peer closed at its end."""
         messages: list[Message] = []
         try:
-            data = self.sock.recv(256 << 10)
+            data = self.sock.recv(64 << 10)
             if data:
                 messages.extend(self._decoder.feed(data))
             else:

@@ -42,6 +42,11 @@ class Terminal:
     canonical: bool  # ICANON: the kernel edits lines
     echo: bool  # ECHO: the kernel echoes
 
+    @property
+    def secret(self) -> bool:
+        """Lines are edited and not shown: what is typed now is a secret."""
+        return self.canonical and not self.echo
+
 
 class Pty:
     """One child under one pseudo-terminal."""

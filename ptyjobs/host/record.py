@@ -13,19 +13,22 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from ptyjobs.errors import BadInput, DuplicateJob, Refused
+from ptyjobs.frozen import TYPE_CHECKING, dataclass
 from ptyjobs.host.log import LogReader
 from ptyjobs.model import JobSpec, Status, from_json, to_json
 
-JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+JOB_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 SOCKET = "sock"
 BLOCK = 4096  # bytes: what file systems allot at a time
 RESERVE = 256  # bytes of blanks at least behind a record, for what an end adds to it
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def private_directory(path: Path) -> Path:
 
 def check_job_id(job_id: str) -> str:
     """`job_id` itself, or BadInput: it becomes a folder's name."""
-    if not JOB_ID.match(job_id):
+    if not re.match(JOB_ID, job_id):
         raise BadInput(
             f"{job_id[:80]!r} cannot name a job.",
             advice="Use 1-64 letters, digits, '.', '_' or '-', starting with a letter or digit.",
@@ -74,13 +77,19 @@ def check_job_id(job_id: str) -> str:
 class JobDir:
     """The files of one job."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.log = LogReader(path)
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = os.fspath(folder)
+        self.log = LogReader(self.folder)
+
+    @property
+    def path(self) -> Path:
+        from pathlib import Path  # a sixth of the start of `ptyjobs list`, which needs none
+
+        return Path(self.folder)
 
     @property
     def job_id(self) -> str:
-        return self.path.name
+        return os.path.basename(self.folder)
 
     @classmethod
     def allocate(cls, jobs: Path, job_id: str) -> JobDir:
@@ -96,41 +105,47 @@ class JobDir:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            value = json.loads((self.path / name).read_bytes())
+            with open(os.path.join(self.folder, name), "rb") as file:
+                value = json.loads(file.read())
         except (FileNotFoundError, NotADirectoryError):  # not written yet, or cleaned away
             return None
         except ValueError:  # a full disk can leave a file empty; the job itself goes on
             return None
         return value if isinstance(value, dict) else None
 
-    def _write(self, name: str, value: Any) -> None:
-        data = json.dumps(to_json(value), separators=(",", ":")).encode("ascii")
+    def write(self, name: str, value: Any) -> None:
+        """A JSON file of that name; a reader sees the old or the new one, never half of it."""
+        data = _JSON.encode(to_json(value)).encode("ascii")
         data = data.ljust(-(-(len(data) + RESERVE) // BLOCK) * BLOCK)
-        temporary = self.path / f".{name}.{os.getpid()}"
+        target = os.path.join(self.folder, name)
+        temporary = os.path.join(self.folder, f".{name}.{os.getpid()}")
         try:
             _write_file(temporary, data)
         except OSError as failure:
-            temporary.unlink(missing_ok=True)
-            if failure.errno not in (errno.ENOSPC, errno.EDQUOT) or not (self.path / name).exists():
+            import contextlib  # a part of what every command would pay at its start
+
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            if failure.errno not in (errno.ENOSPC, errno.EDQUOT) or not os.path.exists(target):
                 raise
             # No room for a second file: the old one's blocks, with some in reserve, are ours
             # already. A reader that sees half of it in this moment takes it for absent.
-            _write_file(self.path / name, data)
+            _write_file(target, data)
             return
-        temporary.replace(self.path / name)
+        os.replace(temporary, target)
 
     def write_spec(self, spec: JobSpec) -> None:
         """Keep the spec; of the environment only the names, because values can be secrets."""
         plain = to_json(spec)
         plain["env"] = dict.fromkeys(sorted(spec.env), "")
-        self._write("spec.json", plain)
+        self.write("spec.json", plain)
 
     def spec(self) -> JobSpec | None:
         data = self._read("spec.json")
         return None if data is None else from_json(JobSpec, data)
 
     def write_status(self, status: Status) -> None:
-        self._write("status.json", status)
+        self.write("status.json", status)
 
     def status(self) -> Status | None:
         """The status as last written; the log's bounds are read afresh."""
@@ -140,7 +155,9 @@ class JobDir:
     def events(self) -> Iterator[LogEvent]:
         """The events in order; a line cut by a crash ends the iteration."""
         try:
-            with open(self.path / "events", encoding="utf-8", errors="replace") as lines:
+            with open(
+                os.path.join(self.folder, "events"), encoding="utf-8", errors="replace"
+            ) as lines:
                 for line in lines:
                     try:
                         time, offset, code, *rest = json.loads(line)
@@ -153,7 +170,7 @@ class JobDir:
             return
 
 
-def _write_file(path: Path, data: bytes) -> None:
+def _write_file(path: str, data: bytes) -> None:
     """`path` holds exactly `data`, over what it held; OSError when it does not fit."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -202,7 +219,7 @@ class EventWriter:
         if data:
             entry.append(data)
         try:
-            os.write(self._fd, (json.dumps(entry, separators=(",", ":")) + "\n").encode("ascii"))
+            os.write(self._fd, (_JSON.encode(entry) + "\n").encode("ascii"))
         except OSError as failure:  # disk full: the index has a hole, the job goes on
             self.error = failure
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from ptyjobs.core.settle import Wait
+from ptyjobs.frozen import replace
 from ptyjobs.host import tree
 from ptyjobs.host.job import Job
 from ptyjobs.host.log import LogWriter
@@ -29,6 +30,7 @@ from ptyjobs.model import (
 
 STALLED_AFTER = 10.0  # seconds without output, CPU or I/O
 MAX_PROCESSES = 50
+CATCH_UP = 64 << 10  # bytes that are still rendered when a job has ended, for its last line
 SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 
@@ -41,8 +43,10 @@ class Reporter:
         self._activity: tuple[float, float, int] = (0.0, 0.0, 0)  # when, CPU, end of the log
         self._errors: LogWriter | None = None
 
-    def status(self, *, holder: int, attached: int, waiters: int, live: bool) -> Status:
-        """The job's status; with `live` the figures of this moment."""
+    def status(
+        self, *, holder: int, attached: int, waiters: int, live: bool, brief: bool = False
+    ) -> Status:
+        """The job's status; with `live` the figures of this moment, `brief` only what is cheap."""
         job = self._job
         started = job.state is not State.STARTING and hasattr(job, "log")
         spec = job.spec if hasattr(job, "spec") else JobSpec("", (), "", "")
@@ -67,48 +71,57 @@ class Reporter:
             errors=tuple(job.errors.values()),
         )
         if not live or not started:
-            return basic
-        return self._with_figures(basic, attached=attached, waiters=waiters)
+            near = started and job.log.end - job.fold.offset <= CATCH_UP
+            return self._with_last_words(basic) if near and job.state.ended else basic
+        now = replace(self._with_turn(basic), attached=attached, waiters=waiters)
+        return now if brief else self._with_figures(now)
 
-    def _with_figures(self, basic: Status, *, attached: int, waiters: int) -> Status:
-        import dataclasses
+    def _with_turn(self, basic: Status) -> Status:
+        """What a list shows: whose turn it is, and what was said last."""
+        job = self._job
+        basic = self._with_last_words(basic)
+        waiting, doing = self._readiness() if job.pty is not None else (None, "")
+        return replace(
+            basic,
+            waiting=waiting,
+            doing=doing,
+            output_age=round(time.monotonic() - job.last_output, 3),
+            progress=job.fold.screen.progress,
+        )
 
+    def _with_last_words(self, basic: Status) -> Status:
+        job = self._job
+        job.fold.catch_up(job.log.end)
+        rows = [row for row in job.fold.screen.text() if row.strip()]
+        return replace(basic, title=job.fold.screen.title, last_line=rows[-1] if rows else "")
+
+    def _with_figures(self, known: Status) -> Status:
+        """What costs a walk through /proc: processes, CPU, memory, ports; and all the rest."""
         job = self._job
         now = time.monotonic()
-        job.fold.catch_up(job.log.end)
         screen = job.fold.screen
         stats = [s for pid in tree.alive(os.getpid()) if (s := tree.read_stat(pid)) is not None]
         cpu = round(sum(s.cpu for s in stats), 2)
-        waiting, doing = self._readiness() if job.pty is not None else (None, "")
         if (cpu, job.log.end) != self._activity[1:]:
             self._activity = (now, cpu, job.log.end)
         idle = now - max(self._activity[0], job.last_output)
-        busy = waiting is None and not job.state.ended
+        busy = known.waiting is None and not job.state.ended
         plain = to_json(job.spec)
         plain.pop("env")
-        rows = [row for row in screen.text() if row.strip()]
-        return dataclasses.replace(
-            basic,
-            waiting=waiting,
-            output_age=round(now - job.last_output, 3),
-            doing=doing,
+        return replace(
+            known,
             stalled=busy and idle > STALLED_AFTER,
             cpu=cpu,
             rss=sum(s.rss for s in stats),
             processes=tuple(f"{s.pid} {s.name}" for s in stats[:MAX_PROCESSES]),
             ports=listening_ports([s.pid for s in stats]),
-            title=screen.title,
             directory=screen.cwd or _cwd(job.pid),
-            progress=screen.progress,
-            attached=attached,
-            waiters=waiters,
             containment="cgroup"
             if job.group is not None
             else "subreaper"
             if tree.SUBREAPER
             else "process tree",
             unknown_sequences=sum(screen.unknown.values()),
-            last_line=rows[-1] if rows else "",
             spec=plain,
         )
 

@@ -20,7 +20,7 @@ from ptyjobs.core.until import compile_patterns
 from ptyjobs.errors import BadInput, JobEnded, Refused
 from ptyjobs.host import views
 from ptyjobs.host.waiter import Ask
-from ptyjobs.model import JobSpec, Size, from_json, to_json
+from ptyjobs.model import JobSpec, Size, from_json, to_json, told
 from ptyjobs.policy import Policy
 
 if TYPE_CHECKING:
@@ -248,8 +248,12 @@ def repaint(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
     return {"data": data.decode("latin-1"), "size": to_json(job.size), "end": job.log.end}
 
 
-def status(holder: Holder, _peer: Peer, _id: int, _params: Params) -> Reply:
-    """Everything that is known of the job now."""
+def status(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
+    """Everything that is known of the job now; `brief` leaves out what costs a look at /proc."""
+    brief = bool(params.get("brief"))
+    if brief:
+        holder.glimpses.due = 0.0  # what is on disk was not true any more
+        return {"status": told(holder.status(live=True, brief=True))}
     return {"status": to_json(holder.status(live=True))}
 
 

@@ -12,9 +12,12 @@ import contextlib
 import json
 import socket
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+
+from ptyjobs.frozen import TYPE_CHECKING, dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 from ptyjobs.errors import cannot_start
 
@@ -25,6 +28,7 @@ DATA = ord("D")
 MAX_FRAME = 64 << 20  # bytes
 FIRST_REQUEST = 1  # the id of a connection's first request (`start` of whoever asks for a holder)
 REFUSAL = 5.0  # seconds that an asker gets to read why it is refused
+_JSON = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each message
 
 
 class BrokenFrame(ValueError):
@@ -39,7 +43,7 @@ class Data:
     data: bytes
 
 
-Message = dict[str, Any] | Data
+Message = dict[str, "Any"] | Data
 
 
 def encode(message: Message) -> bytes:
@@ -47,7 +51,7 @@ def encode(message: Message) -> bytes:
     if isinstance(message, Data):
         payload = OFFSET.pack(message.offset) + message.data
         return HEADER.pack(len(payload), DATA) + payload
-    payload = json.dumps(message, separators=(",", ":")).encode("ascii")
+    payload = _JSON.encode(message).encode("ascii")
     return HEADER.pack(len(payload), JSON) + payload
 
 
@@ -78,16 +82,25 @@ class Decoder:
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages that `data` completes; raises BrokenFrame for what is none."""
-        self._buffer += data
-        while len(self._buffer) >= HEADER.size:
-            length, kind = HEADER.unpack_from(self._buffer)
-            if length > MAX_FRAME:
-                raise BrokenFrame(f"a frame of {length} bytes is over the bound of {MAX_FRAME}")
-            if len(self._buffer) < HEADER.size + length:
-                return
-            payload = bytes(self._buffer[HEADER.size : HEADER.size + length])
-            del self._buffer[: HEADER.size + length]
-            yield _message(kind, payload)
+        kept = self._buffer
+        kept += data if kept else b""
+        source = kept or data  # most often whole frames, which need not be kept
+        at = 0
+        try:
+            while len(source) - at >= HEADER.size:
+                length, kind = HEADER.unpack_from(source, at)
+                if length > MAX_FRAME:
+                    raise BrokenFrame(f"a frame of {length} bytes is over the bound of {MAX_FRAME}")
+                start, end = at + HEADER.size, at + HEADER.size + length
+                if len(source) < end:
+                    return
+                at = end
+                yield _message(kind, bytes(source[start:end]))
+        finally:
+            if kept:
+                del kept[:at]
+            else:
+                kept += data[at:]
 
 
 def _message(kind: int, payload: bytes) -> Message:

@@ -120,7 +120,11 @@ def _listening(config: Config) -> Iterator[tuple[socket.socket, str, str]]:
         if config.http_token == "none":
             yield listener, f"{url} (no token)", ""
         else:
-            yield listener, f"{url} (token in {config.state_dir / TOKEN_FILE})", token_of(config)
+            yield (
+                listener,
+                f"{url} (token in {Path(config.state_dir, TOKEN_FILE)})",
+                token_of(config),
+            )
 
 
 @contextlib.contextmanager
@@ -142,8 +146,8 @@ def _unix(path: Path) -> Iterator[socket.socket]:
 
 def token_of(config: Config) -> str:
     """The token in the state directory, made at the first use."""
-    config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = config.state_dir / TOKEN_FILE
+    Path(config.state_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = Path(config.state_dir, TOKEN_FILE)
     with contextlib.suppress(FileExistsError):
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(fd, "w", encoding="ascii") as file:

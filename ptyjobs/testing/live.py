@@ -311,7 +311,7 @@ def start(
 def settings(state: Path) -> Config:
     """The configuration of the jobs of a test session: nothing of the user's own."""
     shell = "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
-    return Config(state_dir=state, shell=shell, env_allow=KEPT, retention_count=1000)
+    return Config(state_dir=os.fspath(state), shell=shell, env_allow=KEPT, retention_count=1000)
 
 
 def sockets() -> frozenset[str]:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -219,3 +220,39 @@ def test_run_attached_stays_after_leaving_and_ends_with_its_terminal(
     outer.sees("detaches", name="1")
     outer.tmux("kill-session", "-t", "1")
     assert world.eventually(lambda: status("other")["state"] == "killed")
+
+
+def test_a_short_command_stays_readable_and_shows_no_hint(shell: Shell, outer: Outer) -> None:
+    outer.open("seq 3; $PTYJOBS run -- 'echo one; printf two'")
+    shown = outer.sees("left:0").splitlines()
+    at = shown.index("one")
+    assert shown[at + 1 : at + 4] == ["two", "[echo-1 has exited with code 0]", "left:0"]
+    assert "detaches" not in outer.screen(history=100)
+    assert "3" in outer.screen(history=100).splitlines()
+
+
+def test_a_job_that_ends_under_the_hint_leaves_none(
+    shell: Shell, outer: Outer, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    outer.open(f"$PTYJOBS run -- 'echo out; read x < {gate}; seq 5'")
+    outer.sees("out", "echo-1: C-\\ detaches")
+    gate.write_text("go\n")
+    shown = outer.sees("[echo-1 has exited with code 0]", "left:0")
+    assert "detaches" not in shown
+    assert [line for line in shown.splitlines() if line][:6] == ["out", *"12345"]
+
+
+def test_the_prompt_comes_back_below_what_the_job_shows(shell: Shell, outer: Outer) -> None:
+    shell.run("run", "-d", "--name", "py", "--", "python3 -q -i")
+    outer.open("$PTYJOBS attach py; echo next")
+    outer.sees("detaches")
+    outer.type("6*7", "Enter")
+    outer.sees("42")
+    outer.type("C-\\")
+    shown = outer.sees("left:0").splitlines()
+    at = shown.index("42")
+    assert shown[at + 1].rstrip() == ">>>"
+    assert shown[at + 2].startswith("[detached from py")
+    assert shown[at + 3] == "next"

@@ -22,7 +22,7 @@ def test_a_detached_job_is_listed_typed_into_waited_for_and_killed(shell: Shell)
     assert shell.run("send", "sh", "echo $((6*7))").stdout == "42\n"
     assert "42" in shell.run("screen", "sh").stdout
     assert "42" in shell.run("logs", "sh").stdout
-    assert shell.run("wait", "sh").stdout == "waiting_for_input\n"
+    assert shell.run("wait", "sh").stdout == "waits for input\n"
     assert shell.run("wait", "sh", "--exited", "--timeout", "0.1").returncode == 1
     assert json.loads(shell.run("status", "sh", "--json").stdout)["state"] == "running"
     assert "killed" in shell.run("kill", "sh").stdout

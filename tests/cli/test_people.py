@@ -34,6 +34,7 @@ def test_list_says_at_one_glance_who_waits_and_for_what(shell: Shell) -> None:
     assert "asks for a secret" in found["ask"]
     assert "failed" in found["bad"]
     assert "code 7" in found["bad"]
+    assert found["bad"].endswith("broken")  # the last words of an ended job are known as well
     assert shell.run("list", "--ids").stdout.split() == ["bad", "ask", "py"]
     first = json.loads(shell.run("list", "--json").stdout)[1]
     assert first["waiting"]["reason"] == "password"
@@ -166,7 +167,7 @@ def test_kill_several_and_a_misspelt_one_kills_nothing(shell: Shell) -> None:
         shell.run("run", "-d", "--name", name, "--", "cat")
     assert shell.run("kill", "a", "bb").returncode == 3
     assert json.loads(shell.run("status", "a", "--json").stdout)["state"] == "running"
-    assert shell.run("kill", "a", "--signal", "WINCH").stdout == "a: signalled (1 process)\n"
+    assert shell.run("kill", "a", "--signal", "WINCH").stdout == "a: WINCH sent to 1 process\n"
     done = json.loads(shell.run("kill", "a", "b", "--json").stdout)
     assert [(d["job_id"], d["result"]) for d in done] == [("a", "killed"), ("b", "killed")]
 

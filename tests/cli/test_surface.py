@@ -41,7 +41,7 @@ def test_every_command_is_explained(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_imports_the_sdk_or_asyncio_before_it_runs(name: str) -> None:
     code = (
-        "import sys; from ptyjobs.cli import main; main._parser_for([sys.argv[1]]);"
+        "import sys; from ptyjobs.cli import main; main.alone(sys.argv[1]);"
         "print({'mcp', 'asyncio', 'pyte', 'PIL'} & set(sys.modules))"
     )
     done = subprocess.run(
@@ -66,7 +66,7 @@ def test_a_fault_of_ours_has_its_own_exit_code(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr("ptyjobs.cli.look.Jobs", broken)
+    monkeypatch.setattr("ptyjobs.cli.look.Registry", broken)
     assert main.main(["list"]) == 5
     assert "RuntimeError: a fault" in capsys.readouterr().err
 
@@ -122,6 +122,8 @@ LINES = [
     ("ptyjobs screen --for", {"--format"}, {"--at"}),
     ("ptyjobs screen --format s", {"svg"}, {"png"}),
     ("ptyjobs completion ", {"bash", "zsh", "fish"}, {"alpha"}),
+    ("ptyjobs screen --format ", {"svg", "png"}, {"alpha"}),
+    ("ptyjobs screen -o ", set(), {"alpha"}),
 ]
 
 
@@ -178,3 +180,28 @@ def test_zsh_completes(
     finally:
         outer.close()
     assert not {word for word in absent if word in shown.split()}
+
+
+def test_an_unknown_command_is_told_which_one_was_meant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main.main(["lst"]) == 2
+    assert capsys.readouterr().err == "ptyjobs: There is no command 'lst'. Did you mean 'list'?\n"
+    assert main.main(["frobnicate", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["advice"] == "All commands: ptyjobs --help"
+
+
+def test_help_is_a_command_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main.main(["help", "kill"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: ptyjobs kill")
+
+
+def test_an_advice_names_commands_and_not_tools(shell: Shell) -> None:
+    shell.run("run", "--name", "gone", "--", "true")
+    assert "ptyjobs screen" in shell.run("send", "gone", "x").stderr
+    shell.run("run", "-d", "--name", "sh", "--", "cat")
+    told = shell.run("send", "sh", "--key", ":wq")
+    assert told.returncode == 2
+    assert "parameter" not in told.stderr

@@ -43,7 +43,7 @@ def test_the_six_names_of_the_older_server_are_effective(tmp_path: Path) -> None
     assert found.job_timeout == 60
     assert found.cleanup_interval == 30
     assert found.allowed_commands == ("^npm ", "^python ", "^echo ", "^ls")
-    assert found.working_dir == tmp_path
+    assert found.working_dir == str(tmp_path)
 
 
 def test_our_own_name_wins_over_an_alias() -> None:
@@ -51,9 +51,9 @@ def test_our_own_name_wins_over_an_alias() -> None:
 
 
 def test_state_directory_follows_the_environment() -> None:
-    assert load({"HOME": "/h"}).state_dir == Path("/h/.local/state/ptyjobs")
-    assert load({"HOME": "/h", "XDG_STATE_HOME": "/s"}).state_dir == Path("/s/ptyjobs")
-    assert load({"HOME": "/h", "PTYJOBS_STATE": "/x"}).state_dir == Path("/x")
+    assert load({"HOME": "/h"}).state_dir == "/h/.local/state/ptyjobs"
+    assert load({"HOME": "/h", "XDG_STATE_HOME": "/s"}).state_dir == "/s/ptyjobs"
+    assert load({"HOME": "/h", "PTYJOBS_STATE": "/x"}).state_dir == "/x"
 
 
 def test_a_pattern_may_hold_commas_in_brackets() -> None:

@@ -344,12 +344,16 @@ def test_the_page_shows_joins_types_and_replays(tmp_path: Path, browser: Browser
         browser.go(url)
         browser.wait("document.querySelectorAll('.card').length === 2")
         assert "token" not in browser.run("location.href")
+        order = "[...document.querySelectorAll('.card')].map(card => card.dataset.job)"
+        assert browser.run(order) == ["sh", "old"]  # what runs comes first, though it is older
         browser.wait("document.querySelector('[data-job=old] pre').textContent.includes('seen')")
         assert "code 5" in browser.run("document.querySelector('[data-job=old] time').textContent")
 
         browser.run("location.hash = '#/job/sh'")
         browser.wait("document.getElementById('state').textContent.includes('you can type')")
         browser.wait(f"{SCREEN}.includes('$') || {SCREEN}.includes('#')")
+        whole = "(s => s.scrollHeight <= s.clientHeight)(document.getElementById('stage'))"
+        browser.wait(f"ptyjobsTerminal.rows === 40 && {whole}")  # the last row can be seen
         browser.run("ptyjobsTerminal.focus()")
         browser.type("echo from $((40+2)) browsers")
         browser.press("Enter", 13)
@@ -368,6 +372,26 @@ def test_the_page_shows_joins_types_and_replays(tmp_path: Path, browser: Browser
         browser.wait(f"{SCREEN}.includes('from 42 browsers')")
         browser.run("location.hash = '#/job/nobody'")
         browser.wait("document.getElementById('state').textContent.includes('nobody')")
+    finally:
+        viewer.terminate()
+        viewer.wait(10)
+        assert viewer.stdout is not None
+        viewer.stdout.close()
+        run(tmp_path, "kill", "sh")
+
+
+def test_the_page_says_so_while_it_is_not_connected(tmp_path: Path, browser: Browser) -> None:
+    run(tmp_path, "run", "-d", "--name", "sh", "--", "bash --norc")
+    viewer = server(tmp_path, "--write")
+    try:
+        assert viewer.stdout is not None
+        browser.go(viewer.stdout.readline().strip())
+        browser.wait("document.querySelectorAll('.card').length === 1")
+        browser.run("location.hash = '#/job/sh'")
+        browser.wait("document.getElementById('state').textContent.includes('you can type')")
+        viewer.terminate()
+        browser.wait("document.getElementById('state').textContent === 'not connected'")
+        assert browser.run("ptyjobsTerminal.options.disableStdin")
     finally:
         viewer.terminate()
         viewer.wait(10)

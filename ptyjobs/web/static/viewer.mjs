@@ -71,7 +71,8 @@ function overview() {
   function show() {
     const words = $("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
     const kept = jobs.filter((job) => ($("ended").checked || !job.ended)
-      && words.every((word) => `${job.job_id} ${job.command} ${job.state}`.toLowerCase().includes(word)));
+      && words.every((word) => `${job.job_id} ${job.command} ${job.state}`.toLowerCase().includes(word)))
+      .sort((a, b) => a.ended - b.ended); // newest first as they came, but what runs before what has ended
     for (const [id, card] of cards) {
       if (!kept.some((job) => job.job_id === id)) { watch.unobserve(card); card.parentNode.remove(); cards.delete(id); seen.delete(id); }
     }
@@ -150,6 +151,7 @@ function draw(card, picture) {
     return [...row, document.createTextNode("\n")];
   }));
   const shot = card.querySelector(".shot");
+  shot.classList.toggle("empty", !picture.lines.length);
   pre.style.transform = "";
   const wide = shot.clientWidth / (pre.scrollWidth + 12);
   const tall = shot.clientHeight / (pre.scrollHeight + 12);
@@ -198,13 +200,17 @@ function terminal({ write }) {
     const stage = $("stage"), cell = $("terminal").firstElementChild?.querySelector(".xterm-screen");
     if (!cell || !cell.clientWidth) return;
     const wide = (stage.clientWidth - 20) / cell.clientWidth, tall = (stage.clientHeight - 18) / cell.clientHeight;
-    const size = Math.max(6, Math.min(18, Math.floor(term.options.fontSize * Math.min(wide, tall) * 2) / 2));
+    const least = window.innerWidth < 600 ? 9 : 6; // smaller ones nobody reads: then it is scrolled
+    const size = Math.max(least, Math.min(18, Math.floor(term.options.fontSize * Math.min(wide, tall) * 2) / 2));
     if (Math.abs(size - term.options.fontSize) >= 0.5) term.options.fontSize = size;
   };
-  const observer = new ResizeObserver(() => requestAnimationFrame(fitFont));
+  // A terminal takes its new size some pictures later, and other letters change the ratio again.
+  const soon = () => { for (const pause of [0, 50, 150, 400]) setTimeout(fitFont, pause); };
+  term.onResize(soon);
+  const observer = new ResizeObserver(soon);
   observer.observe($("stage"));
   window.ptyjobsTerminal = term; // for tests and the console
-  return { term, fit, search, fitFont, end: () => { observer.disconnect(); term.dispose(); } };
+  return { term, fit, end: () => { observer.disconnect(); term.dispose(); } };
 }
 
 function headline(id, words) {
@@ -227,7 +233,13 @@ function live(id) {
   $("state").textContent = "connecting…";
   headline(id, "");
   const link = new Link(() => `/ws/job/${encodeURIComponent(id)}` + (offset === null ? "" : `?since=${offset}`), {
-    state: (text) => { if (!over) state(text); },
+    state: (text) => {
+      if (over) return;
+      state(text);
+      if (!text) return; // connected: `mode` says the rest
+      term.options.disableStdin = true;
+      $("state").textContent = "not connected";
+    },
     bytes: (data) => {
       if (rebuild) { rebuild = false; term.write(data); return; }
       term.write(data);
@@ -242,7 +254,7 @@ function live(id) {
           $("state").textContent = write ? "live, you can type" : "live, read-only";
           if (write) term.focus();
           break;
-        case "size": term.resize(message.cols, message.rows); requestAnimationFrame(shown.fitFont); break;
+        case "size": term.resize(message.cols, message.rows); break;
         case "offset": offset = message.offset; break;
         case "repaint": offset = message.offset; rebuild = true; term.reset(); break;
         case "skipped": note(`${message.bytes.toLocaleString()} bytes were passed over: too fast to show`); break;
@@ -289,7 +301,6 @@ function replay(id) {
       if (message.type !== "timeline") { expecting = message; return; }
       line = message;
       term.resize(line.cols, line.rows);
-      requestAnimationFrame(shown.fitFont);
       $("time").max = line.duration;
       $("time").step = Math.max(0.01, line.duration / 2000);
       $("marks").replaceChildren(...line.marks.map(([at]) => {
@@ -306,7 +317,6 @@ function replay(id) {
         term.reset();
         term.resize(told.cols, told.rows);
         term.write(data);
-        requestAnimationFrame(shown.fitFont);
         asked = false;
         if (playing) more(time);
       } else if (told.type === "events") {
