@@ -39,6 +39,7 @@ class Probe:
     children: frozenset[int] = frozenset()  # the foreground processes and all below them
     lineage: frozenset[int] = frozenset()  # the waiting process and its ancestors
     cpu: int = 0  # CPU time of the foreground processes, ns
+    works: bool = False  # SOFT, but another thread of it runs or wants to
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...
     start: int = 0  # start time of the process, so that a reused pid is another process
     group: int = 0  # the foreground process group

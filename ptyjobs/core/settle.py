@@ -272,7 +272,8 @@ class Settle:
         Work of other threads (fish reads manuals in one) buys a bounded patience.
         """
         spent = probe.runtime - self._runtime if rule.alone else probe.cpu - self._cpu
-        if spent <= max(1_000_000, SHARE * 1e9 * (self._probed - self._window)):
+        idle = spent <= max(1_000_000, SHARE * 1e9 * (self._probed - self._window))
+        if idle and (rule.alone or not probe.works):
             return False
         patience = WORKING if probe.wait is Wait.SOFT else FAR_BLANK
         if now > max(self._output, self._accepting or 0.0) + rule.settle + patience:

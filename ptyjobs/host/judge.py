@@ -39,6 +39,7 @@ class Found:
     relayed: bool = False
     unread: bool = False
     foreign: bool = False
+    works: bool = False
     mode: line.Mode | None = None  # of the inner terminal, when relayed
     tier: Tier = Tier.FULL
 
@@ -137,6 +138,8 @@ class Judge:
             return self._through(found, depth)
         if wait is Wait.BUSY and stat.threads > 1:
             return self._other_threads(found, process, tty) or found
+        if wait is Wait.SOFT and stat.threads > 1:
+            return replace(found, works=_any_runs(process, stat.threads))
         return found
 
     def _other_threads(self, found: Found, process: Process, tty: Tty) -> Found | None:
@@ -256,6 +259,17 @@ class Judge:
         if sleep.kind is Kind.WRITE:
             return f"{name} blocked writing"
         return f"{name} in {sleep.call}" if sleep.call else f"{name} running"
+
+
+def _any_runs(process: Process, threads: int) -> bool:
+    """Whether a thread beside the main one runs, or would on a machine that is less busy."""
+    for thread in process.others(threads - 1):
+        try:
+            if waits.parse(thread.syscall()) is None:
+                return True
+        except Gone:
+            process.forget(thread)
+    return False
 
 
 def _serves(sleep: Sleep) -> bool:

@@ -70,7 +70,7 @@ def test_whoever_finds_a_persistent_jobs_holder_killed_ends_what_is_left(tmp_pat
         first.process.wait()
     holder = int((state / "jobs" / "p" / "alive").read_text())
     os.kill(holder, signal.SIGKILL)
-    assert world.eventually(lambda: not (Path(f"/proc/{holder}/fd")).exists())
+    assert world.eventually(lambda: not world.running(holder))
     with Server(state) as second:
         assert "holder was killed" in second.text("status", job_id="p")
         assert world.eventually(lambda: not list(world.all_gone(notes))), world.end(
