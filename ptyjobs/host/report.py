@@ -103,7 +103,7 @@ class Reporter:
             attached=attached,
             waiters=waiters,
             containment="cgroup"
-            if job.group is not None
+            if job.contained
             else "subreaper"
             if tree.SUBREAPER
             else "process tree",
