@@ -178,6 +178,7 @@ class Registry:
         """Forget an ended job with everything it left on disk."""
         import shutil  # with every archive format: only to remove
 
+        cgroup.end(job.path)
         shutil.rmtree(job.path, ignore_errors=True)
 
     def clean(

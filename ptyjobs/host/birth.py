@@ -28,18 +28,17 @@ def main(directory: Path, connection: socket.socket, lease: int, *, page: Page, 
         alive = os.open(directory / "alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(alive, fcntl.LOCK_EX)
         os.write(alive, str(os.getpid()).encode())  # which process the lock speaks for
-        holder = Holder(
-            job_dir, lease=lease, page=page, slot=slot, tier=Tier(_tier()), cgroups=_CGROUPS
-        )
+        holder = Holder(job_dir, lease=lease, page=page, slot=slot, tier=Tier(_tier()))
         holder.open_socket()
     except OSError as failure:  # ENOSPC, EMFILE: there is no job then
         wire.refuse(connection, failure)
         return
     holder.adopt(connection)
+    group = cgroup.noted(directory)
+    holder.job.contained = group is not None and cgroup.holds(group, os.getpid())
     holder.run()
     holder.close()
-    cgroup.end(directory)
-    for name in ("sock", "alive", cgroup.NOTE):
+    for name in ("sock", "alive"):
         (directory / name).unlink(missing_ok=True)
     page.set(slot, IDLE)
 
@@ -52,6 +51,20 @@ _CGROUPS: Path | None = None  # where a job's cgroup may be made; the same
 
 def _tier() -> Tier:
     return _TIER
+
+
+def fork(directory: Path) -> tuple[int, Path | None]:
+    """Fork a holder: its pid, and the new cgroup it and its job are in, where there may be one.
+
+    Whoever reaps the holder removes the cgroup; if nobody does, whoever cleans.
+    """
+    group = None if _CGROUPS is None else cgroup.make(_CGROUPS, directory)
+    if group is not None:
+        try:
+            return cgroup.fork_into(group), group
+        except OSError:  # ENOSYS, EPERM, EAGAIN: then without
+            cgroup.remove(group)
+    return tree.bare_fork(), None
 
 
 def warm_up() -> None:

@@ -1,7 +1,7 @@
 """A job's own cgroup, where this user may make one: what no daemon leaves, whoever was killed.
 
-Owns the directories `ptyjobs-*` below our own cgroup (cgroup v2, cgroups(7)) and the file `cgroup`
-of a job's directory, which names the one of that job. A subreaper loses the tree of a job when it
+Owns the directories `ptyjobs-*` below our own cgroup (cgroup v2, cgroups(7)), each for one holder
+and its tree, and the file `cgroup` of a job's directory, which names the one of that job. A subreaper loses the tree of a job when it
 is killed together with everybody above it; a cgroup is kept by the kernel, so that whoever looks
 next can end what is in it (`cgroup.kill`, Linux 5.14). A bonus, never the base: where no cgroup
 may be made, which is usual for a plain user, nothing here does anything. Not a wall either: a job
@@ -10,16 +10,19 @@ that wants to can move itself, as its user may.
 
 from __future__ import annotations
 
-import contextlib
+import ctypes
 import os
+import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX = "ptyjobs-"
 NOTE = "cgroup"  # the file in a job's directory
 EMPTYING = 2.0  # seconds in which killed processes must have left a cgroup
 PAUSE = 0.01
+SYS_CLONE3 = 435  # on every architecture
+CLONE_INTO_CGROUP = 1 << 33  # Linux 5.7
+_PYTHON = ctypes.PyDLL(None, use_errno=True)  # calls that keep the interpreter's lock
 
 
 def base() -> Path | None:
@@ -57,7 +60,7 @@ def _own() -> Path | None:
 
 
 def make(parent: Path, directory: Path) -> Path | None:
-    """A new cgroup below `parent` for the job of that directory, noted there first."""
+    """A new cgroup below `parent` for holder and tree of the job of that directory, noted there."""
     group = parent / f"{PREFIX}{os.urandom(8).hex()}"
     try:
         fd = os.open(directory / NOTE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -69,46 +72,44 @@ def make(parent: Path, directory: Path) -> Path | None:
     return group
 
 
-@contextlib.contextmanager
-def visited(group: Path | None) -> Iterator[None]:
-    """This process is in the cgroup for a moment, and what it starts then stays there."""
-    if group is None or not _enter(group):
-        yield
-        return
-    try:
-        yield
-    finally:
-        _enter(group.parent)
+def fork_into(group: Path) -> int:
+    """Like fork(2) for a process with a single thread; the child begins in the cgroup.
 
-
-def _enter(group: Path) -> bool:
+    A child that is moved there afterwards waits for a grace period of the kernel, 15 ms. Raises
+    OSError where that cannot be had (ENOSYS: an older kernel, or a container's filter). The C
+    library is not told, so the child's notion of its own thread id is its parent's; with a single
+    thread nothing asks for it.
+    """
+    fd = os.open(group, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fd = os.open(group / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
-    except OSError:  # it has gone
-        return False
-    try:
-        return os.write(fd, b"0") == 1
-    except OSError:  # EAGAIN (pids.max), EBUSY: without, then; the holder looks where its job is
-        return False
+        wanted = _CloneArgs(flags=CLONE_INTO_CGROUP, exit_signal=signal.SIGCHLD, cgroup=fd)
+        pid = int(_PYTHON.syscall(SYS_CLONE3, ctypes.byref(wanted), ctypes.sizeof(wanted)))
+        if pid < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
     finally:
         os.close(fd)
+    return pid
 
 
-def holds(group: Path, pid: int, *, without: int = 0) -> bool:
-    """Whether that process is in the cgroup, and the process `without` is not."""
+class _CloneArgs(ctypes.Structure):
+    """struct clone_args (linux/sched.h)."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_uint64)
+        for name in (
+            "flags", "pidfd", "child_tid", "parent_tid", "exit_signal", "stack", "stack_size",
+            "tls", "set_tid", "set_tid_size", "cgroup",
+        )
+    )  # fmt: skip
+
+
+def holds(group: Path, pid: int) -> bool:
+    """Whether that process is in the cgroup."""
     try:
-        inside = (group / "cgroup.procs").read_text().split()
+        return str(pid) in (group / "cgroup.procs").read_text().split()
     except OSError:  # it has gone
         return False
-    return str(pid) in inside and str(without) not in inside
-
-
-def kill(group: Path) -> None:
-    """SIGKILL everything in the cgroup and below it, forks in this moment included."""
-    try:
-        (group / "cgroup.kill").write_text("1")
-    except OSError:  # it has gone, or was never made
-        return
 
 
 def noted(directory: Path) -> Path | None:
@@ -130,13 +131,16 @@ def end(directory: Path) -> None:
     group = noted(directory)
     if group is None or not (group / "cgroup.procs").exists():
         return
-    kill(group)
+    try:
+        (group / "cgroup.kill").write_text("1")  # forks in this moment included
+    except OSError:  # it has just gone
+        return
     limit = time.monotonic() + EMPTYING
-    while not _remove(group) and time.monotonic() < limit:
+    while not remove(group) and time.monotonic() < limit:
         time.sleep(PAUSE)
 
 
-def _remove(group: Path) -> bool:
+def remove(group: Path) -> bool:
     """Remove an empty cgroup with those that its job made in it; False while a process is there."""
     for path, _, _ in os.walk(group, topdown=False):
         try:

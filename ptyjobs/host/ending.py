@@ -53,7 +53,7 @@ class Ending:
         job.wait_no_longer()
         job.courtesy.resume()
         if self._killing is None:
-            self._killing = tree.Killing(self._root, now=now, grace=grace, group=job.group)
+            self._killing = tree.Killing(self._root, now=now, grace=grace)
         else:
             self._killing.hurry(now=now, grace=grace)
         self.never_started = job.pty is None and not job.state.ended

@@ -15,7 +15,6 @@ import select
 import signal
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
 from ptyjobs.errors import PtyJobsError, Refused, StartFailed, cannot_start
@@ -41,19 +40,9 @@ COARSE = 0.5  # seconds: a longer pause need not end to the millisecond
 class Holder:
     """The loop and what hangs on it."""
 
-    def __init__(
-        self,
-        directory: JobDir,
-        *,
-        lease: int,
-        page: Page,
-        slot: int,
-        tier: Tier,
-        cgroups: Path | None = None,
-    ) -> None:
+    def __init__(self, directory: JobDir, *, lease: int, page: Page, slot: int, tier: Tier) -> None:
         self.pid = os.getpid()
         self.tier = tier
-        self._cgroups = cgroups  # where this job's cgroup may be made
         self.courtesy = Courtesy(page, slot)
         self.job = Job(directory, self, self.courtesy)
         self.followers = Followers(self.job)
@@ -107,7 +96,7 @@ class Holder:
         self.persistent = spec.lifetime is Lifetime.PERSISTENT
         try:
             self.job.dir.write_spec(spec)
-            self.job.spawn(spec, now=now, tier=self.tier, cgroups=self._cgroups)
+            self.job.spawn(spec, now=now, tier=self.tier)
         except (StartFailed, Refused) as error:
             self._not_started(error, now)
             raise

@@ -12,13 +12,12 @@ import os
 import time
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from ptyjobs import targets
 from ptyjobs.core.evidence import Evidence, PromptMemory
 from ptyjobs.core.text import Mark, mark
-from ptyjobs.host import cgroup, launch, tree
+from ptyjobs.host import launch, tree
 from ptyjobs.host.afterwards import Helper
 from ptyjobs.host.courtesy import Courtesy
 from ptyjobs.host.fold import Fold
@@ -72,7 +71,7 @@ class Job:
         self.reason = ""
         self.pty: Pty | None = None
         self.pid = 0
-        self.group: Path | None = None  # its cgroup, where it has one
+        self.contained = False  # its tree has a cgroup of its own, with the holder in it
         self.size = Size()
         self.started = 0.0  # wall clock
         self.ended: float | None = None
@@ -94,7 +93,7 @@ class Job:
 
     # -- birth -------------------------------------------------------------------------------
 
-    def spawn(self, spec: JobSpec, *, now: float, tier: Tier, cgroups: Path | None = None) -> None:
+    def spawn(self, spec: JobSpec, *, now: float, tier: Tier) -> None:
         """Start the child; raises StartFailed (the state is then FAILED with the reason)."""
         self.spec = spec
         ready = launch.prepared(spec, self.dir.path)
@@ -109,18 +108,14 @@ class Job:
         self.evidence = Evidence()
         self.memory = PromptMemory()
         self.tier = tier
-        group = None if cgroups is None else cgroup.make(cgroups, self.dir.path)
         self.pty = Pty.spawn(
             ready.argv,
             cwd=spec.cwd,
             env=ready.env,
             size=spec.size,
             separate_stderr=spec.stderr == "separate",
-            group=group,
         )
         self.pid = self.pty.pid
-        if group is not None and cgroup.holds(group, self.pid, without=os.getpid()):
-            self.group = group
         self.last_output = now
         self.kernel = Kernel(master=self.pty.master, leader=self.pid, tier=tier)
         self.state = next_state(self.state, Event.SPAWNED)

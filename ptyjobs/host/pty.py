@@ -3,8 +3,8 @@
 Owns the master descriptor and the leader's pid; the only importer of ptyprocess. Never blocks and
 never reaps: its holder waits on the pidfd. The child is made by posix_spawn, not by a fork: that
 costs a tenth (performance sheet §3) and copies none of this process's pages. Its session leader
-gets the terminal because it opens it first thing; directory and cgroup are inherited, so the holder
-goes there for that moment. The subtle thing, from ptyprocess 0.7: a collected PtyProcess sleeps
+gets the terminal because it opens it first thing; the directory is inherited, so the holder goes
+there for that moment. The subtle thing, from ptyprocess 0.7: a collected PtyProcess sleeps
 0.1 s in `__del__`, so the object is marked closed and kept.
 """
 
@@ -20,12 +20,10 @@ import struct
 import termios
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from ptyprocess import PtyProcess
 
 from ptyjobs.errors import StartFailed
-from ptyjobs.host import cgroup
 from ptyjobs.model import Size
 
 READ_SIZE = 64 << 10  # one read; larger ones cost CPU and bring nothing (performance sheet §1)
@@ -71,9 +69,8 @@ class Pty:
         env: dict[str, str],
         size: Size,
         separate_stderr: bool = False,
-        group: Path | None = None,
     ) -> Pty:
-        """Start `argv` as leader of its own session on a new terminal, in the cgroup `group`.
+        """Start `argv` as leader of its own session on a new terminal.
 
         Raises StartFailed with the reason when it cannot be executed.
         """
@@ -90,7 +87,7 @@ class Pty:
                     errors, second = _open(size, on_failure, slaves)
                     flags = os.O_RDWR | os.O_NOCTTY
                     actions[2] = (os.POSIX_SPAWN_OPEN, 2, second, flags, 0)
-                with _standing_in(cwd), cgroup.visited(group):
+                with _standing_in(cwd):
                     program = shutil.which(argv[0], path=env.get("PATH", os.defpath))
                     if program is None:
                         raise StartFailed(f"{argv[0]}: command not found.")

@@ -117,7 +117,7 @@ class Reporter:
             ports=listening_ports([s.pid for s in stats]),
             directory=screen.cwd or _cwd(job.pid),
             containment="cgroup"
-            if job.group is not None
+            if job.contained
             else "subreaper"
             if tree.SUBREAPER
             else "process tree",

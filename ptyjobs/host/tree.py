@@ -14,9 +14,6 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
-from pathlib import Path
-
-from ptyjobs.host import cgroup
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 PR_SET_TIMERSLACK = 29
@@ -175,9 +172,8 @@ class Killing:
     RETRY = 0.01  # seconds between two KILL rounds; a respawning pair loses within some of them
     GIVE_UP = 10.0  # seconds after which unkillable processes (state D) are reported, not awaited
 
-    def __init__(self, root: int, *, now: float, grace: float, group: Path | None = None) -> None:
+    def __init__(self, root: int, *, now: float, grace: float) -> None:
         self._root = root
-        self._group = group  # the tree's cgroup, where it has one
         self._hard = now + grace
         self._give_up = now + grace + self.GIVE_UP
         self._seen: set[int] = set()
@@ -211,8 +207,6 @@ class Killing:
         self._seen.update(frozen)
         send(frozen, signal.SIGSTOP)
         send(frozen, signal.SIGKILL)
-        if self._group is not None:
-            cgroup.kill(self._group)
         if now >= self._give_up:
             self.left = tuple(frozen)
             self.done = True

@@ -146,6 +146,8 @@ class Turns:
         )
         self._job.fold.begin()
         self._waiters.append(waiter)
+        if not data:
+            self._guard(waiter.look_back, now)
         if data:
             job.enqueue(data, owner=owner)
             self._typing = waiter

@@ -31,6 +31,7 @@ PATTERN_TIME = 0.25  # seconds that one search may take
 PROGRESS_EVERY = 0.5  # seconds between two progress notes
 PACE = 0.005  # seconds until the end of a leader that has gone is looked for again
 PROMPTS = 8  # earlier prompts that are looked for among the lines of an answer
+BACKLOG = 1 << 20  # bytes that are searched when a wait begins, the last ones before it
 STEPS = 200  # steps of the machine before other events get a turn
 
 
@@ -132,6 +133,19 @@ class Waiter:
         self.settle.on_output(now, len(data))
         self.due = now
         if self.until is not None:
+            self._watch(now, data)
+
+    def look_back(self, now: float) -> None:
+        """Search what has come since the mark before this wait was there to see it."""
+        if self.until is None:
+            return
+        log, end = self.job.dir.log, self.job.log.end
+        at = max(self.mark.offset, end - BACKLOG)
+        while at < end and not self.done:
+            first, data = log.read(at, 64 << 10)
+            if not data:  # a gap up to the end
+                return
+            at = first + len(data)
             self._watch(now, data)
 
     def _watch(self, now: float, data: bytes) -> None:

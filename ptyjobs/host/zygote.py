@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptyjobs.errors import StartFailed
-from ptyjobs.host import tree
+from ptyjobs.host import cgroup, tree
 
 SERVER_GRACE = 1.0  # seconds that holders get to clean up after the server, before the zygote acts
 MAX_REQUEST = 16 << 10  # bytes
@@ -167,6 +167,7 @@ class _Holder:
     pid: int
     slot: int
     persistent: bool
+    group: Path | None  # its cgroup
 
 
 class _Loop:
@@ -214,19 +215,21 @@ class _Loop:
             return failure.errno == errno.EAGAIN
         if not data:
             return False
+        from ptyjobs.host import birth
+
         for fd in fds:
             os.set_inheritable(fd, False)  # what comes over a socket would go on to every job
         request = json.loads(data)
         slot = self._page.take()
         try:
-            pid = tree.bare_fork()
+            pid, group = birth.fork(Path(request["dir"]))
         except OSError as failure:  # EAGAIN, ENOMEM: no process to be had
             self._page.free(slot)
             self._refuse(fds[0], failure)
             return True
         if pid == 0:
             self._become_holder(Path(request["dir"]), fds[0], slot, request["persistent"])
-        self._holders[pid] = _Holder(pid, slot, bool(request["persistent"]))
+        self._holders[pid] = _Holder(pid, slot, bool(request["persistent"]), group)
         os.close(fds[0])
         return True
 
@@ -275,6 +278,8 @@ class _Loop:
             held = self._holders.pop(pid, None)
             if held is not None:
                 self._page.free(held.slot)
+                if held.group is not None:
+                    cgroup.remove(held.group)  # or, if something is left in it, whoever cleans
         self._kill_strangers()
 
     def _strangers(self) -> list[int]:

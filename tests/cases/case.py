@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+_ROOT = os.geteuid() == 0  # su asks nobody else without a password
 PROGRAMS = HERE / "programs"
 
 
@@ -38,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One program and its steps. `needs`: commands without which it cannot be run."""
+    """One program and its steps. `needs`: what it cannot be run without, commands or "root"."""
 
     id: str
     cmd: str
@@ -53,7 +54,7 @@ class Case:
 
     def missing(self) -> list[str]:
         """What this machine lacks for it."""
-        lacks = [name for name in self.needs if not find(name)]
+        lacks = [name for name in self.needs if not (_ROOT if name == "root" else find(name))]
         versions = [v for v in ("3.11", "3.13") if f"{{py{v.replace('.', '')}}}" in self.cmd]
         return lacks + [f"Python {v}" for v in versions if not python(v)]
 
@@ -68,7 +69,8 @@ def python(version: str) -> str:
     if f"{sys.version_info[0]}.{sys.version_info[1]}" == version:
         return sys.executable
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    installed = sorted(pyenv.glob(f"{version}.*/bin/python"))
+    readable = os.access(pyenv, os.R_OK | os.X_OK)
+    installed = sorted(pyenv.glob(f"{version}.*/bin/python")) if readable else []
     return str(installed[-1]) if installed else find(f"python{version}")
 
 

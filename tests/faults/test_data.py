@@ -173,6 +173,16 @@ def test_a_line_too_long_for_a_cooked_terminal_is_announced(jobs: Jobs) -> None:
     assert any("4095" in note for note in reply.notes)
 
 
+def test_a_pattern_that_came_before_the_wait_for_it_is_found(jobs: Jobs) -> None:
+    job_id = jobs.start(prepare(jobs.config, command="echo it is ready; exec sleep 1000")).job_id
+    log = jobs.registry.find(job_id).log
+    assert world.eventually(lambda: log.end == len("it is ready\r\n"))
+    answer = jobs.wait(job_id, until="pattern", patterns=["is ready"], timeout=20)
+    assert answer.verdict.match == "is ready"
+    again = jobs.wait(job_id, until="pattern", patterns=["is ready"], timeout=0.2)
+    assert not again.verdict.match  # it belongs to the answer before
+
+
 def test_input_right_behind_an_answered_query_goes_in_even_without_time(jobs: Jobs) -> None:
     program = (
         "import sys, tty; tty.setcbreak(0); print('\\x1b[6n', end='', flush=True)\n"

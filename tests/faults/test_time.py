@@ -64,8 +64,8 @@ def test_the_newest_ended_jobs_are_kept_and_living_ones_never_removed(jobs: Jobs
 
 
 def test_ended_jobs_go_when_all_logs_together_are_too_large(tmp_path: Path) -> None:
-    settings = {"PTYJOBS_STATE": str(tmp_path / "state"), "PTYJOBS_LOG_TOTAL": "1M"}
-    settings["PTYJOBS_LOG_LIMIT"] = "512K"
+    settings = {"PTYJOBS_STATE": str(tmp_path / "state")}
+    settings |= {"PTYJOBS_LOG_TOTAL": "1M", "PTYJOBS_LOG_LIMIT": "1M"}
     with Jobs(config.load(environ=settings)) as jobs:
         for number in range(4):
             line = "head -c 400000 /dev/zero | tr '\\0' x"
