@@ -272,7 +272,9 @@ class FreshText:
         ):
             return cursor, text, ""  # still the row of the mark: nothing was printed on it
         first = start if moved else start + 1
-        marked = marked_start(screen, after=self._mark.order, line=first, stop=cursor)
+        marked = marked_start(
+            screen, after=self._mark.order, line=first, stop=cursor, prompts=self._prompts
+        )
         if marked is not None:
             line, at = marked
             if line == cursor:
@@ -322,6 +324,7 @@ class FreshText:
             kernel=mark.canonical and mark.echo,
             end_prompt=prompt,
             prompts=self._prompts,
+            moved=moved,
         )
 
     def _compose(self, head: list[str], tail: list[str], lost: int, end: int) -> Fresh:
