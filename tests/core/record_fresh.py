@@ -610,6 +610,13 @@ SESSIONS = [
         Step(press=("Down",), expect="  green\n> blue"),
         Step("q", "", enter=False),
     ]),
+    Session("clear-name", ["bash", "--norc"], env={"PS1": "in \\w\n\\$ "}, start="in ~", prepare=(
+        "printf '#!/bin/sh\\nclear; echo ./show - 12:00; echo ./show\\n' > show; chmod +x show"
+            ), steps=[
+        Step("./show", "./show - 12:00\n./show", "# "),
+        Step("echo after", "after"),
+        Step("printf abc", "abc"),
+    ]),
     Session("fzf-inline", ["bash", "--norc"], env={"PS1": "$ "}, start=r"\$ ", steps=[
         Step("seq 50 | fzf --height 8", contains=("50/50", "> 1"), forbid=("seq",), ready=True,
              prompt="> "),
