@@ -218,6 +218,13 @@ def test_a_prompt_of_several_rows_is_known_by_where_its_line_editor_began() -> N
     assert said(screen, f"x\r\n\x1b[?2004l\r1\r\n2\r\n{prompt}", typed="x") == "1\n2"
 
 
+def test_a_prompt_that_ends_in_a_line_end_is_told_apart() -> None:
+    prompt = "\x1b[?2004h[next]\r\n"
+    screen = at_prompt(prompt)
+    fresh, rest = answer(screen, f"echo a\r\n\x1b[?2004l\ra\r\n{prompt}", typed="echo a")
+    assert (fresh.text, rest) == ("a", "[next]")
+
+
 def test_what_is_printed_behind_a_programs_start_is_no_prompt() -> None:
     screen = at_prompt("")
     assert said(screen, "\x1b[?2004hWelcome\r\n> ") == "Welcome"
