@@ -37,6 +37,7 @@ class Typed:
     kernel: bool  # the kernel echoes: ECHO and ICANON were on
     end_prompt: str = ""  # the prompt that the program waits at now, if it does
     prompts: tuple[str, ...] = ()  # that it has shown before, continuation prompts among them
+    moved: bool = False  # the screen was cleared or repainted: the mark's row is not there any more
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ def without_echo(rows: Sequence[Line], typed: Typed) -> list[Line]:
     if not rows:
         return []
     first = Line(after_cells(rows[0].text, typed.col), rows[0].wrapped)
-    match = _at_mark(rows, first.text, typed)
+    match = None if typed.moved else _at_mark(rows, first.text, typed)
     if match is None:
         kept = [first, *rows[1:]]
         match = _Match()
@@ -235,7 +236,7 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
     if not pending and not bare:
         return kept
     known = [prompt_pattern(p) for p in sorted(prompts, key=len, reverse=True)]
-    must_come = list(typed.lines[match.lines :]) if typed.kernel else []
+    must_come = list(typed.lines[match.lines :]) if typed.kernel and not typed.moved else []
     out: list[Line] = kept[:start]
     at = start
     while at < len(kept):

@@ -1,8 +1,9 @@
 """Where on the cursor's row, or above it, a prompt begins.
 
 Owns telling a prompt apart from output that ends on its row. Never decides whether there is a
-prompt at all (the verdict does). What the program marked (OSC 133) is believed first: only so a
-prompt of several rows is known as one. Else it is compared with the prompts that were seen before.
+prompt at all (the verdict does). What the program marked (OSC 133, or where its line editor began)
+is believed first: only so a prompt of several rows is known as one. Else it is compared with the
+prompts that were seen before.
 """
 
 from __future__ import annotations
@@ -12,21 +13,40 @@ from collections.abc import Sequence
 
 from ptyjobs.core.echo import prompt_pattern
 from ptyjobs.core.mark import TextScreen
+from ptyjobs.core.vt import values
+
+UPPER_ROWS = 3
+"""Rows of a prompt over its last one. More than that behind a line editor's start are output."""
 
 
-def marked_start(screen: TextScreen, *, after: int, line: int, stop: int) -> tuple[int, int] | None:
+def marked_start(
+    screen: TextScreen, *, after: int, line: int, stop: int, prompts: Sequence[str]
+) -> tuple[int, int] | None:
     """The cell where the marked prompt begins that the cursor stands in, as (line, column).
 
     Only a mark of an `order` beyond `after` that stands on a visible line `line <= n <= stop`
-    counts, and only if neither a command's output nor its end was marked behind it.
+    counts, and only if neither a command's output nor its end was marked behind it. Without marks
+    of its own a line editor still shows where it begins: it switches bracketed paste on. That is
+    believed of rows over the cursor's alone (some editors print the prompt first), not of the
+    first time, which may be a program's start, and not behind a known prompt.
     """
+    low = max(line, screen.first_line)
+    editor: values.Mark | None = None
     for mark in reversed(screen.marks):
         if mark.order <= after or mark.kind in ("C", "D"):
-            return None
+            break
         if mark.kind == "A":
-            inside = max(line, screen.first_line) <= mark.line <= stop
-            return (mark.line, mark.col) if inside else None
-    return None
+            return (mark.line, mark.col) if low <= mark.line <= stop else None
+        if editor is not None:
+            break
+        editor = mark if mark.kind == "E" else None
+    if editor is None or not low <= editor.line < stop <= editor.line + UPPER_ROWS:
+        return None
+    first = next(mark.order for mark in screen.marks if mark.kind == "E")
+    before = screen.row_text(editor.line - screen.first_line, 0, editor.col)
+    if first == editor.order or split(before, prompts) is not None:
+        return None
+    return editor.line, editor.col
 
 
 def split(text: str, prompts: Sequence[str]) -> int | None:

@@ -259,7 +259,7 @@ class FreshText:
     def _split_prompt(
         self, screen: TextScreen, cursor: int, start: int, *, moved: bool
     ) -> tuple[int, str, str | None]:
-        """The line where the prompt begins, its last row, and what was printed before it.
+        """The line where the prompt begins, its last row with text, and what was printed before it.
 
         None for the last when there is no prompt: the cursor stands inside of a painted form.
         """
@@ -272,12 +272,19 @@ class FreshText:
         ):
             return cursor, text, ""  # still the row of the mark: nothing was printed on it
         first = start if moved else start + 1
-        marked = marked_start(screen, after=self._mark.order, line=first, stop=cursor)
+        marked = marked_start(
+            screen, after=self._mark.order, line=first, stop=cursor, prompts=self._prompts
+        )
         if marked is not None:
             line, at = marked
             if line == cursor:
                 return cursor, text[at:], text[:at]
-            return line, text, screen.row_text(line - screen.first_line, 0, at)
+            before = screen.row_text(line - screen.first_line, 0, at)
+            # One that ends in a line end leaves the cursor's row empty: then the row above it.
+            rows = [row.text for row in screen.line_range(line, cursor)]
+            rows[0] = rows[0][len(before) :]
+            shown = next((row for row in (text, *reversed(rows)) if row.strip(" ")), text)
+            return line, shown, before
         found = split(text, self._prompts)
         if text_below(screen):
             painted = screen.cursor_row + 1 in screen.changed_rows(self._mark.generation)
@@ -322,6 +329,7 @@ class FreshText:
             kernel=mark.canonical and mark.echo,
             end_prompt=prompt,
             prompts=self._prompts,
+            moved=moved,
         )
 
     def _compose(self, head: list[str], tail: list[str], lost: int, end: int) -> Fresh:

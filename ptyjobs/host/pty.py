@@ -26,6 +26,8 @@ from ptyprocess import PtyProcess
 from ptyjobs.errors import StartFailed
 from ptyjobs.model import Size
 
+FLOODING = 2 << 10  # bytes in one read behind which there is likely more
+GATHER = 16 << 10  # bytes put together before anybody else has its turn
 READ_SIZE = 64 << 10  # one read; larger ones cost CPU and bring nothing (performance sheet §1)
 
 
@@ -106,16 +108,31 @@ class Pty:
         return cls(PtyProcess(pid, master), errors=errors)
 
     def read(self, fd: int | None = None) -> bytes | None:
-        """What the terminal holds now: b"" when it is empty, None when the job's side is closed."""
-        try:
-            data = os.read(self.master if fd is None else fd, READ_SIZE)
-        except BlockingIOError:
-            return b""
-        except OSError as failure:
-            if failure.errno != errno.EIO:  # EIO: no open descriptor on the slave's side
-                raise
-            return None
-        return data or None
+        """What the terminal holds now: b"" when it is empty, None when the job's side is closed.
+
+        A terminal hands out a few KB at once, whatever is asked for. In a flood several of them
+        are put together, so that all that follows on a read is done a quarter as often.
+        """
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            try:
+                data = os.read(self.master if fd is None else fd, READ_SIZE)
+            except BlockingIOError:
+                break
+            except OSError as failure:
+                if failure.errno != errno.EIO:  # EIO: no open descriptor on the slave's side
+                    raise
+                if not parts:
+                    return None
+                break  # the next read says it again
+            if not data and not parts:
+                return None
+            parts.append(data)
+            size += len(data)
+            if len(data) < FLOODING or size >= GATHER:
+                break
+        return b"".join(parts)
 
     def write(self, data: bytes | memoryview) -> int:
         """How many bytes of `data` the terminal took (0 when it is full or closed)."""

@@ -296,8 +296,8 @@ SESSIONS = [
         Step("clear; echo only this", "only this"),
         Step("echo typed early", "typed early", before="sleep 1", quiet=1.4),
         Step("seq 100; clear; echo end", "end"),
-        Step("PS1='two lines\\n$ '", "two lines", "$ "),
-        Step("echo hi", "hi\ntwo lines"),
+        Step("PS1='two lines\\n$ '", "", "$ "),
+        Step("echo hi", "hi"),
         Step("exit 3", "exit"),
     ]),
     Session("bash-narrow", ["bash", "--norc"], env={"PS1": "$ "}, start=r"\$ ", size=Size(10, 24),
@@ -609,6 +609,13 @@ SESSIONS = [
         Step(press=("Down",), expect="  red\n> green\n  blue", prompt="press a key"),
         Step(press=("Down",), expect="  green\n> blue"),
         Step("q", "", enter=False),
+    ]),
+    Session("clear-name", ["bash", "--norc"], env={"PS1": "in \\w\n\\$ "}, start="in ~", prepare=(
+        "printf '#!/bin/sh\\nclear; echo ./show - 12:00; echo ./show\\n' > show; chmod +x show"
+            ), steps=[
+        Step("./show", "./show - 12:00\n./show", "# "),
+        Step("echo after", "after"),
+        Step("printf abc", "abc"),
     ]),
     Session("fzf-inline", ["bash", "--norc"], env={"PS1": "$ "}, start=r"\$ ", steps=[
         Step("seq 50 | fzf --height 8", contains=("50/50", "> 1"), forbid=("seq",), ready=True,

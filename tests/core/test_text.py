@@ -203,6 +203,33 @@ def test_continuation_prompts_that_came_in_one_row_are_no_output() -> None:
     assert said(screen, out, typed=typed, kernel=True) == "1\n2"
 
 
+def test_what_a_cleared_screen_begins_with_is_no_echo() -> None:
+    for kernel in (False, True):
+        screen = at_prompt(before="earlier\r\n")
+        out = "top\r\n\x1b[H\x1b[2Jtop - 12:00\r\ntop\r\n$ "
+        assert said(screen, out, typed="top", kernel=kernel) == "top - 12:00\ntop"
+
+
+def test_a_prompt_of_several_rows_is_known_by_where_its_line_editor_began() -> None:
+    prompt = "\x1b[?2004h~/src main\r\n$ "
+    screen = at_prompt(prompt)
+    assert answer(screen, f"true\r\n\x1b[?2004l\r{prompt}", typed="true")[0].text == ""
+    assert said(screen, f"printf a\r\n\x1b[?2004l\ra{prompt}", typed="printf a") == "a"
+    assert said(screen, f"x\r\n\x1b[?2004l\r1\r\n2\r\n{prompt}", typed="x") == "1\n2"
+
+
+def test_a_prompt_that_ends_in_a_line_end_is_told_apart() -> None:
+    prompt = "\x1b[?2004h[next]\r\n"
+    screen = at_prompt(prompt)
+    fresh, rest = answer(screen, f"echo a\r\n\x1b[?2004l\ra\r\n{prompt}", typed="echo a")
+    assert (fresh.text, rest) == ("a", "[next]")
+
+
+def test_what_is_printed_behind_a_programs_start_is_no_prompt() -> None:
+    screen = at_prompt("")
+    assert said(screen, "\x1b[?2004hWelcome\r\n> ") == "Welcome"
+
+
 def test_a_form_on_the_primary_screen_is_told_whole() -> None:
     screen = Screen(Size(10, 40))
     text = FreshText(take(screen), typed="")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from .row import Row
 from .state import MAX_STACK
 from .style import DEFAULT
-from .values import Modes
+from .values import Mark, Modes
 from .writing import Writing
 
 _MOUSE = {9: "x10", 1000: "normal", 1002: "button", 1003: "any"}
@@ -103,6 +103,9 @@ class Modal(Writing):
             self._touch_all()
         elif mode == 66:
             self._keypad = True
+        elif mode == 2004:
+            if mode not in self._dec and not self.alternate:
+                self._mark_here("E")
         elif mode not in _KNOWN_DEC:
             self._note_unknown(f"mode ?{mode}")
             return
@@ -140,6 +143,12 @@ class Modal(Writing):
             self._note_unknown(f"mode ?{mode}")
             return
         self._dec.discard(mode)
+
+    def _mark_here(self, kind: str, code: int | None = None) -> None:
+        line = self.history.total + self._y
+        col = self.columns if self._pending else self._x
+        self.marks.append(Mark(kind, line, col, code, self._mark_order))
+        self._mark_order += 1
 
     def _column_mode(self) -> None:
         """DECCOLM clears and homes if 40 allows it; the width is the pty's and stays."""

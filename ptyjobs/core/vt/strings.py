@@ -13,7 +13,6 @@ from collections.abc import Callable
 from .replies import Replies
 from .state import MAX_TITLE
 from .style import changed, number
-from .values import Mark
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -101,9 +100,7 @@ class Strings(Replies):
             word = text[2:].partition(";")[0]
             if word.isdecimal() and word.isascii() and len(word) < 10:
                 code = int(word)
-        line = self.history.total + self._y
-        self.marks.append(Mark(kind, line, self._x, code, self._mark_order))
-        self._mark_order += 1
+        self._mark_here(kind, code)
 
     # --- colours ------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ class Run:
 class Mark:
     """A shell's OSC 133 mark: A prompt, B typed text, C output, D end (with `exit` if told).
 
+    E is no such mark: there bracketed paste was switched on, as line editors do with each prompt.
     `line` is absolute, `order` counts all marks of the screen's life.
     """
 
