@@ -262,7 +262,15 @@ def setups(python311: str, python313: str, ipython: str, ssh: tuple[str, ...]) -
             ("tmux", "-L", f"ptyjobs-bench-{os.getpid()}", "-f", "/dev/null", "new", "dash"),
             sh,
             (SHELL[0], SHELL[3], SHELL[4], SHELL[6], SHELL[11]),
-            "remote",
+            "relay",
+            plain,
+        ),
+        Setup(
+            "screen",
+            ("screen", "-c", "/dev/null", "dash"),
+            sh,
+            (SHELL[0], SHELL[3], SHELL[4], SHELL[6], SHELL[11]),
+            "relay",
             plain,
         ),
     ]

@@ -148,9 +148,15 @@ class AsyncFollow:
 class AsyncJobs(Base):
     """The API for asyncio."""
 
-    def __init__(self, config: Config, *, zygote: Zygote | None = None) -> None:
+    def __init__(self, config: Config | None = None, *, zygote: Zygote | None = None) -> None:
         super().__init__(config, zygote=zygote)
         self._links: dict[str, Link] = {}
+
+    async def __aenter__(self) -> AsyncJobs:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def _connect(self, job: JobDir) -> Link:
         link = self._links.get(job.job_id)
@@ -181,6 +187,25 @@ class AsyncJobs(Base):
                 break
             await asyncio.sleep(0.01)
         return await asyncio.to_thread(self._ended, job, call)
+
+    async def execute(
+        self,
+        command: str = "",
+        *,
+        name: str = "",
+        wait: float = 10.0,
+        budget: int | None = None,
+        until: Sequence[str] = (),
+        **params: Any,
+    ) -> Answer:
+        """Start a shell command line (or `argv=`) and answer at its first turn, as `start` does.
+
+        `params` are those of `prepare`: cwd, env, rows, cols, lifetime, stderr, marks, target ...
+        """
+        from ptyjobs.client.preparing import prepare  # only to start something
+
+        spec = prepare(self.config, command=command, name=name, **params)
+        return await self.start(spec, name=name, wait=wait, budget=budget, until=until)
 
     async def start(
         self,
@@ -238,7 +263,7 @@ class AsyncJobs(Base):
 
     async def wait(
         self,
-        job_ids: Sequence[str],
+        job_ids: str | Sequence[str],
         *,
         until: str = "ready",
         patterns: Sequence[str] = (),
@@ -249,6 +274,7 @@ class AsyncJobs(Base):
     ) -> WaitResult:
         """Wait until one (or with any_of=False each) job meets the condition."""
         check_patterns(patterns)
+        job_ids = [job_ids] if isinstance(job_ids, str) else job_ids
         limit = self.config.wait_timeout if timeout is None else timeout
         call = calls.wait(
             until=until,

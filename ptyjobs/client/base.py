@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ptyjobs.client import calls, registry
 from ptyjobs.client.calls import Call, Ended
 from ptyjobs.client.guard import Guard
-from ptyjobs.config import Config
+from ptyjobs.config import Config, load
 from ptyjobs.errors import BadInput, HolderLost, LimitReached, PtyJobsError, by_code
 from ptyjobs.frozen import TYPE_CHECKING, replace
 from ptyjobs.host.record import JobDir
@@ -52,9 +52,9 @@ class Base:
 
     _readers = itertools.count(1)
 
-    def __init__(self, config: Config, *, zygote: Zygote | None = None) -> None:
-        self.config = config
-        self.registry = registry.Registry(config.state_dir)
+    def __init__(self, config: Config | None = None, *, zygote: Zygote | None = None) -> None:
+        self.config = load() if config is None else config
+        self.registry = registry.Registry(self.config.state_dir)
         self.reader = f"{os.getpid()}.{next(self._readers)}"
         self.zygote = zygote
         self.guard = Guard(self.registry)

@@ -131,7 +131,7 @@ class Follow:
 class Jobs(Base):
     """The API without asyncio. Not for several threads at once."""
 
-    def __init__(self, config: Config, *, zygote: Zygote | None = None) -> None:
+    def __init__(self, config: Config | None = None, *, zygote: Zygote | None = None) -> None:
         super().__init__(config, zygote=zygote)
         self._wires: dict[str, Wire] = {}
 
@@ -168,6 +168,25 @@ class Jobs(Base):
                 break
             time.sleep(0.01)
         return self._ended(job, call)
+
+    def execute(
+        self,
+        command: str = "",
+        *,
+        name: str = "",
+        wait: float = 10.0,
+        budget: int | None = None,
+        until: Sequence[str] = (),
+        **params: Any,
+    ) -> Answer:
+        """Start a shell command line (or `argv=`) and answer at its first turn, as `start` does.
+
+        `params` are those of `prepare`: cwd, env, rows, cols, lifetime, stderr, marks, target ...
+        """
+        from ptyjobs.client.preparing import prepare  # only to start something
+
+        spec = prepare(self.config, command=command, name=name, **params)
+        return self.start(spec, name=name, wait=wait, budget=budget, until=until)
 
     def start(
         self,

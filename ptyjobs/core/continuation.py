@@ -55,8 +55,8 @@ def continues(
         return True  # its line editor did not accept the line
     if not any(c.isalnum() for c in row):
         return True
-    if len(row) == len(current.raw) and row[-1] == current.raw[-1] and normal(row) != current.text:
-        return True  # psql, irb, iex, ghci: the second prompt is aligned with the first
+    if current.resembles(row):
+        return True
     # The line editor asks again, and not as one asks a person.
     return now.paste_on and now.paste_ends > before.paste_ends and row.rstrip()[-1] not in ":])"
 

@@ -165,6 +165,17 @@ class Prompt:
         """It is a prompt: seen when the program surely waited, or silent after it twice."""
         return self.sure or self.times > 1
 
+    def resembles(self, row: str) -> bool:
+        """Whether `row` is this prompt with other signs, perhaps indented behind it.
+
+        psql, irb, iex, ghci align their second prompt so. Other *words* are a question.
+        """
+        head = row[: len(self.raw)]
+        if len(head) < len(self.raw) or row[len(head) :].strip() or normal(head) == self.text:
+            return False
+        same = (new == old or not new.isalpha() for new, old in zip(head, self.raw, strict=True))
+        return bool(head.strip()) and head[-1] == self.raw[-1] and all(same)
+
 
 def normal(text: str) -> str:
     """A prompt with its numbers generalised: `In [12]: ` and `In [13]: ` are one prompt."""

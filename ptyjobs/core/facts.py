@@ -108,16 +108,20 @@ class Shown(Protocol):
     @property
     def modes(self) -> Modes: ...
     def row_text(self, row: int, start: int = 0, stop: int | None = None) -> str: ...
+    def wraps(self, row: int) -> bool: ...
 
 
 def look_at(screen: Shown) -> Look:
     """The screen around its cursor."""
     row = screen.cursor_row
     col = screen.cursor_col + screen.pending_wrap  # past the last column's cell
+    top = max(row - 1, 0)
+    while top and screen.wraps(top - 1):
+        top -= 1
     return Look(
         before_cursor=screen.row_text(row, 0, col),
         after_cursor=screen.row_text(row, col),
-        above=screen.row_text(row - 1) if row else "",
+        above="".join(screen.row_text(y) for y in range(top, row)),
         row=row,
         alternate=screen.alternate,
         synchronized=screen.modes.synchronized,

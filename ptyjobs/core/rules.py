@@ -33,6 +33,7 @@ MARK_FAR = 0.012  # the same where the kernel cannot be asked
 EDIT = 0.030  # the same line editor is still at work
 PAINT = 0.030  # a full-screen program draws in bursts
 FIRST = 0.150  # it accepts input but has shown nothing yet
+BANNER = 0.5  # it accepts input, and shows lines but no prompt after its start
 SHAPE = 0.050  # the row looks like a question
 ASIDE = 0.300  # it takes keys while a child of it works
 FRAME = 0.150  # a synchronized frame that never ends is no frame
@@ -146,7 +147,8 @@ class Weighing:
             return _waits(MARK, "it reads its terminal alone")
         working = self._children_work()
         if look.alternate or self.now.keys:
-            return _waits(ASIDE if working else PAINT, "a full-screen program that takes keys")
+            screen = _waits(ASIDE if working else PAINT, "a full-screen program that takes keys")
+            return replace(screen, alone=False)  # it may load in another thread
         if marks == "busy" and self._same_program():
             if self.asks():
                 return _waits(ASIDE, "it accepts input after a question of a command")
@@ -157,15 +159,22 @@ class Weighing:
             return _silent(WORKING, "a child of it works")
         prompts = self.memory.of(probe.pid)
         if not prompts:
+            if self.sent is None and self.fresh and not look.before_cursor and look.cursor_visible:
+                return replace(_waits(BANNER, "it accepts input at an empty row"), alone=False)
             first = _waits(PAINT if self.fresh else FIRST, "it accepts input")
             return replace(first, alone=False)
         if not look.cursor_visible:
             return _waits(FIRST, "it accepts keys and hides the cursor")
         if not text and look.before_cursor and self.fresh:
             return _waits(SHAPE, "it accepts input, the cursor is set in")
+        mode = probe.canonical, probe.echo
+        if not text and probe.echo and all(mode != (p.canonical, p.echo) for p in prompts):
+            return _silent(WORKING, "it accepts input, and not by its line editor")
         if not text or not self.fresh:
             return _silent(BLANK, "it accepts input, where it showed a prompt before")
-        if any(p.signature == probe.signature for p in prompts) and self.asks():
+        current = self.memory.current
+        shaped = self.asks() or (current is not None and current.resembles(look.before_cursor))
+        if any(p.signature == probe.signature for p in prompts) and shaped:
             return _waits(SHAPE, "it accepts input after a question")
         if any(p.signature == probe.signature for p in prompts):
             return _silent(QUESTION, "it accepts input, its prompt is not shown")
@@ -175,6 +184,8 @@ class Weighing:
         """Only what it shows can be judged."""
         text = self.look.before_cursor.rstrip()
         if marks == "busy":
+            if self.fresh and self.asks() and text.endswith(SIGNS):
+                return _medium(QUESTION, "silent after what looks like a question of a command")
             return _silent(FAR_BLANK, "silent, though its marks say that it works")
         if self._retrying():
             return _silent(RETRY, "silent after a password")

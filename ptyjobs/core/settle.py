@@ -99,6 +99,7 @@ class Settle:
         # the screen
         self._look: Look | None = None
         self._looked_bytes = -1
+        self._still = now  # since when the row of the cursor has looked the same
         self._decided: Rule | None = None
 
     # -- what happened
@@ -131,6 +132,8 @@ class Settle:
 
     def on_look(self, now: float, look: Look) -> None:
         """What DoLook asked for."""
+        if self._look != look:
+            self._still = now
         self._look = look
         self._looked_bytes = self._bytes
 
@@ -158,14 +161,14 @@ class Settle:
         self._due = now + max(PACE, self._pause(now))
 
     def _pause(self, now: float) -> float:
-        """Back-off of probes: a tenth of the silence, after 1 s a fiftieth, at most half a second.
+        """Back-off: a tenth of the silence up to 20 ms, after 1 s a twentieth up to half a second.
 
         A program that speaks is probed at once; this bounds the cost of one that is silent.
         """
         silence = now - max(self._output, self._start)
         if silence < 1.0:
             return min(silence * 0.1, 0.02)
-        return min(silence * 0.02, 0.5)
+        return min(silence * 0.05, 0.5)
 
     def _hard(self, now: float, probe: Probe) -> None:
         self._streak = None
@@ -232,14 +235,15 @@ class Settle:
         if self._looked_bytes != self._bytes:
             return DoLook()
         assert self._look is not None
-        rule = self._weigh(probe, self._look).rule()
+        weighing = self._weigh(probe, self._look)
+        rule = weighing.rule()
         base = max(self._output, self._streak)
         if rule.settle > MARK_FAR:
             rule = replace(rule, settle=max(rule.settle, self._floor))
         at = max(base + rule.settle, self._window + min(rule.settle, PAINT))
         if self._evidence.snapshot().synchronized:
             at = max(at, self._output + FRAME)
-        if self._redraws(now):
+        if self._redraws(now) or self._ticks(now, weighing):
             rule = Rule(0, Reason.WAITING_FOR_INPUT, Confidence.MEDIUM, "it redraws all the time")
             return self._finish(now, rule)
         if now < at:
@@ -290,6 +294,11 @@ class Settle:
             and self._probe.wait is Wait.SOFT
             and self._evidence.snapshot().alternate
         )
+
+    def _ticks(self, now: float, weighing: Weighing) -> bool:
+        """Its line editor stands where it stood, and draws elsewhere (a clock in a toolbar)."""
+        since = max(self._accepting or now, self._still, self._start)
+        return now - since > POLLING and (weighing.marks() == "edit" or weighing.editing())
 
     def _stuck(self, now: float) -> Rule | None:
         """Busy, but in a way that only its user can end."""

@@ -7,7 +7,7 @@ still draw), and a relay (script, socat, sudo) is looked through at the program 
 
 from __future__ import annotations
 
-import os
+import itertools
 from dataclasses import dataclass, replace
 
 from ptyjobs.core.facts import Wait
@@ -20,6 +20,7 @@ from ptyjobs.model import Tier
 
 _RANK = {Wait.HARD: 0, Wait.SOFT: 1, Wait.OPAQUE: 2, Wait.UNKNOWN: 3, Wait.BUSY: 4}
 _DEPTH = 4  # relays within relays that are looked through
+_OTHERS = 16  # processes of other sessions that are asked whether they serve the terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +190,23 @@ class Judge:
         return found
 
     def _through(self, outer: Found, depth: int) -> Found:
-        """The program behind a relay, judged on its own terminal."""
+        """The program behind a relay, judged on its own terminal.
+
+        With several behind it (the windows of a multiplexer) nothing tells which one is shown.
+        """
+        behind = []
+        stats, pid = self._census.stats, outer.stat.pid
         for master in outer.sleep.masters:
-            inner = relay.look(self._proc, outer.stat.pid, master)
-            if inner is None:
+            tty = relay.terminal(self._proc, pid, master)
+            if tty is None:
                 continue
-            members = relay.foreground(self._census.stats, outer.stat.pid, inner.tty, self._proc)
-            members = [s for s in members if s.state not in "ZX" and s.pid != outer.stat.pid]
-            if not members:
-                continue
+            members = relay.foreground(stats, pid, tty, self._proc)
+            members = [s for s in members if s.state not in "ZX" and s.pid != pid]
+            inner = relay.look(stats, tty, self._proc, pid=pid, master=master) if members else None
+            if inner is not None:
+                behind.append((inner, members))
+        if len(behind) == 1:
+            inner, members = behind[0]
             best = _best(self._judge_all(members, inner.tty, inner.mode, depth - 1))
             return replace(
                 best,
@@ -206,28 +215,31 @@ class Judge:
                 unread=best.unread or inner.unread,
                 mode=best.mode or inner.mode,
             )
-        # Nobody behind it that we can see: what it shows is all there is.
+        # Nobody behind it, or we cannot tell who: what it shows is all there is.
         return replace(outer, wait=Wait.OPAQUE, doing=f"{outer.stat.name} in {outer.sleep.call}")
 
     def _elsewhere(self, best: Found, founds: list[Found], mode: line.Mode) -> Found:
         """Nobody in the foreground group waits for the terminal; does somebody else for it?
 
-        A process of another session is under no job control here and may read (ssh below sshpass).
-        A client whose server holds the terminal (tmux) leaves it bare and sleeps on a socket.
+        A process of another session is under no job control here and may read: ssh below sshpass,
+        the server of screen, which serves the terminal of its client itself. A client whose server
+        holds the terminal out of our sight (tmux) leaves it bare and sleeps on a socket.
         """
         group = best.stat.pgrp
-        for stat in self._census.stats.values():
-            if stat.tty != self.tty.rdev and stat.pgrp != group and stat.state not in "ZXTt":
-                try:
-                    if os.stat(f"{self._proc}/{stat.pid}/fd/0").st_rdev != self.tty.rdev:
-                        continue
-                    found = self._judge(stat, self.tty, mode, 1)
-                except (OSError, Gone):  # gone, or not ours to see
-                    continue
-                if found.wait is Wait.HARD:
-                    return replace(found, wait=Wait.SOFT)
-                if found.wait is not Wait.BUSY:
-                    return found
+        others = (
+            s
+            for s in self._census.stats.values()
+            if s.tty != self.tty.rdev and s.pgrp != group and s.state not in "ZXTt"
+        )
+        for stat in itertools.islice(others, _OTHERS):
+            try:
+                found = self._judge(stat, self.tty, mode, _DEPTH)
+            except Gone:
+                continue
+            if found.wait is Wait.HARD and not found.relayed:
+                return replace(found, wait=Wait.SOFT)
+            if found.relayed or found.wait not in (Wait.BUSY, Wait.UNKNOWN):
+                return found
         if mode.bare and all(_serves(f.sleep) for f in founds):
             return replace(best, wait=Wait.OPAQUE, doing=f"{best.stat.name} in {best.sleep.call}")
         return best

@@ -249,8 +249,11 @@ class Kernel:
         return _Last(probe.group, mode, sleeping, tuple(watched), probe)
 
     def _speakers(self, probe: Probe) -> list[int]:
-        """The processes that this probe was judged by; for BUSY none of the job waits."""
-        if probe.wait is Wait.BUSY:
+        """The processes that this probe was judged by.
+
+        BUSY and OPAQUE mean that nobody at all of the job was seen to wait for the terminal.
+        """
+        if probe.wait in (Wait.BUSY, Wait.OPAQUE):
             return list(self._census.stats)
         members = [s.pid for s in self._census.stats.values() if s.pgrp == probe.group]
         return members if probe.pid in members else [*members, probe.pid]

@@ -2,9 +2,10 @@
 
 A relay waits for its own terminal *and* for the master of a pty it made. Owns finding that inner
 pty (fdinfo says `tty-index`), its foreground group, its line discipline, and the bytes that lie
-unread on either side of it. The subtle thing: bytes hide in both queues of the inner pty while both
+unread on both sides of it. The subtle things: bytes hide in both queues of the inner pty while both
 processes look asleep, so the inner slave *and* the relay's own master must be polled: a poll
-flushes the kernel's buffer and then tells the truth.
+flushes the kernel's buffer and then tells the truth. And a slave is opened only while one of the
+job's processes has it open: were ours the last to be closed, the relay would read EIO and end.
 """
 
 from __future__ import annotations
@@ -37,24 +38,38 @@ def index(proc: str, pid: int, master: int) -> int | None:
     return None
 
 
-def look(proc: str, pid: int, master: int) -> Inner | None:
-    """The inner pty, or None when it cannot be opened (another user's, another devpts)."""
+def terminal(proc: str, pid: int, master: int) -> Tty | None:
+    """The slave behind a pty master held by `pid`, without opening it; None for another devpts."""
     number = index(proc, pid, master)
     if number is None:
         return None
     try:
-        fd = os.open(f"/dev/pts/{number}", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        info = os.stat(f"/dev/pts/{number}")
+    except OSError:  # closing down
+        return None
+    if info.st_rdev != os.makedev(_SLAVES, number):
+        return None
+    return Tty(info.st_rdev, info.st_dev)
+
+
+def look(stats: dict[int, Stat], tty: Tty, proc: str, *, pid: int, master: int) -> Inner | None:
+    """The inner pty, or None when it cannot be opened (another user's) or nobody has it open."""
+    inside = (s for s in stats.values() if s.tty == tty.rdev or s.ppid == pid)
+    if not any(_open_in(proc, s.pid, tty) for s in inside):
+        return None
+    name = f"/dev/pts/{os.minor(tty.rdev)}"
+    try:
+        fd = os.open(name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:  # EACCES: sudo gives it to the target user; ENXIO, EIO: closing down
         return None
     try:
-        info = os.fstat(fd)
-        if info.st_rdev != os.makedev(_SLAVES, number):
+        if os.fstat(fd).st_rdev != tty.rdev:
             return None
         mode = line.mode(fd)
         unread = line.readable(fd)
     finally:
         os.close(fd)
-    return Inner(Tty(info.st_rdev, info.st_dev), mode, unread or output_waits(pid, master))
+    return Inner(tty, mode, unread or output_waits(pid, master))
 
 
 def output_waits(pid: int, master: int) -> bool:
@@ -83,11 +98,16 @@ def foreground(stats: dict[int, Stat], relay: int, tty: Tty, proc: str) -> list[
     if members:
         return members
     # socat without `ctty`: nobody's controlling terminal, but it is the input of its child.
-    return [s for s in stats.values() if s.ppid == relay and _input(proc, s.pid) == tty.rdev]
+    return [s for s in stats.values() if s.ppid == relay and _device(proc, s.pid, 0) == tty.rdev]
 
 
-def _input(proc: str, pid: int) -> int:
+def _open_in(proc: str, pid: int, tty: Tty) -> bool:
+    """Whether one of the usual descriptors of a process (255 is bash's) is that terminal."""
+    return any(_device(proc, pid, fd) == tty.rdev for fd in (0, 1, 2, 255))
+
+
+def _device(proc: str, pid: int, fd: int) -> int:
     try:
-        return os.stat(f"{proc}/{pid}/fd/0").st_rdev
+        return os.stat(f"{proc}/{pid}/fd/{fd}").st_rdev
     except OSError:  # gone, or not ours to see
         return 0

@@ -136,9 +136,10 @@ class Reader:
                 sockets += (fd,)
         # Not the time-out: node's comes and goes with its garbage collector.
         signature = f"{call.name}/{len(fds)}"
+        asleep = timed and not fds  # a select or poll of nothing is a sleep
         return Sleep(
             call.name,
-            call.kind,
+            Kind.TIMED if asleep else call.kind,
             tty=is_tty,
             others=others,
             timed=timed,

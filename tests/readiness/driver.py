@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ptyjobs.core.evidence import Evidence, PromptMemory
-from ptyjobs.core.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent
+from ptyjobs.core.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, look_at
 from ptyjobs.core.settle import Settle
 from ptyjobs.core.vt.screen import Screen
 from ptyjobs.host import tree
@@ -169,17 +169,7 @@ class Job:
 
     def look(self) -> Look:
         self._render()
-        screen, row = self.screen, self.screen.cursor_row
-        col = screen.cursor_col + (1 if screen.pending_wrap else 0)
-        return Look(
-            before_cursor=screen.row_text(row, 0, col),
-            after_cursor=screen.row_text(row, col).rstrip(),
-            above=screen.row_text(row - 1).rstrip() if row else "",
-            row=row,
-            alternate=screen.alternate,
-            synchronized=self.evidence.snapshot().synchronized,
-            cursor_visible=not screen.cursor.hidden,
-        )
+        return look_at(self.screen)
 
     def _ended(self) -> bool:
         if self.exit is None and select.select([self.pidfd], [], [], 0)[0]:

@@ -8,7 +8,9 @@ import pytest
 
 from ptyjobs.core.continuation import continues
 from ptyjobs.core.evidence import Evidence, Prompt, PromptMemory, Snapshot, normal
-from ptyjobs.core.facts import Look, Probe, Sent, Wait
+from ptyjobs.core.facts import Look, Probe, Sent, Wait, look_at
+from ptyjobs.core.vt.screen import Screen
+from ptyjobs.model import Size
 from tests.readiness.driver import python
 
 ENTER = Sent(lines=1, text=True, enter=True, nbytes=9)
@@ -45,9 +47,11 @@ CYCLE = {
     [
         (">>> ", "... ", {}),
         ("user@host:~$ ", "> ", {}),
+        ("iex(1)> ", "...(1)> ", {}),
         ("sqlite> ", "   ...> ", {}),
         ("shop=# ", "shop-# ", {}),
         ("irb(main):001:0> ", "irb(main):002:1* ", {}),
+        ("irb(main):001:0> ", "irb(main):002:1*   ", {}),
         ("php > ", "php { ", {}),
         ("> ", ">> ", {}),
         ("host% ", "dquote> ", CYCLE),
@@ -64,6 +68,7 @@ def test_second_prompts(prompt: str, row: str, more: dict[str, object]) -> None:
     [
         (">>> ", ">>> ", {}),
         (">>> ", "name? ", {}),
+        ("You have: ", "You want: ", CYCLE),
         (">>> ", "name: ", CYCLE),
         ("In [1]: ", "In [2]: ", {}),
         (">>> ", "no line end>>> ", {}),
@@ -76,6 +81,15 @@ def test_second_prompts(prompt: str, row: str, more: dict[str, object]) -> None:
 )
 def test_no_second_prompts(prompt: str, row: str, more: dict[str, object]) -> None:
     assert not after(prompt, "something", row, **more)
+
+
+def test_the_line_above_is_whole_when_it_was_wrapped() -> None:
+    screen = Screen(Size(5, 10))
+    screen.feed(b"old\r\n>>> if something_long:\r\n... ")
+    look = look_at(screen)
+    assert (look.before_cursor, look.above) == ("... ", ">>> if something_long:".ljust(30))
+    screen.feed(b"\x1b[H")
+    assert look_at(screen).above == ""
 
 
 def test_marks_decide() -> None:

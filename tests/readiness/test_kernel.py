@@ -315,19 +315,73 @@ def test_without_syscall_a_bare_terminal_and_a_socket_are_opaque() -> None:
         settle_on(job, Wait.OPAQUE)
 
 
+def test_12_a_fork_during_the_walk_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of its children is old before it is used, and the parent sleeps ever after."""
+    code = "import os\ninput()\nif os.fork() == 0: input('child> ')\nos.wait()"
+    original = procfs.Process.children
+    with python(code) as job:
+        job.interact(timeout=5)
+        forked = []
+
+        def children(self: procfs.Process, threads: int) -> list[int]:
+            found = original(self, threads)
+            if self.pid == job.pid and not forked:
+                os.write(job.master, b"\r")
+                while b"child> " not in job.log:
+                    job.drain()
+                    time.sleep(0.001)
+                time.sleep(0.2)  # both sleep
+                forked.append(True)
+            return found
+
+        monkeypatch.setattr(procfs.Process, "children", children)
+        job.kernel._last = None
+        job.kernel.probe()
+        assert forked
+        answer = job.interact(timeout=5)
+        assert answer.verdict.reason is Reason.WAITING_FOR_INPUT, answer
+
+
 def test_what_lies_unread_in_a_relay() -> None:
     code = (
         "import os, select\nmaster, slave = os.openpty()\nos.write(slave, b'out')\n"
-        "print(master, flush=True)\nselect.select([0], [], [])"
+        "print(master, flush=True)\ninput()\nos.dup2(slave, 2)\nselect.select([0], [], [])"
     )
     with python(code) as job:
         job.interact(timeout=5)
         master = int(job.log.split()[0])
         assert relay.index("/proc", job.pid, master) is not None
         assert relay.output_waits(job.pid, master)
-        inner = relay.look("/proc", job.pid, master)
+        tty = relay.terminal("/proc", job.pid, master)
+        assert tty is not None
+        own = procfs.stat("/proc", job.pid)
+        assert relay.look({}, tty, "/proc", pid=job.pid, master=master) is None  # nobody we know
+        holder = {own.pid: own._replace(tty=tty.rdev)}
+        assert relay.look(holder, tty, "/proc", pid=job.pid, master=master) is None  # nor open
+        os.write(job.master, b"go\r")
+        job.interact(timeout=5)
+        inner = relay.look(holder, tty, "/proc", pid=job.pid, master=master)
         assert inner is not None
         assert inner.unread
+
+
+def test_a_terminal_that_nobody_has_opened_yet_stays_whole() -> None:
+    """Were we to open and close it first, the relay would read EIO, and end."""
+    code = (
+        "import errno, fcntl, os, select, struct, termios\n"
+        "master = os.open('/dev/ptmx', os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)\n"
+        "fcntl.ioctl(master, 0x40045431, struct.pack('i', 0))  # TIOCSPTLCK: unlockpt\n"
+        "print('made', flush=True)\n"
+        "while select.select([0, master], [], [], 30)[0] == []: pass\n"
+        "try: os.read(master, 1)\n"
+        "except OSError as error: print(errno.errorcode[error.errno])\n"
+    )
+    with python(code) as job:
+        job.interact(timeout=1)
+        for _ in range(50):
+            job.kernel.probe()
+        assert b"made" in job.log
+        assert b"EAGAIN" in job.interact(b"\r", timeout=20).output
 
 
 def test_descriptors_are_given_back() -> None:

@@ -220,7 +220,9 @@ if os.fork() == 0:
     os.setsid()
     os.close(0)
     peer, _ = a.accept()
-    peer.sendall(b"\\x1b[?2004hfar> ")
+    peer.sendall(b"hello, wait")
+    time.sleep(.15)
+    peer.sendall(b"\\r\\n\\x1b[?2004hfar> ")
     while data := peer.recv(99):
         peer.sendall(b"\\r\\n\\x1b[?2004l")
         time.sleep(.7)
@@ -345,9 +347,10 @@ def test_a_background_thread_that_prints_does_not_hold_up_the_prompt() -> None:
             assert ready(answer)
 
 
-def test_a_program_that_looks_at_its_terminal_now_and_then() -> None:
+@pytest.mark.parametrize("pause", ["time.sleep(.02)", "select.select([], [], [], .02)"])
+def test_a_program_that_looks_at_its_terminal_now_and_then(pause: str) -> None:
     code = """
-import os, time, tty
+import os, select, time, tty
 tty.setraw(0)
 os.set_blocking(0, False)
 os.write(1, b"\\x1b[?1049hpress keys")
@@ -357,9 +360,9 @@ while True:
         os.write(1, b"you pressed " + key)
     except BlockingIOError:
         pass
-    time.sleep(.02)
+    PAUSE
 """
-    with python(code) as job:
+    with python(code.replace("PAUSE", pause)) as job:
         for data in (b"", b"k"):
             answer = job.interact(data, timeout=20)
             assert (answer.verdict.reason, answer.verdict.confidence) == (
@@ -367,6 +370,24 @@ while True:
                 Confidence.LOW,
             )
         assert answer.output == b"you pressed k"
+
+
+def test_a_full_screen_program_that_loads_in_other_threads() -> None:
+    code = """
+import hashlib, os, select, threading, time, tty
+tty.setraw(0)
+os.write(1, b"\\x1b[?1049hloading")
+def load():
+    end = time.monotonic() + 1
+    while time.monotonic() < end: hashlib.sha256(bytes(1 << 20)).digest()
+for _ in range(8): threading.Thread(target=load).start()  # some run on a busy machine too
+while True:
+    if select.select([0], [], [], 5)[0]: os.read(0, 9)
+"""
+    with python(code) as job:
+        answer = job.interact(timeout=20)
+        assert ready(answer)
+        assert answer.verdict.waited > 0.9  # it has started meanwhile
 
 
 def test_a_full_screen_program_that_never_stops_drawing() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ptyjobs.core.evidence import Evidence, Prompt, PromptMemory, normal
 from ptyjobs.core.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait
-from ptyjobs.core.rules import FIRST, MARK, PAINT, POLLING, RETRY, STOPPED
+from ptyjobs.core.rules import BANNER, FIRST, MARK, PAINT, POLLING, RETRY, STOPPED, WORKING
 from ptyjobs.core.settle import Settle
 from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
 
@@ -248,11 +248,52 @@ def test_a_program_never_seen_with_a_prompt() -> None:
     world.probe = SOFT
     assert world.run(FIRST / 2) is None  # it accepts input, and has shown nothing yet
     world.say(b"menu")
+    world.look = Look(before_cursor="menu")
     said = world.now
     verdict = world.run()
     assert verdict is not None
     assert verdict.confidence is Confidence.HIGH
     assert world.now - said == pytest.approx(PAINT, abs=0.005)
+
+
+def test_a_banner_is_followed_by_a_prompt_most_often() -> None:
+    world = World()
+    world.settle()
+    world.probe = SOFT
+    world.say(b"Welcome\r\n")
+    assert world.run(BANNER / 2) is None
+    world.say(b"(1)> ")
+    world.look = Look(before_cursor="(1)> ")
+    assert world.run(2 * PAINT) is not None
+    world = World()
+    world.settle()
+    world.probe = SOFT
+    world.say(b"listening\r\n")
+    assert world.run(1.2 * BANNER) is not None  # a server that takes keys shows none
+
+
+def test_a_clock_in_a_toolbar_holds_up_nobody() -> None:
+    for edits in (True, False):
+        world = World(memory=known("> ", signature=SOFT.signature))
+        if edits:
+            world.evidence.feed(b"\x1b[?2004h")
+        world.settle(sent=ENTER)
+        world.probe, world.look = SOFT, Look(before_cursor="> x", after_cursor=")")
+        verdict = None
+        for _ in range(100):
+            world.say(b"\x1b7\x1b[H12:00\x1b8")
+            verdict = verdict or world.run(0.02)
+        assert (verdict is not None) is edits
+
+
+def test_a_line_is_read_without_the_line_editor() -> None:
+    for echo, patience in ((True, WORKING), (False, None)):
+        world = World(memory=known("> ", signature=SOFT.signature, canonical=False, echo=False))
+        world.settle(sent=ENTER)
+        world.probe, world.look = replace(SOFT, echo=echo), Look()
+        world.say(b"getLine\r\n")
+        assert world.run(WORKING * 0.9) is None
+        assert (world.run(WORKING * 0.2) is not None) is (patience is not None)
 
 
 def test_cpu_of_the_waiting_thread_is_work() -> None:
@@ -497,3 +538,16 @@ def test_always_by_the_deadline_and_never_ready_while_busy(
     if verdict.reason.ready:
         assert world.probe.wait is not Wait.BUSY
         assert not world.probe.unread
+
+
+def test_a_question_of_a_command_that_cannot_be_looked_at() -> None:
+    for row, patience in (("Name: ", 1.1), ("Counting objects, ", 5.1), ("", 5.1)):
+        world = World(memory=known("$ "))
+        world.evidence.feed(b"\x1b[?2004h")
+        world.settle(sent=ENTER)
+        world.probe, world.look = FAR, Look(before_cursor=row)
+        world.say(b"\x1b[?2004l\r\n" + row.encode())
+        assert world.run(patience * 0.85) is None
+        verdict = world.run(patience * 0.2)
+        assert verdict is not None, row
+        assert verdict.reason is Reason.QUIET

@@ -131,6 +131,10 @@ class Views(Feeding):
         chars, _ = self._rows[row].cells(self.columns)
         return "".join(chars[start:stop])
 
+    def wraps(self, row: int) -> bool:
+        """Whether a visible row is softly wrapped: its line goes on in the row below."""
+        return self._rows[row].wrapped
+
     def runs(self, row: int) -> list[Run]:
         """A visible row as runs of one style each, all its columns."""
         chars, styles = self._rows[row].cells(self.columns)
