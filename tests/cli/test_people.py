@@ -57,6 +57,17 @@ def test_list_watch_redraws(shell: Shell, outer: Outer) -> None:
     outer.sees("left:130")
 
 
+def test_list_watch_on_a_dumb_terminal_is_lines(shell: Shell, outer: Outer) -> None:
+    shell.run("run", "-d", "--name", "one", "--", "cat")
+    outer.open('TERM=dumb script -qc "$PTYJOBS list --watch" seen', cols=100)
+    outer.sees("one", "running")
+    shell.run("kill", "one")
+    outer.sees("killed")
+    outer.type("C-c")
+    outer.sees("left:")
+    assert "\x1b" not in (Path(outer._directory) / "seen").read_text()
+
+
 def test_what_a_program_wrote_cannot_act_on_the_readers_terminal(shell: Shell) -> None:
     shell.run("run", "-d", "--name", "evil", "--", "printf '\\033]2;a\\033[2Jb\\007now'; cat")
     shell.run("wait", "evil")
