@@ -148,8 +148,10 @@ class AsyncFollow:
 class AsyncJobs(Base):
     """The API for asyncio."""
 
-    def __init__(self, config: Config | None = None, *, zygote: Zygote | None = None) -> None:
-        super().__init__(config, zygote=zygote)
+    def __init__(
+        self, config: Config | None = None, *, zygote: Zygote | None = None, reader: str = ""
+    ) -> None:
+        super().__init__(config, zygote=zygote, reader=reader)
         self._links: dict[str, Link] = {}
 
     async def __aenter__(self) -> AsyncJobs:

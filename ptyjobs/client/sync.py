@@ -131,8 +131,10 @@ class Follow:
 class Jobs(Base):
     """The API without asyncio. Not for several threads at once."""
 
-    def __init__(self, config: Config | None = None, *, zygote: Zygote | None = None) -> None:
-        super().__init__(config, zygote=zygote)
+    def __init__(
+        self, config: Config | None = None, *, zygote: Zygote | None = None, reader: str = ""
+    ) -> None:
+        super().__init__(config, zygote=zygote, reader=reader)
         self._wires: dict[str, Wire] = {}
 
     def __enter__(self) -> Jobs:

@@ -32,6 +32,7 @@ PROGRESS_EVERY = 0.5  # seconds between two progress notes
 PACE = 0.005  # seconds until the end of a leader that has gone is looked for again
 PROMPTS = 8  # earlier prompts that are looked for among the lines of an answer
 STEPS = 200  # steps of the machine before other events get a turn
+RECALLED = 1 << 20  # bytes of output before a wait that are searched for its pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,19 @@ class Waiter:
             quiet_floor=job.spec.quiet_floor,
             until_ready=ask.ready,
         )
+        if self.until is not None:
+            self._recall(now)
+
+    def _recall(self, now: float) -> None:
+        """What came between the mark and this wait is new to its caller: a pattern may be in it."""
+        log = self.job.log
+        offset = max(self.mark.offset, log.floor, log.end - RECALLED)
+        while offset < log.end and not self.done:
+            first, data = self.job.dir.log.read(offset, 64 << 10)
+            if not data:
+                return
+            self._watch(now, data)
+            offset = first + len(data)
 
     def observe(self, screen: Screen) -> bool:
         """The fold has moved on: keep the head of a long output; False once it is kept."""

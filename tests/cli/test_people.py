@@ -235,3 +235,17 @@ def test_on_exit_runs_when_the_job_has_ended(shell: Shell, tmp_path: Path) -> No
     shell.run("run", "-d", "--name", "j", "--on-exit", line, "--", "exit 2")
     assert world.eventually(lambda: note.exists() and note.read_text() != "")
     assert note.read_text() == "j exited with code 2\n"
+
+
+def test_what_was_printed_before_the_wait_counts(shell: Shell) -> None:
+    shell.run("run", "-d", "--name", "web", "--", "echo Listening on 80; cat")
+    assert world.eventually(lambda: "Listening" in shell.run("screen", "web").stdout)
+    done = shell.run("wait", "web", "--pattern", r"Listening on \d+")
+    assert (done.stdout, done.returncode) == ("Listening on 80\n", 0)
+    again = shell.run("wait", "web", "--pattern", "Listening", "--timeout", "0.2")
+    assert (again.stdout, again.returncode) == ("time is over\n", 1)  # it has been told
+    shell.run("send", "web", "more")
+    shell.run("kill", "web")
+    gone = shell.run("wait", "web", "--pattern", r"Listening on \d+")
+    assert (gone.stdout, gone.returncode) == ("Listening on 80\n", 0)
+    assert shell.run("wait", "web", "--pattern", "nothing").returncode == 1
