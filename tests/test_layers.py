@@ -15,7 +15,7 @@ PURE_BAN = {
 HOMES = {"pyte": "core/vt/", "ptyprocess": "host/pty.py", "mcp": "mcp/", "mcp_types": "mcp/"}
 FRONTS = ("mcp", "cli", "web", "testing", "pytest_plugin")
 # A layer may import what stands to its left.
-LAYERS = ["model", "errors", "core", "host", "client", "recordings"]
+LAYERS = ["frozen", "model", "errors", "core", "host", "client", "recordings"]
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 
+from ptyjobs.cli.words import READER
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
-from ptyjobs.frozen import TYPE_CHECKING
+from ptyjobs.frozen import TYPE_CHECKING, replace
 from ptyjobs.model import Answer, Reason, to_json
 
 if TYPE_CHECKING:
     from typing import Any
 
     from ptyjobs.cli.main import Add
-    from ptyjobs.client.calls import Killed
+    from ptyjobs.client.calls import Killed, WaitResult
 
 SEND_EXAMPLES = """\
   ptyjobs send py '1 + 1'
@@ -74,7 +76,7 @@ def register(add: Add) -> None:
 def send(args: argparse.Namespace, settings: Config) -> int:
     """Type into a job and print the answer; 1 when it has not answered in time."""
     params = _input(args)
-    with Jobs(settings) as jobs:
+    with Jobs(settings, reader=READER) as jobs:
         if args.secret:
             if not _asks_for_secret(jobs, args.job):
                 raise BadInput(
@@ -122,29 +124,22 @@ def _print_answer(answer: Answer) -> None:
 def wait(args: argparse.Namespace, settings: Config) -> int:
     """Wait until it is your turn, or for an exit, a pattern, a port or silence.
 
-    Of several jobs the first one ends the wait, or with --all the last one. 1 when time is over.
+    Of several jobs the first one ends the wait, or with --all the last one. A pattern is looked for
+    in what came since the job's start or the last send or wait. 1 when time is over.
     """
-    import asyncio
-
-    return asyncio.run(_wait(args, settings))
-
-
-async def _wait(args: argparse.Namespace, settings: Config) -> int:
-    from ptyjobs.client.aio import AsyncJobs
-
     words = {"exited": args.exited, "port": args.port, "quiet": args.quiet}
     until = next((word for word, asked in words.items() if asked), "ready")
-    jobs = AsyncJobs(settings)
-    try:
-        result = await jobs.wait(
-            args.jobs,
-            until="pattern" if args.pattern else until,
-            patterns=[args.pattern] if args.pattern else [],
-            any_of=not args.all,
-            timeout=args.timeout,
-        )
-    finally:
-        await jobs.close()
+    asked = {
+        "until": "pattern" if args.pattern else until,
+        "patterns": [args.pattern] if args.pattern else [],
+        "timeout": args.timeout,
+    }
+    if len(set(args.jobs)) == 1 and until != "port":
+        result = _wait_for_one(args.jobs[0], asked, settings)
+    else:
+        import asyncio
+
+        result = asyncio.run(_wait_for_several(args, asked, settings))
     if args.json:
         print(json.dumps(to_json(result)))
     else:
@@ -153,6 +148,40 @@ async def _wait(args: argparse.Namespace, settings: Config) -> int:
                 prefix = f"{answer.job_id}: " if len(args.jobs) > 1 else ""
                 print(prefix + str(_reason(answer)))
     return 0 if len(result.met) >= (len(set(args.jobs)) if args.all else 1) else 1
+
+
+def _wait_for_one(job_id: str, asked: dict[str, Any], settings: Config) -> WaitResult:
+    """Without asyncio, which takes longer to start than most waits last."""
+    from ptyjobs.client.base import meets
+    from ptyjobs.client.calls import WaitResult
+
+    with Jobs(settings, reader=READER) as jobs:
+        answer = jobs.wait(job_id, **asked)
+        if asked["patterns"] and answer.state.ended and answer.verdict.pattern is None:
+            answer = _printed_before(jobs, answer, asked["patterns"][0])
+    met = (job_id,) if meets(answer, asked["until"]) else ()
+    return WaitResult((answer,), met, timed_out=not met)
+
+
+def _printed_before(jobs: Jobs, answer: Answer, pattern: str) -> Answer:
+    """The job was gone before anybody waited for it: its log knows whether it printed that."""
+    page = jobs.output(answer.job_id, grep=pattern)
+    found = re.search(pattern, page.text) if page.matches else None
+    if found is None:
+        return answer
+    return replace(answer, verdict=replace(answer.verdict, pattern=0, match=found[0]))
+
+
+async def _wait_for_several(
+    args: argparse.Namespace, asked: dict[str, Any], settings: Config
+) -> WaitResult:
+    from ptyjobs.client.aio import AsyncJobs
+
+    jobs = AsyncJobs(settings, reader=READER)
+    try:
+        return await jobs.wait(args.jobs, any_of=not args.all, **asked)
+    finally:
+        await jobs.close()
 
 
 def _reason(answer: Answer) -> object:
@@ -165,7 +194,7 @@ _WORDS = {
     Reason.PROMPT: "waits at its prompt",
     Reason.PASSWORD: "asks for a secret",
     Reason.QUIET: "is quiet",
-    Reason.TIMEOUT: "still busy",
+    Reason.TIMEOUT: "time is over",
 }
 
 

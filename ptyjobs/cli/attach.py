@@ -209,6 +209,7 @@ class Session:
         if not self._read_only:
             self._typing.send(data if cut < 0 else data[:cut])
         if cut >= 0:
+            self._unhint()
             raise Detached
         if self._hint_until is not None:
             self._refresh()
@@ -251,8 +252,7 @@ class Session:
         if message is None:
             return False
         if not isinstance(message, Data) and message.get("event") == "exit":
-            if self._hint_until is not None:  # it must not be what stays
-                self._paint_ended()
+            self._unhint()
             raise Ended(from_json(Status, message["status"]))
         if follow is not self._view:  # the same bytes come from the view
             return True
@@ -314,10 +314,15 @@ class Session:
         self._terminal.write(f"\x1b7\x1b[{mine.rows};1H\x1b[0;7m{words}\x1b[m\x1b8".encode())
         self._hint_until = time.monotonic() + HINT
 
-    def _paint_ended(self) -> None:
-        """The last screen of the job without the hint on it."""
+    def _unhint(self) -> None:
+        """The last picture must be without the hint: nothing takes it away any more."""
+        if self._hint_until is None:
+            return
         self._hint_until = None
-        size, data = self._jobs.repaint(self._job_id)
+        try:
+            size, data = self._jobs.repaint(self._job_id)
+        except HolderLost:
+            return
         self._paint(data, size)
         if self._mirror is not None:
             self._mirror.draw(self._mirror.due or 0.0)

@@ -86,7 +86,7 @@ def _show_table(found: Sequence[Status], *, watch: bool) -> None:
     tty = sys.stdout.isatty()
     width = os.get_terminal_size().columns if tty else 0
     lines = table(found, now=time.time(), width=width)
-    if watch and tty:
+    if watch and tty and os.environ.get("TERM", "dumb") not in ("dumb", ""):
         height = os.get_terminal_size().lines
         lines = [f"{line}\x1b[K" for line in lines[: height - 1]]
         print("\x1b[H" + "\n".join(lines) + "\x1b[J", flush=True)

@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from ptyjobs.cli.words import exit_code
+from ptyjobs.cli.words import READER, exit_code
 from ptyjobs.client.preparing import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         on_exit=args.on_exit,
         target=args.target,
     )
-    with Jobs(settings) as jobs:
+    with Jobs(settings, reader=READER) as jobs:
         job_id = jobs.start(spec, name=args.name).job_id
         if args.detach:
             print(json.dumps(to_json(jobs.status(job_id))) if args.json else job_id)

@@ -56,6 +56,9 @@ def top(args: argparse.Namespace, settings: Config) -> int:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise BadInput("top needs a terminal.", advice="Use ptyjobs list.")
         terminal = Terminal()
+        if terminal.dumb:
+            advice = "Use ptyjobs list --watch, or set TERM."
+            raise BadInput("top needs a terminal with a cursor; TERM says dumb.", advice=advice)
         board = Board(jobs, terminal, all=args.all)
         while True:
             with terminal.raw(own_screen=True):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from ptyjobs.model import Reason, Status
 
+READER = "command line"
+"""The one reader that all commands are: `wait` goes on where `run` or `send` has left off."""
 LONGEST_PROMPT = 24  # characters
 
 

@@ -20,7 +20,6 @@ from ptyjobs.client.base import (
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
-from ptyjobs.client.preparing import prepare
 from ptyjobs.client.reach import Gone, connect
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
@@ -149,8 +148,10 @@ class AsyncFollow:
 class AsyncJobs(Base):
     """The API for asyncio."""
 
-    def __init__(self, config: Config | None = None, *, zygote: Zygote | None = None) -> None:
-        super().__init__(config, zygote=zygote)
+    def __init__(
+        self, config: Config | None = None, *, zygote: Zygote | None = None, reader: str = ""
+    ) -> None:
+        super().__init__(config, zygote=zygote, reader=reader)
         self._links: dict[str, Link] = {}
 
     async def __aenter__(self) -> AsyncJobs:
@@ -203,6 +204,8 @@ class AsyncJobs(Base):
 
         `params` are those of `prepare`: cwd, env, rows, cols, lifetime, stderr, marks, target ...
         """
+        from ptyjobs.client.preparing import prepare  # only to start something
+
         spec = prepare(self.config, command=command, name=name, **params)
         return await self.start(spec, name=name, wait=wait, budget=budget, until=until)
 

@@ -62,10 +62,13 @@ class Base:
 
     _readers = itertools.count(1)
 
-    def __init__(self, config: Config | None = None, *, zygote: Zygote | None = None) -> None:
+    def __init__(
+        self, config: Config | None = None, *, zygote: Zygote | None = None, reader: str = ""
+    ) -> None:
+        """`reader` names whose place in the output this client continues: its own by default."""
         self.config = load() if config is None else config
         self.registry = registry.Registry(self.config.state_dir)
-        self.reader = f"{os.getpid()}.{next(self._readers)}"
+        self.reader = reader or f"{os.getpid()}.{next(self._readers)}"
         self.zygote = zygote
         self.guard = Guard(self.registry)
         self._retired: list[Zygote] = []  # dead ones, whose leases living holders still hold

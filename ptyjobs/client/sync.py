@@ -16,7 +16,6 @@ from ptyjobs.client.base import (
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed
-from ptyjobs.client.preparing import prepare
 from ptyjobs.client.reach import Gone, connect
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
@@ -132,8 +131,10 @@ class Follow:
 class Jobs(Base):
     """The API without asyncio. Not for several threads at once."""
 
-    def __init__(self, config: Config | None = None, *, zygote: Zygote | None = None) -> None:
-        super().__init__(config, zygote=zygote)
+    def __init__(
+        self, config: Config | None = None, *, zygote: Zygote | None = None, reader: str = ""
+    ) -> None:
+        super().__init__(config, zygote=zygote, reader=reader)
         self._wires: dict[str, Wire] = {}
 
     def __enter__(self) -> Jobs:
@@ -184,6 +185,8 @@ class Jobs(Base):
 
         `params` are those of `prepare`: cwd, env, rows, cols, lifetime, stderr, marks, target ...
         """
+        from ptyjobs.client.preparing import prepare  # only to start something
+
         spec = prepare(self.config, command=command, name=name, **params)
         return self.start(spec, name=name, wait=wait, budget=budget, until=until)
 

@@ -244,6 +244,16 @@ def test_a_job_that_ends_under_the_hint_leaves_none(
     assert [line for line in shown.splitlines() if line][:6] == ["out", *"12345"]
 
 
+def test_who_leaves_while_the_hint_stands_takes_it_along(shell: Shell, outer: Outer) -> None:
+    shell.run("run", "-d", "--name", "py", "--", "python3 -q -i")
+    shell.run("send", "py", "6*7")
+    outer.open("$PTYJOBS attach py")
+    outer.sees("py: C-\\ detaches")
+    outer.type("C-\\")
+    shown = outer.sees("left:0", "42")
+    assert "C-\\ detaches" not in shown
+
+
 def test_the_prompt_comes_back_below_what_the_job_shows(shell: Shell, outer: Outer) -> None:
     shell.run("run", "-d", "--name", "py", "--", "python3 -q -i")
     outer.open("$PTYJOBS attach py; echo next")

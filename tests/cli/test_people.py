@@ -57,6 +57,17 @@ def test_list_watch_redraws(shell: Shell, outer: Outer) -> None:
     outer.sees("left:130")
 
 
+def test_list_watch_on_a_dumb_terminal_is_lines(shell: Shell, outer: Outer) -> None:
+    shell.run("run", "-d", "--name", "one", "--", "cat")
+    outer.open('TERM=dumb script -qc "$PTYJOBS list --watch" seen', cols=100)
+    outer.sees("one", "running")
+    shell.run("kill", "one")
+    outer.sees("killed")
+    outer.type("C-c")
+    outer.sees("left:")
+    assert "\x1b" not in (Path(outer._directory) / "seen").read_text()
+
+
 def test_what_a_program_wrote_cannot_act_on_the_readers_terminal(shell: Shell) -> None:
     shell.run("run", "-d", "--name", "evil", "--", "printf '\\033]2;a\\033[2Jb\\007now'; cat")
     shell.run("wait", "evil")
@@ -224,3 +235,17 @@ def test_on_exit_runs_when_the_job_has_ended(shell: Shell, tmp_path: Path) -> No
     shell.run("run", "-d", "--name", "j", "--on-exit", line, "--", "exit 2")
     assert world.eventually(lambda: note.exists() and note.read_text() != "")
     assert note.read_text() == "j exited with code 2\n"
+
+
+def test_what_was_printed_before_the_wait_counts(shell: Shell) -> None:
+    shell.run("run", "-d", "--name", "web", "--", "echo Listening on 80; cat")
+    assert world.eventually(lambda: "Listening" in shell.run("screen", "web").stdout)
+    done = shell.run("wait", "web", "--pattern", r"Listening on \d+")
+    assert (done.stdout, done.returncode) == ("Listening on 80\n", 0)
+    again = shell.run("wait", "web", "--pattern", "Listening", "--timeout", "0.2")
+    assert (again.stdout, again.returncode) == ("time is over\n", 1)  # it has been told
+    shell.run("send", "web", "more")
+    shell.run("kill", "web")
+    gone = shell.run("wait", "web", "--pattern", r"Listening on \d+")
+    assert (gone.stdout, gone.returncode) == ("Listening on 80\n", 0)
+    assert shell.run("wait", "web", "--pattern", "nothing").returncode == 1

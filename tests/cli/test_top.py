@@ -48,3 +48,8 @@ def test_top_without_a_terminal_says_what_to_use(shell: Shell) -> None:
     assert done.returncode == 2
     assert "ptyjobs list" in done.stderr
     assert shell.run("top", "--json").stdout == "[]\n"
+
+
+def test_top_on_a_dumb_terminal_says_what_to_use(shell: Shell, outer: Outer) -> None:
+    outer.open("TERM=dumb $PTYJOBS top", cols=120)
+    outer.sees("Use ptyjobs list --watch", "left:2")

@@ -195,17 +195,20 @@ function terminal({ write }) {
     try { await navigator.clipboard.writeText(text); note(`${text.length} characters copied`); }
     catch { note("the browser does not allow copying here"); }
   };
+  let large = 99; // the smallest letters that were seen to be too large for the window
   const fitFont = () => {
     // Read-only, the terminal keeps the job's size: the letters are made to fit the window.
     const stage = $("stage"), cell = $("terminal").firstElementChild?.querySelector(".xterm-screen");
     if (!cell || !cell.clientWidth) return;
     const wide = (stage.clientWidth - 20) / cell.clientWidth, tall = (stage.clientHeight - 18) / cell.clientHeight;
     const least = window.innerWidth < 600 ? 9 : 6; // smaller ones nobody reads: then it is scrolled
-    const size = Math.max(least, Math.min(18, Math.floor(term.options.fontSize * Math.min(wide, tall) * 2) / 2));
-    if (Math.abs(size - term.options.fontSize) >= 0.5) term.options.fontSize = size;
+    const now = term.options.fontSize, ratio = Math.min(wide, tall);
+    if (ratio < 1) large = Math.min(large, now); // cells are whole pixels: the ratio is no promise
+    const size = Math.max(least, Math.min(18, large - 0.5, Math.floor(now * ratio * 2) / 2));
+    if (Math.abs(size - now) >= 0.5) term.options.fontSize = size;
   };
   // A terminal takes its new size some pictures later, and other letters change the ratio again.
-  const soon = () => { for (const pause of [0, 50, 150, 400]) setTimeout(fitFont, pause); };
+  const soon = () => { large = 99; for (const pause of [0, 50, 150, 400]) setTimeout(fitFont, pause); };
   term.onResize(soon);
   const observer = new ResizeObserver(soon);
   observer.observe($("stage"));
