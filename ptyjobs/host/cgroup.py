@@ -1,11 +1,11 @@
 """A job's own cgroup, where this user may make one: what no daemon leaves, whoever was killed.
 
 Owns the directories `ptyjobs-*` below our own cgroup (cgroup v2, cgroups(7)), each for one holder
-and its tree, and the file `cgroup` of a job's directory, which names the one of that job. A subreaper loses the tree of a job when it
-is killed together with everybody above it; a cgroup is kept by the kernel, so that whoever looks
-next can end what is in it (`cgroup.kill`, Linux 5.14). A bonus, never the base: where no cgroup
-may be made, which is usual for a plain user, nothing here does anything. Not a wall either: a job
-that wants to can move itself, as its user may.
+and its tree, and the file `cgroup` of a job's directory, which names the one of that job. A
+subreaper loses the tree of a job when it is killed together with everybody above it; a cgroup is
+kept by the kernel, so that whoever looks next can end what is in it (`cgroup.kill`, Linux 5.14). A
+bonus, never the base: where no cgroup may be made, which is usual for a plain user, nothing here
+does anything. Not a wall either: a job that wants to can move itself, as its user may.
 """
 
 from __future__ import annotations
