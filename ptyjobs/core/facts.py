@@ -39,6 +39,7 @@ class Probe:
     children: frozenset[int] = frozenset()  # the foreground processes and all below them
     lineage: frozenset[int] = frozenset()  # the waiting process and its ancestors
     cpu: int = 0  # CPU time of the foreground processes, ns
+    timed: bool = False  # it waits for its terminal alone, and not for ever
     works: bool = False  # SOFT, but another thread of it runs or wants to
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...
     start: int = 0  # start time of the process, so that a reused pid is another process
@@ -80,6 +81,7 @@ class Sent:
     text: bool = False  # it held printable text
     enter: bool = False  # it ended with Enter
     nbytes: int = 0
+    escape: bool = False  # it ended with ESC, which may be a key or the beginning of one
 
 
 @dataclass(frozen=True, slots=True)

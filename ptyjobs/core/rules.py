@@ -35,6 +35,8 @@ PAINT = 0.030  # a full-screen program draws in bursts
 FIRST = 0.150  # it accepts input but has shown nothing yet
 BANNER = 0.5  # it accepts input, and shows lines but no prompt after its start
 SHAPE = 0.050  # the row looks like a question
+ESCAPE = 0.2  # a lone ESC: programs wait for the rest of a key (vim 100 ms, nano 50)
+ESCDELAY = 1.1  # the same where its wait has got a time-out by it (ncurses 1 s, newt 0.5 s)
 ASIDE = 0.300  # it takes keys while a child of it works
 FRAME = 0.150  # a synchronized frame that never ends is no frame
 QUESTION = 1.0  # text that is no known prompt
@@ -145,6 +147,8 @@ class Weighing:
         text = look.before_cursor.rstrip()
         if probe.strong:
             return _waits(MARK, "it reads its terminal alone")
+        if self.sent is not None and self.sent.escape:
+            return _waits(self._escape(), "a lone ESC, which may begin a key")
         working = self._children_work()
         if look.alternate or self.now.keys:
             screen = _waits(ASIDE if working else PAINT, "a full-screen program that takes keys")
@@ -179,6 +183,11 @@ class Weighing:
         if any(p.signature == probe.signature for p in prompts):
             return _silent(QUESTION, "it accepts input, its prompt is not shown")
         return _silent(WORKING, "it accepts input but waits for something else too")
+
+    def _escape(self) -> float:
+        """How long the rest of a key is waited for: as long as its time-out when that is new."""
+        patient = self.baseline is not None and self.baseline.wait is Wait.HARD
+        return ESCDELAY if patient and self.probe.timed and not self.fresh else ESCAPE
 
     def _far(self, marks: str) -> Rule:
         """Only what it shows can be judged."""

@@ -94,8 +94,10 @@ class Judge:
         return founds or [Found(Wait.BUSY, members[0], waits.RUNNING)]
 
     def _judge(self, stat: Stat, tty: Tty, mode: line.Mode, depth: int) -> Found:
-        if stat.state in "Tt":
-            return Found(Wait.BUSY, stat, Sleep(call="stopped"), stat.pid, stopped=True)
+        if stat.state in "Tt":  # t: by its tracer, which has something to do with it
+            stopped = stat.state == "T"
+            sleep = Sleep(call="stopped" if stopped else "the hands of its debugger")
+            return Found(Wait.BUSY, stat, sleep, stat.pid, stopped=stopped)
         if self.tier is Tier.FULL:
             try:
                 return self.seen(stat, self._census.opened(stat), tty, mode, depth)

@@ -202,6 +202,7 @@ class Kernel:
             children=kin[0],
             lineage=kin[1],
             cpu=found.runtime if exact else self._census.cpu(pid, group),
+            timed=found.sleep.timed and not found.sleep.others,
             works=found.works,
             relayed=found.relayed,
             start=found.stat.start,

@@ -93,6 +93,7 @@ def begin_input(holder: Holder, peer: Peer, request: int, params: Params) -> Non
             text=bool(typed),
             enter=data.endswith((b"\r", b"\n")),
             nbytes=len(data),
+            escape=data.endswith(b"\x1b"),
         ),
     )
     if quiet_input:

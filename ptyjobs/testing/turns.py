@@ -227,6 +227,7 @@ def _sent(typed: str | None) -> Sent | None:
         text=any(char.isprintable() for char in typed),
         enter=typed.endswith("\n"),
         nbytes=len(typed.encode()),
+        escape=typed.endswith("\x1b"),
     )
 
 

@@ -194,7 +194,13 @@ class Job:
         if sent is None and data:
             text = any(b >= 32 and b != 127 for b in data)
             lines = data.count(b"\r")
-            sent = Sent(lines=lines, text=text, enter=data.endswith(b"\r"), nbytes=len(data))
+            sent = Sent(
+                lines=lines,
+                text=text,
+                enter=data.endswith(b"\r"),
+                nbytes=len(data),
+                escape=data.endswith(b"\x1b"),
+            )
         settle = Settle(
             now=start,
             deadline=start + timeout,

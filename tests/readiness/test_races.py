@@ -391,6 +391,24 @@ while True:
         assert answer.verdict.waited > 0.9  # it has started meanwhile
 
 
+@pytest.mark.parametrize(("delay", "patient"), [(0.6, "None"), (0.09, "4")])
+def test_a_lone_escape_may_begin_a_key(delay: float, patient: str) -> None:
+    """As ncurses, newt and vim do it: for a moment the rest of a key is waited for."""
+    code = f"""
+import os, select, tty
+tty.setraw(0)
+os.write(1, b"\\x1b[?1049hmenu")
+while True:
+    if select.select([0], [], [], {patient})[0] and os.read(0, 9) == b"\\x1b":
+        if not select.select([0], [], [], {delay})[0]: os.write(1, b" closed")
+"""
+    with python(code) as job:
+        assert ready(job.interact(timeout=20))
+        answer = job.interact(b"\x1b", timeout=20)
+        assert ready(answer)
+        assert answer.output == b" closed"
+
+
 def test_a_full_screen_program_that_never_stops_drawing() -> None:
     code = """
 import os, select, tty
@@ -422,3 +440,24 @@ def test_a_full_screen_program_that_refreshes_each_second() -> None:
             answer = job.interact(b"k", timeout=20)
             assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
             assert answer.verdict.confidence is Confidence.HIGH
+
+
+def test_a_program_in_the_hands_of_its_debugger_is_not_stopped_for_good() -> None:
+    code = """
+import ctypes, os, signal, time
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+pid = os.fork()
+if pid == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    ctypes.CDLL(None).ptrace(0, 0, 0, 0)  # PTRACE_TRACEME
+    os.kill(os.getpid(), signal.SIGSTOP)
+os.waitpid(pid, os.WUNTRACED)
+time.sleep(1)
+os.kill(pid, signal.SIGKILL)
+os.waitpid(pid, 0)
+os.tcsetpgrp(0, os.getpgrp())
+input("(dbg) ")
+"""
+    with python(code) as job:
+        assert job.interact(timeout=20).output.endswith(b"(dbg) ")
