@@ -33,6 +33,7 @@ from ptyjobs.model import JobSpec, Lifetime, Size, Status, Tier
 
 LEASE_GRACE = 0.12  # seconds between TERM and KILL once the server has gone
 LINGER = 0.5  # seconds that the last answers get to reach their clients
+HOME_EVERY = 10.0  # seconds; whether a persistent job's directory is still there
 READS_PER_TURN = 16
 COARSE = 0.5  # seconds: a longer pause need not end to the millisecond
 
@@ -62,6 +63,7 @@ class Holder:
         self.glimpses = Glimpses(self.job, lambda: self.status(live=True, brief=True))
         self._leave_at: float | None = None
         self._deadline: float | None = None
+        self._home_due = time.monotonic() + HOME_EVERY
         self._fold_due: float | None = None  # a backlog is folded a little at a time
         self._last_client = time.monotonic()
         self._listening: socket.socket | None = None
@@ -177,6 +179,8 @@ class Holder:
         times += [t for t in due if t is not None]
         if job.pty is not None and job.terminal_closed_until > now:
             times.append(job.terminal_closed_until)
+        if self.persistent:
+            times.append(self._home_due)
         if (idle := self._idle_until()) is not None:
             times.append(max(idle, now + 0.01))
         return min(times)
@@ -256,6 +260,7 @@ class Holder:
             limit = job.spec.timeout
             self.ending.begin(now, grace=1.0, reason=f"its time limit of {limit:g} s was over")
         self._idle_limit(now)
+        self._homeless(now)
         self.glimpses.step(now)
         self._fold_due = None
         if job.pty is not None and not self.courtesy.hot and not self.turns:
@@ -271,6 +276,15 @@ class Holder:
         if limit is None or self._peers or self.ending.active or job.state.ended:
             return None
         return max(self._last_client, job.last_output) + limit
+
+    def _homeless(self, now: float) -> None:
+        """Without its directory nobody can find a persistent job again: it ends."""
+        if now < self._home_due:
+            return
+        self._home_due = now + HOME_EVERY
+        lost = self.persistent and not self._peers and not os.path.isdir(self.job.dir.folder)
+        if lost and not self.ending.active and not self.job.state.ended:
+            self.ending.begin(now, grace=1.0, reason="its directory was removed")
 
     def _idle_limit(self, now: float) -> None:
         until = self._idle_until()

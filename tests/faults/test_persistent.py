@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -78,3 +79,16 @@ def test_whoever_finds_a_persistent_jobs_holder_killed_ends_what_is_left(tmp_pat
         )
         assert second.text("interact", job_id="other", input="still here").endswith("still here")
         second.text("kill", job_id="other")
+
+
+def test_a_persistent_job_whose_directory_was_removed_ends(tmp_path: Path) -> None:
+    state, notes = tmp_path / "state", tmp_path / "notes"
+    with Server(state) as first:
+        line = f"echo $$ >> {notes}; exec sleep 300"
+        first.text("execute", command=line, name="p", lifetime="persistent", wait=0)
+        assert world.eventually(lambda: bool(world.noted(notes)))
+        holder = int((state / "jobs" / "p" / "alive").read_text())
+    assert world.running(holder)
+    shutil.rmtree(state)
+    assert world.eventually(lambda: not world.running(holder), within=60)
+    assert not list(world.all_gone(notes))
