@@ -24,16 +24,16 @@ from ptyjobs.host.ending import Ending
 from ptyjobs.host.followers import Followers
 from ptyjobs.host.glimpse import LULL, Glimpses
 from ptyjobs.host.job import Job
+from ptyjobs.host.limits import Limits
 from ptyjobs.host.peers import MAX_PEERS, Peer, listen, same_user
 from ptyjobs.host.record import JobDir
 from ptyjobs.host.report import Reporter
 from ptyjobs.host.turns import Turns, error_reply
 from ptyjobs.host.wire import Data
-from ptyjobs.model import JobSpec, Lifetime, Size, Status, Tier
+from ptyjobs.model import JobSpec, Size, Status, Tier
 
 LEASE_GRACE = 0.12  # seconds between TERM and KILL once the server has gone
 LINGER = 0.5  # seconds that the last answers get to reach their clients
-HOME_EVERY = 10.0  # seconds; whether a persistent job's directory is still there
 READS_PER_TURN = 16
 COARSE = 0.5  # seconds: a longer pause need not end to the millisecond
 
@@ -51,7 +51,6 @@ class Holder:
         self.turns = Turns(
             self.job, type_=self._type, people=lambda: self.followers.people, guard=self._guard
         )
-        self.persistent = False
         self._lease = lease
         self._poll = select.epoll()
         self._peers: dict[int, Peer] = {}
@@ -62,10 +61,8 @@ class Holder:
         self.ending = Ending(self.job, root=self.pid, status=self.status)
         self.glimpses = Glimpses(self.job, lambda: self.status(live=True, brief=True))
         self._leave_at: float | None = None
-        self._deadline: float | None = None
-        self._home_due = time.monotonic() + HOME_EVERY
+        self.limits = Limits(self.job, now=time.monotonic())
         self._fold_due: float | None = None  # a backlog is folded a little at a time
-        self._last_client = time.monotonic()
         self._listening: socket.socket | None = None
         self._wake = os.pipe()
         for fd in self._wake:
@@ -95,7 +92,7 @@ class Holder:
         if self.job.pty is not None:
             raise StartFailed("This holder has its job already.")
         now = time.monotonic()
-        self.persistent = spec.lifetime is Lifetime.PERSISTENT
+        self.limits.begin(spec, now)
         try:
             self.job.dir.write_spec(spec)
             self.job.spawn(spec, now=now, tier=self.tier)
@@ -110,8 +107,6 @@ class Holder:
         self._poll.register(self.job.pty.master, select.EPOLLIN)
         if self.job.pty.errors >= 0:
             self._poll.register(self.job.pty.errors, select.EPOLLIN)
-        if spec.timeout is not None:
-            self._deadline = now + spec.timeout
         self.glimpses.due = now + LULL
         self.turns.begin(reader)
         self._guard(self.job.dir.write_status, self.status())
@@ -175,14 +170,11 @@ class Holder:
             times.append(now + 0.5)
         if self.ending.active:
             times.append(self.ending.due)
-        due = (self._leave_at, self._deadline, self._fold_due)
-        times += [t for t in due if t is not None]
+        times += [t for t in (self._leave_at, self._fold_due) if t is not None]
         if job.pty is not None and job.terminal_closed_until > now:
             times.append(job.terminal_closed_until)
-        if self.persistent:
-            times.append(self._home_due)
-        if (idle := self._idle_until()) is not None:
-            times.append(max(idle, now + 0.01))
+        if not self.ending.active:
+            times.append(self.limits.due(now, alone=not self._peers))
         return min(times)
 
     def _dispatch(self, fd: int, mask: int, now: float) -> None:
@@ -255,12 +247,8 @@ class Holder:
             job.try_finish(now)
             self.turns.drop_done()
         self.ending.step(now)
-        if self._deadline is not None and now >= self._deadline and not job.state.ended:
-            self._deadline = None
-            limit = job.spec.timeout
-            self.ending.begin(now, grace=1.0, reason=f"its time limit of {limit:g} s was over")
-        self._idle_limit(now)
-        self._homeless(now)
+        if not self.ending.active and (why := self.limits.step(now, alone=not self._peers)):
+            self.ending.begin(now, grace=1.0, reason=why)
         self.glimpses.step(now)
         self._fold_due = None
         if job.pty is not None and not self.courtesy.hot and not self.turns:
@@ -268,29 +256,6 @@ class Holder:
         self.followers.pump()
         self._poll_terminal()
         self._poll_peers()
-
-    def _idle_until(self) -> float | None:
-        """When a job that has a limit was idle for too long; None while it is not idle."""
-        job = self.job
-        limit = job.spec.idle_limit if job.pty is not None and self.persistent else None
-        if limit is None or self._peers or self.ending.active or job.state.ended:
-            return None
-        return max(self._last_client, job.last_output) + limit
-
-    def _homeless(self, now: float) -> None:
-        """Without its directory nobody can find a persistent job again: it ends."""
-        if now < self._home_due:
-            return
-        self._home_due = now + HOME_EVERY
-        lost = self.persistent and not self._peers and not os.path.isdir(self.job.dir.folder)
-        if lost and not self.ending.active and not self.job.state.ended:
-            self.ending.begin(now, grace=1.0, reason="its directory was removed")
-
-    def _idle_limit(self, now: float) -> None:
-        until = self._idle_until()
-        if until is not None and now >= until:
-            reason = f"idle for more than {self.job.spec.idle_limit:g} s"
-            self.ending.begin(now, grace=1.0, reason=reason)
 
     def _finished(self) -> bool:
         if self._leave_at is None:
@@ -321,7 +286,7 @@ class Holder:
         self._poll.unregister(self._lease)
         os.close(self._lease)
         self._lease = -1
-        if not self.persistent:
+        if not self.limits.persistent:
             self.ending.begin(now, grace=LEASE_GRACE, reason="its server has ended")
 
     def close(self) -> None:
@@ -400,7 +365,7 @@ class Holder:
             peer.flush()
         if mask & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
             for message in peer.receive():
-                self._last_client = time.monotonic()
+                self.limits.client(time.monotonic())
                 if isinstance(message, Data):
                     self._on_keys(peer, message.data)
                 else:
@@ -448,7 +413,7 @@ class Holder:
         fd = peer.fileno()
         if self._peers.pop(fd, None) is None:
             return
-        self._last_client = time.monotonic()
+        self.limits.client(time.monotonic())
         self._poll.unregister(fd)
         self.followers.remove(peer)
         self.turns.drop_peer(peer)

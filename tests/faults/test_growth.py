@@ -10,6 +10,7 @@ import pytest
 from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
 from ptyjobs.host import tree
+from tests.faults import world
 
 pytestmark = [pytest.mark.live, pytest.mark.fault]
 MANY = 150
@@ -30,8 +31,10 @@ def test_short_jobs_leave_no_process_and_no_descriptor(tmp_path: Path) -> None:
             answer = jobs.start(spec, wait=10)
             assert answer.fresh.text == "done"
             jobs.status(answer.job_id)
-        assert descriptors(jobs.zygote.pid) == before[1]
+        zygote = jobs.zygote.pid
+        # The last holders are still leaving: half a second after their last answer.
+        assert world.eventually(lambda: not tree.children(zygote))
+        assert descriptors(zygote) == before[1]
         assert descriptors(os.getpid()) <= before[0] + 2
-        assert len(tree.children(jobs.zygote.pid)) <= 3
         assert len(jobs.list()) == MANY + 1
-        assert jobs.registry.running() <= 2
+        assert jobs.registry.running() == 0
