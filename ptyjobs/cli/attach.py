@@ -121,18 +121,22 @@ def attach(
             with terminal.raw():
                 session.run()
         except Ended as end:
-            terminal.announce(f"{job_id} has {end.status.exit or end.status.state}")
-            print(f"[{job_id} has {_ending(end.status)}]")
-            return exit_code(end.status)
+            return _tell_end(terminal, end.status)
         except Detached:
             if stays:
                 print(f"[detached from {job_id}; it goes on: ptyjobs attach {job_id}]")
             return 0
     lost = jobs.status(job_id)
     if lost.state.ended and lost.exit is not None:  # its exit overtook the news of it
-        print(f"[{job_id} has {_ending(lost)}]")
-        return exit_code(lost)
+        return _tell_end(terminal, lost)
     raise HolderLost(f"Lost {job_id}: {lost.reason or 'its holder does not answer'}.")
+
+
+def _tell_end(terminal: Terminal, status: Status) -> int:
+    """Say that the job has ended, to whoever looks and whoever does not; its exit code."""
+    terminal.announce(f"{status.job_id} has {status.exit or status.state}")
+    print(f"[{status.job_id} has {_ending(status)}]")
+    return exit_code(status)
 
 
 def _ending(status: Status) -> str:
