@@ -97,7 +97,7 @@ def test_at_its_limit_a_job_may_wait_until_its_output_was_taken_away(jobs: Jobs)
         taken, offset = taken + data, offset + len(data)
         if data and offset < 100_000 * 16:
             jobs.discard(job_id, before=offset)
-            assert log.end - log.floor <= limit
+            assert log.end - log.floor <= limit + (64 << 10)  # a segment ends behind a whole read
     assert taken == b"".join(b"%014d\r\n" % i for i in range(100_000))
     assert str(jobs.wait(job_id, until="exited").verdict.exit) == "exited with code 0"
     assert not jobs.status(job_id).gaps
