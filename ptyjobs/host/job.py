@@ -30,6 +30,7 @@ from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
 
 EXIT_QUIET = 0.05  # seconds without output after the leader's end while somebody holds the terminal
 EXIT_CAP = 0.25  # seconds after which the end is published in any case; later output still counts
+REPLY_HOLD_MOST = 0.15  # seconds in all, for a program that asks again and again
 REPLY_HOLD = 0.03  # seconds that typed input waits behind a reply (people sheet §1)
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
@@ -55,6 +56,7 @@ class Outgoing:
     owner: int  # request or peer that sent it
     left: memoryview
     after: float  # not before this time
+    latest: float  # from then on it goes in, whatever the job has asked meanwhile
     person: bool = False
 
 
@@ -221,7 +223,9 @@ class Job:
     def enqueue(self, data: bytes, *, owner: int, person: bool = False) -> None:
         """Queue input; `pump` writes it when the terminal takes it."""
         if data:
-            self.queue.append(Outgoing(owner, memoryview(data), self.hold_input, person))
+            after = self.hold_input
+            latest = max(after, time.monotonic()) + REPLY_HOLD_MOST
+            self.queue.append(Outgoing(owner, memoryview(data), after, latest, person))
 
     def pump(self, now: float) -> bool:
         """Write what the terminal takes now; True when something went in."""
@@ -233,7 +237,7 @@ class Job:
         progressed = False
         while self.queue:
             head = self.queue[0]
-            if now < max(head.after, self.hold_input):
+            if now < min(max(head.after, self.hold_input), head.latest):
                 return progressed
             # In pieces, so that an echo is read in between and neither side fills up.
             taken = self.pty.write(head.left[:1024])
@@ -261,7 +265,8 @@ class Job:
         """When held input may go in, None when none is held."""
         if not self.queue:
             return None
-        return max(self.queue[0].after, self.hold_input)
+        head = self.queue[0]
+        return min(max(head.after, self.hold_input), head.latest)
 
     def terminal(self) -> Terminal:
         return self.pty.terminal() if self.pty is not None else Terminal(True, True)

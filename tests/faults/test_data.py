@@ -195,3 +195,17 @@ def test_input_right_behind_an_answered_query_goes_in_even_without_time(jobs: Jo
     assert jobs.interact(job_id, input="hello", timeout=0).unsent == 0
     jobs.wait(job_id, until="exited", timeout=20)
     assert b"got hello" in whole(jobs, job_id)
+
+
+def test_a_program_that_asks_its_terminal_all_the_time_still_gets_input(jobs: Jobs) -> None:
+    program = (
+        "import os, select, sys, tty; tty.setraw(0); seen = b''\n"
+        "while b'q' not in seen:\n"
+        "    os.write(1, b'\\x1b[6n')\n"
+        "    if select.select([0], [], [], .01)[0]: seen = os.read(0, 99)\n"
+    )
+    spec = prepare(jobs.config, argv=(sys.executable, "-u", "-c", program))
+    job_id = jobs.start(spec).job_id
+    jobs.wait(job_id, timeout=1)
+    jobs.interact(job_id, input="q", enter=False, timeout=20)
+    assert jobs.wait(job_id, until="exited", timeout=20).state.ended
