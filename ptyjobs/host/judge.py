@@ -227,10 +227,12 @@ class Judge:
         """Nobody in the foreground group waits for the terminal; does somebody else for it?
 
         A process of another session is under no job control here and may read: ssh below sshpass,
-        the server of screen, which serves the terminal of its client itself. A client whose server
-        holds the terminal out of our sight (tmux) leaves it bare and sleeps on a socket.
+        the servers of screen and tmux, which serve the terminal of their client themselves. A
+        daemon that only kept the terminal open is neither below the foreground nor a relay. A
+        client whose server is out of our sight leaves the terminal bare and sleeps on a socket.
         """
         group = best.stat.pgrp
+        front = {s.pid for s in self._census.stats.values() if s.pgrp == group}
         others = (
             s
             for s in self._census.stats.values()
@@ -240,6 +242,8 @@ class Judge:
             try:
                 found = self._judge(stat, self.tty, mode, _DEPTH)
             except Gone:
+                continue
+            if not (found.relayed or front & self._census.lineage(stat.pid)):
                 continue
             if found.wait is Wait.HARD and not found.relayed:
                 return replace(found, wait=Wait.SOFT)

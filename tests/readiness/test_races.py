@@ -461,3 +461,20 @@ input("(dbg) ")
 """
     with python(code) as job:
         assert job.interact(timeout=20).output.endswith(b"(dbg) ")
+
+
+def test_a_daemon_that_keeps_the_terminal_open_is_not_asked() -> None:
+    code = """
+import os, select, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        select.select([0], [], [], 30)
+    os._exit(0)
+os.wait()
+os.write(1, b"working ")
+time.sleep(1)
+input("> ")
+"""
+    with python(code) as job:
+        assert job.interact(timeout=20).output.endswith(b"working > ")
