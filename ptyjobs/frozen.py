@@ -88,9 +88,10 @@ else:
 
     def _declare(cls):
         """The class anew, with slots for its annotations and the methods of a value."""
-        space = dict(cls.__dict__)
+        # Read by attribute: from Python 3.14 on a class's dictionary need not hold them.
+        space = {**cls.__dict__, "__annotations__": dict(cls.__annotations__)}
         declared = []
-        for name in space.get("__annotations__", ()):
+        for name in space["__annotations__"]:
             given = space.pop(name, MISSING)
             one = given if isinstance(given, Field) else Field(given)
             one.name = name
