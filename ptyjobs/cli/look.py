@@ -8,7 +8,7 @@ import time
 
 from ptyjobs.cli.words import age, amount, fit, safe, turn
 from ptyjobs.client.registry import Registry
-from ptyjobs.errors import BadInput
+from ptyjobs.errors import BadInput, JobEnded
 from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ def register(add: Add) -> None:
     reading = add("logs", logs, job=True, examples=LOG_EXAMPLES)
     reading.add_argument("-f", "--follow", action="store_true", help="go on until the job ends")
     reading.add_argument("--text", action="store_true", help="text instead of the raw bytes")
+    reading.add_argument(
+        "--discard",
+        action="store_true",
+        help="give up what was shown, in whole segments: makes room in the log",
+    )
     reading.add_argument("--since", default="", metavar="OFFSET|TIME", help="e.g. 1840 or 3.5s")
     reading.add_argument("--grep", default="", metavar="REGEX", help="only lines that match")
     reading.add_argument("--last", type=int, metavar="N", help="only the last N lines")
@@ -46,6 +51,7 @@ LIST_EXAMPLES = """\
   ptyjobs kill $(ptyjobs list --ids)   all of them"""
 LOG_EXAMPLES = """\
   ptyjobs logs web -f               raw bytes, colours and all, as they come
+  ptyjobs logs web -f --discard | gzip > web.gz   for a job that waits for room (log_full=wait)
   ptyjobs logs web --text --last 20
   ptyjobs logs web --grep 'ERROR'   each match behind its log offset"""
 
@@ -193,10 +199,14 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
         job = jobs.registry.find(args.job)
         since = offset_at(job, args.since) if args.since else None
         if args.text or args.grep or args.json or args.last is not None:
-            if args.follow:
-                raise BadInput("-f passes raw bytes on.", advice="Leave --text and --grep out.")
+            if args.follow or args.discard:
+                flag = "-f" if args.follow else "--discard"
+                raise BadInput(
+                    f"{flag} passes raw bytes on.", advice="Leave --text and --grep out."
+                )
             return _text(jobs, args, since)
-        return _raw(jobs, args, since or 0)
+        start = job.log.floor if args.discard else 0  # what was given up was seen
+        return _raw(jobs, args, max(since or 0, start))
 
 
 def _raw(jobs: Jobs, args: argparse.Namespace, offset: int) -> int:
@@ -210,15 +220,27 @@ def _raw(jobs: Jobs, args: argparse.Namespace, offset: int) -> int:
             print(f"ptyjobs: {first - offset} bytes were dropped here", file=sys.stderr)
         _out(data)
         offset = first + len(data)
+        if args.discard:
+            _discard(jobs, args.job, offset)
     if not args.follow or jobs.status(args.job).state.ended:
         return 0
     follow = jobs.follow(args.job, since=offset)
     while (message := follow.receive()) is not None:
         if isinstance(message, Data):
             _out(message.data)
+            if args.discard:
+                _discard(jobs, args.job, message.offset + len(message.data))
         elif message.get("event") == "exit":
             break
     return 0
+
+
+def _discard(jobs: Jobs, job_id: str, before: int) -> None:
+    """Make room in the log of a living job; an ended one's is left to `clean`."""
+    try:
+        jobs.discard(job_id, before=before)
+    except JobEnded:
+        return
 
 
 def _out(data: bytes) -> None:

@@ -187,7 +187,9 @@ class Job:
         """What everybody who gets an answer should know of the job now."""
         if not self.held:
             return ()
-        return (f"{self.errors.get('log', 'log')} (log_full=wait): free its disk or kill it",)
+        why = self.errors.get("log", "log")
+        how = f"free its disk, ptyjobs logs {self.spec.job_id} --discard, or kill it"
+        return (f"{why} (log_full=wait): {how}",)
 
     def _answer_queries(self, now: float) -> None:
         self.fold.screen.refill_replies(now)

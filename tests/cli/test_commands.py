@@ -29,6 +29,20 @@ def test_a_detached_job_is_listed_typed_into_waited_for_and_killed(shell: Shell)
     assert "killed" in shell.run("list").stdout
 
 
+def test_a_job_that_waits_for_room_goes_on_when_its_output_is_taken_away(shell: Shell) -> None:
+    room = {"PTYJOBS_LOG_FULL": "wait", "PTYJOBS_LOG_LIMIT": "65536"}
+    shell.run("run", "-d", "--name", "n", "--", "seq 1 60000; read x", **room)
+    assert world.eventually(lambda: "waits for room" in shell.run("status", "n").stdout)
+    taken = ""
+    while not taken.endswith("60000\n"):
+        more = shell.run("logs", "n", "--discard")
+        assert "dropped" not in more.stderr
+        taken += more.stdout.replace("\r", "")
+    assert taken == "".join(f"{n}\n" for n in range(1, 60001))
+    shell.run("send", "n", "over", "--timeout", "5")
+    assert shell.run("logs", "n", "--discard").returncode == 0
+
+
 def test_run_without_a_terminal_streams_and_passes_the_exit_code_on(shell: Shell) -> None:
     done = shell.run("run", "--", "echo one; sleep 0.2; echo two; exit 3")
     assert done.stdout.split() == ["one", "two"]
