@@ -300,7 +300,7 @@ def measured(load: str, data: bytes, path: Path, *, package: str) -> dict[str, f
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--xterm", default=os.environ.get("PTYJOBS_XTERM", ""))
+    parser.add_argument("--xterm", default=os.environ.get("PTYJOBS_TEST_XTERM", ""))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     loads = workloads()

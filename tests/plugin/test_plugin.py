@@ -387,7 +387,7 @@ def test_what_a_program_leaves_behind_fails_its_test(pytester: pytest.Pytester) 
         def test_orphan(job): job(LEAVE).exit()
         def test_allowed(job): job(LEAVE, allow_left=True).exit()
         def test_zombie(job):
-            job("python3 -c 'import os,time; os.fork() or os._exit(0); input()'")
+            job("python3 -c 'import os; os.fork() or os._exit(0); input()'").settles()
         def test_not_ours(job):
             import socket, builtins
             job("cat")

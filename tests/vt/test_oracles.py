@@ -1,7 +1,7 @@
 """Our screen against independent terminals, on what real programs wrote (law 9).
 
 tmux is asked through a window that prints the recording; @xterm/headless through node, where
-`PTYJOBS_XTERM` names the installed package's folder. Both are skipped where they are absent.
+`PTYJOBS_TEST_XTERM` names the installed package's folder. Both are skipped where they are absent.
 """
 
 from __future__ import annotations
@@ -143,10 +143,10 @@ def test_sessions_as_tmux_shows_them(path: Path, share: int, tmux, tmp_path: Pat
 @pytest.fixture(scope="module")
 def xterm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
     """What @xterm/headless shows of every recording and session, by the file's name."""
-    package = os.environ.get("PTYJOBS_XTERM", "")
+    package = os.environ.get("PTYJOBS_TEST_XTERM", "")
     node = shutil.which("node")
     if not package or node is None:
-        pytest.skip("needs node and PTYJOBS_XTERM=<folder of @xterm/headless>")
+        pytest.skip("needs node and PTYJOBS_TEST_XTERM=<folder of @xterm/headless>")
     script = Path(__file__).parent / "xterm_headless.js"
     folder = tmp_path_factory.mktemp("sessions")
     files = {path.name: path for path in RECORDINGS}
