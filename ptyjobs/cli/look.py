@@ -38,7 +38,7 @@ def register(add: Add) -> None:
     reading.add_argument(
         "--discard",
         action="store_true",
-        help="give up what was shown, in whole segments: makes room in the log",
+        help="with -f: give up what was shown, so that the log has room",
     )
     reading.add_argument("--since", default="", metavar="OFFSET|TIME", help="e.g. 1840 or 3.5s")
     reading.add_argument("--grep", default="", metavar="REGEX", help="only lines that match")
@@ -198,12 +198,11 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
     with Jobs(settings) as jobs:
         job = jobs.registry.find(args.job)
         since = offset_at(job, args.since) if args.since else None
+        if args.discard and not args.follow:
+            raise BadInput("--discard is for a reader that stays.", advice="Add -f.")
         if args.text or args.grep or args.json or args.last is not None:
-            if args.follow or args.discard:
-                flag = "-f" if args.follow else "--discard"
-                raise BadInput(
-                    f"{flag} passes raw bytes on.", advice="Leave --text and --grep out."
-                )
+            if args.follow:
+                raise BadInput("-f passes raw bytes on.", advice="Leave --text and --grep out.")
             return _text(jobs, args, since)
         start = job.log.floor if args.discard else 0  # what was given up was seen
         return _raw(jobs, args, max(since or 0, start))

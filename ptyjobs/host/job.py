@@ -188,7 +188,7 @@ class Job:
         if not self.held:
             return ()
         why = self.errors.get("log", "log")
-        how = f"free its disk, ptyjobs logs {self.spec.job_id} --discard, or kill it"
+        how = f"free its disk, ptyjobs logs {self.spec.job_id} -f --discard, or kill it"
         return (f"{why} (log_full=wait): {how}",)
 
     def _answer_queries(self, now: float) -> None:
