@@ -50,6 +50,7 @@ class LogWriter:
         self._kept: list[tuple[int, int]] = []  # (first offset, bytes) of closed segments
         self._fd = -1
         self._start = 0  # offset of the open segment's first byte
+        self._no_room = False  # the last byte offered found none
         self.end = 0
         self.floor = 0
         self.gaps: list[Gap] = []
@@ -72,11 +73,18 @@ class LogWriter:
             try:
                 view = view[self._write(view, drop=False) :]
             except OSError as failure:  # as above, or the limit (EDQUOT)
+                self._no_room = True
                 return len(data) - len(view), failure
         return len(data), None
 
     def discard(self, before: int) -> int:
-        """Give up the segments that end at or before offset `before`; the floor after that."""
+        """Give up the segments that end at or before offset `before`; the floor after that.
+
+        An open one without room is one of them: who has seen all there is asks once, and asks
+        again only when there is more, which needs the room.
+        """
+        if self._fd >= 0 and (self._no_room or self.end - self._start >= self._segment):
+            self._close_segment()
         if self._fd < 0 and self._kept:
             try:
                 self._open()
@@ -90,6 +98,7 @@ class LogWriter:
         if self._fd < 0 or self.end - self._start >= self._segment:
             self._rotate(drop=drop)
         written = os.write(self._fd, view)
+        self._no_room = False
         self.end += written
         return written
 

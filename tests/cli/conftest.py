@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -35,6 +37,17 @@ class Shell:
             check=False,
             timeout=60,
         )
+
+    @contextlib.contextmanager
+    def reader(self, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+        """`ptyjobs ...` and what it prints while it runs; ended behind the block in any case."""
+        argv = [sys.executable, "-m", "ptyjobs", *words]
+        with subprocess.Popen(argv, env=self.env, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            try:
+                yield process, process.stdout
+            finally:
+                process.kill()
 
 
 class Outer:

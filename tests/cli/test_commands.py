@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import subprocess
 import sys
 
 import pytest
@@ -35,16 +34,11 @@ def test_a_job_that_waits_for_room_goes_on_when_its_output_is_taken_away(shell: 
     shell.run("run", "-d", "--name", "n", "--", "seq 1 60000; read x", **room)
     assert world.eventually(lambda: "waits for room" in shell.run("status", "n").stdout)
     assert shell.run("logs", "n", "--discard").returncode == 2  # it would be shown again
-    with subprocess.Popen(
-        [sys.executable, "-m", "ptyjobs", "logs", "n", "-f", "--discard"],
-        env=shell.env,
-        stdout=subprocess.PIPE,
-    ) as reader:
-        assert reader.stdout is not None
+    with shell.reader("logs", "n", "-f", "--discard") as (reader, output):
         for n in range(1, 60001):
-            assert reader.stdout.readline() == b"%d\r\n" % n
+            assert output.readline() == b"%d\r\n" % n
         shell.run("send", "n", "over", "--timeout", "5")
-        assert reader.stdout.read() == b"over\r\n"
+        assert output.read() == b"over\r\n"
         assert reader.wait(20) == 0
 
 

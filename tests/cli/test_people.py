@@ -115,15 +115,11 @@ def test_logs_raw_text_grep_last_and_since(shell: Shell) -> None:
 
 def test_logs_follow_to_the_end_and_a_closed_pipe_is_no_error(shell: Shell) -> None:
     shell.run("run", "-d", "--name", "slow", "--", "echo one; read x; echo two")
-    with subprocess.Popen(
-        [sys.executable, "-m", "ptyjobs", "logs", "-f", "slow"],
-        env=shell.env, stdout=subprocess.PIPE, text=True,
-    ) as following:  # fmt: skip
-        assert following.stdout is not None
-        assert following.stdout.readline() == "one\n"
+    with shell.reader("logs", "-f", "slow") as (following, output):
+        assert output.readline() == b"one\r\n"
         shell.run("send", "slow", "")
-        assert following.stdout.read().split() == ["two"]
-    assert following.returncode == 0
+        assert output.read().split() == [b"two"]
+        assert following.wait(20) == 0
     line = f"{sys.executable} -m ptyjobs logs slow | head -c 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], env=shell.env, capture_output=True, text=True)
     assert done.stderr == ""
