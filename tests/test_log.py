@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ def test_a_reader_who_gives_up_all_he_has_seen_always_makes_room(
     directory = tmp_path_factory.mktemp("log")
     writer, reader = LogWriter(directory, limit=limit), LogReader(directory)
     for size in pieces:
-        left = os.urandom(size)
+        left = bytes(i % 251 for i in range(size))
         while left:
             taken, failure = writer.take(left)
             first, seen = reader.read(writer.end - taken, size)
@@ -49,6 +48,15 @@ def test_an_open_segment_that_is_full_is_given_up_too(tmp_path: Path) -> None:
     assert writer.take(bytes(MIN_SEGMENT)) == (MIN_SEGMENT, None)
     assert writer.discard(MIN_SEGMENT) == MIN_SEGMENT
     assert writer.take(b"more") == (4, None)
+
+
+def test_asked_twice_it_still_tells_where_the_output_ends(tmp_path: Path) -> None:
+    writer, reader = LogWriter(tmp_path, limit=MIN_SEGMENT), LogReader(tmp_path)
+    assert writer.take(bytes(MIN_SEGMENT))[1] is None
+    assert writer.take(b"more")[0] == 0
+    for _ in range(2):
+        assert writer.discard(writer.end) == MIN_SEGMENT
+        assert (reader.floor, reader.end) == (MIN_SEGMENT, MIN_SEGMENT)
 
 
 def test_what_has_room_stays_until_it_is_asked_for_again(tmp_path: Path) -> None:

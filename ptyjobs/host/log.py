@@ -83,7 +83,8 @@ class LogWriter:
         An open one without room is one of them: who has seen all there is asks once, and asks
         again only when there is more, which needs the room.
         """
-        if self._fd >= 0 and (self._no_room or self.end - self._start >= self._segment):
+        held = self.end - self._start
+        if self._fd >= 0 and held and (self._no_room or held >= self._segment):
             self._close_segment()
         if self._fd < 0 and self._kept:
             try:
