@@ -40,6 +40,7 @@ class Probe:
     lineage: frozenset[int] = frozenset()  # the waiting process and its ancestors
     cpu: int = 0  # CPU time of the foreground processes, ns
     timed: bool = False  # it waits for its terminal alone, and not for ever
+    wakes: float = 0.0  # seconds after which that wait ends by itself; 0: never, or not known
     works: bool = False  # SOFT, but another thread of it runs or wants to
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...
     start: int = 0  # start time of the process, so that a reused pid is another process

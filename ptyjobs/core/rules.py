@@ -32,6 +32,7 @@ MARK = 0.004  # a prompt was seen: only its last bytes may be missing
 MARK_FAR = 0.012  # the same where the kernel cannot be asked
 EDIT = 0.030  # the same line editor is still at work
 PAINT = 0.030  # a full-screen program draws in bursts
+TICK = 0.300  # a timer that rings so soon drives what is shown, not housekeeping
 FIRST = 0.150  # it accepts input but has shown nothing yet
 BANNER = 0.5  # it accepts input, and shows lines but no prompt after its start
 SHAPE = 0.050  # the row looks like a question
@@ -144,7 +145,6 @@ class Weighing:
     def _near(self, marks: str) -> Rule:
         """The kernel shows that the program accepts input."""
         probe, look = self.probe, self.look
-        text = look.before_cursor.rstrip()
         if probe.strong:
             return _waits(MARK, "it reads its terminal alone")
         if self.sent is not None and self.sent.escape:
@@ -161,6 +161,15 @@ class Weighing:
             return _waits(EDIT, "still in the same line")
         if working:
             return _silent(WORKING, "a child of it works")
+        rule = self._shown()
+        if 0.0 < probe.wakes <= TICK:  # it will act by itself in a moment: a spinner turns
+            rule = replace(rule, settle=max(rule.settle, probe.wakes + PAINT))
+        return rule
+
+    def _shown(self) -> Rule:
+        """It accepts input, and neither marks nor children say more: what does it show?"""
+        probe, look = self.probe, self.look
+        text = look.before_cursor.rstrip()
         prompts = self.memory.of(probe.pid)
         if not prompts:
             if self.sent is None and self.fresh and not look.before_cursor and look.cursor_visible:

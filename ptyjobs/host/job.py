@@ -32,6 +32,8 @@ EXIT_QUIET = 0.05  # seconds without output after the leader's end while somebod
 EXIT_CAP = 0.25  # seconds after which the end is published in any case; later output still counts
 REPLY_HOLD_MOST = 0.15  # seconds in all, for a program that asks again and again
 REPLY_HOLD = 0.03  # seconds that typed input waits behind a reply (people sheet §1)
+UNREAD = 0.0005  # seconds until it is looked again whether the program has read its input
+UNREAD_MOST = 0.1  # seconds in all; then what follows is typed ahead
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
 ROOM_PAUSE = 0.2  # seconds until a log without room is tried again (log_full="wait")
@@ -58,6 +60,7 @@ class Outgoing:
     after: float  # not before this time
     latest: float  # from then on it goes in, whatever the job has asked meanwhile
     person: bool = False
+    apart: bool = False  # not before all that went in has been read
 
 
 class Job:
@@ -222,12 +225,22 @@ class Job:
 
     # -- input -------------------------------------------------------------------------------
 
-    def enqueue(self, data: bytes, *, owner: int, person: bool = False) -> None:
-        """Queue input; `pump` writes it when the terminal takes it."""
-        if data:
-            after = self.hold_input
-            latest = max(after, time.monotonic()) + REPLY_HOLD_MOST
-            self.queue.append(Outgoing(owner, memoryview(data), after, latest, person))
+    def enqueue(
+        self, data: bytes, *, owner: int, person: bool = False, apart: bool = False
+    ) -> None:
+        """Queue input; `pump` writes it when the terminal takes it.
+
+        `apart`: its last byte goes in by itself, once the others were read.
+        """
+        if not data:
+            return
+        after = self.hold_input
+        latest = max(after, time.monotonic()) + REPLY_HOLD_MOST
+        whole = memoryview(data)
+        last = len(data) - 1 if apart else len(data)
+        self.queue.append(Outgoing(owner, whole[:last], after, latest, person))
+        if apart:
+            self.queue.append(Outgoing(owner, whole[last:], after, latest, person, apart=True))
 
     def pump(self, now: float) -> bool:
         """Write what the terminal takes now; True when something went in."""
@@ -241,6 +254,9 @@ class Job:
             head = self.queue[0]
             if now < min(max(head.after, self.hold_input), head.latest):
                 return progressed
+            if head.apart and now < head.latest and self.kernel.unread():
+                head.after = now + UNREAD
+                return progressed
             # In pieces, so that an echo is read in between and neither side fills up.
             taken = self.pty.write(head.left[:1024])
             if taken == 0:
@@ -249,6 +265,8 @@ class Job:
             head.left = head.left[taken:]
             if not head.left:
                 self.queue.popleft()
+                if self.queue and self.queue[0].apart:
+                    self.queue[0].latest = now + UNREAD_MOST
             if self.queue:
                 self.read_once(now)
         return progressed

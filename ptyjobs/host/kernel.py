@@ -71,7 +71,7 @@ class Kernel:
         """One look. Drain the master first: a program blocked in writing is never ready."""
         group = self._group()
         mode = line.mode(self._master)
-        unread = self._unread()
+        unread = self.unread()
         if self.tier is Tier.EVIDENCE:
             return self._blind(group, mode, unread)
         same = self._same(group, mode)
@@ -125,7 +125,8 @@ class Kernel:
         except OSError:  # ENOTTY: the session has gone, nobody is in the foreground
             return 0
 
-    def _unread(self) -> bool:
+    def unread(self) -> bool:
+        """Whether input lies in the terminal that nobody has read yet."""
         try:
             fd = line.open_slave(self._master)
         except OSError:  # EIO: the terminal was hung up
@@ -203,6 +204,7 @@ class Kernel:
             lineage=kin[1],
             cpu=found.runtime if exact else self._census.cpu(pid, group),
             timed=found.sleep.timed and not found.sleep.others,
+            wakes=found.sleep.wakes,
             works=found.works,
             relayed=found.relayed,
             start=found.stat.start,

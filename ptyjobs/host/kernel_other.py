@@ -53,7 +53,7 @@ class Kernel:
             pid=group,
             tid=group,
             runtime=moved,
-            unread=self._unread(),
+            unread=self.unread(),
             canonical=canonical,
             echo=echo,
             doing="on CPU" if running else "",
@@ -77,7 +77,7 @@ class Kernel:
         except OSError:  # ENOTTY: the session has gone
             return 0
 
-    def _unread(self) -> bool:
+    def unread(self) -> bool:
         try:
             fd = os.open(slave_path(self._master), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         except OSError:  # the terminal was hung up

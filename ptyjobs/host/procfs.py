@@ -293,6 +293,7 @@ class Fd:
     TTY = "tty"
     MASTER = "master"
     SOCKET = "socket"
+    EPOLL = "epoll"
     OTHER = "other"
 
 
@@ -311,7 +312,17 @@ def descriptor(proc: str, pid: int, number: int, tty: Tty) -> str:
         if info.st_rdev == DEV_TTY or (info.st_rdev == tty.rdev and info.st_dev == tty.dev):
             return Fd.TTY
         return Fd.MASTER if info.st_rdev == PTMX else Fd.OTHER
+    if not _stat.S_IFMT(info.st_mode) and _is_epoll(f"{proc}/{pid}/fd/{number}"):
+        return Fd.EPOLL
     return Fd.SOCKET if _stat.S_ISSOCK(info.st_mode) else Fd.OTHER
+
+
+def _is_epoll(path: str) -> bool:
+    """Of the anonymous inodes, which have no file type (fs/eventpoll.c names its own)."""
+    try:
+        return os.readlink(path) == "anon_inode:[eventpoll]"
+    except OSError:
+        return False
 
 
 def fdinfo(proc: str, pid: int, number: int) -> bytes:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from ptyjobs.core.facts import Probe, Wait
 from ptyjobs.core.text import FreshText, Mark
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.host.job import Job
@@ -133,6 +134,7 @@ class Turns:
         if data and ask.timeout < job.hold_input - now + HELD:
             # Behind an answer to a query input is held a moment; a deadline must not drop it there.
             ask = replace(ask, timeout=job.hold_input - now + HELD)
+        baseline = job.kernel.probe() if data and job.pty is not None else None
         waiter = Waiter(
             job,
             ask,
@@ -142,14 +144,14 @@ class Turns:
             reply=reply,
             progress=progress if ask.progress else None,
             late=late,
-            baseline=job.kernel.probe() if data and job.pty is not None else None,
+            baseline=baseline,
         )
         self._job.fold.begin()
         self._waiters.append(waiter)
         if not data:
             self._guard(waiter.look_back, now)
         if data:
-            job.enqueue(data, owner=owner)
+            job.enqueue(data, owner=owner, apart=_apart(baseline, data))
             self._typing = waiter
             job.pump(now)
         if job.state.ended:
@@ -202,6 +204,16 @@ class Turns:
                 self.drop_done()
                 return True
         return False
+
+
+def _apart(baseline: Probe | None, data: bytes) -> bool:
+    """Whether Enter behind a text is typed by itself, as a person types it.
+
+    An event loop may take what one read brings for a paste, and a return in it for text. Who only
+    reads its terminal takes it byte by byte.
+    """
+    loops = baseline is not None and baseline.wait is Wait.SOFT and not baseline.canonical
+    return loops and len(data) > 1 and data.endswith(b"\r")
 
 
 def error_reply(error: PtyJobsError) -> dict[str, Any]:

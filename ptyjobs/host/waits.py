@@ -3,7 +3,8 @@
 Owns the reading of /proc/PID/task/TID/syscall with the descriptor sets it points to, and of wchan
 where that file is closed to us. Returns a `Sleep`; judging it is `kernel.py`'s. The subtle thing:
 only the *set* of descriptors tells a prompt (the terminal alone, for ever) from a program that
-also waits for something else, so poll arrays, select bitmaps and epoll lists are all read.
+also waits for something else, so poll arrays, select bitmaps and epoll lists are all read, an
+epoll within another's set (event loops within event loops) too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ptyjobs.host.syscalls import Call, Kind
 
 _POLLIN = 0x001 | 0x002 | 0x040 | 0x080  # POLLIN POLLPRI POLLRDNORM POLLRDBAND
 _MAX_FDS = 4096
+_NESTED = 4  # the kernel allows five epolls within each other (EP_MAX_NESTS)
 _32_BIT = 1 << 32
 
 
@@ -31,6 +33,7 @@ class Sleep:
     tty: bool = False  # it wakes when our terminal can be read; with WRITE: can be written
     others: bool = False  # it also wakes for something else
     timed: bool = False  # it wakes by itself after a time
+    wakes: float = 0.0  # that time, seconds from when it fell asleep; 0 if not known
     masters: tuple[int, ...] = ()  # descriptors of pty masters that it waits for
     sockets: tuple[int, ...] = ()
     fd: int = -1  # of a read or write
@@ -88,14 +91,14 @@ class Reader:
             what = procfs.descriptor(self._proc, self._pid, fd, tty)
             return Sleep(call.name, kind, tty=what == Fd.TTY, fd=fd, signature=call.name)
         if kind in (Kind.POLL, Kind.PPOLL):
-            timed = _milliseconds(args[2]) if kind is Kind.POLL else args[2] != 0
-            return self._set(call, self._polled(args[0], args[1]), timed, tty)
+            wakes = _milliseconds(args[2]) if kind is Kind.POLL else self._time(args[2])
+            return self._set(call, self._polled(args[0], args[1]), wakes, tty)
         if kind is Kind.SELECT:
-            return self._set(call, self._selected(args), args[4] != 0, tty)
+            wakes = self._time(args[4], micro=call.name == "select")
+            return self._set(call, self._selected(args), wakes, tty)
         if kind in (Kind.EPOLL, Kind.EPOLL2):
-            timed = _milliseconds(args[3]) if kind is Kind.EPOLL else args[3] != 0
-            fds = epoll_set(procfs.fdinfo(self._proc, self._pid, args[0] & 0xFFFFFFFF))
-            return self._set(call, fds, timed, tty)
+            wakes = _milliseconds(args[3]) if kind is Kind.EPOLL else self._time(args[3])
+            return self._set(call, self._epolled(args[0] & 0xFFFFFFFF), wakes, tty)
         if kind is Kind.SOCKET:
             return Sleep(call.name, kind, sockets=(args[0] & 0xFFFFFFFF,), signature=call.name)
         return Sleep(call.name, kind, seen=kind is not Kind.URING, signature=call.name)
@@ -117,13 +120,34 @@ class Reader:
         union = sets[0] | sets[1] | sets[2]
         return [(n, bool(sets[0] >> n & 1)) for n in range(count) if union >> n & 1]
 
-    def _set(self, call: Call, fds: list[tuple[int, bool]], timed: bool, tty: Tty) -> Sleep:
+    def _epolled(self, fd: int) -> list[tuple[int, bool]]:
+        return epoll_set(procfs.fdinfo(self._proc, self._pid, fd))
+
+    def _time(self, address: int, *, micro: bool = False) -> float | None:
+        """Seconds of a struct timespec (`micro`: timeval) of the thread; None for no time-out."""
+        if not address:
+            return None
+        try:
+            seconds, part = struct.unpack("=qq", self._memory.read(address, 16))
+        except Gone:  # it is there, but we cannot read it
+            return 0.0
+        return float(seconds + part / (1e6 if micro else 1e9))
+
+    def _set(self, call: Call, fds: list[tuple[int, bool]], wakes: float | None, tty: Tty) -> Sleep:
+        """A wait for any of `fds` (number, whether input is waited for), for ever if None."""
         is_tty = others = False
         masters: tuple[int, ...] = ()
         sockets: tuple[int, ...] = ()
-        for fd, reads in fds:
+        left = _NESTED
+        pending = list(fds)
+        while pending:
+            fd, reads = pending.pop(0)
             try:
                 what = procfs.descriptor(self._proc, self._pid, fd, tty)
+                if what == Fd.EPOLL and left:
+                    left -= 1
+                    pending += self._epolled(fd)
+                    continue
             except Gone:  # closed since it was put into an epoll set
                 continue
             if what == Fd.TTY and reads:
@@ -136,6 +160,7 @@ class Reader:
                 sockets += (fd,)
         # Not the time-out: node's comes and goes with its garbage collector.
         signature = f"{call.name}/{len(fds)}"
+        timed = wakes is not None
         asleep = timed and not fds  # a select or poll of nothing is a sleep
         return Sleep(
             call.name,
@@ -143,6 +168,7 @@ class Reader:
             tty=is_tty,
             others=others,
             timed=timed,
+            wakes=wakes or 0.0,
             masters=masters,
             sockets=sockets,
             signature=signature,
@@ -236,6 +262,6 @@ def _epolls(proc: str, pid: int, tty: Tty) -> bool:
     return False
 
 
-def _milliseconds(argument: int) -> bool:
-    """Whether a signed 32-bit time-out is finite."""
-    return argument & 0x80000000 == 0
+def _milliseconds(argument: int) -> float | None:
+    """Seconds of a signed 32-bit time-out in ms; None for a negative one: for ever."""
+    return None if argument & 0x80000000 else (argument & 0x7FFFFFFF) / 1000

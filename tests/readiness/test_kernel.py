@@ -32,6 +32,10 @@ def settle_on(job: Job, *wanted: Wait, patience: float = 5.0) -> Probe:
     raise AssertionError(f"never {wanted}, at last {probe}")
 
 
+# A loop within a loop: the outer one is told when the inner one has something.
+NESTED = "p = select.epoll(); p.register(0, 1); q = select.epoll(); q.register(p.fileno(), 1);"
+
+
 @pytest.mark.parametrize(
     ("code", "wait"),
     [
@@ -46,6 +50,9 @@ def settle_on(job: Job, *wanted: Wait, patience: float = 5.0) -> Probe:
         ("p = select.poll(); p.register(0, 4); p.register(os.pipe()[0]); p.poll()", None),
         ("p = select.epoll(); p.register(0, 1); p.poll()", Wait.HARD),
         ("p = select.epoll(); p.register(0, 1); p.register(os.pipe()[0], 1); p.poll()", Wait.SOFT),
+        (NESTED + "q.poll()", Wait.HARD),
+        (NESTED + "select.select([q.fileno(), os.pipe()[0]], [], [])", Wait.SOFT),
+        ("p = select.epoll(); p.register(os.pipe()[0], 1); select.select([p], [], [])", Wait.BUSY),
         ("select.select([os.pipe()[0]], [], [])", Wait.BUSY),
         ("os.read(os.pipe()[0], 1)", Wait.BUSY),
         ("time.sleep(99)", Wait.BUSY),
@@ -60,6 +67,39 @@ def test_what_each_call_means(code: str, wait: Wait | None) -> None:
             probe = settle_on(job, wait)
             assert probe.tier is Tier.FULL
             assert probe.main is ("Thread" not in code)
+
+
+@pytest.mark.parametrize(
+    ("code", "wakes"),
+    [
+        ("select.select([0], [], [], 99.5)", 99.5),
+        ("select.select([0], [], [])", 0.0),
+        ("p = select.poll(); p.register(0, 1); p.poll(99500)", 99.5),
+        ("p = select.epoll(); p.register(0, 1); p.poll(99.5)", 99.5),
+        ("p = select.epoll(); p.register(0, 1); p.poll()", 0.0),
+    ],
+)
+def test_when_a_wait_ends_by_itself(code: str, wakes: float) -> None:
+    with python(RAW + code) as job:
+        assert settle_on(job, Wait.SOFT, Wait.HARD).wakes == pytest.approx(wakes, abs=0.002)
+
+
+def test_a_spinner_that_takes_keys_is_work_until_it_stops() -> None:
+    """It shows a frame each 80 ms between which it is silent, and reads what is typed meanwhile."""
+    code = RAW + (
+        "def key(timeout):\n"
+        "    return os.read(0, 99) if select.select([0, r], [], [], timeout)[0] else b''\n"
+        "r = os.pipe()[0]\n"
+        "os.write(1, b'any key\\r\\n'); key(None)\n"
+        "for n in range(15):\n"
+        "    os.write(1, b'\\r' + b'-/|'[n % 3:][:1] + b' working'); key(.08)\n"
+        "os.write(1, b'\\r done   \\r\\nagain\\r\\n'); key(None)\n"
+    )
+    with python(code) as job:
+        assert "any key" in job.interact(timeout=20).text
+        answer = job.interact(b"x\r", timeout=20)
+        assert "done" in answer.text
+        assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
 
 
 def test_a_read_that_returns_without_input_is_soft() -> None:

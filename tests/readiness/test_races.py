@@ -51,7 +51,7 @@ def test_1_written_but_not_yet_read() -> None:
 
 
 def test_1_without_the_closure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Kernel, "_unread", lambda self: False)
+    monkeypatch.setattr(Kernel, "unread", lambda self: False)
     with python(ECHO) as job:
         job.interact(timeout=20)
         # The race is the kernel's to show: on a busy machine it may take a while, or not come.
