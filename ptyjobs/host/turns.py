@@ -151,13 +151,28 @@ class Turns:
         if not data:
             self._guard(waiter.look_back, now)
         if data:
-            job.enqueue(data, owner=owner, apart=_apart(baseline, data))
+            job.enqueue(data, owner=owner, apart=self._apart(baseline, data))
             self._typing = waiter
             job.pump(now)
         if job.state.ended:
             waiter.on_exit(now)
         self._guard(waiter.advance, now)
         self.drop_done()
+
+    def _apart(self, baseline: Probe | None, data: bytes) -> bool:
+        """Whether Enter behind a text is typed by itself, as a person types it.
+
+        An event loop may take what one read brings for a paste, and a return in it for text. Line
+        editors, which show the terminal's own cursor, do not; and between text and Enter they would
+        draw suggestions that nobody reads.
+        """
+        if baseline is None or baseline.wait is not Wait.SOFT or baseline.canonical:
+            return False
+        if len(data) < 2 or not data.endswith(b"\r"):
+            return False
+        fold = self._job.fold
+        fold.catch_up(self._job.log.end)
+        return not fold.screen.modes.cursor_visible
 
     def _late_text(self, before: Mark) -> str:
         """What came between this reader's last answer and its new input."""
@@ -204,16 +219,6 @@ class Turns:
                 self.drop_done()
                 return True
         return False
-
-
-def _apart(baseline: Probe | None, data: bytes) -> bool:
-    """Whether Enter behind a text is typed by itself, as a person types it.
-
-    An event loop may take what one read brings for a paste, and a return in it for text. Who only
-    reads its terminal takes it byte by byte.
-    """
-    loops = baseline is not None and baseline.wait is Wait.SOFT and not baseline.canonical
-    return loops and len(data) > 1 and data.endswith(b"\r")
 
 
 def error_reply(error: PtyJobsError) -> dict[str, Any]:

@@ -107,15 +107,16 @@ def test_bad_input_to_a_job_is_refused_and_loses_nothing(server: Server) -> None
     assert server.text("interact", job_id="py", input="1+1").endswith("\n2")
 
 
-READS = """
+READS = r"""
 import os, select, sys, time, tty
 tty.setraw(0)
 pipe = os.pipe()[0]
+if "draws" in sys.argv: os.write(1, b"\x1b[?25l")  # its cursor is its own
 while True:
     if sys.argv[1:]: select.select([0, pipe], [], [])
     data = os.read(0, 99)
     if data[:4] == b"nap ": time.sleep(1.5)
-    os.write(1, b"%r\\r\\n" % data)
+    os.write(1, b"%r\r\n" % data)
 """
 
 
@@ -126,12 +127,13 @@ def test_an_event_loop_gets_enter_by_itself_as_from_a_person(
     program = tmp_path / "reads.py"
     program.write_text(READS)
     start = f"{sys.executable} {program}"
-    server.text("execute", command=f"{start} loop", name="loop", wait=10)
+    server.text("execute", command=f"{start} draws", name="loop", wait=10)
     assert "b'hello'\nb'\\r'" in server.text("interact", job_id="loop", input="hello")
     late = server.text("interact", job_id="loop", input="nap two", timeout=20)
     assert "b'nap two'\nb'\\r'" in late  # it did not read at once: Enter was typed ahead
-    server.text("execute", command=start, name="plain", wait=10)
-    assert "b'hello\\r'" in server.text("interact", job_id="plain", input="hello")
+    for kind in ("edits", ""):  # line editors, and who only reads, take it byte by byte
+        server.text("execute", command=f"{start} {kind}", name=f"plain{kind}", wait=10)
+        assert "b'hello\\r'" in server.text("interact", job_id=f"plain{kind}", input="hello")
 
 
 def test_a_password_is_asked_for_and_recorded_nowhere(tmp_path: Path) -> None:
