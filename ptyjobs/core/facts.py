@@ -42,6 +42,7 @@ class Probe:
     timed: bool = False  # it waits for its terminal alone, and not for ever
     wakes: float = 0.0  # seconds after which that wait ends by itself; 0: never, or not known
     works: bool = False  # SOFT, but another thread of it runs or wants to
+    place: bytes = b""  # where the main thread sleeps, when it is another one that waits
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...
     start: int = 0  # start time of the process, so that a reused pid is another process
     group: int = 0  # the foreground process group

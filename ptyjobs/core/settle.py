@@ -273,13 +273,21 @@ class Settle:
         """
         spent = probe.runtime - self._runtime if rule.alone else probe.cpu - self._cpu
         idle = spent <= max(1_000_000, SHARE * 1e9 * (self._probed - self._window))
-        if idle and (rule.alone or not probe.works):
+        shown = rule.settle <= MARK_FAR  # a prompt is
+        if idle and (shown or not self._elsewhere(probe)) and (rule.alone or not probe.works):
             return False
         patience = WORKING if probe.wait is Wait.SOFT else FAR_BLANK
         if now > max(self._output, self._accepting or 0.0) + rule.settle + patience:
             return False
         self._watch(now, probe)
         return True
+
+    def _elsewhere(self, probe: Probe) -> bool:
+        """A thread of it takes input, but its main thread is not where it was when it was idle."""
+        base = self._baseline
+        if base is None or not (base.place and probe.place):
+            return False
+        return (base.pid, base.start) == (probe.pid, probe.start) and base.place != probe.place
 
     def _watch(self, now: float, probe: Probe) -> None:
         """Begin a new window in which its use of processors is measured."""

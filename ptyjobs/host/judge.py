@@ -40,6 +40,7 @@ class Found:
     unread: bool = False
     foreign: bool = False
     works: bool = False
+    place: bytes = b""  # where the main thread sleeps, when another one waits for the terminal
     mode: line.Mode | None = None  # of the inner terminal, when relayed
     tier: Tier = Tier.FULL
 
@@ -122,7 +123,8 @@ class Judge:
         main = process.main
         reader = self._reader(process)
         before, runs = main.ran()
-        sleep = reader.sleep(main.syscall(), stat.pid, tty)
+        said = main.syscall()
+        sleep = reader.sleep(said, stat.pid, tty)
         if main.ran()[0] != before:  # it ran while we read its arguments: they mean nothing
             sleep = waits.RUNNING
         wait, tier = Wait.BUSY, Tier.FULL
@@ -139,7 +141,8 @@ class Judge:
         if sleep.masters and sleep.tty and depth:
             return self._through(found, depth)
         if wait is Wait.BUSY and stat.threads > 1:
-            return self._other_threads(found, process, tty) or found
+            other = self._other_threads(found, process, tty)
+            return found if other is None else replace(other, place=waits.place(said))
         if wait is Wait.SOFT and stat.threads > 1:
             return replace(found, works=_any_runs(process, stat.threads))
         return found

@@ -206,6 +206,7 @@ class Kernel:
             timed=found.sleep.timed and not found.sleep.others,
             wakes=found.sleep.wakes,
             works=found.works,
+            place=found.place,
             relayed=found.relayed,
             start=found.stat.start,
             group=group,

@@ -102,6 +102,24 @@ def test_a_spinner_that_takes_keys_is_work_until_it_stops() -> None:
         assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
 
 
+def test_a_main_thread_that_left_its_loop_is_not_idle_while_another_one_reads() -> None:
+    """A program that ends in its own time, its input thread still at the terminal."""
+    code = RAW + (
+        "import queue\nkeys = queue.Queue()\n"
+        "def read():\n    while True: keys.put(os.read(0, 1))\n"
+        "threading.Thread(target=read, daemon=True).start()\n"
+        "os.write(1, b'on')\n"
+        "while keys.get() != b'q': os.write(1, b'.')\n"
+        "os.write(1, b'bye'); time.sleep(.7); os._exit(3)"
+    )
+    with python(code) as job:
+        assert job.interact(timeout=20).verdict.reason is Reason.WAITING_FOR_INPUT
+        answer = job.interact(b"x", timeout=20)
+        assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+        assert answer.text == "."
+        assert job.interact(b"q", timeout=20).verdict.reason is Reason.EXITED
+
+
 def test_a_read_that_returns_without_input_is_soft() -> None:
     code = RAW + (
         "import termios\na = termios.tcgetattr(0)\na[6][termios.VMIN] = 0\n"
