@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass, replace
 
 from ptyjobs.core.facts import Wait
-from ptyjobs.host import line, relay, syscalls, waits
+from ptyjobs.host import borrow, line, relay, syscalls, waits
 from ptyjobs.host.census import Census
 from ptyjobs.host.procfs import Denied, Gone, Process, Stat, Tty
 from ptyjobs.host.syscalls import Kind
@@ -20,6 +20,7 @@ from ptyjobs.model import Tier
 
 _RANK = {Wait.HARD: 0, Wait.SOFT: 1, Wait.OPAQUE: 2, Wait.UNKNOWN: 3, Wait.BUSY: 4}
 _DEPTH = 4  # relays within relays that are looked through
+_SOCKETS = 32  # of one wait that are asked where they lead
 _OTHERS = 16  # processes of other sessions that are asked whether they serve the terminal
 
 
@@ -132,7 +133,7 @@ class Judge:
             returns = sleep.kind is Kind.READ and mode.returns
             alone = not (sleep.others or sleep.timed or returns)
             wait = Wait.HARD if alone else Wait.SOFT
-            if sleep.sockets and (mode.bare or mode.canonical):
+            if (mode.bare or mode.canonical) and _leads_away(stat.pid, sleep.sockets):
                 wait = Wait.OPAQUE
         elif not sleep.seen:
             wait, tier = Wait.UNKNOWN, Tier.EVIDENCE
@@ -279,6 +280,11 @@ def _any_runs(process: Process, threads: int) -> bool:
         except Gone:
             process.forget(thread)
     return False
+
+
+def _leads_away(pid: int, sockets: tuple[int, ...]) -> bool:
+    """Whether one of them is a connection: what is typed may be for somebody behind it."""
+    return any(borrow.leads_away(pid, fd) for fd in sockets[:_SOCKETS])
 
 
 def _serves(sleep: Sleep) -> bool:

@@ -10,13 +10,11 @@ job's processes has it open: were ours the last to be closed, the relay would re
 
 from __future__ import annotations
 
-import ctypes
 import os
 from dataclasses import dataclass
 
-from ptyjobs.host import line, procfs
+from ptyjobs.host import borrow, line, procfs
 from ptyjobs.host.procfs import Stat, Tty
-from ptyjobs.host.syscalls import PIDFD_GETFD
 
 _SLAVES = 136  # UNIX98_PTY_SLAVE_MAJOR of include/uapi/linux/major.h
 
@@ -69,25 +67,7 @@ def look(stats: dict[int, Stat], tty: Tty, proc: str, *, pid: int, master: int) 
         unread = line.readable(fd)
     finally:
         os.close(fd)
-    return Inner(tty, mode, unread or output_waits(pid, master))
-
-
-def output_waits(pid: int, master: int) -> bool:
-    """Whether the relay `pid` has unread output at its pty master; False when we may not ask."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except (OSError, AttributeError):  # gone, or no pidfd here
-        return False
-    try:
-        fd = ctypes.CDLL(None).syscall(PIDFD_GETFD, pidfd, master, 0)
-        if fd < 0:  # EPERM: the settle of a relay is then the only guard
-            return False
-        try:
-            return line.readable(fd)
-        finally:
-            os.close(fd)
-    finally:
-        os.close(pidfd)
+    return Inner(tty, mode, unread or borrow.readable(pid, master))
 
 
 def foreground(stats: dict[int, Stat], relay: int, tty: Tty, proc: str) -> list[Stat]:

@@ -98,7 +98,7 @@ ALL = (
         "7 relays: output that the relay has not taken",
         "the relay's own master is polled",
         "ptyjobs/host/relay.py",
-        "unread or output_waits(pid, master))",
+        "unread or borrow.readable(pid, master))",
         "unread)",
         (f"{RACES}::test_7_output_that_a_relay_has_not_taken_yet",),
     ),

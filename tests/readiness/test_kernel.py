@@ -10,7 +10,7 @@ import time
 import pytest
 
 from ptyjobs.core.facts import Probe, Wait
-from ptyjobs.host import kernel, kernel_other, procfs, relay, syscalls, waits
+from ptyjobs.host import borrow, kernel, kernel_other, procfs, relay, syscalls, waits
 from ptyjobs.host.kernel import Kernel
 from ptyjobs.host.syscalls import Kind
 from ptyjobs.model import Reason, Tier
@@ -118,6 +118,34 @@ def test_a_main_thread_that_left_its_loop_is_not_idle_while_another_one_reads() 
         assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
         assert answer.text == "."
         assert job.interact(b"q", timeout=20).verdict.reason is Reason.EXITED
+
+
+@pytest.mark.parametrize(
+    ("made", "wait"),
+    [
+        ("s = socket.create_server(('127.0.0.1', 0))", Wait.SOFT),  # a dev server
+        ("s, other = socket.socketpair()", Wait.SOFT),  # node's pipe to a child
+        (
+            "t = socket.create_server(('127.0.0.1', 0))\n"
+            "s = socket.create_connection(t.getsockname())",
+            Wait.OPAQUE,
+        ),
+        (
+            "t = socket.socket(socket.AF_UNIX); t.bind('\\0' + str(os.getpid())); t.listen()\n"
+            "s = socket.socket(socket.AF_UNIX); s.connect(t.getsockname())",
+            Wait.OPAQUE,
+        ),
+        (
+            "a, s = socket.socketpair()\nif os.fork(): os.waitpid(-1, 0)\n"  # its parent's
+            "signal.signal(signal.SIGTTIN, signal.SIG_IGN)",
+            Wait.OPAQUE,
+        ),
+    ],
+    ids=["listens", "its own pair", "tcp", "unix", "its parent's pair"],
+)
+def test_only_a_connection_to_somebody_else_leads_away(made: str, wait: Wait) -> None:
+    with python(f"{RAW}{made}\nselect.select([0, s], [], [])") as job:
+        settle_on(job, wait)
 
 
 def test_a_read_that_returns_without_input_is_soft() -> None:
@@ -409,7 +437,7 @@ def test_what_lies_unread_in_a_relay() -> None:
         job.interact(timeout=5)
         master = int(job.log.split()[0])
         assert relay.index("/proc", job.pid, master) is not None
-        assert relay.output_waits(job.pid, master)
+        assert borrow.readable(job.pid, master)
         tty = relay.terminal("/proc", job.pid, master)
         assert tty is not None
         own = procfs.stat("/proc", job.pid)

@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from ptyjobs.core.facts import Probe, Sent, Wait
-from ptyjobs.host import relay
+from ptyjobs.host import borrow
 from ptyjobs.host.judge import Judge
 from ptyjobs.host.kernel import Kernel
 from ptyjobs.model import Confidence, Exit, Reason, Tier
@@ -207,7 +207,7 @@ def test_7_output_that_a_relay_has_not_taken_yet(monkeypatch: pytest.MonkeyPatch
         return early
 
     assert session() == 0
-    monkeypatch.setattr(relay, "output_waits", lambda pid, master: False)
+    monkeypatch.setattr(borrow, "readable", lambda pid, number: False)
     assert session() > 0, "answers were whole without the closure: it is not tested here"
 
 
