@@ -106,58 +106,62 @@ class Turns:
         job = self._job
         now = time.monotonic()
         owner = peer.number << 32 | (request & 0xFFFFFFFF)
-        late = ""
         before = self._marks.get(peer.reader)
-        if mark is None:
-            mark = before
-        elif before is not None and before.offset < mark.offset:
+        late = ""
+        if mark is not None and before is not None and before.offset < mark.offset:
             late = self._late_text(before)
-        if mark is None:
-            mark = job.mark_now()
-
-        def reply(outcome: Answer | PtyJobsError) -> None:
-            if isinstance(outcome, PtyJobsError):
-                peer.send({"id": request, "error": error_reply(outcome)})
-                return
-            answer = replace(
-                outcome, attached=self._people(), notes=outcome.notes + notes + job.notes
-            )
-            peer.send({"id": request, "ok": {"answer": to_json(answer)}})
-            job.typed.prove()
-            self._marks[peer.reader] = job.mark_now()  # nothing was read since the answer
-
-        def progress(line: str) -> None:
-            peer.send({"id": request, "progress": line})
-
-        if ask.view == "rows" and before is not None:
-            ask = replace(ask, since_generation=before.generation)
-        if data and ask.timeout < job.hold_input - now + HELD:
-            # Behind an answer to a query input is held a moment; a deadline must not drop it there.
-            ask = replace(ask, timeout=job.hold_input - now + HELD)
         baseline = job.kernel.probe() if data and job.pty is not None else None
         waiter = Waiter(
             job,
-            ask,
+            self._fitted(ask, before, now=now, types=bool(data)),
             owner=owner,
-            mark=mark,
+            mark=mark or before or job.mark_now(),
             now=now,
-            reply=reply,
-            progress=progress if ask.progress else None,
+            reply=self._reply_to(peer, request, notes),
+            progress=_progress_to(peer, request) if ask.progress else None,
             late=late,
             baseline=baseline,
         )
         self._job.fold.begin()
         self._waiters.append(waiter)
-        if not data:
-            self._guard(waiter.look_back, now)
         if data:
             job.enqueue(data, owner=owner, apart=self._apart(baseline, data))
             self._typing = waiter
             job.pump(now)
+        else:
+            self._guard(waiter.look_back, now)
         if job.state.ended:
             waiter.on_exit(now)
         self._guard(waiter.advance, now)
         self.drop_done()
+
+    def _fitted(self, ask: Ask, before: Mark | None, *, now: float, types: bool) -> Ask:
+        """The same with what only this job and this reader can tell."""
+        if ask.view == "rows" and before is not None:
+            ask = replace(ask, since_generation=before.generation)
+        held = self._job.hold_input - now + HELD
+        if types and ask.timeout < held:
+            # Behind an answer to a query input is held a moment; a deadline must not drop it there.
+            ask = replace(ask, timeout=held)
+        return ask
+
+    def _reply_to(
+        self, peer: Peer, request: int, notes: tuple[str, ...]
+    ) -> Callable[[Answer | PtyJobsError], None]:
+        """What carries the outcome of a wait to `peer`, whose next answer begins behind it."""
+        job = self._job
+
+        def reply(outcome: Answer | PtyJobsError) -> None:
+            if isinstance(outcome, PtyJobsError):
+                peer.send({"id": request, "error": error_reply(outcome)})
+                return
+            notes_now = outcome.notes + notes + job.notes
+            answer = replace(outcome, attached=self._people(), notes=notes_now)
+            peer.send({"id": request, "ok": {"answer": to_json(answer)}})
+            job.typed.prove()
+            self._marks[peer.reader] = job.mark_now()  # nothing was read since the answer
+
+        return reply
 
     def _apart(self, baseline: Probe | None, data: bytes) -> bool:
         """Whether Enter behind a text is typed by itself, as a person types it.
@@ -219,6 +223,13 @@ class Turns:
                 self.drop_done()
                 return True
         return False
+
+
+def _progress_to(peer: Peer, request: int) -> Callable[[str], None]:
+    def progress(line: str) -> None:
+        peer.send({"id": request, "progress": line})
+
+    return progress
 
 
 def error_reply(error: PtyJobsError) -> dict[str, Any]:
