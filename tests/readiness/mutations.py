@@ -114,7 +114,7 @@ ALL = (
         "8 far programs",
         "a bare terminal beside a socket is judged by what it shows",
         "ptyjobs/host/judge.py",
-        "            if sleep.sockets and (mode.bare or mode.canonical):\n",
+        "            if (mode.bare or mode.canonical) and _leads_away(stat.pid, sleep.sockets):\n",
         "            if False:\n",
         (f"{RACES}::test_8_a_far_program_is_judged_by_what_it_shows",),
     ),
@@ -142,10 +142,10 @@ ALL = (
         "10 the end",
         "an exit is published once the terminal is drained",
         "ptyjobs/host/job.py",
-        "        drained = self.drain(now)\n        closed",
+        "        drained = self.drain(now)\n        if self.held",
         "        self._publish(Exit.from_wait_status(self._exit_status), now)\n"
         "        return None\n"
-        "        drained = self.drain(now)\n        closed",
+        "        drained = self.drain(now)\n        if self.held",
         (
             "tests/faults/test_data.py::test_last_words_of_a_child_that_outlives_its_leader_a_moment",
         ),
@@ -175,6 +175,22 @@ ALL = (
         "                    wait=Wait.SOFT,\n                    sleep=sleep,\n",
         "                    wait=Wait.HARD,\n                    sleep=sleep,\n",
         (f"{RACES}::test_main_thread_rule",),
+    ),
+    Mutation(
+        "timers",
+        "a timer that rings in a moment is awaited",
+        "ptyjobs/core/rules.py",
+        "        if 0.0 < probe.wakes <= TICK:",
+        "        if False:",
+        ("tests/readiness/test_kernel.py::test_a_spinner_that_takes_keys_is_work_until_it_stops",),
+    ),
+    Mutation(
+        "threads",
+        "a main thread that is not where it was idle is not idle",
+        "ptyjobs/core/settle.py",
+        "== (probe.pid, probe.start) and base.place != probe.place",
+        "== (0, 0)",
+        ("tests/readiness/test_kernel.py", "-k", "left_its_loop"),
     ),
     Mutation(
         "old prompts",
