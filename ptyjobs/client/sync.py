@@ -116,8 +116,10 @@ class Follow:
         return bool(self._connection._messages)
 
     def send(self, data: bytes) -> None:
-        with contextlib.suppress(Gone):
+        try:
             self._connection.send(wire.Data(0, data))
+        except Gone:  # `receive` will tell
+            return
 
     def resize(self, size: Size) -> None:
         params = {"op": "window", "id": 0, "rows": size.rows, "cols": size.cols}

@@ -32,6 +32,7 @@ EXIT_QUIET = 0.05  # seconds without output after the leader's end while somebod
 EXIT_CAP = 0.25  # seconds after which the end is published in any case; later output still counts
 REPLY_HOLD_MOST = 0.15  # seconds in all, for a program that asks again and again
 REPLY_HOLD = 0.03  # seconds that typed input waits behind a reply (people sheet §1)
+PIECE = 1024  # bytes of input that are written at once
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
 ROOM_PAUSE = 0.2  # seconds until a log without room is tried again (log_full="wait")
@@ -229,6 +230,14 @@ class Job:
             latest = max(after, time.monotonic()) + REPLY_HOLD_MOST
             self.queue.append(Outgoing(owner, memoryview(data), after, latest, person))
 
+    def type(self, data: bytes, now: float, *, owner: int) -> None:
+        """A person's keys: at once where nothing waits before them, else in their turn."""
+        if self.pty is not None and not (self.queue or self.replies or now < self.hold_input):
+            data = data[self.pty.write(data[:PIECE]) :]
+        if data:
+            self.enqueue(data, owner=owner, person=True)
+            self.pump(now)
+
     def pump(self, now: float) -> bool:
         """Write what the terminal takes now; True when something went in."""
         if self.pty is None:
@@ -242,7 +251,7 @@ class Job:
             if now < min(max(head.after, self.hold_input), head.latest):
                 return progressed
             # In pieces, so that an echo is read in between and neither side fills up.
-            taken = self.pty.write(head.left[:1024])
+            taken = self.pty.write(head.left[:PIECE])
             if taken == 0:
                 return progressed
             progressed = True

@@ -16,7 +16,7 @@ import struct
 from ptyjobs.frozen import TYPE_CHECKING, dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
 from ptyjobs.errors import cannot_start
@@ -80,8 +80,15 @@ class Decoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Message]:
+    def feed(self, data: bytes) -> Iterable[Message]:
         """The messages that `data` completes; raises BrokenFrame for what is none."""
+        if not self._buffer and len(data) >= HEADER.size:
+            length, kind = HEADER.unpack_from(data)
+            if length == len(data) - HEADER.size <= MAX_FRAME:  # one frame: most often
+                return (_message(kind, data[HEADER.size :]),)
+        return self._several(data)
+
+    def _several(self, data: bytes) -> Iterator[Message]:
         kept = self._buffer
         kept += data if kept else b""
         source = kept or data  # most often whole frames, which need not be kept
