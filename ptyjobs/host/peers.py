@@ -55,9 +55,12 @@ class Peer:
 
     def send(self, message: Message) -> None:
         """Queue a message and send what the socket takes now."""
+        self.send_frame(wire.encode(message))
+
+    def send_frame(self, frame: bytes) -> None:
+        """The same with a message that has been encoded."""
         if self.closed:
             return
-        frame = wire.encode(message)
         if self.queued + len(frame) > MAX_QUEUE and self._queue:
             self.closed = True  # it does not read: let it go
             return
