@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import select
 import signal
 import sys
@@ -166,7 +167,8 @@ class Session:
         key: str,
     ) -> None:
         self._jobs, self._job_id, self._terminal = jobs, job_id, terminal
-        self._read_only, self._leave, self._key = read_only, leave, key
+        self._read_only, self._key = read_only, key
+        self._leave = re.compile(b"|".join(map(re.escape, leave)))
         size = None if read_only else terminal.size()
         self._typing = jobs.follow(job_id, input=not read_only, size=size)
         self._view = self._typing  # where the output comes from
@@ -183,7 +185,9 @@ class Session:
         """Pass everything through. Returns when the connection is lost; raises Ended, Detached."""
         keyboard = sys.stdin.fileno()
         while True:
-            follows = {self._typing.fileno(): self._typing, self._view.fileno(): self._view}
+            follows = {self._typing.fileno(): self._typing}
+            if self._view is not self._typing:
+                follows[self._view.fileno()] = self._view
             ready = [number for number, follow in follows.items() if follow.pending]
             if not ready:
                 sources = [*follows, keyboard, self._terminal.signals]
@@ -209,10 +213,10 @@ class Session:
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _on_keys(self, data: bytes) -> None:
-        cut = min((at for key in self._leave if (at := data.find(key)) >= 0), default=-1)
+        leaving = self._leave.search(data)
         if not self._read_only:
-            self._typing.send(data if cut < 0 else data[:cut])
-        if cut >= 0:
+            self._typing.send(data[: leaving.start()] if leaving else data)
+        if leaving:
             self._unhint()
             raise Detached
         if self._hint_until is not None:

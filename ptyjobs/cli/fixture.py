@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ptyjobs.cli.files import named
 from ptyjobs.config import Config
 from ptyjobs.frozen import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ def fixture(args: argparse.Namespace, settings: Config) -> int:
     from ptyjobs.testing import stub
 
     into = Path(args.into) if args.into else None
-    for path in stub.write(Path(args.file), into=into, force=args.force):
+    with named(args.file):
+        written = stub.write(Path(args.file), into=into, force=args.force)
+    for path in written:
         print(path)
     return 0

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from ptyjobs.cli.files import named
 from ptyjobs.cli.moments import moment
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
@@ -102,10 +103,8 @@ def render(picture: Screen, form: str, *, title: str = "") -> bytes:
 
 def _write(data: bytes, output: str) -> None:
     if output:
-        try:
+        with named(output):
             Path(output).write_bytes(data)
-        except OSError as error:
-            raise BadInput(f"{output!r} cannot be written: {error.strerror}.") from None
         return
     if sys.stdout.isatty() and data.startswith(b"\x89PNG"):
         raise BadInput("A PNG is no text for a terminal.", advice="Name a file: -o screen.png")

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ptyjobs.cli import attach
+from ptyjobs.cli.files import named
 from ptyjobs.client.preparing import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
@@ -73,6 +74,8 @@ def record(args: argparse.Namespace, settings: Config) -> int:
     out = Path(args.output or f"{Path(words[0].split()[0]).name}.cast")
     if out.exists() and not args.force:
         raise BadInput(f"{out} exists already.", advice="Name another with -o, or use --force.")
+    if not out.parent.is_dir():  # told before the command has run, not after
+        raise BadInput(f"There is no directory {str(out.parent)!r}.", advice="Make it first.")
     with Jobs(settings) as jobs:
         interactive = sys.stdin.isatty() and sys.stdout.isatty()
         size = attach.terminal_size() if interactive else None
@@ -86,7 +89,9 @@ def record(args: argparse.Namespace, settings: Config) -> int:
             from ptyjobs.cli.run import stream
 
             code = stream(jobs, job_id)
-        write(jobs.registry.find(job_id), out, form="v3", input=args.input)
+        kept = f"It is kept as a job: ptyjobs export {job_id} FILE"
+        with named(out, advice=kept):
+            write(jobs.registry.find(job_id), out, form="v3", input=args.input)
     print(f"[recorded in {out}; ptyjobs play {out}]", file=sys.stderr)
     return code
 
@@ -99,7 +104,9 @@ def export(args: argparse.Namespace, settings: Config) -> int:
     """
     with Jobs(settings) as jobs:
         job = jobs.registry.find(args.job)
-    write(job, Path(args.file) if args.file else None, form=args.format, input=args.input)
+    out = Path(args.file) if args.file else None
+    with named(out):
+        write(job, out, form=args.format, input=args.input)
     return 0
 
 
@@ -136,7 +143,8 @@ def play(args: argparse.Namespace, settings: Config) -> int:
     if not path.exists():
         with Jobs(settings) as jobs:
             path = jobs.registry.find(args.file).path
-    recording = read(path)
+    with named(path):
+        recording = read(path)
     for code, count in recording.skipped.unknown.items():
         print(f"ptyjobs: {count} events {code!r} are unknown and were skipped", file=sys.stderr)
     if recording.skipped.truncated:

@@ -13,11 +13,16 @@ from ptyjobs.frozen import TYPE_CHECKING
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add
 
+AT_A_TERMINAL = """\
+ptyjobs: an MCP client belongs here (claude mcp add ptyjobs -- ptyjobs); C-c ends this.
+For people: ptyjobs --help, ptyjobs demo, ptyjobs run -- CMD"""
+
 
 def register(add: Add) -> None:
     serving = add("serve", serve)
+    before = len(serving._actions)
     config.add_flags(serving)
-    for action in serving._actions:  # what the top level was given must not be reset here
+    for action in serving._actions[before:]:  # what the top level was given must not be reset here
         action.default = argparse.SUPPRESS
     add("demo", demo)
 
@@ -26,6 +31,8 @@ def serve(args: argparse.Namespace, settings: Config) -> int:
     """Serve MCP on standard input and output (what a client starts)."""
     from ptyjobs.mcp import main as serve_mcp
 
+    if settings.http == "none" and sys.stdin.isatty():  # a person tries what a client starts
+        print(AT_A_TERMINAL, file=sys.stderr, flush=True)
     return serve_mcp(settings)
 
 

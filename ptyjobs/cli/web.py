@@ -19,9 +19,16 @@ EXAMPLES = """  ptyjobs web                 print the address, serve until C-c
 
 def register(add: Add) -> None:
     viewing = add("web", web, examples=EXAMPLES)
-    viewing.add_argument("--port", type=int, default=0, help="default: any that is free")
+    viewing.add_argument("--port", type=_port, default=0, help="default: any that is free")
     viewing.add_argument("--write", action="store_true", help="let browsers type and resize")
     viewing.add_argument("--open", action="store_true", help="open the page in the browser")
+
+
+def _port(word: str) -> int:
+    port = int(word)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is no port: 0 to 65535")
+    return port
 
 
 def web(args: argparse.Namespace, settings: Config) -> int:

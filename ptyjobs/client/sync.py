@@ -46,8 +46,11 @@ class Wire:
         self._timeout: float | None = -1.0  # as the socket has it: each change is a system call
 
     def send(self, message: wire.Message) -> None:
+        self.send_frame(wire.encode(message))
+
+    def send_frame(self, frame: bytes) -> None:
         try:
-            self.sock.sendall(wire.encode(message))
+            self.sock.sendall(frame)
         except (BrokenPipeError, ConnectionResetError):
             raise Gone from None
 
@@ -116,8 +119,10 @@ class Follow:
         return bool(self._connection._messages)
 
     def send(self, data: bytes) -> None:
-        with contextlib.suppress(Gone):
-            self._connection.send(wire.Data(0, data))
+        try:
+            self._connection.send_frame(wire.data_frame(0, data))
+        except Gone:  # `receive` will tell
+            return
 
     def resize(self, size: Size) -> None:
         params = {"op": "window", "id": 0, "rows": size.rows, "cols": size.cols}

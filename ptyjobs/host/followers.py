@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ptyjobs.host.job import Job
 from ptyjobs.host.peers import Peer
-from ptyjobs.host.wire import Data
+from ptyjobs.host.wire import Data, data_frame
 from ptyjobs.model import Size, Status, to_json
 
 CHUNK = 64 << 10  # bytes of one frame
@@ -110,9 +110,10 @@ class Followers:
 
     def on_output(self, offset: int, data: bytes) -> None:
         """New output: straight to those who are up to date."""
+        frame = data_frame(offset, data)
         for follower in self._all.values():
             if follower.offset == offset and follower.peer.queued < AHEAD:
-                follower.peer.send(Data(offset, data))
+                follower.peer.send_frame(frame)
                 follower.offset = offset + len(data)
 
     def pump(self) -> bool:

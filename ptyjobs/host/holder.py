@@ -180,7 +180,9 @@ class Holder:
     def _dispatch(self, fd: int, mask: int, now: float) -> None:
         """One event. An earlier event of the batch may have closed `fd`, so look it up afresh."""
         job = self.job
-        if fd == self._wake[0]:
+        if (peer := self._peers.get(fd)) is not None:
+            self._on_peer(peer, mask)
+        elif fd == self._wake[0]:
             self._on_child(now)
         elif fd == self._lease:
             self._on_lease_end(now)
@@ -190,8 +192,6 @@ class Holder:
             self.reporter.read_errors()
         elif self._listening is not None and fd == self._listening.fileno():
             self._accept()
-        elif fd in self._peers:
-            self._on_peer(self._peers[fd], mask)
 
     def _on_terminal(self, now: float) -> None:
         for _ in range(READS_PER_TURN):
@@ -402,8 +402,7 @@ class Holder:
             waiter.by_person = True
         job, now = self.job, time.monotonic()
         terminal, end = job.terminal(), job.log.end
-        job.enqueue(data, owner=-peer.number, person=True)
-        job.pump(now)  # first: a person waits for the echo
+        job.type(data, now, owner=-peer.number)  # first: a person waits for the echo
         job.typed.keys(now, end, data, echo=terminal.echo, secret=terminal.secret)
         if not self.courtesy.paused_until:
             job.read_once(time.monotonic())  # the kernel's echo is there by now

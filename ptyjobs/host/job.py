@@ -34,6 +34,7 @@ REPLY_HOLD_MOST = 0.15  # seconds in all, for a program that asks again and agai
 REPLY_HOLD = 0.03  # seconds that typed input waits behind a reply (people sheet §1)
 UNREAD = 0.0005  # seconds until it is looked again whether the program has read its input
 UNREAD_MOST = 0.1  # seconds in all; then what follows is typed ahead
+PIECE = 1024  # bytes of input that are written at once
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
 ROOM_PAUSE = 0.2  # seconds until a log without room is tried again (log_full="wait")
@@ -242,6 +243,14 @@ class Job:
         if apart:
             self.queue.append(Outgoing(owner, whole[last:], after, latest, person, apart=True))
 
+    def type(self, data: bytes, now: float, *, owner: int) -> None:
+        """A person's keys: at once where nothing waits before them, else in their turn."""
+        if self.pty is not None and not (self.queue or self.replies or now < self.hold_input):
+            data = data[self.pty.write(data[:PIECE]) :]
+        if data:
+            self.enqueue(data, owner=owner, person=True)
+            self.pump(now)
+
     def pump(self, now: float) -> bool:
         """Write what the terminal takes now; True when something went in."""
         if self.pty is None:
@@ -258,7 +267,7 @@ class Job:
                 head.after = now + UNREAD
                 return progressed
             # In pieces, so that an echo is read in between and neither side fills up.
-            taken = self.pty.write(head.left[:1024])
+            taken = self.pty.write(head.left[:PIECE])
             if taken == 0:
                 return progressed
             progressed = True

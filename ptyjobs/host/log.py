@@ -57,10 +57,13 @@ class LogWriter:
 
     def append(self, data: bytes) -> OSError | None:
         """Append `data`; what the disk does not take becomes a gap and its error is returned."""
-        view = memoryview(data)
+        view: bytes | memoryview = data
         while view:
             try:
-                view = view[self._write(view, drop=True) :]
+                written = self._write(view, drop=True)
+                if written == len(view):
+                    return None
+                view = memoryview(view)[written:]
             except OSError as failure:  # ENOSPC, EDQUOT, EIO: the disk's, not the job's, failure
                 self._gap(len(view), failure)
                 return failure
@@ -95,7 +98,7 @@ class LogWriter:
             self._drop_oldest()
         return self.floor
 
-    def _write(self, view: memoryview, *, drop: bool) -> int:
+    def _write(self, view: bytes | memoryview, *, drop: bool) -> int:
         if self._fd < 0 or self.end - self._start >= self._segment:
             self._rotate(drop=drop)
         written = os.write(self._fd, view)

@@ -55,26 +55,39 @@ class Peer:
 
     def send(self, message: Message) -> None:
         """Queue a message and send what the socket takes now."""
+        self.send_frame(wire.encode(message))
+
+    def send_frame(self, frame: bytes) -> None:
+        """The same with a message that has been encoded."""
         if self.closed:
             return
-        frame = wire.encode(message)
         if self.queued + len(frame) > MAX_QUEUE and self._queue:
             self.closed = True  # it does not read: let it go
             return
+        if not self._queue:  # most often it takes all of it at once
+            frame = frame[self._take(frame) :]
+            if not frame:
+                return
         self._queue.append(memoryview(frame))
         self.queued += len(frame)
         self.flush()
+
+    def _take(self, data: bytes | memoryview) -> int:
+        """How many bytes the socket took."""
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:  # EPIPE, ECONNRESET: it has gone
+            self.closed = True
+            return 0
 
     def flush(self) -> None:
         """Send as much as the socket takes."""
         while self._queue and not self.closed:
             head = self._queue[0]
-            try:
-                sent = self.sock.send(head)
-            except BlockingIOError:
-                return
-            except OSError:  # EPIPE, ECONNRESET: it has gone
-                self.closed = True
+            sent = self._take(head)
+            if not sent:
                 return
             self.queued -= sent
             if sent == len(head):

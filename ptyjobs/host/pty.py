@@ -48,6 +48,9 @@ class Terminal:
         return self.canonical and not self.echo
 
 
+_TERMINALS = {(c, e): Terminal(c, e) for c in (False, True) for e in (False, True)}
+
+
 class Pty:
     """One child under one pseudo-terminal."""
 
@@ -166,10 +169,8 @@ class Pty:
         return f"/dev/pts/{number}"
 
     def terminal(self) -> Terminal:
-        attributes = termios.tcgetattr(self.master)
-        return Terminal(
-            canonical=bool(attributes[3] & termios.ICANON), echo=bool(attributes[3] & termios.ECHO)
-        )
+        local = termios.tcgetattr(self.master)[3]
+        return _TERMINALS[bool(local & termios.ICANON), bool(local & termios.ECHO)]
 
     def interrupt_byte(self) -> bytes:
         """The character that raises SIGINT here (VINTR)."""

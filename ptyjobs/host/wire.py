@@ -16,13 +16,14 @@ import struct
 from ptyjobs.frozen import TYPE_CHECKING, dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
 from ptyjobs.errors import cannot_start
 
 HEADER = struct.Struct("!IB")
 OFFSET = struct.Struct("!Q")
+DATA_HEADER = struct.Struct("!IBQ")
 JSON = ord("J")
 DATA = ord("D")
 MAX_FRAME = 64 << 20  # bytes
@@ -49,10 +50,14 @@ Message = dict[str, "Any"] | Data
 def encode(message: Message) -> bytes:
     """One frame. JSON is ASCII-escaped, so that a lone surrogate survives the way."""
     if isinstance(message, Data):
-        payload = OFFSET.pack(message.offset) + message.data
-        return HEADER.pack(len(payload), DATA) + payload
+        return data_frame(message.offset, message.data)
     payload = _JSON.encode(message).encode("ascii")
     return HEADER.pack(len(payload), JSON) + payload
+
+
+def data_frame(offset: int, data: bytes) -> bytes:
+    """The frame of `Data(offset, data)`."""
+    return DATA_HEADER.pack(OFFSET.size + len(data), DATA, offset) + data
 
 
 def refuse(connection: socket.socket, failure: OSError) -> None:
@@ -80,8 +85,15 @@ class Decoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Message]:
+    def feed(self, data: bytes) -> Iterable[Message]:
         """The messages that `data` completes; raises BrokenFrame for what is none."""
+        if not self._buffer and len(data) >= HEADER.size:
+            length, kind = HEADER.unpack_from(data)
+            if length == len(data) - HEADER.size <= MAX_FRAME:  # one frame: most often
+                return (_message(kind, data, HEADER.size, len(data)),)
+        return self._several(data)
+
+    def _several(self, data: bytes) -> Iterator[Message]:
         kept = self._buffer
         kept += data if kept else b""
         source = kept or data  # most often whole frames, which need not be kept
@@ -95,7 +107,7 @@ class Decoder:
                 if len(source) < end:
                     return
                 at = end
-                yield _message(kind, bytes(source[start:end]))
+                yield _message(kind, source, start, end)
         finally:
             if kept:
                 del kept[:at]
@@ -103,13 +115,14 @@ class Decoder:
                 kept += data[at:]
 
 
-def _message(kind: int, payload: bytes) -> Message:
-    if kind == DATA and len(payload) >= OFFSET.size:
-        return Data(OFFSET.unpack_from(payload)[0], payload[OFFSET.size :])
+def _message(kind: int, source: bytes | bytearray, start: int, end: int) -> Message:
+    if kind == DATA and end - start >= OFFSET.size:
+        (offset,) = OFFSET.unpack_from(source, start)
+        return Data(offset, bytes(source[start + OFFSET.size : end]))
     if kind != JSON:
         raise BrokenFrame(f"unknown frame kind {kind}")
     try:
-        message = json.loads(payload)
+        message = json.loads(source[start:end])
     except ValueError as error:
         raise BrokenFrame(f"not JSON: {error}") from None
     if not isinstance(message, dict):

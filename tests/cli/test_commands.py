@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,42 @@ def test_errors_are_one_line_with_advice_and_a_stable_code(shell: Shell) -> None
     assert unknown.stderr.startswith("ptyjobs: No job 'nope'.")
     assert shell.run("frobnicate").returncode == 2
     assert shell.run("--max-jobs", "many", "list").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "done", "no/x.cast"),
+        ("export", "done", "no/x.raw", "--format", "raw"),
+        ("screen", "done", "-o", "no/x.svg"),
+        ("fixture", "no/x.cast"),
+        ("fixture", "."),
+        ("record", "-o", "no/x.cast", "--", "echo", "was here"),
+        ("web", "--port", "99999"),
+    ],
+)
+def test_a_file_or_port_that_cannot_be_is_told_in_a_sentence(
+    shell: Shell, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shell.run("run", "-d", "--name", "done", "--", "true")
+    refused = shell.run(*words)
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
+    assert "no/x" in refused.stderr or words[-1] in refused.stderr or "'no'" in refused.stderr
+    assert "was here" not in shell.run("list").stdout  # before it has run, not after
+
+
+def test_a_recording_that_cannot_be_written_is_kept_as_a_job(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = shell.run("record", "-o", "x.cast", "--", "echo was here; mkdir x.cast")
+    assert refused.returncode == 2
+    advice = re.search(r"ptyjobs (export \S+) FILE", refused.stderr)
+    assert advice is not None
+    assert shell.run(*advice[1].split(), "y.cast").returncode == 0
+    assert "was here" in (tmp_path / "y.cast").read_text()
 
 
 def test_the_demo_drives_python(shell: Shell) -> None:

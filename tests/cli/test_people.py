@@ -47,6 +47,29 @@ def test_list_shows_the_last_ten_ended_ones_unless_asked_for_all(shell: Shell) -
     assert len(shell.run("list", "--all").stdout.splitlines()) == 13
 
 
+def test_whoever_starts_the_server_at_a_terminal_is_told_what_belongs_there(
+    shell: Shell, outer: Outer
+) -> None:
+    outer.open("$PTYJOBS")
+    outer.sees("an MCP client belongs here", "ptyjobs --help")
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("serve",), ("serve", "--max-jobs", "3"), ("--max-jobs", "3", "serve")]
+)
+def test_the_server_serves_however_it_is_asked_for(shell: Shell, words: tuple[str, ...]) -> None:
+    hello = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "t", "version": "1"},
+    }
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    done = shell.run(*words, input=json.dumps(asked) + "\n")
+    assert json.loads(done.stdout.splitlines()[0])["result"]["serverInfo"]["name"] == "ptyjobs"
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
 def test_list_watch_redraws(shell: Shell, outer: Outer) -> None:
     shell.run("run", "-d", "--name", "one", "--", "cat")
     outer.open("$PTYJOBS list --watch", cols=100)
