@@ -110,6 +110,8 @@ class Followers:
 
     def on_output(self, offset: int, data: bytes) -> None:
         """New output: straight to those who are up to date."""
+        if not self._all:
+            return
         frame = data_frame(offset, data)
         for follower in self._all.values():
             if follower.offset == offset and follower.peer.queued < AHEAD:
