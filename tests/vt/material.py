@@ -154,7 +154,7 @@ def everything(screen: Screen) -> dict[str, object]:
     """`state`, and what only the same bytes can bring back."""
     return state(screen) | {
         "scrollback": screen.line_range(screen.floor_line, screen.first_line),
-        "numbers": (screen.first_line, screen.floor_line),
+        "numbers": (screen.first_line, screen.floor_line, screen._reset_line),
         "marks": list(screen.marks),
         "counters": (screen.errors, screen.bells, screen.unknown),
         "last": screen._last[-1:],

@@ -58,6 +58,20 @@ def test_rows_go_to_the_scrollback_and_come_back() -> None:
     assert screen.first_line == 0
 
 
+def test_rows_from_before_a_reset_do_not_come_back() -> None:
+    screen = screen_with(b"1\r\n2\r\n3\r\n4\r\n5\r\n0123456789ab\x1bcnew\x1b[4;1Hend")
+    screen.resize(Size(6, 10))
+    assert screen.text() == ["new", "", "", "end", "", ""]
+    screen.resize(Size(4, 5))  # the reset's line gets another number
+    screen.resize(Size(6, 5))
+    assert screen.text() == ["new", "", "", "end", "", ""]
+    screen.feed(b"\r\n5\r\n6\r\n7")
+    screen.resize(Size(9, 10))
+    assert screen.text()[:4] == ["new", "", "", "end"]
+    numbers = range(screen.floor_line, screen.first_line)
+    assert [screen.line_range(n, n + 1)[0].text for n in numbers][:2] == ["1", "2"]  # still there
+
+
 def test_blank_rows_below_the_cursor_go_first() -> None:
     screen = screen_with(b"1\r\n2")
     screen.resize(Size(2, 10))

@@ -92,11 +92,14 @@ class Reflow(Views):
             lines = _rewrap(old, cols, self.columns)
             top, _ = lines.place(behind, 0)
             cursor, new_x = lines.place(behind + y, offset)
+            highest, _ = lines.place(max(0, self._reset_line - floor), 0)
+            self._reset_line = floor + highest
             self._carry_marks(lines, floor)
             entries = lines.entries
         else:
             entries = [*history.slice(floor, history.total), *(row.pack() for row in screen)]
             top, cursor, new_x = behind, behind + y, offset
+            highest = max(0, self._reset_line - floor)
         new_pending = pending and new_x >= cols
         new_x = min(new_x, cols - 1)
         end = len(entries)
@@ -105,7 +108,7 @@ class Reflow(Views):
         if end > top + rows:
             top = end - rows
         elif end == len(entries) and top + rows > end:
-            top = max(0, end - rows)
+            top = max(highest, end - rows)
         top = min(top, cursor)
         history.replace(entries[:top], start=floor)
         fresh = [Row.unpack(entry, cols) for entry in entries[top : top + rows]]

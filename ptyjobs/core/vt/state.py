@@ -71,6 +71,7 @@ class State:
         self._sides = (Side([Row() for _ in range(self.lines)]), Side([]))
         self.alternate = False
         self._rows = self._sides[0].rows
+        self._reset_line = self.history.total  # a resize brings back no line from before it
         self._touch_all()
         self._x = self._y = 0
         self._pending = False  # the next character wraps first
