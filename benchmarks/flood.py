@@ -157,7 +157,9 @@ def latency(config_: config.Config, data: Path, floods: int, seconds: float) -> 
 def answers(folder: Path) -> None:
     """The work of a holder for a reply whose fresh output is 5 MB that nobody has folded yet."""
     size = Size(40, 120)
-    for name, data in workloads(5_000_000).items():
+    match = "ptyjobs/host/{}.py\x1b[m\x1b[K: the \x1b[1;31m\x1b[Kword\x1b[m\x1b[K in line {}\r\n"
+    grep = "".join(match.format(n % 7, n) for n in range(80_000)).encode()
+    for name, data in {**workloads(5_000_000), "grep --color": grep}.items():
         times = []
         for number in range(3):
             place = folder / f"{name.replace(' ', '-').replace(os.sep, '-')}.{number}"
