@@ -81,11 +81,15 @@ def memory(pid: int) -> int:
     return stat.rss if stat else 0
 
 
-def throughput(jobs: Jobs, data: Path, wanted: str, program: Path, limit: int) -> None:
+def throughput(jobs: Jobs, scratch: Path, megabytes: int, rounds: int) -> None:
+    data, program = scratch / "flood", scratch / "loop"
+    wanted = source(data, megabytes)
+    (scratch / "loop.c").write_text(C_LOOP)
+    subprocess.run(["cc", "-O2", "-o", program, scratch / "loop.c"], check=True)
     ratios, ours, theirs = [], [], []
-    for _ in range(3):
+    for _ in range(rounds):
         spec = prepare(jobs.config, command=f"exec cat {data}")
-        spec = dataclasses.replace(spec, log_limit=limit)
+        spec = dataclasses.replace(spec, log_limit=megabytes * 2_000_000)
         began = time.perf_counter()
         answer = jobs.start(spec, wait=120)
         speed = data.stat().st_size / 1e6 / (time.perf_counter() - began)
@@ -96,50 +100,66 @@ def throughput(jobs: Jobs, data: Path, wanted: str, program: Path, limit: int) -
         ratios.append(speed / floor)
         jobs.registry.remove(jobs.registry.find(answer.job_id))
     print(
-        f"cat of {data.stat().st_size / 1e6:.0f} MB: every byte in the log (SHA-256), "
-        f"{statistics.median(ours):.0f} MB/s; C loop {statistics.median(theirs):.0f} MB/s; "
-        f"ratio {statistics.median(ratios):.2f}"
+        f"cat of {megabytes} MB: every byte in the log (SHA-256), "
+        f"{statistics.median(ours):.0f} MB/s; C loop {statistics.median(theirs):.0f} MB/s; ratio "
+        f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
     )
 
 
-def latency(jobs: Jobs, data: Path, floods: int) -> None:
-    quiet = jobs.start(prepare(jobs.config, command="python3 -i -q"), wait=10)
+def latency(config_: config.Config, data: Path, floods: int, seconds: float) -> None:
+    """`interact` in a quiet job, alone and beside floods: each of the two for `seconds`.
 
-    def times(count: int) -> list[float]:
-        found = []
-        for number in range(count):
-            began = time.perf_counter()
-            answer = jobs.interact(quiet.job_id, input=f"{number}+1")
+    One client holds all of them, because holders are courteous to those of the same zygote alone;
+    its end ends the floods, and so does a limit of their own.
+    """
+
+    def times(jobs: Jobs, quiet: str, most: int) -> list[float]:
+        found: list[float] = []
+        until = time.perf_counter() + seconds
+        while len(found) < most and (began := time.perf_counter()) < until:
+            answer = jobs.interact(quiet, input=f"{len(found)}+1", timeout=30)
+            assert answer.fresh.text == str(len(found) + 1)
             found.append(time.perf_counter() - began)
-            assert answer.fresh.text == str(number + 1)
         return sorted(found)
 
-    alone = times(100)
-    line = f"while true; do cat {data}; done"
-    flooding = [jobs.start(prepare(jobs.config, command=line)).job_id for _ in range(floods)]
-    holders = [jobs.status(job_id).holder or 0 for job_id in flooding]
-    time.sleep(2.0)
-    before = [memory(pid) for pid in holders]
-    beside = times(150)
-    after = [memory(pid) for pid in holders]
-    logs = [jobs.registry.find(job_id).log for job_id in flooding]
-    began, total = time.perf_counter(), sum(log.end for log in logs)
-    time.sleep(2.0)
-    rate = (sum(log.end for log in logs) - total) / 1e6 / (time.perf_counter() - began)
-    for job_id in flooding:
-        jobs.kill(job_id, grace=0.1)
-    grown = max(b - a for a, b in zip(before, after, strict=True))
-    print(
-        f"interact alone: median {alone[50] * 1e3:.2f}, p95 {alone[95] * 1e3:.2f} ms; beside "
-        f"{floods} floods: median {beside[75] * 1e3:.2f}, p95 {beside[142] * 1e3:.2f} ms; "
-        f"a holder grew by at most {grown >> 10} kB; the floods ran at {rate:.0f} MB/s together"
-    )
+    def told(found: list[float]) -> str:
+        middle, high = found[len(found) // 2], found[int(len(found) * 0.95)]
+        return f"median {middle * 1e3:.2f}, p95 {high * 1e3:.2f} ms ({len(found)} calls)"
+
+    spec = prepare(config_, command=f"while :; do cat {data}; done", timeout=60 + 4 * seconds)
+    spec = dataclasses.replace(spec, log_limit=8_000_000)
+    with Jobs(config_) as jobs:
+        quiet = jobs.start(prepare(config_, command="python3 -i -q"), wait=10).job_id
+        alone = times(jobs, quiet, 100)
+        ids = [jobs.start(spec).job_id for _ in range(floods)]
+        records = [jobs.registry.find(job_id) for job_id in ids]
+        holders = [status.holder or 0 for r in records if (status := r.status()) is not None]
+        time.sleep(2.0)
+        before, began = [memory(pid) for pid in holders], time.perf_counter()
+        ends = [record.log.end for record in records]
+        beside = times(jobs, quiet, 1000)
+        after = [memory(pid) for pid in holders]
+        spent = time.perf_counter() - began
+        wrote = [record.log.end - end for record, end in zip(records, ends, strict=True)]
+        time.sleep(2.0)
+        still = [record.log.end for record in records]
+        time.sleep(2.0)
+        freely = sum(record.log.end for record in records) - sum(still)
+        grown = max(b - a for a, b in zip(before, after, strict=True))
+        print(
+            f"interact alone: {told(alone)}; beside {floods} floods: {told(beside)}; they ran at "
+            f"{sum(wrote) / 1e6 / spent:.0f} MB/s together (slowest {min(wrote) / 1e6 / spent:.2f},"
+            f" fastest {max(wrote) / 1e6 / spent:.2f}), at {freely / 2e6:.0f} MB/s while nobody "
+            f"asked; a holder grew by at most {grown >> 10} kB"
+        )
 
 
 def answers(folder: Path) -> None:
     """The work of a holder for a reply whose fresh output is 5 MB that nobody has folded yet."""
     size = Size(40, 120)
-    for name, data in workloads(5_000_000).items():
+    match = "ptyjobs/host/{}.py\x1b[m\x1b[K: the \x1b[1;31m\x1b[Kword\x1b[m\x1b[K in line {}\r\n"
+    grep = "".join(match.format(n % 7, n) for n in range(80_000)).encode()
+    for name, data in {**workloads(5_000_000), "grep --color": grep}.items():
         times = []
         for number in range(3):
             place = folder / f"{name.replace(' ', '-').replace(os.sep, '-')}.{number}"
@@ -165,22 +185,25 @@ def answers(folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--megabytes", type=int, default=100)
+    parser.add_argument("--megabytes", type=int, default=100, help="of one flood; 0: none")
+    parser.add_argument("--rounds", type=int, default=3, help="of one flood and the C loop")
     parser.add_argument("--floods", type=int, nargs="*", default=[10])
+    parser.add_argument("--seconds", type=float, default=10.0, help="of calls beside the floods")
+    parser.add_argument("--no-answers", action="store_true", help="without the 5 MB answers")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        data = scratch / "data"
-        wanted = source(data, args.megabytes)
-        (scratch / "loop.c").write_text(C_LOOP)
-        program = scratch / "loop"
-        subprocess.run(["cc", "-O2", "-o", program, scratch / "loop.c"], check=True)
-        answers(scratch / "answers")
+        if not args.no_answers:
+            answers(scratch / "answers")
         environ = {"PTYJOBS_STATE": str(scratch / "state"), "PTYJOBS_MAX_JOBS": "200"}
-        with Jobs(config.load(environ=environ)) as jobs:
-            throughput(jobs, data, wanted, program, args.megabytes * 2_000_000)
-            for floods in args.floods:
-                latency(jobs, data, floods)
+        settings = config.load(environ=environ)
+        if args.megabytes:
+            with Jobs(settings) as jobs:
+                throughput(jobs, scratch, args.megabytes, args.rounds)
+        if args.floods:
+            source(scratch / "data", 10)
+        for floods in args.floods:
+            latency(settings, scratch / "data", floods, args.seconds)
 
 
 if __name__ == "__main__":

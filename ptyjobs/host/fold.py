@@ -5,7 +5,9 @@ Owns the `Screen` and the offset up to which it has been folded. Folds only when
 Never on the read path of a flood: `push` keeps at most `RECENT` bytes. The subtle thing: over
 `FAR` bytes behind, lines that only scroll by are skipped (modes, titles and line counts are
 carried), because nobody will ever see them; output that addresses the screen is folded, since its
-cells may stay for hours, up to `HARD` bytes.
+cells may stay for hours, up to `HARD` bytes. Between the two is output that edits the cursor's row
+alone (`grep --color` erases to its end after each colour): it is skipped where the tail scrolls so
+far that every row of the screen is written anew.
 """
 
 from __future__ import annotations
@@ -22,14 +24,19 @@ SLICE = 128 << 10  # bytes folded between two looks of the observers
 FIRST = 8 << 10  # the same while an observer still collects: no more lines than the scrollback has
 FAR = 3 << 20  # bytes behind at which lines of the middle are skipped
 TAIL = 1 << 20  # bytes folded before the end after a skip
+SKIP = 256 << 10  # bytes skipped at once
+DRAW = 16 << 10  # bytes drawn at once in a pause; less time than the terminal takes to fill up
 HARD = 32 << 20  # bytes behind at which the middle is skipped whatever it holds
-IDLE_SLICE = 64 << 10  # bytes folded at once while nobody asks
+IDLE_SLICE = 64 << 10  # bytes folded at once while there is time
 
 # Both begin with a literal: the search for it is one of memory, fifty times that of a set.
 ADDRESSES = re.compile(
     rb"\x1b(?:\[[0-9;]*[ABCDEFGHJKLMPSTX@`adefr]|[78DM]|\[\?[0-9;]*(?:47|1049)h)"
 )
 """Output that moves the cursor or edits the screen instead of only scrolling it."""
+
+ROWS = re.compile(rb"\x1b(?:\[[0-9;]*[ABDEFHJLMSTadefr]|[78DM]|\[\?[0-9;]*(?:47|1049)h)")
+"""The same without what can only change the cursor's own row: CUF, CHA, EL, ECH, DCH, ICH, HPA."""
 
 QUERY = re.compile(
     rb"\x1b(?:\[[<=>?]?[0-9;]*\$?[cnptquxy]"  # DA, DSR, DECRQM, XTVERSION, kitty, window reports
@@ -41,6 +48,12 @@ QUERY = re.compile(
 
 Not ENQ: nothing answers it, and binary output is full of it.
 """
+
+
+def addresses(data: bytes, pattern: re.Pattern[bytes] = ADDRESSES) -> bool:
+    """Whether it may move the cursor; `in` is fifteen times quicker than a search in vain."""
+    return b"\x1b" in data and pattern.search(data) is not None
+
 
 Observer = Callable[[Screen], bool]
 """Looks at the screen after a slice; True while it must see every line that scrolls by."""
@@ -90,9 +103,10 @@ class Fold:
         skipped = False
         collecting = bool(observers)
         while self.offset < end:
-            if end - self.offset > FAR and not skipped and self.offset >= self._far_start:
+            start = self.offset if self._ahead_from is None else self._ahead_from
+            if end - start > FAR and not skipped and self.offset >= self._far_start:
                 skipped = True
-                self._skip_to(end - TAIL)
+                self._skip_to(end - TAIL, hard=end - TAIL - start > HARD)
                 continue
             first, data = self._next(min(FIRST if collecting else SLICE, end - self.offset))
             if not data:
@@ -101,6 +115,7 @@ class Fold:
             replies += self._screen.feed_fast(data)
             self.offset = first + len(data)
             collecting = any([observe(self._screen) for observe in observers])
+        self._ahead_from = None
         if self.offset >= self._recent_start + self._recent_bytes:
             self._recent, self._recent_bytes, self._recent_start = [], 0, self.offset
         return replies if self.replies_on else b""
@@ -110,34 +125,67 @@ class Fold:
         return self._began + SLICE
 
     _began = 0
+    _ahead_from: int | None = None  # where `ahead` began what `catch_up` is to go on with
 
     def begin(self) -> None:
         """Somebody's interval begins here: its first slice will be folded, never skipped."""
         self._began = self.offset
+        self._ahead_from = None
 
-    def idle(self, end: int) -> bool:
-        """Fold a little of a backlog while nobody asks; True while more is worth it.
+    def idle(self, end: int, *observers: Observer) -> bool:
+        """Fold a little of a backlog while there is time; True while more is worth it.
 
-        A calm full-screen program keeps its screen current, so that a later look need not fold
-        hours of it. Not for a job that floods.
+        A calm full-screen program keeps its screen current, so that a later look, or the answer
+        that somebody waits for, need not fold hours of it. Not for a job that floods.
         """
         if end - self.offset < RECENT // 2:
             return False
-        self.catch_up(min(end, self.offset + IDLE_SLICE))
+        self.catch_up(min(end, self.offset + IDLE_SLICE), *observers)
         return True
 
-    def _skip_to(self, target: int) -> None:
-        hard = target - self.offset > HARD
+    def ahead(self, end: int, *observers: Observer) -> None:
+        """Pass over lines of a flood while it flows, as `catch_up` would when it is over.
+
+        Only where they are lines that scroll by: what addresses the screen is left to `catch_up`.
+        """
+        if end - self.offset <= 2 * FAR and self._ahead_from is None:
+            return
+        if self.offset < self._far_start:
+            self.catch_up(self._far_start, *observers)
+        while end - self.offset > FAR:
+            first, data = self._next(SKIP)
+            if not data or self._screen.has_margins or addresses(data):
+                return
+            if self._ahead_from is None:
+                self._ahead_from = self.offset
+            self._screen.skip(data)
+            self.offset = first + len(data)
+
+    def draw(self, end: int, *observers: Observer) -> None:
+        """Fold a little of what will have to be drawn, in a pause of a flood."""
+        if not RECENT // 2 <= end - self.offset <= HARD:
+            return
+        _, data = self._next(DRAW)
+        if self._screen.has_margins or addresses(data, ROWS):
+            self.catch_up(self.offset + len(data), *observers)
+
+    def _skip_to(self, target: int, *, hard: bool) -> None:
+        pattern = ROWS if self._scrolls(target) else ADDRESSES
         while self.offset < target:
-            first, data = self._next(min(1 << 20, target - self.offset))
+            first, data = self._next(min(SKIP, target - self.offset))
             if not data:
                 self.offset = target
                 return
-            if hard or not ADDRESSES.search(data):
+            if hard or not (self._screen.has_margins or addresses(data, pattern)):
                 self._screen.skip(data)
             else:
                 self._screen.feed_fast(data)
             self.offset = first + len(data)
+
+    def _scrolls(self, target: int) -> bool:
+        """Whether the output from `target` on moves every row off the screen that was on it."""
+        _, data = self._log.read(target, TAIL)
+        return not addresses(data, ROWS) and data.count(b"\n") > 2 * self._size.rows
 
     def _next(self, limit: int) -> tuple[int, bytes]:
         """Bytes from `offset` on, from memory where they are there, else from disk."""

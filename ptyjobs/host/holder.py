@@ -251,11 +251,16 @@ class Holder:
             self.ending.begin(now, grace=1.0, reason=why)
         self.glimpses.step(now)
         self._fold_due = None
-        if job.pty is not None and not self.courtesy.hot and not self.turns:
-            self._fold_due = now + 0.01 if job.fold.idle(job.log.end) else None
+        if job.pty is not None and not self.courtesy.hot:
+            self._guard(self._fold_a_little, now)
         self.followers.pump()
         self._poll_terminal()
         self._poll_peers()
+
+    def _fold_a_little(self, now: float) -> None:
+        observers = (waiter.observe for waiter in self.turns)
+        if self.job.fold.idle(self.job.log.end, *observers):
+            self._fold_due = now + 0.01
 
     def _finished(self) -> bool:
         if self._leave_at is None:

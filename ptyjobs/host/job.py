@@ -209,10 +209,12 @@ class Job:
 
     def drain(self, now: float) -> bool:
         """Read until the terminal is empty; False when the bound came first (a flood)."""
+        began = now
         for _ in range(DRAIN_READS):
             if not self.read_once(now):
                 return True
-            if time.monotonic() - now > DRAIN_TIME:
+            now = time.monotonic()
+            if now - began > DRAIN_TIME:
                 return False
         return False
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ptyjobs.core.facts import look_at
-from ptyjobs.core.settle import DoLook, DoProbe, DoWait, Look, Probe, Sent, Settle, Wait
+from ptyjobs.core.settle import BREATH, DoLook, DoProbe, DoWait, Look, Probe, Sent, Settle, Wait
 from ptyjobs.core.text import FreshText, Mark
 from ptyjobs.core.until import Until
 from ptyjobs.core.vt import Screen
@@ -33,6 +33,7 @@ PACE = 0.005  # seconds until the end of a leader that has gone is looked for ag
 PROMPTS = 8  # earlier prompts that are looked for among the lines of an answer
 BACKLOG = 1 << 20  # bytes that are searched when a wait begins, the last ones before it
 STEPS = 200  # steps of the machine before other events get a turn
+FLOODS = 0.1  # seconds between two probes of a job whose flood never pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class Waiter:
         self.owner = owner
         self.mark = mark
         self.began = now
+        self._deadline = now + ask.timeout
+        self._probed = -FLOODS  # when the last probe was made
         self.due = now
         self.done = False
         self.late = late
@@ -112,7 +115,7 @@ class Waiter:
         self.until = Until(ask.patterns, typed=ask.typed) if ask.patterns else None
         self.settle = Settle(
             now=now,
-            deadline=now + ask.timeout,
+            deadline=self._deadline,
             tier=job.tier,
             evidence=job.evidence,
             baseline=baseline,
@@ -189,12 +192,14 @@ class Waiter:
                 self._note_progress(now)
                 return
             if isinstance(step, DoProbe):
-                self.job.drain(now)
+                if self._flows(now):
+                    return
                 if self.job.leader_gone():  # its end comes with the next event: nobody waits now
                     self.due = now + PACE
                     return
                 if not self.done:
                     self.settle.on_unsent(now, self.job.unsent(self.owner))
+                    self._probed = now
                     probe = self.job.kernel.probe()
                     if self.job.held:  # what it wrote is not all there: nobody's turn
                         probe = replace(probe, wait=Wait.BUSY, blocked=False)
@@ -212,6 +217,25 @@ class Waiter:
         if self.ask.quiet is None:
             return float("inf")
         return max(self.began, self.job.last_output) + self.ask.quiet
+
+    def _flows(self, now: float) -> bool:
+        """Take what the terminal holds; whether a flood goes on, of which no probe would tell more.
+
+        Then `due` is set, and the work for the answer is done while the terminal fills again.
+        """
+        job = self.job
+        end = job.log.end
+        drained = job.drain(now)
+        if not job.courtesy.hot or now >= min(self._deadline, self._probed + FLOODS):
+            return False
+        if drained and job.log.end == end:
+            return False
+        job.fold.ahead(job.log.end, self.observe)
+        if drained:
+            job.fold.draw(job.log.end, self.observe)
+        self._note_progress(now)
+        self.due = time.monotonic() + BREATH if drained else now
+        return True
 
     def _look(self) -> Look:
         self.job.fold.catch_up(self.job.log.end, self.observe)

@@ -160,6 +160,11 @@ class Fast(Repaint):
         self._replies.clear()
         self._pass_blank(lines)
 
+    @property
+    def has_margins(self) -> bool:
+        """Whether lines scroll in a part of the screen only, so that the rest of it stays."""
+        return self._margins_lr or self._top > 0 or self._bottom < self.lines - 1
+
     def _pass_blank(self, lines: int) -> None:
         """So many lines have scrolled through that nobody saw."""
         self._clear_rows()

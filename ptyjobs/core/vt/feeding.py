@@ -228,8 +228,7 @@ class Feeding(Rectangles):
         if len(token) == 1:
             return type(self).nothing, ()  # NUL, DEL, ENQ and other controls without effect
         if token[1] in "()*+-./" and 3 <= len(token) <= 5:
-            slot, code = token[1], token[2:]
-            return (lambda screen: screen.define_charset(code, slot)), ()
+            return type(self).define_charset, (token[2:], token[1])
         if token[1] not in "%#~|}":
             self._note_unknown(f"ESC {token[1:]}")
         return None

@@ -179,7 +179,7 @@ class Writing(Editing):
         if slot < 0:
             slot = " -./".find(mode)
             code = charsets.ASCII  # 96-character sets leave the ASCII half as it is
-        if slot >= 0:
+        if slot >= 0 and self._charsets[slot] != code:  # ncurses resets it with each attribute
             self._charsets[slot] = code
             self._refresh()
 
