@@ -104,14 +104,6 @@ class _CloneArgs(ctypes.Structure):
     )  # fmt: skip
 
 
-def holds(group: Path, pid: int) -> bool:
-    """Whether that process is in the cgroup."""
-    try:
-        return str(pid) in (group / "cgroup.procs").read_text().split()
-    except OSError:  # it has gone
-        return False
-
-
 def noted(directory: Path) -> Path | None:
     """The cgroup that was made for the job of that directory."""
     try:

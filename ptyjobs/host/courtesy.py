@@ -64,9 +64,9 @@ class Page:
 class Courtesy:
     """One holder's part: tells it when to leave its pty alone."""
 
-    def __init__(self, page: Page, slot: int) -> None:
+    def __init__(self, page: Page) -> None:
         self._page = page
-        self._slot = slot
+        self.slot = 0  # its byte on the page
         self._hot = False
         self._waiting = False
         self._window_start = 0.0
@@ -140,4 +140,4 @@ class Courtesy:
 
     def _show(self) -> None:
         value = WAITED_FOR if self._waiting else HOT if self._hot else IDLE
-        self._page.set(self._slot, value)
+        self._page.set(self.slot, value)

@@ -7,6 +7,7 @@ nothing of the tree is left *and* the job's end has been published.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from ptyjobs.host import tree
@@ -16,11 +17,10 @@ from ptyjobs.model import Status, to_json
 
 
 class Ending:
-    """Ends everything below the process `root` (the holder itself)."""
+    """Ends everything below this process, the holder."""
 
-    def __init__(self, job: Job, *, root: int, status: Callable[[], Status]) -> None:
+    def __init__(self, job: Job, *, status: Callable[[], Status]) -> None:
         self._job = job
-        self._root = root
         self._status = status
         self._killing: tree.Killing | None = None
         self._asked: list[tuple[Peer, int]] = []
@@ -39,7 +39,7 @@ class Ending:
 
     def kill(self, peer: Peer, request: int, *, now: float, grace: float, reason: str) -> None:
         """End the tree; the peer is answered when nothing of it is left."""
-        if self._job.state.ended and not tree.alive(self._root):
+        if self._job.state.ended and not tree.alive(os.getpid()):
             self._reply(peer, request, "already_terminated", 0)
             return
         self._asked.append((peer, request))
@@ -53,7 +53,7 @@ class Ending:
         job.wait_no_longer()
         job.courtesy.resume()
         if self._killing is None:
-            self._killing = tree.Killing(self._root, now=now, grace=grace)
+            self._killing = tree.Killing(os.getpid(), now=now, grace=grace)
         else:
             self._killing.hurry(now=now, grace=grace)
         self.never_started = job.pty is None and not job.state.ended

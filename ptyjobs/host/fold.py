@@ -63,8 +63,8 @@ class Fold:
     """One job's screen, brought up to date on demand."""
 
     def __init__(self, log: LogReader, *, size: Size, start: int = 0) -> None:
-        self._log = log
-        self._size = size
+        self.log = log
+        self.size = size
         self._screen = Screen(size)
         self.offset = start
         self._recent: list[bytes] = []
@@ -194,9 +194,9 @@ class Fold:
             self._recent = [joined]
             position = self.offset - self._recent_start
             return self.offset, joined[position : position + limit]
-        first, data = self._log.read(self.offset, limit)
+        first, data = self.log.read(self.offset, limit)
         return first, data
 
     def resize(self, size: Size) -> None:
-        self._size = size
+        self.size = size
         self._screen.resize(size)

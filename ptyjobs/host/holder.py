@@ -10,6 +10,7 @@ the poller, and in a write to the log, which is why the zygote can kill through 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -41,37 +42,32 @@ COARSE = 0.5  # seconds: a longer pause need not end to the millisecond
 class Holder:
     """The loop and what hangs on it."""
 
-    def __init__(self, directory: JobDir, *, lease: int, page: Page, slot: int, tier: Tier) -> None:
-        self.pid = os.getpid()
+    def __init__(self, page: Page, *, lease: int, tier: Tier) -> None:
+        """Without job, directory and descriptor: the zygote makes it, for every fork the same."""
+        self.pid = 0
         self.tier = tier
-        self.courtesy = Courtesy(page, slot)
-        self.job = Job(directory, self, self.courtesy)
+        self.courtesy = Courtesy(page)
+        self.job = Job(self, self.courtesy)
         self.followers = Followers(self.job)
         self.reporter = Reporter(self.job)
         self.turns = Turns(
             self.job, type_=self._type, people=lambda: self.followers.people, guard=self._guard
         )
         self._lease = lease
-        self._poll = select.epoll()
+        self._poll: select.epoll
+        self._wake: tuple[int, int]
+        self._listening: socket.socket
+        self._lock: int
         self._peers: dict[int, Peer] = {}
         self._masks: dict[int, int] = {}  # what each peer's socket is polled for
         self._numbers = 0
         self._master_mask = select.EPOLLIN  # what the master is polled for
         self._master_out = False  # the master has left the poller (its job closed the terminal)
-        self.ending = Ending(self.job, root=self.pid, status=self.status)
+        self.ending = Ending(self.job, status=self.status)
         self.glimpses = Glimpses(self.job, lambda: self.status(live=True, brief=True))
         self._leave_at: float | None = None
-        self.limits = Limits(self.job, now=time.monotonic())
+        self.limits = Limits(self.job)
         self._fold_due: float | None = None  # a backlog is folded a little at a time
-        self._listening: socket.socket | None = None
-        self._wake = os.pipe()
-        for fd in self._wake:
-            os.set_blocking(fd, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
-        self._poll.register(self._wake[0], select.EPOLLIN)
-        if lease >= 0:
-            self._poll.register(lease, select.EPOLLIN)
 
     # -- birth -------------------------------------------------------------------------------
 
@@ -83,9 +79,27 @@ class Holder:
         self._poll.register(sock.fileno(), select.EPOLLIN)
         return peer
 
-    def open_socket(self) -> None:
-        self._listening = listen(self.job.dir.path)
-        self._poll.register(self._listening.fileno(), select.EPOLLIN)
+    def move_in(self, folder: str, slot: int) -> None:
+        """Begin to live, for the job of that directory: its lock, its socket, our poller.
+
+        SIGCHLD has a handler already (the zygote's), or nothing would wake the loop.
+        """
+        self.pid = os.getpid()
+        self.courtesy.slot = slot
+        self.job.dir = JobDir(folder)
+        self._lock = os.open(f"{folder}/alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        os.write(self._lock, b"%d" % self.pid)  # which process the lock speaks for
+        self._poll = select.epoll()
+        self._wake = os.pipe()
+        for fd in self._wake:
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
+        self._listening = listen(folder)
+        for fd in (self._wake[0], self._listening.fileno()):
+            self._poll.register(fd, select.EPOLLIN)
+        if self._lease >= 0:
+            self._poll.register(self._lease, select.EPOLLIN)
 
     def spawn(self, spec: JobSpec, reader: str) -> None:
         """Start the job for `reader`; StartFailed leaves a `failed` record behind."""
@@ -190,7 +204,7 @@ class Holder:
             self._on_terminal(now)
         elif job.pty is not None and fd == job.pty.errors:
             self.reporter.read_errors()
-        elif self._listening is not None and fd == self._listening.fileno():
+        elif fd == self._listening.fileno():
             self._accept()
 
     def _on_terminal(self, now: float) -> None:
@@ -302,11 +316,11 @@ class Holder:
             peer.close()
 
     def unplug(self) -> None:
-        """Give back what a holder never does because its process ends: poller, wake-up, signals."""
+        """Give back what a holder never does because its process ends."""
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._poll.close()
-        for fd in self._wake:
+        self._listening.close()
+        for fd in (*self._wake, self._lock):
             os.close(fd)
 
     def signal_foreground(self, number: int) -> int:
@@ -355,7 +369,6 @@ class Holder:
     # -- clients -----------------------------------------------------------------------------
 
     def _accept(self) -> None:
-        assert self._listening is not None
         try:
             sock, _ = self._listening.accept()
         except OSError:  # EAGAIN: it went away; EMFILE: no descriptor, it will try again

@@ -22,7 +22,7 @@ from ptyjobs.host.afterwards import Helper
 from ptyjobs.host.courtesy import Courtesy
 from ptyjobs.host.fold import Fold
 from ptyjobs.host.kernel import Kernel
-from ptyjobs.host.log import LogWriter
+from ptyjobs.host.log import LogReader, LogWriter
 from ptyjobs.host.pty import Pty, Terminal
 from ptyjobs.host.record import EventWriter, JobDir
 from ptyjobs.host.typed import TypedText
@@ -67,8 +67,8 @@ class Outgoing:
 class Job:
     """The state of one job, driven by its holder."""
 
-    def __init__(self, directory: JobDir, listener: Listener, courtesy: Courtesy) -> None:
-        self.dir = directory
+    def __init__(self, listener: Listener, courtesy: Courtesy) -> None:
+        self.dir: JobDir
         self.listener = listener
         self.courtesy = courtesy
         self.spec: JobSpec
@@ -96,23 +96,27 @@ class Job:
         self.room_due = 0.0  # when it is offered again
         self._waits = False  # for room in the log, instead of losing output
         self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
+        self.evidence = Evidence()
+        self.memory = PromptMemory()
+        self.fold = Fold(LogReader(""), size=self.size)
+        self.mark_now()  # most jobs begin at this size: their first mark is made before the fork
 
     # -- birth -------------------------------------------------------------------------------
 
     def spawn(self, spec: JobSpec, *, now: float, tier: Tier) -> None:
         """Start the child; raises StartFailed (the state is then FAILED with the reason)."""
         self.spec = spec
-        ready = launch.prepared(spec, self.dir.path)
+        ready = launch.prepared(spec, self.dir.folder)
         self.size = spec.size
         self.started = time.time()
-        self.log = LogWriter(self.dir.path, limit=spec.log_limit)
+        self.log = LogWriter(self.dir.folder, limit=spec.log_limit)
         self._waits = spec.log_full == "wait"
-        self.events = EventWriter(self.dir.path, started=now)
+        self.events = EventWriter(self.dir.folder, started=now)
         self.typed = TypedText(self.dir.log, self.events)
-        self.fold = Fold(self.dir.log, size=spec.size)
+        if spec.size != self.fold.size:
+            self.fold, self._mark = Fold(self.dir.log, size=spec.size), None
+        self.fold.log = self.dir.log
         self.fold.replies_on = spec.replies
-        self.evidence = Evidence()
-        self.memory = PromptMemory()
         self.tier = tier
         self.pty = Pty.spawn(
             ready.argv,
@@ -311,14 +315,15 @@ class Job:
 
     def mark_now(self) -> Mark:
         """Where output that comes from now on will begin, on an up-to-date screen."""
-        self.fold.catch_up(self.log.end)
+        end = self.log.end if self.pty is not None else 0
+        self.fold.catch_up(end)
         terminal = self.terminal()
-        key = (self.log.end, self.size, terminal)
+        key = (end, self.size, terminal)
         if self._mark is None or self._mark_key != key:  # most inputs begin where an answer ended
             self._mark_key = key
             self._mark = mark(
                 self.fold.screen,
-                offset=self.log.end,
+                offset=end,
                 echo=terminal.echo,
                 canonical=terminal.canonical,
             )

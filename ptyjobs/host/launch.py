@@ -23,18 +23,18 @@ _PLAIN_WORDS = re.compile(r"[\w@%+=:,./ -]+")
 """A command line without any shell syntax: its words can be executed as they are."""
 
 
-def prepared(spec: JobSpec, directory: Path) -> JobSpec:
+def prepared(spec: JobSpec, directory: str) -> JobSpec:
     """`spec` as it is executed from `directory`; raises StartFailed and Refused."""
     if spec.marks:
         spec = _with_marks(spec, directory)
     if spec.sandbox != "none":
-        scratch = directory / "tmp"
-        scratch.mkdir(mode=0o700, exist_ok=True)
-        spec = sandbox.wrap(spec, scratch=os.fspath(scratch), hidden=spec.hidden)
+        scratch = f"{directory}/tmp"
+        Path(scratch).mkdir(mode=0o700, exist_ok=True)
+        spec = sandbox.wrap(spec, scratch=scratch, hidden=spec.hidden)
     return spec
 
 
-def _with_marks(spec: JobSpec, directory: Path) -> JobSpec:
+def _with_marks(spec: JobSpec, directory: str) -> JobSpec:
     words = spec.argv
     if len(words) == 3 and words[1:] == ("-c", spec.command):
         if not _PLAIN_WORDS.fullmatch(spec.command):
@@ -43,7 +43,7 @@ def _with_marks(spec: JobSpec, directory: Path) -> JobSpec:
     program = shutil.which(words[0], path=spec.env.get("PATH", os.defpath))
     if program is None:
         return spec
-    found = marked((program, *words[1:]), env=spec.env, directory=os.fspath(directory))
+    found = marked((program, *words[1:]), env=spec.env, directory=directory)
     if found is None:
         return spec
     for name, text in found.files.items():

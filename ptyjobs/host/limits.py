@@ -18,15 +18,16 @@ HOME_EVERY = 10.0  # seconds; whether a persistent job's directory is still ther
 class Limits:
     """The limits of one job."""
 
-    def __init__(self, job: Job, *, now: float) -> None:
+    def __init__(self, job: Job) -> None:
         self._job = job
         self._deadline: float | None = None
-        self._last_client = now
-        self._home_due = now + HOME_EVERY
+        self._last_client = self._home_due = 0.0
         self.persistent = False
 
     def begin(self, spec: JobSpec, now: float) -> None:
         """The job is being started."""
+        self._last_client = now
+        self._home_due = now + HOME_EVERY
         self.persistent = spec.lifetime is Lifetime.PERSISTENT
         if spec.timeout is not None:
             self._deadline = now + spec.timeout

@@ -43,8 +43,8 @@ class LogWriter:
     neither, but stops where there is no room.
     """
 
-    def __init__(self, directory: Path, *, limit: int) -> None:
-        self._dir = directory
+    def __init__(self, directory: str | os.PathLike[str], *, limit: int) -> None:
+        self._dir = os.fspath(directory)
         self._limit = max(limit, 1)
         self._segment = min(max(self._limit // 4, min(MIN_SEGMENT, self._limit)), MAX_SEGMENT)
         self._kept: list[tuple[int, int]] = []  # (first offset, bytes) of closed segments
@@ -118,12 +118,12 @@ class LogWriter:
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._fd = os.open(self._dir / segment_name(self.end), flags, 0o600)
+        self._fd = os.open(self._path(self.end), flags, 0o600)
         self._start = self.end
 
     def _drop_oldest(self) -> int:
         start, size = self._kept.pop(0)
-        (self._dir / segment_name(start)).unlink(missing_ok=True)
+        self._unlink(start)
         self.floor = self._kept[0][0] if self._kept else self._start
         return size
 
@@ -134,7 +134,16 @@ class LogWriter:
             if self.end > self._start:
                 self._kept.append((self._start, self.end - self._start))
             else:  # nothing was ever written to it
-                (self._dir / segment_name(self._start)).unlink(missing_ok=True)
+                self._unlink(self._start)
+
+    def _path(self, start: int) -> str:
+        return f"{self._dir}/{segment_name(start)}"
+
+    def _unlink(self, start: int) -> None:
+        try:
+            os.unlink(self._path(start))
+        except FileNotFoundError:  # cleaned away with its job
+            return
 
     def _gap(self, count: int, failure: OSError) -> None:
         """Account `count` lost bytes and make sure that the next byte starts a new segment."""

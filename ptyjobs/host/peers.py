@@ -7,11 +7,11 @@ another peer nor grow the holder.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
 from collections import deque
-from pathlib import Path
 
 from ptyjobs.host import wire
 from ptyjobs.host.sandbox import peer_is_sandboxed
@@ -104,7 +104,7 @@ class Peer:
         self.sock.close()
 
 
-def listen(directory: Path) -> socket.socket:
+def listen(directory: str) -> socket.socket:
     """The holder's socket in its job's directory, 0600.
 
     Bound by a relative name after chdir, because a socket's path is limited to 107 bytes
@@ -114,7 +114,8 @@ def listen(directory: Path) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     old = os.umask(0o177)
     try:
-        Path("sock").unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("sock")
         sock.bind("sock")
     finally:
         os.umask(old)

@@ -185,9 +185,9 @@ def _write_file(path: str, data: bytes) -> None:
 class EventWriter:
     """Appends to `events`; output is indexed at most once in `interval` seconds."""
 
-    def __init__(self, directory: Path, *, started: float, interval: float = 0.005) -> None:
+    def __init__(self, directory: str, *, started: float, interval: float = 0.005) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._fd = os.open(directory / "events", flags, 0o600)
+        self._fd = os.open(f"{directory}/events", flags, 0o600)
         self._started = started
         self._interval = interval
         self._last = -1.0

@@ -9,8 +9,11 @@ The lease: the server alone holds the write end of a pipe whose read end the zyg
 inheritance, every holder keep. However the server ends, the kernel closes it and all of them see
 the end of file; there is no window in which a job has no owner.
 
-Requests come over a SEQPACKET socket, one JSON object and one descriptor each: the descriptor is
+Requests come over a SEQPACKET socket, a line of text and one descriptor each: the descriptor is
 the holder's first client connection, so whoever asked may write to its other end at once.
+
+The subtle thing: a page that the zygote writes to after a fork is no longer shared with that
+holder, whose own it then is. So the loop does as little as it can for one request.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -33,6 +36,7 @@ from ptyjobs.host import cgroup, tree
 
 SERVER_GRACE = 1.0  # seconds that holders get to clean up after the server, before the zygote acts
 MAX_REQUEST = 16 << 10  # bytes
+SESSION, PERSISTENT = b"s", b"p"  # what a request begins with; the job's directory follows
 
 
 @dataclass
@@ -60,7 +64,7 @@ class Zygote:
                 f"No connection to a new job can be made ({failure}).",
                 advice="End jobs or clients, or raise the limit of open files (ulimit -n).",
             ) from failure
-        request = json.dumps({"dir": os.fspath(directory), "persistent": persistent}).encode()
+        request = (PERSISTENT if persistent else SESSION) + os.fsencode(directory)
         try:
             socket.send_fds(self._requests, [request], [theirs.fileno()])
         except OSError as failure:  # EPIPE, ECONNRESET: it died; ENOBUFS, EMFILE: no room
@@ -143,10 +147,12 @@ def _main(requests: socket.socket, lease: int) -> None:
     tree.become_subreaper()
     from ptyjobs.host import birth
 
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # so that it wakes us, and each holder
     birth.warm_up()
+    loop = _Loop(requests, lease)
     gc.collect()
     gc.freeze()
-    _Loop(requests, lease).run()
+    loop.run()
 
 
 def _close_others(keep: set[int]) -> None:
@@ -172,36 +178,38 @@ class _Holder:
 
 class _Loop:
     def __init__(self, requests: socket.socket, lease: int) -> None:
+        from ptyjobs.host import birth
         from ptyjobs.host.courtesy import Page
 
+        self._birth = birth
         self._requests = requests
         self._lease = lease
         self._page = Page()
+        self._unborn = birth.unborn(self._page, lease=lease)
         self._holders: dict[int, _Holder] = {}
         self._refused: set[int] = set()  # connections whose askers have yet to read why
-        self._children = selectors.DefaultSelector()
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_read, False)
         os.set_blocking(wake_write, False)
         self._wake = (wake_read, wake_write)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        self._selector = selectors.DefaultSelector()
+        self._poll = select.poll()
         for fd in (requests.fileno(), lease, wake_read):
-            self._selector.register(fd, selectors.EVENT_READ)
+            self._poll.register(fd, select.POLLIN)
 
     def run(self) -> None:
         """Serve until the server has gone, then see to it that its session jobs have, too."""
-        serving = True
+        serving, strangers = True, False
         while serving:
-            for key, _ in self._selector.select(1.0 if self._strangers() else None):
-                if key.fd == self._wake[0]:
-                    _drain(key.fd)
-                elif key.fd in self._refused:
-                    self._forget(key.fd)
-                elif key.fd == self._lease or not self._request():
+            for fd, _ in self._poll.poll(1000 if strangers else None):
+                if fd == self._wake[0]:
+                    _drain(fd)
+                elif fd in self._refused:
+                    self._forget(fd)
+                elif fd == self._lease or not self._request():
                     serving = False
-            self._reap()
+            if self._reap() or strangers:  # nobody becomes our child but by another's death
+                strangers = self._kill_strangers()
         self._wind_up()
 
     def _request(self) -> bool:
@@ -215,21 +223,19 @@ class _Loop:
             return failure.errno == errno.EAGAIN
         if not data:
             return False
-        from ptyjobs.host import birth
-
         for fd in fds:
             os.set_inheritable(fd, False)  # what comes over a socket would go on to every job
-        request = json.loads(data)
+        folder = os.fsdecode(data[1:])
         slot = self._page.take()
         try:
-            pid, group = birth.fork(Path(request["dir"]))
+            pid, group = self._birth.fork(folder)
         except OSError as failure:  # EAGAIN, ENOMEM: no process to be had
             self._page.free(slot)
             self._refuse(fds[0], failure)
             return True
         if pid == 0:
-            self._become_holder(Path(request["dir"]), fds[0], slot, request["persistent"])
-        self._holders[pid] = _Holder(pid, slot, bool(request["persistent"]), group)
+            self._become_holder(folder, fds[0], slot, contained=group is not None)
+        self._holders[pid] = _Holder(pid, slot, data[:1] == PERSISTENT, group)
         os.close(fds[0])
         return True
 
@@ -241,61 +247,61 @@ class _Loop:
         with contextlib.suppress(OSError):  # the asker has gone
             os.write(fd, wire.refusal(failure))
         self._refused.add(fd)
-        self._selector.register(fd, selectors.EVENT_READ)
+        self._poll.register(fd, select.POLLIN)
 
     def _forget(self, fd: int) -> None:
         with contextlib.suppress(OSError):  # ECONNRESET: it left with something unread
             if os.read(fd, 64 << 10):
                 return  # its request; the end comes later
-        self._selector.unregister(fd)
+        self._poll.unregister(fd)
         self._refused.discard(fd)
         os.close(fd)
 
-    def _become_holder(self, directory: Path, fd: int, slot: int, persistent: bool) -> None:
+    def _become_holder(self, folder: str, fd: int, slot: int, *, contained: bool) -> None:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            self._selector.close()
-            for number in (*self._wake, *self._refused):
+            for number in (*self._wake, *self._refused, self._requests.detach()):
                 os.close(number)
-            self._requests.close()
-            from ptyjobs.host import birth
-
             connection = socket.socket(fileno=fd)
-            birth.main(directory, connection, self._lease, page=self._page, slot=slot)
+            self._birth.main(self._unborn, folder, connection, slot=slot, contained=contained)
             status = 0
         except BaseException:
             import traceback
 
-            with contextlib.suppress(OSError), open(directory / "crash", "w") as file:
+            with contextlib.suppress(OSError), open(f"{folder}/crash", "w") as file:
                 traceback.print_exc(file=file)
         finally:
             os._exit(status)
 
-    def _reap(self) -> None:
-        """Collect ended holders; what a dead holder left behind falls to us and is killed."""
-        for pid in tree.reap():
+    def _reap(self) -> bool:
+        """Collect what has ended; whether anything has. What it left behind falls to us."""
+        ended = tree.reap()
+        for pid in ended:
             held = self._holders.pop(pid, None)
             if held is not None:
                 self._page.free(held.slot)
                 if held.group is not None:
                     cgroup.remove(held.group)  # or, if something is left in it, whoever cleans
-        self._kill_strangers()
+        return bool(ended)
 
     def _strangers(self) -> list[int]:
         return [pid for pid in tree.children(os.getpid()) if pid not in self._holders]
 
-    def _kill_strangers(self) -> None:
-        """End every child that is no holder: its own holder has died before it."""
-        for pid in self._strangers():
+    def _kill_strangers(self) -> bool:
+        """End every child that is no holder: its own holder has died before it. Any left?"""
+        strangers = self._strangers()
+        for pid in strangers:
             below = tree.descendants(pid)
             tree.send([pid, *below], signal.SIGSTOP)
             tree.send([pid, *tree.descendants(pid)], signal.SIGKILL)
+        return bool(strangers)
 
     def _wind_up(self) -> None:
         deadline = time.monotonic() + SERVER_GRACE
         while True:
             self._reap()
+            self._kill_strangers()
             ours = [h for h in self._holders.values() if not h.persistent]
             if not ours and not self._strangers():
                 return
@@ -305,12 +311,12 @@ class _Loop:
                     tree.send(below, signal.SIGSTOP)
                     tree.send(tree.descendants(held.pid), signal.SIGKILL)
                     tree.send([held.pid], signal.SIGKILL)
-            wait = 0.02 if time.monotonic() >= deadline else 0.05
-            for key, _ in self._selector.select(wait):
-                if key.fd == self._wake[0]:
-                    _drain(key.fd)
+            wait = 20 if time.monotonic() >= deadline else 50
+            for fd, _ in self._poll.poll(wait):
+                if fd == self._wake[0]:
+                    _drain(fd)
                 else:
-                    self._selector.unregister(key.fd)
+                    self._poll.unregister(fd)
 
 
 def _drain(fd: int) -> None:
