@@ -25,7 +25,7 @@ class Terminal:
 
 
 def a_job(terminal: Terminal) -> Job:
-    job = Job(SimpleNamespace(), SimpleNamespace(), SimpleNamespace())
+    job = Job(SimpleNamespace(), SimpleNamespace())
     job.pty = terminal
     return job
 

@@ -184,8 +184,8 @@ class Fold:
 
     def _scrolls(self, target: int) -> bool:
         """Whether the output from `target` on moves every row off the screen that was on it."""
-        _, data = self._log.read(target, TAIL)
-        return not addresses(data, ROWS) and data.count(b"\n") > 2 * self._size.rows
+        _, data = self.log.read(target, TAIL)
+        return not addresses(data, ROWS) and data.count(b"\n") > 2 * self.size.rows
 
     def _next(self, limit: int) -> tuple[int, bytes]:
         """Bytes from `offset` on, from memory where they are there, else from disk."""
