@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 from ptyjobs.host.gather import Gathering
@@ -19,6 +20,7 @@ def never(number: int) -> int:
 
 
 def test_called_code_is_moved_and_does_what_it_did() -> None:
+    gc.unfreeze()  # what another test of this process has frozen is not moved
     before, untouched = adder.__code__, never.__code__
     with Gathering() as gathering:
         first = adder(1)
