@@ -348,7 +348,7 @@ class Settle:
                 return DoLook()
             rule = self._weigh(probe, self._look).rule()
             if rule.settle <= MARK_FAR:  # a prompt is shown: nothing else was to be awaited
-                return self._finish(now, rule)
+                return self._finish(now, rule) if self._final else DoProbe()  # is it true now?
         timeout = Rule(0, Reason.TIMEOUT, Confidence.CERTAIN, "the deadline came first")
         return self._verdict(now, timeout, look=self._look)
 

@@ -20,7 +20,7 @@ from ptyjobs.model import Tier
 
 _RANK = {Wait.HARD: 0, Wait.SOFT: 1, Wait.OPAQUE: 2, Wait.UNKNOWN: 3, Wait.BUSY: 4}
 _DEPTH = 4  # relays within relays that are looked through
-_SOCKETS = 32  # of one wait that are asked where they lead
+_SOCKETS = 32  # of one wait are asked where they lead; of more, one will lead away
 _OTHERS = 16  # processes of other sessions that are asked whether they serve the terminal
 
 
@@ -284,7 +284,7 @@ def _any_runs(process: Process, threads: int) -> bool:
 
 def _leads_away(pid: int, sockets: tuple[int, ...]) -> bool:
     """Whether one of them is a connection: what is typed may be for somebody behind it."""
-    return any(borrow.leads_away(pid, fd) for fd in sockets[:_SOCKETS])
+    return len(sockets) > _SOCKETS or any(borrow.leads_away(pid, fd) for fd in sockets)
 
 
 def _serves(sleep: Sleep) -> bool:

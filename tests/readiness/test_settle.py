@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ptyjobs.core.evidence import Evidence, Prompt, PromptMemory, normal
@@ -518,6 +518,7 @@ EVENTS = st.lists(
 
 
 @given(events=EVENTS, timeout=st.floats(0, 3))
+@example(events=[(0.0, SOFT, b"\x1b[?2004h")], timeout=0.002)
 def test_always_by_the_deadline_and_never_ready_while_busy(
     events: list[tuple[float, Probe, bytes]], timeout: float
 ) -> None:
