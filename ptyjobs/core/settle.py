@@ -231,7 +231,7 @@ class Settle:
         assert probe is not None
         assert self._streak is not None
         if now < self._output + 0.001 and now >= self._start + 0.001:
-            return DoWait(self._output + 0.001)
+            return DoWait(min(self._output + 0.001, self._deadline))
         if self._looked_bytes != self._bytes:
             return DoLook()
         assert self._look is not None

@@ -519,6 +519,7 @@ EVENTS = st.lists(
 
 @given(events=EVENTS, timeout=st.floats(0, 3))
 @example(events=[(0.0, SOFT, b"\x1b[?2004h")], timeout=0.002)
+@example(events=[(0.4995, SOFT, b""), (0.1, SOFT, b"x")], timeout=0.5)
 def test_always_by_the_deadline_and_never_ready_while_busy(
     events: list[tuple[float, Probe, bytes]], timeout: float
 ) -> None:
