@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 import time
+import tty
+from collections.abc import Callable
 from typing import Any, cast
+
+import pytest
+from ptyprocess import PtyProcess
 
 from ptyjobs.core.evidence import Evidence, PromptMemory
 from ptyjobs.core.facts import Probe, Wait
 from ptyjobs.core.text import mark
 from ptyjobs.core.vt import Screen
 from ptyjobs.errors import BadPattern
+from ptyjobs.host.courtesy import HOT_RATE, WINDOW, Courtesy, Page
 from ptyjobs.host.holder import Holder
 from ptyjobs.host.job import Job
+from ptyjobs.host.pty import GATHER_MORE, READ_SIZE, Pty
 from ptyjobs.host.turns import Turns
 from ptyjobs.host.waiter import FLOODS, Ask, Waiter
 from ptyjobs.model import Answer, Reason, Size, State, Tier
@@ -116,3 +126,85 @@ def test_a_backlog_is_folded_for_those_who_wait() -> None:
     holder._fold_a_little(5.0)
     assert seen == [wait.observe]
     assert holder._fold_due == 5.01
+
+
+def raw_terminal() -> tuple[Pty, int]:
+    """A terminal that passes on what is written to its far side; no child on it."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    return Pty(PtyProcess(0, master)), slave
+
+
+def test_reads_of_a_flood_are_put_together_while_more_comes() -> None:
+    terminal, slave = raw_terminal()
+    pieces = [b"b" * 3000, b"c" * 10]
+    os.write(slave, b"a" * 3000)
+
+    def more() -> bool:
+        if not pieces:
+            return False
+        os.write(slave, pieces.pop(0))
+        return True
+
+    try:
+        assert wait_for(terminal, more) == b"a" * 3000 + b"b" * 3000 + b"c" * 10
+        assert terminal.read() == b""
+        assert terminal.read(more=lambda: pytest.fail("nothing came: nobody waits for more")) == b""
+    finally:
+        os.close(slave)
+        terminal.close()
+
+
+def test_what_was_put_together_is_handed_on_though_more_would_come() -> None:
+    """In size and in time: whoever waits for other things gets a turn."""
+    terminal, slave = raw_terminal()
+    os.set_blocking(slave, False)
+
+    def more() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            os.write(slave, b"x" * 4000)
+        return True
+
+    try:
+        sizes = [len(wait_for(terminal, more)) for _ in range(20) if more()]
+        assert all(0 < size < GATHER_MORE + READ_SIZE for size in sizes)
+    finally:
+        os.close(slave)
+        terminal.close()
+
+
+def test_the_end_of_a_flood_is_told_after_its_last_bytes() -> None:
+    terminal, slave = raw_terminal()
+    os.write(slave, b"the last")
+
+    def more() -> bool:
+        with contextlib.suppress(OSError):
+            os.close(slave)
+        return True
+
+    try:
+        assert wait_for(terminal, more) == b"the last"
+        assert terminal.read(more=more) is None
+    finally:
+        terminal.close()
+
+
+def wait_for(terminal: Pty, more: Callable[[], bool]) -> bytes:
+    """The kernel hands the bytes over a moment after they were written."""
+    select.select([terminal.master], [], [], 5)
+    data = terminal.read(more=more)
+    assert data is not None
+    return data
+
+
+def test_a_job_is_hot_as_soon_as_it_wrote_what_makes_it_hot() -> None:
+    courtesy = Courtesy(Page())
+    courtesy.on_read(1000.0, 1)  # ends the first window
+    courtesy.on_read(1000.01, int(HOT_RATE * WINDOW))
+    assert not courtesy.hot
+    courtesy.on_read(1000.02, 1)
+    assert courtesy.hot
+    courtesy.on_read(1000.0 + 1.1 * WINDOW, 1)
+    assert courtesy.hot
+    courtesy.calm(1002.0)
+    assert not courtesy.hot

@@ -20,12 +20,12 @@ class Terminal:
         self.taken += bytes(data[:count])
         return count
 
-    def read(self) -> bytes:
+    def read(self, *, more: object = None) -> bytes:
         return b""
 
 
 def a_job(terminal: Terminal) -> Job:
-    job = Job(SimpleNamespace(), SimpleNamespace())
+    job = Job(SimpleNamespace(), SimpleNamespace(hot=False))
     job.pty = terminal
     return job
 

@@ -52,6 +52,10 @@ class Page:
     def set(self, slot: int, value: int) -> None:
         self._map[slot] = value
 
+    def waits(self) -> int:
+        """For how many jobs' answers somebody waits."""
+        return self._map[:].count(WAITED_FOR)
+
     def waited_for(self) -> bool:
         """Whether somebody waits for the answer of any job."""
         return self._map.find(b"\x01") >= 0
@@ -74,7 +78,7 @@ class Courtesy:
         self._burst_start = 0.0
         self._burst_reads = 0
         self._yields = 0
-        self._needed = 0.0  # when somebody was last seen waiting
+        self._needed = -LINGER  # when somebody was last seen waiting
         self.paused_until = 0.0
 
     def waiting(self, on: bool) -> None:
@@ -82,6 +86,12 @@ class Courtesy:
         if on != self._waiting:
             self._waiting = on
             self._show()
+
+    def alone(self, now: float) -> bool:
+        """Nobody waits for another job's answer, nor has a moment ago."""
+        if self._page.waits() > self._waiting:
+            self._needed = now
+        return now - self._needed >= LINGER
 
     def resume(self) -> None:
         """Somebody talks to this very job: read at once."""
@@ -120,6 +130,9 @@ class Courtesy:
         self._window_bytes += nbytes
         span = now - self._window_start
         if span < WINDOW:
+            if not self._hot and self._window_bytes > HOT_RATE * WINDOW:
+                self._hot = True
+                self._show()
             return
         rate = self._window_bytes / span
         self._window_start, self._window_bytes = now, 0

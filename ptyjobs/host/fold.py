@@ -13,18 +13,22 @@ far that every row of the screen is written anew.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from ptyjobs.core.vt import Screen
+from ptyjobs.core.vt import LAST, Screen, plain
 from ptyjobs.host.log import LogReader
 from ptyjobs.model import Size
 
 RECENT = 256 << 10  # bytes kept in memory for the next fold
-SLICE = 128 << 10  # bytes folded between two looks of the observers
+HEAD = 128 << 10  # bytes folded at the beginning of an interval, whatever follows
+SLICE = 256 << 10  # bytes folded between two looks of the observers
 FIRST = 8 << 10  # the same while an observer still collects: no more lines than the scrollback has
 FAR = 3 << 20  # bytes behind at which lines of the middle are skipped
 TAIL = 1 << 20  # bytes folded before the end after a skip
 SKIP = 256 << 10  # bytes skipped at once
+PASSED = 256  # stretches of a flood of which the lines are known
 DRAW = 16 << 10  # bytes drawn at once in a pause; less time than the terminal takes to fill up
 HARD = 32 << 20  # bytes behind at which the middle is skipped whatever it holds
 IDLE_SLICE = 64 << 10  # bytes folded at once while there is time
@@ -59,6 +63,16 @@ Observer = Callable[[Screen], bool]
 """Looks at the screen after a slice; True while it must see every line that scrolls by."""
 
 
+@dataclass(slots=True)
+class Passed:
+    """A stretch of a flood that is nothing but lines, counted as it came."""
+
+    start: int
+    end: int
+    lines: int
+    last: bytes  # its last bytes
+
+
 class Fold:
     """One job's screen, brought up to date on demand."""
 
@@ -71,6 +85,8 @@ class Fold:
         self._recent_start = start
         self._recent_bytes = 0
         self._tail = b""  # last bytes seen, for queries cut by a read
+        self._passed: deque[Passed] = deque(maxlen=PASSED)
+        self._counting = False  # lines are counted as they come, since `ahead` was asked
         self.replies_on = True
 
     @property
@@ -86,6 +102,8 @@ class Fold:
             self._recent_start = offset
         self._recent.append(data)
         self._recent_bytes += len(data)
+        if self._counting and plain(data):
+            self._count(offset, data)
         if b"\x1b" not in data and not self._tail:
             return False
         window = self._tail + data
@@ -116,13 +134,14 @@ class Fold:
             self.offset = first + len(data)
             collecting = any([observe(self._screen) for observe in observers])
         self._ahead_from = None
+        self._stop_counting()
         if self.offset >= self._recent_start + self._recent_bytes:
             self._recent, self._recent_bytes, self._recent_start = [], 0, self.offset
         return replies if self.replies_on else b""
 
     @property
     def _far_start(self) -> int:
-        return self._began + SLICE
+        return self._began + HEAD
 
     _began = 0
     _ahead_from: int | None = None  # where `ahead` began what `catch_up` is to go on with
@@ -131,6 +150,11 @@ class Fold:
         """Somebody's interval begins here: its first slice will be folded, never skipped."""
         self._began = self.offset
         self._ahead_from = None
+        self._stop_counting()
+
+    def _stop_counting(self) -> None:
+        self._counting = False
+        self._passed.clear()
 
     def idle(self, end: int, *observers: Observer) -> bool:
         """Fold a little of a backlog while there is time; True while more is worth it.
@@ -147,19 +171,50 @@ class Fold:
         """Pass over lines of a flood while it flows, as `catch_up` would when it is over.
 
         Only where they are lines that scroll by: what addresses the screen is left to `catch_up`.
+        To count them takes as long as the terminal's buffer lasts, so once this has begun they
+        are counted a read at a time, when they come.
         """
         if end - self.offset <= 2 * FAR and self._ahead_from is None:
             return
         if self.offset < self._far_start:
             self.catch_up(self._far_start, *observers)
-        while end - self.offset > FAR:
-            first, data = self._next(SKIP)
-            if not data or self._screen.has_margins or addresses(data):
+        self._counting = True
+        while end - self.offset > TAIL + 2 * SKIP and not self._screen.has_margins:
+            before = self.offset
+            if not self._pass_counted() and not self._pass_read():
                 return
             if self._ahead_from is None:
-                self._ahead_from = self.offset
-            self._screen.skip(data)
-            self.offset = first + len(data)
+                self._ahead_from = before
+
+    def _pass_counted(self) -> bool:
+        """Pass over the next stretch if its lines are known."""
+        while self._passed and self._passed[0].start < self.offset:
+            self._passed.popleft()
+        if not self._passed or self._passed[0].start > self.offset:
+            return False
+        known = self._passed.popleft()
+        if not self._screen.skip_lines(known.lines, known.last):
+            return False
+        self.offset = known.end
+        return True
+
+    def _pass_read(self) -> bool:
+        """Pass over what comes before the next such stretch if it only scrolls."""
+        limit = min(SKIP, self._passed[0].start - self.offset) if self._passed else SKIP
+        first, data = self._next(limit)
+        if not data or addresses(data):
+            return False
+        self._screen.skip(data)
+        self.offset = first + len(data)
+        return True
+
+    def _count(self, offset: int, data: bytes) -> None:
+        lines, last = data.count(b"\n"), data[-LAST:]
+        newest = self._passed[-1] if self._passed else None
+        if newest is not None and newest.end == offset and offset - newest.start < SKIP:
+            newest.end, newest.lines, newest.last = offset + len(data), newest.lines + lines, last
+        else:
+            self._passed.append(Passed(offset, offset + len(data), lines, last))
 
     def draw(self, end: int, *observers: Observer) -> None:
         """Fold a little of what will have to be drawn, in a pause of a flood."""

@@ -36,6 +36,7 @@ from ptyjobs.model import JobSpec, Size, Status, Tier
 LEASE_GRACE = 0.12  # seconds between TERM and KILL once the server has gone
 LINGER = 0.5  # seconds that the last answers get to reach their clients
 READS_PER_TURN = 16
+NEXT = 0.001  # seconds for the next bytes of a flood to come
 COARSE = 0.5  # seconds: a longer pause need not end to the millisecond
 
 
@@ -215,6 +216,14 @@ class Holder:
             if self._peers_pending():
                 break
         self._poll_terminal()
+
+    def more(self) -> bool:
+        """In a flood: wait a moment for output; whether there is some and nothing else to do."""
+        if self._master_out or not self._master_mask:
+            return False
+        events = self._poll.poll(NEXT)
+        assert self.job.pty is not None
+        return len(events) == 1 and events[0] == (self.job.pty.master, select.EPOLLIN)
 
     def _peers_pending(self) -> bool:
         return self.turns.due <= time.monotonic()

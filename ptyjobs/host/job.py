@@ -51,6 +51,9 @@ class Listener(Protocol):
 
     def on_ended(self, now: float) -> None: ...
 
+    def more(self) -> bool:
+        """In a flood: wait a moment for output; whether there is some and nothing else to do."""
+
 
 @dataclass(slots=True)
 class Outgoing:
@@ -139,7 +142,8 @@ class Job:
             return 0
         if self.pty is None or now < self.terminal_closed_until:
             return 0
-        data = self.pty.read()
+        alone = self.courtesy.hot and self.courtesy.alone(now)
+        data = self.pty.read(more=self.listener.more if alone else None)
         if data is None:
             self._terminal_closed(now)
             return 0

@@ -18,7 +18,8 @@ import shutil
 import signal
 import struct
 import termios
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ptyprocess import PtyProcess
@@ -28,6 +29,8 @@ from ptyjobs.model import Size
 
 FLOODING = 2 << 10  # bytes in one read behind which there is likely more
 GATHER = 16 << 10  # bytes put together before anybody else has its turn
+GATHER_MORE = 64 << 10  # the same where the next ones are awaited
+GATHERING = 0.002  # seconds in which those must have come
 READ_SIZE = 64 << 10  # one read; larger ones cost CPU and bring nothing (performance sheet §1)
 
 
@@ -110,19 +113,30 @@ class Pty:
             on_failure.pop_all()
         return cls(PtyProcess(pid, master), errors=errors)
 
-    def read(self, fd: int | None = None) -> bytes | None:
+    def read(
+        self, fd: int | None = None, *, more: Callable[[], bool] | None = None
+    ) -> bytes | None:
         """What the terminal holds now: b"" when it is empty, None when the job's side is closed.
 
-        A terminal hands out a few KB at once, whatever is asked for. In a flood several of them
-        are put together, so that all that follows on a read is done a quarter as often.
+        A terminal hands out a few KB at once, whatever is asked for. In a flood many of them are
+        put together, so that all that follows on a read is done once for them: `more` waits until
+        an empty terminal holds something again, and is false when that takes too long or when
+        there is something else to do.
         """
         parts: list[bytes] = []
-        size = 0
+        size, most = 0, GATHER if more is None else GATHER_MORE
+        limit = 0.0
         while True:
             try:
                 data = os.read(self.master if fd is None else fd, READ_SIZE)
             except BlockingIOError:
-                break
+                if more is None or not parts:
+                    break
+                now = time.monotonic()
+                limit = limit or now + GATHERING
+                if now >= limit or not more():
+                    break
+                continue
             except OSError as failure:
                 if failure.errno != errno.EIO:  # EIO: no open descriptor on the slave's side
                     raise
@@ -133,7 +147,7 @@ class Pty:
                 return None
             parts.append(data)
             size += len(data)
-            if len(data) < FLOODING or size >= GATHER:
+            if size >= most or (len(data) < FLOODING and more is None):
                 break
         return b"".join(parts)
 

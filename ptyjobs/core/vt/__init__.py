@@ -5,6 +5,7 @@ The only importer of pyte. Pure: bytes in, replies and values out; no clock, no 
 
 from __future__ import annotations
 
+from .fast import LAST, plain
 from .screen import SCROLLBACK, Cursor, Screen, Stream
 from .style import DEFAULT, Style
 from .values import Line, Mark, Modes, Run
@@ -12,6 +13,7 @@ from .views import Cell
 
 __all__ = [
     "DEFAULT",
+    "LAST",
     "SCROLLBACK",
     "Cell",
     "Cursor",
@@ -22,4 +24,5 @@ __all__ = [
     "Screen",
     "Stream",
     "Style",
+    "plain",
 ]

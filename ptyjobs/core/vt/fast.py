@@ -23,7 +23,7 @@ MIN_FAST = 1 << 15  # bytes below which the plain way is as quick
 BLOCK_LINES = 512
 MAX_LINE_BYTES = 4096  # on average; longer lines are mostly escape sequences
 
-MAX_UTF8 = 4  # bytes of a character
+LAST = 3  # bytes at the end that may be the beginning of a character
 
 _SIMPLE = re.compile(r"(?:[^\x00-\x08\x0a-\x1f\x7f-\x9f]++|\r\n|\x1b\[[0-9;:]{0,40}+m)*+")
 _SGR = re.compile(r"\x1b\[[0-9;:]{0,40}+m")
@@ -135,13 +135,10 @@ class Fast(Repaint):
         would leave them, and lines are counted; cells, cursor and scrollback are not: the screen
         is blank afterwards with the cursor at the bottom left. Queries are not answered.
         """
+        if plain(data) and self.skip_lines(data.count(b"\n"), data[-LAST:]):
+            return
         self.generation += 1
         self._last = ""
-        if len(data) > MAX_UTF8 and self._machine.at is At.GROUND and not _stateful(data):
-            self._decoder.reset()
-            self._decoder.decode(data[1 - MAX_UTF8 :])  # a character may be cut at the end
-            self._pass_blank(data.count(b"\n"))
-            return
         text = self._decoder.decode(data)
         replies, self.replies_on = self.replies_on, False
         if self._machine.at is not At.GROUND:
@@ -160,6 +157,20 @@ class Fast(Repaint):
         self._replies.clear()
         self._pass_blank(lines)
 
+    def skip_lines(self, lines: int, last: bytes) -> bool:
+        """`skip` of `plain` output whose lines were counted; `last` is its last `LAST` bytes.
+
+        False, and nothing was done, when what came before ends within a sequence.
+        """
+        if self._machine.at is not At.GROUND:
+            return False
+        self.generation += 1
+        self._last = ""
+        self._decoder.reset()
+        self._decoder.decode(last)  # a character may be cut at the end
+        self._pass_blank(lines)
+        return True
+
     @property
     def has_margins(self) -> bool:
         """Whether lines scroll in a part of the screen only, so that the rest of it stays."""
@@ -173,9 +184,11 @@ class Fast(Repaint):
         self._x, self._y, self._pending = 0, self.lines - 1, False
 
 
-def _stateful(data: bytes) -> bool:
-    """Whether a sequence may be in it; `in` is a hundred times quicker than a search."""
-    return b"\x1b" in data or b"\x0e" in data or b"\x0f" in data
+def plain(data: bytes) -> bool:
+    """Whether it is nothing but text and lines; `in` is a hundred times quicker than a search."""
+    if b"\x1b" in data or b"\x0e" in data or b"\x0f" in data:
+        return False
+    return len(data) >= LAST
 
 
 def _pen_after(style: Style, lines: list[str]) -> Style:
