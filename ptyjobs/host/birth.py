@@ -11,7 +11,7 @@ import os
 import socket
 from pathlib import Path
 
-from ptyjobs.host import cgroup, tree, wire
+from ptyjobs.host import cgroup, spare, tree, wire
 from ptyjobs.host.courtesy import Page
 from ptyjobs.host.holder import Holder
 from ptyjobs.model import JobSpec, Tier, to_json
@@ -29,15 +29,22 @@ def main(
 
     `contained`: it was forked into a cgroup of its own.
     """
-    os.setsid()
-    tree.become_subreaper()
-    tree.precise_timers()
     holder.job.contained = contained
     _live(holder, folder, connection, slot=slot)
 
 
+def begin(holder: Holder) -> None:
+    """What a holder does first after the fork, whatever its job; a spare does it ahead."""
+    os.setsid()
+    tree.become_subreaper()
+    tree.precise_timers()
+    holder.begin()
+
+
 def _live(holder: Holder, folder: str, connection: socket.socket, *, slot: int) -> None:
     try:
+        if not holder.pid:
+            begin(holder)
         holder.move_in(folder, slot)
     except OSError as failure:  # ENOSPC, EMFILE: there is no job then
         wire.refuse(connection, failure)
@@ -56,12 +63,12 @@ _TIER = Tier.EVIDENCE  # what this machine lets us ask; the zygote finds out bef
 _CGROUPS: Path | None = None  # where a job's cgroup may be made; the same
 
 
-def fork(folder: str) -> tuple[int, Path | None]:
+def fork() -> tuple[int, Path | None]:
     """Fork a holder: its pid, and the new cgroup it and its job are in, where there may be one.
 
-    Whoever reaps the holder removes the cgroup; if nobody does, whoever cleans.
+    Whoever reaps the holder removes the cgroup; if nobody does, whoever cleans (`cgroup.note`).
     """
-    group = None if _CGROUPS is None else cgroup.make(_CGROUPS, Path(folder))
+    group = None if _CGROUPS is None else cgroup.make(_CGROUPS)
     if group is not None:
         try:
             return cgroup.fork_into(group), group
@@ -85,9 +92,12 @@ def warm_up() -> None:
 
     _TIER = kernel.self_test()
     _CGROUPS = cgroup.base()
+    if _CGROUPS is not None:
+        cgroup.sweep(_CGROUPS)
     with tempfile.TemporaryDirectory(prefix="ptyjobs-") as name, Gathering() as gathering:
         _rehearse(name)
-    gathering.add((main, fork, tree.bare_fork, cgroup.make, cgroup.fork_into))
+    gathering.add((main, begin, fork, tree.bare_fork, cgroup.make, cgroup.fork_into))
+    gathering.add((spare.Post.wait, socket.recv_fds))
     gathering.move()
 
 
@@ -110,6 +120,7 @@ def _rehearse(folder: str) -> None:
         )
     ):
         ours.sendall(wire.encode({"id": number, **request}))
+    holder.begin()
     _live(holder, folder, theirs, slot=0)
     holder.unplug()
     ours.close()

@@ -10,6 +10,7 @@ does anything. Not a wall either: a job that wants to can move itself, as its us
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -59,17 +60,41 @@ def _own() -> Path | None:
     return None
 
 
-def make(parent: Path, directory: Path) -> Path | None:
-    """A new cgroup below `parent` for holder and tree of the job of that directory, noted there."""
+def make(parent: Path) -> Path | None:
+    """A new cgroup below `parent` for one holder and its tree."""
     group = parent / f"{PREFIX}{os.urandom(8).hex()}"
     try:
-        fd = os.open(directory / NOTE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with open(fd, "w") as note:
-            note.write(f"{directory.stat().st_ino}\n{group}\n")
         group.mkdir(mode=0o700)
-    except OSError:  # ENOSPC, EAGAIN (cgroup.max.descendants): then without
+    except OSError:  # EAGAIN (cgroup.max.descendants): then without
         return None
     return group
+
+
+def note(group: Path, directory: str) -> bool:
+    """Note that this is the cgroup of the job of that directory; False when the disk is full.
+
+    Before anything is started in it, or nobody would find it after a kill of all above.
+    """
+    try:
+        fd = os.open(f"{directory}/{NOTE}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with open(fd, "w") as file:
+            file.write(f"{os.stat(directory).st_ino}\n{group}\n")
+    except OSError:
+        return False
+    return True
+
+
+def sweep(parent: Path) -> None:
+    """Remove the empty cgroups that zygotes which were killed have left below `parent`.
+
+    One that somebody has just made and is about to fork into may be among them: `fork_into` fails
+    then, and the fork is made without.
+    """
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(parent):
+            if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False):
+                with contextlib.suppress(OSError):  # EBUSY: in use
+                    os.rmdir(entry.path)
 
 
 def fork_into(group: Path) -> int:

@@ -80,27 +80,30 @@ class Holder:
         self._poll.register(sock.fileno(), select.EPOLLIN)
         return peer
 
-    def move_in(self, folder: str, slot: int) -> None:
-        """Begin to live, for the job of that directory: its lock, its socket, our poller.
+    def begin(self) -> None:
+        """Begin to live, as a process of its own: our poller and what wakes it.
 
         SIGCHLD has a handler already (the zygote's), or nothing would wake the loop.
         """
         self.pid = os.getpid()
-        self.courtesy.slot = slot
-        self.job.dir = JobDir(folder)
-        self._lock = os.open(f"{folder}/alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        os.write(self._lock, b"%d" % self.pid)  # which process the lock speaks for
         self._poll = select.epoll()
         self._wake = os.pipe()
         for fd in self._wake:
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
-        self._listening = listen(folder)
-        for fd in (self._wake[0], self._listening.fileno()):
-            self._poll.register(fd, select.EPOLLIN)
+        self._poll.register(self._wake[0], select.EPOLLIN)
         if self._lease >= 0:
             self._poll.register(self._lease, select.EPOLLIN)
+
+    def move_in(self, folder: str, slot: int) -> None:
+        """Live for the job of that directory from now on: its lock, its socket."""
+        self.courtesy.slot = slot
+        self.job.dir = JobDir(folder)
+        self._lock = os.open(f"{folder}/alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        os.write(self._lock, b"%d" % self.pid)  # which process the lock speaks for
+        self._listening = listen(folder)
+        self._poll.register(self._listening.fileno(), select.EPOLLIN)
 
     def spawn(self, spec: JobSpec, reader: str) -> None:
         """Start the job for `reader`; StartFailed leaves a `failed` record behind."""

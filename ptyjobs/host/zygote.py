@@ -33,6 +33,8 @@ from pathlib import Path
 
 from ptyjobs.errors import StartFailed
 from ptyjobs.host import cgroup, tree
+from ptyjobs.host import spare as spares
+from ptyjobs.host.spare import REST, RETRY, Post, Spare
 
 SERVER_GRACE = 1.0  # seconds that holders get to clean up after the server, before the zygote acts
 MAX_REQUEST = 16 << 10  # bytes
@@ -186,6 +188,8 @@ class _Loop:
         self._lease = lease
         self._page = Page()
         self._unborn = birth.unborn(self._page, lease=lease)
+        self._spare: Spare | None = None
+        self._spare_due = 0.0  # when the next one is forked
         self._holders: dict[int, _Holder] = {}
         self._refused: set[int] = set()  # connections whose askers have yet to read why
         wake_read, wake_write = os.pipe()
@@ -201,7 +205,8 @@ class _Loop:
         """Serve until the server has gone, then see to it that its session jobs have, too."""
         serving, strangers = True, False
         while serving:
-            for fd, _ in self._poll.poll(1000 if strangers else None):
+            wait = self._prepare()
+            for fd, _ in self._poll.poll(1000 if strangers and wait is None else wait):
                 if fd == self._wake[0]:
                     _drain(fd)
                 elif fd in self._refused:
@@ -211,6 +216,30 @@ class _Loop:
             if self._reap() or strangers:  # nobody becomes our child but by another's death
                 strangers = self._kill_strangers()
         self._wind_up()
+
+    def _prepare(self) -> float | None:
+        """Fork the spare when nothing else has been asked for a moment; ms until that is due."""
+        if self._spare is not None:
+            return None
+        left = self._spare_due - time.monotonic()
+        if left > 0:
+            return left * 1000
+        self._spare_due = time.monotonic() + RETRY  # if it fails
+        try:
+            ours, theirs = spares.channel()
+            with theirs:
+                try:
+                    pid, group = self._birth.fork()
+                except OSError:
+                    ours.close()
+                    raise
+                if pid == 0:
+                    ours.close()
+                    self._become_spare(Post(theirs), group)
+        except OSError:  # EMFILE, EAGAIN, ENOMEM: the next job starts without
+            return RETRY * 1000
+        self._spare = Spare(pid, group, ours)
+        return None
 
     def _request(self) -> bool:
         """Serve one request; False when the server's end is closed."""
@@ -227,17 +256,32 @@ class _Loop:
             os.set_inheritable(fd, False)  # what comes over a socket would go on to every job
         folder = os.fsdecode(data[1:])
         slot = self._page.take()
-        try:
-            pid, group = self._birth.fork(folder)
-        except OSError as failure:  # EAGAIN, ENOMEM: no process to be had
-            self._page.free(slot)
-            self._refuse(fds[0], failure)
-            return True
-        if pid == 0:
-            self._become_holder(folder, fds[0], slot, contained=group is not None)
+        self._spare_due = time.monotonic() + REST
+        born = self._employ(folder, fds[0], slot)
+        if born is None:
+            try:
+                born = self._birth.fork()
+            except OSError as failure:  # EAGAIN, ENOMEM: no process to be had
+                self._page.free(slot)
+                self._refuse(fds[0], failure)
+                return True
+            if born[0] == 0:
+                self._become_holder(folder, fds[0], slot, born[1])
+        pid, group = born
         self._holders[pid] = _Holder(pid, slot, data[:1] == PERSISTENT, group)
         os.close(fds[0])
         return True
+
+    def _employ(self, folder: str, connection: int, slot: int) -> tuple[int, Path | None] | None:
+        """Give the job to the spare: its pid and cgroup; None when there is none that can."""
+        spare = self._spare
+        if spare is None:
+            return None
+        if not spare.give(folder, connection, slot):
+            self._dismiss_spare()
+            return None
+        self._spare = None
+        return spare.pid, spare.group
 
     def _refuse(self, fd: int, failure: OSError) -> None:
         """Tell the asker why, and keep its connection until it has read that and leaves."""
@@ -257,22 +301,43 @@ class _Loop:
         self._refused.discard(fd)
         os.close(fd)
 
-    def _become_holder(self, folder: str, fd: int, slot: int, *, contained: bool) -> None:
+    def _become_holder(self, folder: str, fd: int, slot: int, group: Path | None) -> None:
         status = 1
         try:
-            signal.set_wakeup_fd(-1)
-            for number in (*self._wake, *self._refused, self._requests.detach()):
-                os.close(number)
+            self._leave()
+            self._live(folder, fd, slot, group)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _become_spare(self, post: Post, group: Path | None) -> None:
+        status = 1
+        try:
+            self._leave()
+            self._birth.begin(self._unborn)
+            if (given := post.wait()) is not None:
+                self._live(*given, group)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _leave(self) -> None:
+        """In a fork: give up what is the zygote's alone."""
+        signal.set_wakeup_fd(-1)
+        for number in (*self._wake, *self._refused, self._requests.detach()):
+            os.close(number)
+
+    def _live(self, folder: str, fd: int, slot: int, group: Path | None) -> None:
+        try:
+            contained = group is not None and cgroup.note(group, folder)
             connection = socket.socket(fileno=fd)
             self._birth.main(self._unborn, folder, connection, slot=slot, contained=contained)
-            status = 0
         except BaseException:
             import traceback
 
             with contextlib.suppress(OSError), open(f"{folder}/crash", "w") as file:
                 traceback.print_exc(file=file)
-        finally:
-            os._exit(status)
+            raise
 
     def _reap(self) -> bool:
         """Collect what has ended; whether anything has. What it left behind falls to us."""
@@ -281,12 +346,30 @@ class _Loop:
             held = self._holders.pop(pid, None)
             if held is not None:
                 self._page.free(held.slot)
-                if held.group is not None:
-                    cgroup.remove(held.group)  # or, if something is left in it, whoever cleans
+                group = held.group
+            elif self._spare is not None and pid == self._spare.pid:
+                group = self._spare.group
+                self._spare.close()
+                self._spare = None
+                self._spare_due = time.monotonic() + RETRY
+            else:
+                continue
+            if group is not None:
+                cgroup.remove(group)  # or, if something is left in it, whoever cleans
         return bool(ended)
 
+    def _dismiss_spare(self) -> None:
+        """It is of no use: end it, though it be stopped, like a holder whose job is over."""
+        spare, self._spare = self._spare, None
+        self._spare_due = time.monotonic() + RETRY
+        if spare is not None:
+            spare.close()
+            tree.send([spare.pid], signal.SIGKILL)
+            self._holders[spare.pid] = _Holder(spare.pid, self._page.take(), False, spare.group)
+
     def _strangers(self) -> list[int]:
-        return [pid for pid in tree.children(os.getpid()) if pid not in self._holders]
+        known = {*self._holders, self._spare.pid if self._spare is not None else 0}
+        return [pid for pid in tree.children(os.getpid()) if pid not in known]
 
     def _kill_strangers(self) -> bool:
         """End every child that is no holder: its own holder has died before it. Any left?"""
@@ -299,6 +382,7 @@ class _Loop:
 
     def _wind_up(self) -> None:
         deadline = time.monotonic() + SERVER_GRACE
+        self._dismiss_spare()
         while True:
             self._reap()
             self._kill_strangers()

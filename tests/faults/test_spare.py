@@ -1,0 +1,118 @@
+"""Promise: the holder that is forked ahead is nobody's until it has a job, and never in the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ptyjobs import config
+from ptyjobs.client import Jobs, prepare
+from ptyjobs.host import cgroup, tree
+from tests.faults import world
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    with Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as client:
+        client.execute("true", wait=10)
+        assert world.eventually(lambda: spare_of(client) > 0)
+        yield client
+
+
+def spare_of(jobs: Jobs) -> int:
+    """The zygote's only child when no job lives, else 0."""
+    assert jobs.zygote is not None
+    found = tree.children(jobs.zygote.pid)
+    return found[0] if len(found) == 1 and world.state(found[0]) == "S" else 0
+
+
+def test_the_next_job_gets_it_and_another_takes_its_place(jobs: Jobs) -> None:
+    spare = spare_of(jobs)
+    jobs.execute("sleep 1000", name="a", wait=0)
+    assert jobs.status("a").holder == spare
+    assert jobs.zygote is not None
+    pid = jobs.zygote.pid
+    assert world.eventually(lambda: len(tree.children(pid)) == 2)
+    jobs.kill("a")
+    assert world.eventually(lambda: spare_of(jobs) not in (0, spare))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
+def test_a_job_starts_though_it_has_ended_or_stands_still(jobs: Jobs, number: int) -> None:
+    spare = spare_of(jobs)
+    os.kill(spare, number)
+    if number == signal.SIGSTOP:
+        assert world.eventually(lambda: world.state(spare) == "T")
+    answer = jobs.execute("echo here", wait=10)
+    assert answer.fresh.text == "here"
+    if number != signal.SIGTERM:  # which it does not hear, like its zygote and all holders
+        assert world.eventually(lambda: not world.running(spare))
+    assert world.eventually(lambda: spare_of(jobs) > 0)
+
+
+def test_one_that_ended_is_replaced(jobs: Jobs) -> None:
+    spare = spare_of(jobs)
+    os.kill(spare, signal.SIGKILL)
+    assert world.eventually(lambda: spare_of(jobs) not in (0, spare))
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_it_ends_with_the_server(tmp_path: Path, stopped: bool) -> None:
+    with Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as jobs:
+        jobs.execute("true", wait=10)
+        assert world.eventually(lambda: spare_of(jobs) > 0)
+        spare = spare_of(jobs)
+        if stopped:
+            os.kill(spare, signal.SIGSTOP)
+    assert world.eventually(lambda: not world.running(spare))
+
+
+def test_it_ends_with_its_zygote(jobs: Jobs) -> None:
+    spare = spare_of(jobs)
+    assert jobs.zygote is not None
+    os.kill(jobs.zygote.pid, signal.SIGKILL)
+    assert world.eventually(lambda: not world.running(spare))
+    assert jobs.execute("echo again", wait=10).fresh.text == "again"
+
+
+def test_it_keeps_no_descriptor_of_its_zygote(jobs: Jobs) -> None:
+    """Or a holder would keep alive what ends with the zygote."""
+    spare = spare_of(jobs)
+    assert jobs.zygote is not None
+
+    def sockets(pid: int) -> set[str]:
+        names = (os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+        return {name for name in names if name.startswith("socket:")}
+
+    assert not sockets(spare) & sockets(jobs.zygote.pid)
+    assert len(sockets(spare)) == 1
+
+
+@pytest.mark.skipif(cgroup.base() is None, reason="no cgroup can be made here")
+def test_its_cgroup_goes_with_it(jobs: Jobs) -> None:
+    base = cgroup.base()
+    assert base is not None
+    spare = spare_of(jobs)
+
+    def group() -> str:
+        return Path(f"/proc/{spare}/cgroup").read_text().strip().rpartition("/")[2]
+
+    name = group()
+    assert name.startswith(cgroup.PREFIX)
+    os.kill(spare, signal.SIGKILL)
+    assert world.eventually(lambda: not (base / name).exists())
+
+
+@pytest.mark.skipif(cgroup.base() is None, reason="no cgroup can be made here")
+def test_the_next_zygote_removes_the_empty_cgroup_of_a_dead_one(tmp_path: Path) -> None:
+    base = cgroup.base()
+    assert base is not None
+    left = base / f"{cgroup.PREFIX}left-{os.getpid()}"
+    left.mkdir()
+    with Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as jobs:
+        jobs.execute("true", wait=10)
+        assert not left.exists()
