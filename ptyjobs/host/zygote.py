@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptyjobs.errors import StartFailed
-from ptyjobs.host import cgroup, tree
+from ptyjobs.host import cgroup, immortal, tree
 from ptyjobs.host import spare as spares
 from ptyjobs.host.spare import REST, RETRY, Post, Spare
 
@@ -189,7 +189,8 @@ class _Loop:
         self._page = Page()
         self._unborn = birth.unborn(self._page, lease=lease)
         self._spare: Spare | None = None
-        self._spare_due = 0.0  # when the next one is forked
+        self._spare_due = time.monotonic() + REST  # when the next one is forked
+        self._counts = True  # references to what is here
         self._holders: dict[int, _Holder] = {}
         self._refused: set[int] = set()  # connections whose askers have yet to read why
         wake_read, wake_write = os.pipe()
@@ -224,6 +225,11 @@ class _Loop:
         left = self._spare_due - time.monotonic()
         if left > 0:
             return left * 1000
+        if self._counts and not self._holders:
+            self._counts = False
+            gc.unfreeze()
+            immortal.keep()
+            gc.freeze()
         self._spare_due = time.monotonic() + RETRY  # if it fails
         try:
             ours, theirs = spares.channel()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ptyjobs import config
-from ptyjobs.client import Jobs, prepare
+from ptyjobs.client import Jobs
 from ptyjobs.host import cgroup, tree
 from tests.faults import world
 
