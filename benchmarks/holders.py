@@ -106,7 +106,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         environ = {"PTYJOBS_STATE": name, "PTYJOBS_MAX_JOBS": str(args.jobs + 10)}
         settings = config.load(environ=environ)
-        zygote = zygotes.start()
+        zygote = zygotes.start(ahead=True)  # as a server does
         try:
             asyncio.run(one(settings, zygote, args.rounds))
             asyncio.run(many(settings, zygote, args.jobs))

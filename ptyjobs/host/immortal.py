@@ -24,7 +24,8 @@ _TRIALS: list[list[object]] = []
 
 def keep() -> bool:
     """Never count any object that is alive now; False where that cannot be had."""
-    if sys.implementation.name != "cpython" or sys.version_info < (3, 12):
+    cpython = sys.implementation.name == "cpython" and sys.version_info >= (3, 12)
+    if not cpython or sys.maxsize < 1 << 62:  # of 32 bits: another layout
         return False
     word = ctypes.c_uint32.from_address(id(None)).value
     if not _works(word):
@@ -34,8 +35,11 @@ def keep() -> bool:
     found = gc.get_referents(*known)
     while found:
         news = {id(thing): thing for thing in found}
-        inner = [thing for address, thing in news.items() if type(thing) in _HOLDS
-                 and memory[address // COUNT] != word]
+        inner = [
+            thing
+            for address, thing in news.items()
+            if type(thing) in _HOLDS and memory[address // COUNT] != word
+        ]
         for address in news:
             memory[address // COUNT] = word
         found = gc.get_referents(*inner)

@@ -105,8 +105,11 @@ class Zygote:
         return ended
 
 
-def start() -> Zygote:
-    """Fork the zygote. Call it before threads exist and before large imports."""
+def start(*, ahead: bool = False) -> Zygote:
+    """Fork the zygote. Call it before threads exist and before large imports.
+
+    `ahead`: long before its first job, so that it may take a tenth of a second more to get ready.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     lease_read, lease_write = os.pipe()
     pid = os.fork()
@@ -115,7 +118,7 @@ def start() -> Zygote:
         try:
             ours.close()
             os.close(lease_write)
-            _main(theirs, lease_read)
+            _main(theirs, lease_read, ahead=ahead)
             status = 0
         finally:
             os._exit(status)
@@ -139,7 +142,7 @@ def start_fresh() -> Zygote:
     return Zygote(pid, ours, lease_write, os.pidfd_open(pid))
 
 
-def _main(requests: socket.socket, lease: int) -> None:
+def _main(requests: socket.socket, lease: int, *, ahead: bool = False) -> None:
     os.setsid()  # out of the group that a client signals
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
@@ -153,6 +156,8 @@ def _main(requests: socket.socket, lease: int) -> None:
     birth.warm_up()
     loop = _Loop(requests, lease)
     gc.collect()
+    if ahead:
+        loop.count_no_more()
     gc.freeze()
     loop.run()
 
@@ -190,7 +195,7 @@ class _Loop:
         self._unborn = birth.unborn(self._page, lease=lease)
         self._spare: Spare | None = None
         self._spare_due = time.monotonic() + REST  # when the next one is forked
-        self._counts = True  # references to what is here
+        self._counts = True  # references to what is here; until it has nothing better to do
         self._holders: dict[int, _Holder] = {}
         self._refused: set[int] = set()  # connections whose askers have yet to read why
         wake_read, wake_write = os.pipe()
@@ -218,6 +223,11 @@ class _Loop:
                 strangers = self._kill_strangers()
         self._wind_up()
 
+    def count_no_more(self) -> None:
+        """Share with each holder to come what it only looks at (`immortal`)."""
+        self._counts = False
+        immortal.keep()
+
     def _prepare(self) -> float | None:
         """Fork the spare when nothing else has been asked for a moment; ms until that is due."""
         if self._spare is not None:
@@ -226,9 +236,8 @@ class _Loop:
         if left > 0:
             return left * 1000
         if self._counts and not self._holders:
-            self._counts = False
             gc.unfreeze()
-            immortal.keep()
+            self.count_no_more()
             gc.freeze()
         self._spare_due = time.monotonic() + RETRY  # if it fails
         try:
