@@ -14,7 +14,7 @@ from pathlib import Path
 from ptyjobs.host import cgroup, spare, tree, wire
 from ptyjobs.host.courtesy import Page
 from ptyjobs.host.holder import Holder
-from ptyjobs.model import JobSpec, Tier, to_json
+from ptyjobs.model import JobSpec, Tier, from_json, to_json
 
 
 def unborn(page: Page, *, lease: int) -> Holder:
@@ -39,6 +39,16 @@ def begin(holder: Holder) -> None:
     tree.become_subreaper()
     tree.precise_timers()
     holder.begin()
+
+
+def stretch() -> None:
+    """What a start will do, done once without effect, by a spare that has nothing else to do.
+
+    Whatever first counts references on a page copies it, which takes longer than what it does.
+    """
+    for message in wire.Decoder().feed(_START):
+        assert isinstance(message, dict)
+        wire.encode({"id": 0, "spec": to_json(from_json(JobSpec, message["spec"]))})
 
 
 def _live(holder: Holder, folder: str, connection: socket.socket, *, slot: int) -> None:
@@ -106,20 +116,14 @@ def _rehearse(folder: str) -> None:
     old = os.getcwd()
     ours, theirs = socket.socketpair()
     holder = unborn(Page(), lease=-1)
-    command = "printf '\\033[1mready\\033[0m\\n> '; read line; echo $line"
-    spec = JobSpec(
-        job_id="warm-up", argv=("/bin/sh", "-c", command), command="", cwd="/", env=dict(_PATH)
-    )
-    for number, request in enumerate(
-        (
-            {"op": "start", "spec": to_json(spec), "wait": 2.0},
-            {"op": "tail", "lines": 5},
-            {"op": "status", "brief": True},
-            {"op": "status"},
-            {"op": "interact", "input": "warm", "timeout": 2.0},
-        )
+    ours.sendall(_START)
+    for request in (
+        {"id": 1, "op": "tail", "lines": 5},
+        {"id": 2, "op": "status", "brief": True},
+        {"id": 3, "op": "status"},
+        {"id": 4, "op": "interact", "input": "warm", "timeout": 2.0},
     ):
-        ours.sendall(wire.encode({"id": number, **request}))
+        ours.sendall(wire.encode(request))
     holder.begin()
     _live(holder, folder, theirs, slot=0)
     holder.unplug()
@@ -127,4 +131,11 @@ def _rehearse(folder: str) -> None:
     os.chdir(old)
 
 
-_PATH = {"PATH": os.defpath, "TERM": "xterm-256color"}
+_SPEC = JobSpec(
+    job_id="warm-up",
+    argv=("/bin/sh", "-c", "printf '\\033[1mready\\033[0m\\n> '; read line; echo $line"),
+    command="",
+    cwd="/",
+    env={"PATH": os.defpath, "TERM": "xterm-256color"},
+)
+_START = wire.encode({"id": 0, "op": "start", "spec": to_json(_SPEC), "wait": 2.0})

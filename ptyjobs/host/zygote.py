@@ -330,6 +330,7 @@ class _Loop:
         try:
             self._leave()
             self._birth.begin(self._unborn)
+            self._birth.stretch()
             if (given := post.wait()) is not None:
                 self._live(*given, group)
             status = 0
