@@ -470,18 +470,6 @@ class Holder:
         job = self.job
         job.fold.catch_up(job.log.end, *(w.observe for w in self.turns))
 
-    def foreground_is_shell(self) -> bool:
-        """Whether a login shell of this system (/etc/shells) has the terminal."""
-        job = self.job
-        group = job.pty.foreground() if job.pty is not None else 0
-        try:
-            program = os.path.realpath(f"/proc/{group}/exe")
-            with open("/etc/shells") as lines:
-                known = {os.path.realpath(line.strip()) for line in lines if line[:1] == "/"}
-        except OSError:  # the group's leader has gone, or another user's: take the careful side
-            return True
-        return program in known or not program.startswith("/") or program.startswith("/proc/")
-
     def set_size(self, size: Size) -> None:
         """The job's own size."""
         if self.followers.own_size is not None:

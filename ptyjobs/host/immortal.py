@@ -15,7 +15,6 @@ import ctypes
 import gc
 import sys
 from types import CodeType
-from typing import Any
 
 COUNT = 4  # bytes of an object's beginning that say "immortal" (Include/refcount.h)
 _HOLDS = frozenset((CodeType, tuple, dict))  # may hold objects and be unknown to the collector
@@ -69,4 +68,6 @@ def _works(word: int) -> bool:
     del many
     count.value = word
     many = trial * 1000
-    return count.value == word
+    held = count.value == word
+    del many
+    return held

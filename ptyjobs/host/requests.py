@@ -18,7 +18,8 @@ from ptyjobs.core.mouse import mouse as encode_mouse
 from ptyjobs.core.settle import Sent
 from ptyjobs.core.until import compile_patterns
 from ptyjobs.errors import BadInput, JobEnded, Refused
-from ptyjobs.host import views
+from ptyjobs.host import shells, views
+from ptyjobs.host.shells import Reader
 from ptyjobs.host.waiter import Ask
 from ptyjobs.model import JobSpec, Size, from_json, to_json, told
 from ptyjobs.policy import Policy
@@ -78,8 +79,8 @@ def begin_input(holder: Holder, peer: Peer, request: int, params: Params) -> Non
             "The program is not at a no-echo prompt, so the secret was not sent.",
             advice="Wait for its password prompt, then send it again.",
         )
-    _check_policy(holder, params)
     data, typed = _encode(holder, params)
+    _check_policy(holder, params, data)
     notes = _cooked_line_note(holder, data)
     mark = job.mark_now()
     quiet_input = job.at_secret_prompt or bool(params.get("secret"))
@@ -158,21 +159,43 @@ def _encode(holder: Holder, params: Params) -> tuple[bytes, str]:
     return data, text or str(params.get("shown") or "")
 
 
-def _check_policy(holder: Holder, params: Params) -> None:
-    """With an allow-list, a line typed at a shell's prompt must be allowed like a command."""
+def _check_policy(holder: Holder, params: Params, data: bytes) -> None:
+    """With an allow-list, a line that a shell reads must be allowed like a command.
+
+    At its prompt, or later because it was typed ahead: while another program has the terminal and
+    does not read it, or behind the line that such a program reads.
+    """
     spec = holder.job.spec
-    if not (spec.allowed or spec.block_dangerous) or not holder.foreground_is_shell():
+    if not (spec.allowed or spec.block_dangerous):
         return
-    if params.get("raw"):
-        raise Refused("Raw bytes are not allowed at a shell prompt.", advice="Send a whole line.")
+    reader = shells.reader(holder.job)
+    if reader is Reader.PROGRAM or (reader is Reader.ONE_LINE and _ONE_LINE.fullmatch(data)):
+        return
+    text = str(params.get("input") or "")
     names = tuple(params.get("keys") or ())
+    if reader is Reader.ONE_LINE and not names and not params.get("raw"):
+        text = re.split(r"\r\n|\r|\n", text, maxsplit=1)[-1]
     policy = Policy(tuple(spec.allowed), spec.block_dangerous)
-    policy.check_shell_input(
-        str(params.get("input") or ""),
-        keys=names,
-        enter=bool(params.get("enter", True)) and not names,
-        utf8="UTF-8" in locale_of(spec.env).upper().replace("UTF8", "UTF-8"),
-    )
+    try:
+        if params.get("raw"):
+            raise Refused("not allowed: raw bytes for a shell.", advice="Send a whole line.")
+        policy.check_shell_input(
+            text,
+            keys=names,
+            enter=bool(params.get("enter", True)) and not names,
+            utf8="UTF-8" in locale_of(spec.env).upper().replace("UTF8", "UTF-8"),
+        )
+    except Refused as error:
+        if reader is Reader.SHELL:
+            raise
+        raise Refused(
+            f"{error.message.rstrip('.')}: the shell behind this program may read it.",
+            advice="Wait until the program reads, then send it one whole line at a time.",
+        ) from None
+
+
+_ONE_LINE = re.compile(rb"[^\r\n]*[\r\n]|[\x00-\x09\x0b\x0c\x0e-\x1f]*")
+"""One whole line, or control characters alone: nothing of it is left for who reads next."""
 
 
 def locale_of(env: dict[str, str]) -> str:
