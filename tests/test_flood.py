@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import time
 import tty
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -18,15 +18,16 @@ from ptyjobs.core.facts import Probe, Wait
 from ptyjobs.core.text import mark
 from ptyjobs.core.vt import Screen
 from ptyjobs.errors import BadPattern
+from ptyjobs.host import waiter as waiters
 from ptyjobs.host.courtesy import HOT_RATE, WINDOW, Courtesy, Page
 from ptyjobs.host.holder import Holder
 from ptyjobs.host.job import Job
 from ptyjobs.host.pty import GATHER_MORE, READ_SIZE, Pty
 from ptyjobs.host.turns import Turns
-from ptyjobs.host.waiter import FLOODS, Ask, Waiter
+from ptyjobs.host.waiter import ENDING, FLOODS, Ask, Waiter
 from ptyjobs.model import Answer, Reason, Size, State, Tier
 
-AHEAD = 10_000.0  # seconds by which the test's clock is ahead of the machine's, which is read too
+Advance = Callable[[Waiter, float], None]
 
 
 class Flood:
@@ -60,8 +61,10 @@ class Flood:
 
     def draw(self, end: int, *observers: object) -> None: ...
 
+    gone = False
+
     def leader_gone(self) -> bool:
-        return False
+        return self.gone
 
     def unsent(self, owner: int) -> int:
         return 0
@@ -78,34 +81,45 @@ def waiter(job: Flood, replies: list[Any], *, now: float, timeout: float) -> Wai
     return Waiter(cast(Job, job), Ask(timeout=timeout), owner=1, mark=start, now=now, reply=reply)
 
 
-def test_each_step_beside_a_flood_gives_the_loop_its_turn() -> None:
-    job, now = Flood(hot=True), time.monotonic() + AHEAD
+@pytest.fixture
+def advance(monkeypatch: pytest.MonkeyPatch) -> Advance:
+    """Advance a wait at a time of the test's own, which stands still meanwhile."""
+
+    def at(wait: Waiter, now: float) -> None:
+        monkeypatch.setattr(waiters, "time", SimpleNamespace(monotonic=lambda: now))
+        wait.advance(now)
+
+    return at
+
+
+def test_each_step_beside_a_flood_gives_the_loop_its_turn(advance: Advance) -> None:
+    job, now = Flood(hot=True), 1000.0
     wait = waiter(job, [], now=now, timeout=1000.0)
-    wait.advance(now)  # the first probe is always made
+    advance(wait, now)  # the first probe is always made
     assert job.probes == 1
     job.drained = 0
     for step in range(1, 20):
-        wait.advance(now + step * FLOODS / 40)
+        advance(wait, now + step * FLOODS / 40)
         assert job.drained == step  # one drain, then back to the loop
         assert wait.due <= now + step * FLOODS / 40
     assert job.probes == 1
     assert job.passed == job.end
 
 
-def test_a_flood_is_probed_ten_times_a_second() -> None:
-    job, now = Flood(hot=True), time.monotonic() + AHEAD
+def test_a_flood_is_probed_ten_times_a_second(advance: Advance) -> None:
+    job, now = Flood(hot=True), 1000.0
     wait = waiter(job, [], now=now, timeout=1000.0)
     for step in range(1000):
-        wait.advance(now + step / 100)
+        advance(wait, now + step / 100)
     assert 50 <= job.probes <= 150
 
 
-def test_the_deadline_of_a_flood_is_kept() -> None:
-    job, now = Flood(hot=True), time.monotonic() + AHEAD
+def test_the_deadline_of_a_flood_is_kept(advance: Advance) -> None:
+    job, now = Flood(hot=True), 1000.0
     replies: list[Any] = []
     wait = waiter(job, replies, now=now, timeout=0.01)
-    wait.advance(now)
-    wait.advance(now + 0.02)
+    advance(wait, now)
+    advance(wait, now + 0.02)
     assert wait.done
     assert [answer.verdict.reason for answer in replies] == [Reason.TIMEOUT]
 
@@ -208,3 +222,26 @@ def test_a_job_is_hot_as_soon_as_it_wrote_what_makes_it_hot() -> None:
     assert courtesy.hot
     courtesy.calm(1002.0)
     assert not courtesy.hot
+
+
+def test_an_end_that_is_kept_back_keeps_no_caller(advance: Advance) -> None:
+    """The leader has gone, but its last output finds no room in the log: the deadline holds."""
+    job, now = Flood(hot=False), 1000.0
+    replies: list[Any] = []
+    job.gone, job.held = True, b"the rest"
+    wait = waiter(job, replies, now=now, timeout=1.0)
+    advance(wait, now + 0.9)
+    assert not replies
+    advance(wait, now + 1.1)
+    assert [answer.verdict.reason for answer in replies] == [Reason.TIMEOUT]
+
+
+def test_an_end_that_is_near_is_awaited(advance: Advance) -> None:
+    job, now = Flood(hot=False), 1000.0
+    replies: list[Any] = []
+    job.gone = True
+    wait = waiter(job, replies, now=now, timeout=1.0)
+    advance(wait, now + 1.0 + ENDING / 2)
+    assert not replies
+    advance(wait, now + 1.0 + 2 * ENDING)
+    assert [answer.verdict.reason for answer in replies] == [Reason.TIMEOUT]

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 
-BIRTHS = 5  # zygotes that may die under one start before it is given up
+BIRTHS = 5  # zygotes and holders that may die under one start before it is given up
+DYING = 0.1  # seconds until a process is gone whose sockets are closed
 
 
 def result_of(message: dict[str, Any]) -> dict[str, Any]:
@@ -125,19 +126,20 @@ class Base:
             raise
 
     def _unborn(self, job: JobDir) -> bool:
-        """Whether the zygote died with the request in its hands; then nothing was started.
+        """Whether zygote or holder died with the request in its hands; then nothing was started.
 
-        A holder writes the spec before it starts anything. The half second is the time between
-        the end of a killed process's sockets and its own end.
+        A holder writes the spec before it starts anything. The wait is for the time between the
+        end of a killed zygote's sockets and its own end.
         """
-        if job.spec() is not None or self.zygote is None or not self.zygote.join(0.5):
+        if job.spec() is not None or self.zygote is None:
             return False
+        self.zygote.join(DYING)
         self.registry.remove(job)
         self._stillborn += 1
         if self._stillborn >= BIRTHS:
             self._stillborn = 0
             raise StartFailed(
-                f"The process that starts jobs has ended {BIRTHS} times in a row.",
+                f"The process that starts jobs, or its child, has ended {BIRTHS} times in a row.",
                 advice="Look with ptyjobs doctor; is the installation whole, is there memory?",
             )
         return True

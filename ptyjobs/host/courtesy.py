@@ -130,13 +130,10 @@ class Courtesy:
         self._window_bytes += nbytes
         span = now - self._window_start
         if span < WINDOW:
-            if not self._hot and self._window_bytes > HOT_RATE * WINDOW:
-                self._hot = True
-                self._show()
-            return
-        rate = self._window_bytes / span
-        self._window_start, self._window_bytes = now, 0
-        hot = rate > (CALM_RATE if self._hot else HOT_RATE)
+            hot = self._hot or self._window_bytes > HOT_RATE * WINDOW
+        else:
+            hot = self._window_bytes / span > (CALM_RATE if self._hot else HOT_RATE)
+            self._window_start, self._window_bytes = now, 0
         if hot != self._hot:
             self._hot = hot
             self._show()

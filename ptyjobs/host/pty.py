@@ -125,16 +125,15 @@ class Pty:
         """
         parts: list[bytes] = []
         size, most = 0, GATHER if more is None else GATHER_MORE
-        limit = 0.0
+        until = 0.0
         while True:
             try:
                 data = os.read(self.master if fd is None else fd, READ_SIZE)
             except BlockingIOError:
                 if more is None or not parts:
                     break
-                now = time.monotonic()
-                limit = limit or now + GATHERING
-                if now >= limit or not more():
+                until = until or time.monotonic() + GATHERING
+                if time.monotonic() >= until or not more():
                     break
                 continue
             except OSError as failure:

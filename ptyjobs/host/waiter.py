@@ -29,6 +29,7 @@ from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
 
 PATTERN_TIME = 0.25  # seconds that one search may take
 PROGRESS_EVERY = 0.5  # seconds between two progress notes
+ENDING = 0.3  # seconds beyond the deadline in which the end of a leader that has gone may come
 PACE = 0.005  # seconds until the end of a leader that has gone is looked for again
 PROMPTS = 8  # earlier prompts that are looked for among the lines of an answer
 BACKLOG = 1 << 20  # bytes that are searched when a wait begins, the last ones before it
@@ -194,7 +195,7 @@ class Waiter:
             if isinstance(step, DoProbe):
                 if self._flows(now):
                     return
-                if self.job.leader_gone():  # its end comes with the next event: nobody waits now
+                if self._ends(now):
                     self.due = now + PACE
                     return
                 if not self.done:
@@ -217,6 +218,14 @@ class Waiter:
         if self.ask.quiet is None:
             return float("inf")
         return max(self.began, self.job.last_output) + self.ask.quiet
+
+    def _ends(self, now: float) -> bool:
+        """Whether the leader has gone and its end comes at once: until then nobody's turn.
+
+        A log without room, or a far side that is still being ended, keeps it back for longer.
+        """
+        until = self._deadline if self.job.held else self._deadline + ENDING
+        return now < until and self.job.leader_gone()
 
     def _flows(self, now: float) -> bool:
         """Take what the terminal holds; whether a flood goes on, of which no probe would tell more.
