@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from ptyprocess import PtyProcess
 
-from ptyjobs.errors import StartFailed
+from ptyjobs.errors import StartFailed, cannot_start
 from ptyjobs.model import Size
 
 FLOODING = 2 << 10  # bytes in one read behind which there is likely more
@@ -109,7 +109,8 @@ class Pty:
                         setsigdef=SIGNALS,
                     )
             except OSError as failure:  # exec, fork, openpty or chdir said no
-                raise StartFailed(f"{argv[0]}: {failure}.") from failure
+                advice = cannot_start(failure).advice
+                raise StartFailed(f"{argv[0]}: {failure}.", advice=advice) from failure
             on_failure.pop_all()
         return cls(PtyProcess(pid, master), errors=errors)
 

@@ -71,12 +71,15 @@ NO_PROCESSES = """
     from ptyjobs import config
     from ptyjobs.client import Jobs, prepare
     from ptyjobs.errors import StartFailed
+    from ptyjobs.host import tree
     settings = config.load(environ={"PTYJOBS_STATE": sys.argv[1]})
     with Jobs(settings) as jobs:
         jobs.start(prepare(settings, command="cat"), name="old", wait=20)
         usual = resource.getrlimit(resource.RLIMIT_NPROC)
         def limit(processes):
-            resource.prlimit(jobs.zygote.pid, resource.RLIMIT_NPROC, (processes, usual[1]))
+            zygote = jobs.zygote.pid
+            for pid in (zygote, *tree.children(zygote)):  # the holder forked ahead is one of them
+                resource.prlimit(pid, resource.RLIMIT_NPROC, (processes, usual[1]))
         # None for a holder; then, where nobody else runs as this user (client, zygote, the old job
         # and its holder do), one for the holder and none for its job.
         for processes in (1, *([5] if sys.argv[2] == "alone" else [])):

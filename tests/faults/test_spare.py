@@ -116,3 +116,13 @@ def test_the_next_zygote_removes_the_empty_cgroup_of_a_dead_one(tmp_path: Path) 
     with Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as jobs:
         jobs.execute("true", wait=10)
         assert not left.exists()
+
+
+def test_a_start_whose_holder_died_before_it_began_is_made_once_more(jobs: Jobs) -> None:
+    """It writes down its job before it starts anything, so nothing was started."""
+    young = jobs.registry.allocate("young", program="young")
+    assert jobs._unborn(young)
+    assert not young.path.exists()
+    jobs.execute("true", name="begun", wait=10)
+    assert not jobs._unborn(jobs.registry.find("begun"))
+    assert jobs.registry.find("begun").path.exists()
