@@ -63,6 +63,7 @@ class Holder:
         self._masks: dict[int, int] = {}  # what each peer's socket is polled for
         self._numbers = 0
         self._master_mask = select.EPOLLIN  # what the master is polled for
+        self.wanted = False  # others than the master have had something for us since the last turn
         self._master_out = False  # the master has left the poller (its job closed the terminal)
         self.ending = Ending(self.job, status=self.status)
         self.glimpses = Glimpses(self.job, lambda: self.status(live=True, brief=True))
@@ -140,6 +141,7 @@ class Holder:
         """Serve until the job has ended, its tree is empty and its clients were answered."""
         while not self._finished():
             events = self._next_events()
+            self.wanted = False
             now = time.monotonic()
             for fd, mask in events:
                 self._guard(self._dispatch, fd, mask, now)
@@ -213,7 +215,7 @@ class Holder:
 
     def _on_terminal(self, now: float) -> None:
         for _ in range(READS_PER_TURN):
-            if not self.job.read_once(now) or self.courtesy.paused_until:
+            if not self.job.read_once(now) or self.courtesy.paused_until or self.wanted:
                 break
             now = time.monotonic()
             if self._peers_pending():
@@ -224,9 +226,10 @@ class Holder:
         """In a flood: wait a moment for output; whether there is some and nothing else to do."""
         if self._master_out or not self._master_mask:
             return False
-        events = self._poll.poll(NEXT)
         assert self.job.pty is not None
-        return len(events) == 1 and events[0] == (self.job.pty.master, select.EPOLLIN)
+        events = self._poll.poll(NEXT)
+        self.wanted = any(fd != self.job.pty.master for fd, _ in events)
+        return events == [(self.job.pty.master, select.EPOLLIN)]
 
     def _peers_pending(self) -> bool:
         return self.turns.due <= time.monotonic()

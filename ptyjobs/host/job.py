@@ -54,6 +54,10 @@ class Listener(Protocol):
     def more(self) -> bool:
         """In a flood: wait a moment for output; whether there is some and nothing else to do."""
 
+    @property
+    def wanted(self) -> bool:
+        """There is something else to do."""
+
 
 @dataclass(slots=True)
 class Outgoing:
@@ -222,7 +226,7 @@ class Job:
             if not self.read_once(now):
                 return True
             now = time.monotonic()
-            if now - began > DRAIN_TIME:
+            if now - began > DRAIN_TIME or self.listener.wanted:
                 return False
         return False
 
