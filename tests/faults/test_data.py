@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
-from ptyjobs.errors import BadInput
+from ptyjobs.errors import BadInput, JobEnded
 from ptyjobs.model import Answer, Reason, State
 from tests.faults import world
 
@@ -96,7 +97,8 @@ def test_at_its_limit_a_job_may_wait_until_its_output_was_taken_away(jobs: Jobs)
         assert not data or first == offset
         taken, offset = taken + data, offset + len(data)
         if data and offset < 100_000 * 16:
-            jobs.discard(job_id, before=offset)
+            with contextlib.suppress(JobEnded):  # what is left found room
+                jobs.discard(job_id, before=offset)
             assert log.end - log.floor <= limit + (64 << 10)  # a segment ends behind a whole read
     assert taken == b"".join(b"%014d\r\n" % i for i in range(100_000))
     assert str(jobs.wait(job_id, until="exited").verdict.exit) == "exited with code 0"

@@ -34,7 +34,7 @@ def test_short_jobs_leave_no_process_and_no_descriptor(tmp_path: Path) -> None:
         zygote = jobs.zygote.pid
         # The last holders are still leaving: half a second after their last answer.
         assert world.eventually(lambda: len(tree.children(zygote)) == 1)  # the spare one
-        assert descriptors(zygote) <= before[1]
+        assert descriptors(zygote) <= before[1] + 1  # the channel to the spare
         assert descriptors(os.getpid()) <= before[0] + 2
         assert len(jobs.list()) == MANY + 1
         assert jobs.registry.running() == 0

@@ -91,6 +91,7 @@ class Job:
         self.log = bytearray()
         self.unsent = b""
         self.trace: list[tuple[float, int]] = []  # (time, end offset)
+        self._seen = False  # the first call's output begins with the program's first byte
         self.eof = False
         self.exit: Exit | None = None
         self.on_probe: Callable[[Probe], None] | None = None
@@ -188,7 +189,7 @@ class Job:
     ) -> Answer:
         """Type `data` and wait for the verdict."""
         self.drain()
-        mark = len(self.log)
+        mark, self._seen = (len(self.log) if self._seen or data else 0), True
         baseline = self.kernel.probe() if data and not self.eof else None
         start = time.monotonic()
         if sent is None and data:
