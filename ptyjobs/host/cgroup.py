@@ -21,6 +21,7 @@ PREFIX = "ptyjobs-"
 NOTE = "cgroup"  # the file in a job's directory
 EMPTYING = 2.0  # seconds in which killed processes must have left a cgroup
 PAUSE = 0.01
+LEFT = 60.0  # seconds after which an empty cgroup is nobody's
 SYS_CLONE3 = 435  # on every architecture
 CLONE_INTO_CGROUP = 1 << 33  # Linux 5.7
 _PYTHON = ctypes.PyDLL(None, use_errno=True)  # calls that keep the interpreter's lock
@@ -87,14 +88,15 @@ def note(group: Path, directory: str) -> bool:
 def sweep(parent: Path) -> None:
     """Remove the empty cgroups that zygotes which were killed have left below `parent`.
 
-    One that somebody has just made and is about to fork into may be among them: `fork_into` fails
-    then, and the fork is made without.
+    Not those that somebody may have just made to fork into.
     """
+    old = time.time() - LEFT
     with contextlib.suppress(OSError):
         for entry in os.scandir(parent):
             if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False):
-                with contextlib.suppress(OSError):  # EBUSY: in use
-                    os.rmdir(entry.path)
+                with contextlib.suppress(OSError):  # EBUSY: in use; ENOENT: gone
+                    if entry.stat().st_mtime < old:
+                        os.rmdir(entry.path)
 
 
 def fork_into(group: Path) -> int:

@@ -113,9 +113,16 @@ def test_the_next_zygote_removes_the_empty_cgroup_of_a_dead_one(tmp_path: Path) 
     assert base is not None
     left = base / f"{cgroup.PREFIX}left-{os.getpid()}"
     left.mkdir()
-    with Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as jobs:
-        jobs.execute("true", wait=10)
-        assert not left.exists()
+    os.utime(left, (0, 0))
+    new = base / f"{cgroup.PREFIX}new-{os.getpid()}"
+    new.mkdir()
+    try:
+        with Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as jobs:
+            jobs.execute("true", wait=10)
+            assert not left.exists()
+            assert new.exists()  # somebody may be about to fork into it
+    finally:
+        new.rmdir()
 
 
 def test_a_start_whose_holder_died_before_it_began_is_made_once_more(jobs: Jobs) -> None:
