@@ -24,7 +24,7 @@ from ptyjobs.host.holder import Holder
 from ptyjobs.host.job import Job
 from ptyjobs.host.pty import GATHER_MORE, READ_SIZE, Pty
 from ptyjobs.host.turns import Turns
-from ptyjobs.host.waiter import ENDING, FLOODS, Ask, Waiter
+from ptyjobs.host.waiter import ENDING, FLOODS, PROGRESS_EVERY, Ask, Waiter
 from ptyjobs.model import Answer, Reason, Size, State, Tier
 
 Advance = Callable[[Waiter, float], None]
@@ -39,8 +39,13 @@ class Flood:
         self.spec = self.dir = self.log = self.courtesy = self.fold = self.kernel = self
         self.quiet_floor, self.job_id, self.state, self.held = 0.0, "flood", State.RUNNING, b""
         self.hot = hot
-        self.end = self.drained = self.probes = self.passed = 0
-        self.screen = Screen(Size())
+        self.end = self.drained = self.probes = self.passed = self.drawn = 0
+        self.newest = b""
+        self.size = Size()
+        self.screen = Screen(self.size)
+
+    def read(self, offset: int, limit: int) -> tuple[int, bytes]:
+        return offset, self.newest
 
     def drain(self, now: float) -> bool:
         self.drained += 1
@@ -55,6 +60,7 @@ class Flood:
         self.passed = end
 
     def catch_up(self, end: int, *observers: object) -> bytes:
+        self.drawn += 1
         return b""
 
     def waiting(self, on: bool) -> None: ...
@@ -112,6 +118,30 @@ def test_a_flood_is_probed_ten_times_a_second(advance: Advance) -> None:
     for step in range(1000):
         advance(wait, now + step / 100)
     assert 50 <= job.probes <= 150
+
+
+@pytest.mark.parametrize("newest", [b"7\r\n8\r\n", b"9\x1b[4;1H8\x1b[H"])
+def test_progress_of_a_flood_is_its_newest_line_and_only_a_screen_is_drawn_for_it(
+    advance: Advance, newest: bytes
+) -> None:
+    job, now, told = Flood(hot=True), 1000.0, list[str]()
+    job.newest = newest
+    job.screen.feed(b"\x1b[2;1H8")
+    start = mark(job.screen, offset=0, echo=False, canonical=False)
+    ask = Ask(timeout=10.0, progress=True)
+    wait = Waiter(
+        cast(Job, job),
+        ask,
+        owner=1,
+        mark=start,
+        now=now,
+        reply=lambda _: None,
+        progress=told.append,
+    )
+    for step in range(1, 20):
+        advance(wait, now + step * PROGRESS_EVERY / 10)
+    assert told == ["8"]
+    assert job.drawn == (b"\x1b" in newest)
 
 
 def test_the_deadline_of_a_flood_is_kept(advance: Advance) -> None:

@@ -42,6 +42,12 @@ class World:
         self.fresh.observe(screen)
         return not self.fresh.head_full
 
+    def flows(self, end: int) -> None:
+        """A flood has come as far as `end` while somebody waits."""
+        before = -1
+        while before != (before := self.fold.offset):
+            self.fold.ahead(end, self.observe)
+
     def answer(self) -> Fresh:
         self.fold.catch_up(self.end, self.observe)
         return self.fresh.finish(self.fold.screen, prompt_row=False, end=self.end)[0]
@@ -59,7 +65,7 @@ def test_what_is_passed_over_early_leaves_the_same_answer_and_screen(
     data = lines(4_000) + b"\x1b[?2004h\x1b[1;4mthe end"
     plain, early = World(tmp_path / "plain", data), World(tmp_path / "early", data)
     for end in range(step, early.end, step):
-        early.fold.ahead(end, early.observe)
+        early.flows(end)
     assert early.fold.offset > early.end - folds.FAR - step  # else this would test nothing
     assert early.answer() == plain.answer()
     ours, theirs = early.fold.screen, plain.fold.screen
@@ -71,7 +77,7 @@ def test_output_that_addresses_the_screen_is_not_passed_over(tmp_path: Path) -> 
     data = lines(2_000) + b"\x1b[2J\x1b[5;7Hstays\x1b[1;1H" + lines(1) * 4_000
     world = World(tmp_path / "job", data)
     address = data.index(b"\x1b[2J")
-    world.fold.ahead(world.end, world.observe)
+    world.flows(world.end)
     assert folds.HEAD <= world.fold.offset <= address
     world.answer()
     assert world.fold.offset == world.end
@@ -81,7 +87,7 @@ def test_a_new_caller_begins_anew(tmp_path: Path) -> None:
     """What comes after its begin is little: it gets all of it, however much was passed over."""
     data = lines(4_000)
     world = World(tmp_path / "job", data)
-    world.fold.ahead(world.end, world.observe)
+    world.flows(world.end)
     first = world.fold.offset
     assert first > folds.FAR
     world.fold.begin()
@@ -144,7 +150,7 @@ def test_addresses_in_the_tail_keep_what_is_above(tmp_path: Path) -> None:
 def test_a_row_outside_of_the_margins_stays_while_lines_scroll(tmp_path: Path, line: bytes) -> None:
     data = b"\x1b[10;1Hthe bar\x1b[1;9r\x1b[1;1H" + line * 10_000
     world = World(tmp_path / "job", data)
-    world.fold.ahead(world.end // 2, world.observe)
+    world.flows(world.end // 2)
     world.answer()
     assert world.fold.screen.text()[8:] == ["", "the bar"]
 

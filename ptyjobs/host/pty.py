@@ -29,7 +29,7 @@ from ptyjobs.model import Size
 
 FLOODING = 2 << 10  # bytes in one read behind which there is likely more
 GATHER = 16 << 10  # bytes put together before anybody else has its turn
-GATHER_MORE = 64 << 10  # the same where the next ones are awaited
+GATHER_MORE = 32 << 10  # the same where the next ones are awaited; a terminal holds twice as much
 GATHERING = 0.002  # seconds in which those must have come
 READ_SIZE = 64 << 10  # one read; larger ones cost CPU and bring nothing (performance sheet §1)
 

@@ -24,6 +24,7 @@ from ptyjobs.core.vt import Screen
 from ptyjobs.errors import BadPattern
 from ptyjobs.host import views
 from ptyjobs.host.courtesy import PATIENCE
+from ptyjobs.host.fold import addresses
 from ptyjobs.host.job import Job
 from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
 
@@ -31,6 +32,7 @@ PATTERN_TIME = 0.25  # seconds that one search may take
 PROGRESS_EVERY = 0.5  # seconds between two progress notes
 ENDING = 0.3  # seconds beyond the deadline in which the end of a leader that has gone may come
 PACE = 0.005  # seconds until the end of a leader that has gone is looked for again
+NEWEST = 1000  # bytes of a flood in which its last line is looked for
 PROMPTS = 8  # earlier prompts that are looked for among the lines of an answer
 BACKLOG = 1 << 20  # bytes that are searched when a wait begins, the last ones before it
 STEPS = 200  # steps of the machine before other events get a turn
@@ -258,11 +260,22 @@ class Waiter:
         if self._progress is None or now - self._progress_at < PROGRESS_EVERY:
             return
         self._progress_at = now
-        self.job.fold.catch_up(self.job.log.end, self.observe)
-        line = next((row for row in reversed(self.job.fold.screen.text()) if row.strip()), "")
+        line = next((row for row in reversed(self._rows_now()) if row.strip()), "")
         if line != self._progress_line:
             self._progress_line = line
             self._progress(line)
+
+    def _rows_now(self) -> list[str]:
+        """The rows of the screen; of lines that flood, which are drawn in the end, the newest."""
+        job = self.job
+        if job.courtesy.hot:
+            _, tail = job.dir.log.read(max(0, job.log.end - NEWEST), NEWEST)
+            if not addresses(tail):
+                scratch = Screen(job.size)
+                scratch.feed(tail)
+                return scratch.text()
+        job.fold.catch_up(job.log.end, self.observe)
+        return job.fold.screen.text()
 
     def _from_log(self) -> Fresh:
         """The output since the mark as the log has it, without a screen."""

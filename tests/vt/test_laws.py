@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptyjobs.core.vt import Screen
+from ptyjobs.core.vt import fast as fastest
 from ptyjobs.core.vt.widths import one_cell_each, rows_of
 from ptyjobs.model import Size
 from tests.vt.fuzz import failure, made, sources
@@ -105,6 +106,26 @@ def test_the_fast_way_ends_where_the_plain_way_does(batch: int) -> None:
         parts = [data[at : at + step] for at in range(0, len(data), step)]
         assert b"".join(map(fast.feed_fast, parts)) == replies, seed
         assert everything(fast) == everything(plain), seed
+
+
+def test_the_fast_way_is_the_same_for_lines_of_which_a_window_holds_fewer_than_the_screen() -> None:
+    data = b"".join(b"%d %s\r\n" % (n, b"x" * 3000) for n in range(200))
+    plain, fast = Screen(Size(50, 4000)), Screen(Size(50, 4000))
+    plain.feed(data)
+    fast.feed_fast(data)
+    assert everything(fast) == everything(plain)
+
+
+def test_the_fast_way_is_the_same_whatever_its_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short ones, so that all of their edges are met."""
+    real = sources()
+    for seed in range(COUNT // 5):
+        rng = random.Random(seed)
+        monkeypatch.setattr(fastest, "MIN_FAST", rng.choice([1, 100, 2000]))
+        monkeypatch.setattr(fastest, "WINDOW", rng.choice([1, 50, 700, 5000]))
+        monkeypatch.setattr(fastest, "BLOCK_LINES", rng.choice([1, 7, 128]))
+        data, plan = made(rng, real)
+        assert not failure(data, plan), seed
 
 
 def test_mutated_sessions_are_the_same_deferred_and_eager_whatever_resizes_come_between() -> None:
