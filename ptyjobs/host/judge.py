@@ -143,7 +143,11 @@ class Judge:
             return self._through(found, depth)
         if wait is Wait.BUSY and stat.threads > 1:
             other = self._other_threads(found, process, tty)
-            return found if other is None else replace(other, place=waits.place(said))
+            if other is None:
+                return found
+            after = main.syscall()  # that thread may have woken it before it went on waiting
+            works = waits.parse(after) is None or main.ran()[0] != before
+            return replace(other, place=waits.place(after if works else said), works=works)
         if wait is Wait.SOFT and stat.threads > 1:
             return replace(found, works=_any_runs(process, stat.threads))
         return found

@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 import time
+from typing import Any
 
 import pytest
 
 from ptyjobs.core.facts import Probe, Wait
 from ptyjobs.host import borrow, kernel, kernel_other, procfs, relay, syscalls, waits
+from ptyjobs.host.judge import Judge
 from ptyjobs.host.kernel import Kernel
 from ptyjobs.host.syscalls import Kind
 from ptyjobs.model import Reason, Tier
@@ -118,6 +120,37 @@ def test_a_main_thread_that_left_its_loop_is_not_idle_while_another_one_reads() 
         assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
         assert answer.text == "."
         assert job.interact(b"q", timeout=20).verdict.reason is Reason.EXITED
+
+
+def test_a_main_thread_that_is_woken_while_others_are_looked_at_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its reader thread hands over what it read and waits again, between two of our looks."""
+    code = RAW + (
+        "import queue\nkeys = queue.Queue()\n"
+        "def read():\n    while True: keys.put(os.read(0, 1))\n"
+        "threading.Thread(target=read, daemon=True).start()\n"
+        "while True: keys.get(); os.write(1, b'.')\n"
+    )
+    with python(code) as job:
+        assert job.interact(timeout=20).verdict.reason is Reason.WAITING_FOR_INPUT
+        assert job.interact(b"a", timeout=20).text == "."  # it is in its loop
+        probe = settle_on(job, Wait.SOFT)
+        assert not probe.works
+        others = Judge._other_threads
+
+        def meanwhile(judge: Judge, *args: Any) -> Any:
+            ran = job.kernel._census.processes[job.pid].main.ran()[0]
+            os.write(job.master, b"x")
+            while job.kernel._census.processes[job.pid].main.ran()[0] == ran:
+                time.sleep(0.01)
+            return others(judge, *args)
+
+        monkeypatch.setattr(Judge, "_other_threads", meanwhile)
+        job.kernel._last = None
+        woken = job.kernel.probe()
+        assert woken.wait is Wait.SOFT
+        assert woken.works
 
 
 @pytest.mark.parametrize(
