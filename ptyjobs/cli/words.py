@@ -65,8 +65,8 @@ def _width(char: str) -> int:
 def turn(status: Status) -> str:
     """What the job is about, in a few words: its readiness, or how it ended."""
     if status.state.ended:
-        how = str(status.exit) if status.exit else status.reason
-        return how.removeprefix("exited with ")
+        how = str(status.exit).removeprefix("exited with ") if status.exit else ""
+        return ", ".join(filter(None, (how, status.reason)))
     if status.waiting is None:
         return safe(status.doing)
     if status.waiting.reason is Reason.PASSWORD:
