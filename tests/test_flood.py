@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
+import time
 import tty
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -16,6 +18,7 @@ from ptyprocess import PtyProcess
 from ptyjobs.core.evidence import Evidence, PromptMemory
 from ptyjobs.core.facts import Probe, Wait
 from ptyjobs.core.text import mark
+from ptyjobs.core.until import Until
 from ptyjobs.core.vt import Screen
 from ptyjobs.errors import BadPattern
 from ptyjobs.host import waiter as waiters
@@ -24,7 +27,7 @@ from ptyjobs.host.holder import Holder
 from ptyjobs.host.job import Job
 from ptyjobs.host.pty import GATHER_MORE, READ_SIZE, Pty
 from ptyjobs.host.turns import Turns
-from ptyjobs.host.waiter import ENDING, FLOODS, PROGRESS_EVERY, Ask, Waiter
+from ptyjobs.host.waiter import ENDING, FLOODS, PATTERN_TIME, PROGRESS_EVERY, Ask, Waiter
 from ptyjobs.model import Answer, Reason, Size, State, Tier
 
 Advance = Callable[[Waiter, float], None]
@@ -118,6 +121,46 @@ def test_a_flood_is_probed_ten_times_a_second(advance: Advance) -> None:
     for step in range(1000):
         advance(wait, now + step / 100)
     assert 50 <= job.probes <= 150
+
+
+def looking(job: Flood, pattern: str, replies: list[Any], *, now: float) -> Waiter:
+    start = mark(job.screen, offset=0, echo=False, canonical=False)
+    ask = Ask(timeout=10.0, patterns=(re.compile(pattern),))
+    return Waiter(cast(Job, job), ask, owner=1, mark=start, now=now, reply=replies.append)
+
+
+def test_neither_a_busy_machine_nor_much_to_draw_makes_a_pattern_bad(
+    advance: Advance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Flood):
+        def catch_up(self, end: int, *observers: object) -> bytes:
+            until = time.process_time() + 1.5 * PATTERN_TIME
+            while time.process_time() < until:
+                sum(range(1000))
+            return b""
+
+    job, replies, now = Slow(hot=False), list[Any](), 1000.0
+    feed = Until.feed
+
+    def starved(until: Until, data: bytes) -> Any:
+        time.sleep(1.5 * PATTERN_TIME)
+        return feed(until, data)
+
+    monkeypatch.setattr(Until, "feed", starved)
+    wait = looking(job, "done", replies, now=now)
+    job.screen.feed(b"done")
+    wait.on_output(now, b"done")
+    assert not replies
+    advance(wait, now)
+    assert [answer.verdict.reason for answer in replies] == [Reason.PATTERN]
+
+
+def test_a_pattern_that_takes_for_ever_is_refused() -> None:
+    replies: list[Any] = []
+    wait = looking(Flood(hot=False), "(a+)+$", replies, now=1000.0)
+    wait.on_output(1000.0, b"a" * 40 + b"b")
+    assert wait.done
+    assert isinstance(replies[0], BadPattern)
 
 
 @pytest.mark.parametrize("newest", [b"7\r\n8\r\n", b"9\x1b[4;1H8\x1b[H"])
