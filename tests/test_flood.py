@@ -22,12 +22,13 @@ from ptyjobs.core.until import Until
 from ptyjobs.core.vt import Screen
 from ptyjobs.errors import BadPattern
 from ptyjobs.host import waiter as waiters
+from ptyjobs.host.bounded import PATTERN_TIME
 from ptyjobs.host.courtesy import HOT_RATE, WINDOW, Courtesy, Page
 from ptyjobs.host.holder import Holder
 from ptyjobs.host.job import Job
 from ptyjobs.host.pty import GATHER_MORE, READ_SIZE, Pty
 from ptyjobs.host.turns import Turns
-from ptyjobs.host.waiter import ENDING, FLOODS, PATTERN_TIME, PROGRESS_EVERY, Ask, Waiter
+from ptyjobs.host.waiter import ENDING, FLOODS, PROGRESS_EVERY, Ask, Waiter
 from ptyjobs.model import Answer, Reason, Size, State, Tier
 
 Advance = Callable[[Waiter, float], None]

@@ -162,16 +162,15 @@ class Base:
     def _page(
         self, job: JobDir, *, since: int | None, grep: str | None, limit: int, last: bool
     ) -> Page:
-        from ptyjobs.host import views  # with the terminal engine, 30 ms that few callers need
-
         spec = job.spec()
         if since is not None and since < 0:
             raise BadInput(f"since={since} is no offset.", advice="Use 0 or a `next` you got.")
         if grep:
-            from ptyjobs.core.until import compile_patterns
+            from ptyjobs.host import grep as search  # with pexpect: not for every start
 
-            (pattern,) = compile_patterns([grep])
-            return views.grep(job.log, pattern, since=since, limit=limit)
+            return search.grep(job.folder, grep, since=since, limit=limit)
+        from ptyjobs.host import views  # with the terminal engine, 30 ms that few callers need
+
         size = spec.size if spec else Size()
         return views.page(job.log, size=size, since=since, limit=limit, last=last)
 

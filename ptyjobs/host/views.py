@@ -1,15 +1,12 @@
 """What a job shows: the current view and pages of its whole text, for live and ended jobs alike.
 
-Owns the reading side: `view` of a screen, `page` and `grep` of a log, `screen_at` any offset of a
-recording. Reads files by offset, never talks to a holder. The subtle thing: a page ends at a line
+Owns the reading side: `view` of a screen, `page` of a log, `screen_at` any offset of a recording.
+Reads files by offset, never talks to a holder. The subtle thing: a page ends at a line
 end of the *log*, so its `next` offset is exact and pages concatenate to the whole text.
 """
 
 from __future__ import annotations
 
-import re
-
-from ptyjobs.core.until import plain
 from ptyjobs.core.vt import Screen
 from ptyjobs.host.fold import Fold
 from ptyjobs.host.log import LogReader
@@ -17,8 +14,6 @@ from ptyjobs.host.record import JobDir
 from ptyjobs.model import Page, Size, View
 
 PAGE_ROWS = 500  # rows of the scratch screen a page is rendered on
-SEARCH_CHUNK = 1 << 20  # bytes searched at once
-SEARCH_LIMIT = 256 << 20  # bytes one call searches at most
 
 
 def view(screen: Screen, *, lines: int, end: int) -> View:
@@ -150,40 +145,3 @@ def _line_start(log: LogReader, offset: int) -> int:
     first, data = log.read(offset, 64 << 10)
     newline = data.find(b"\n")
     return first + newline + 1 if newline >= 0 else first
-
-
-def grep(log: LogReader, pattern: re.Pattern[str], *, since: int | None, limit: int) -> Page:
-    """Lines of the text that match, each behind its log offset, at most `limit` characters."""
-    floor, end = log.floor, log.end
-    position = max(floor if since is None else since, floor)
-    start = position
-    stop = min(end, position + SEARCH_LIMIT)
-    found: list[str] = []
-    used = matches = 0
-    carry = b""
-    while position < stop:
-        first, data = log.read(position, SEARCH_CHUNK)
-        if not data:
-            break
-        if first != position:  # a hole: the cut line before it is all there is of it
-            carry = b""
-        base = first - len(carry)
-        block = carry + data
-        position = first + len(data)
-        cut = block.rfind(b"\n") + 1
-        if position >= end or (cut == 0 and len(block) > SEARCH_CHUNK):
-            cut = len(block)
-        carry = block[cut:]
-        offset = base
-        for raw in block[:cut].splitlines(keepends=True):
-            line = plain(raw)
-            if pattern.search(line):
-                entry = f"{offset}: {line[:1000]}"
-                if used + len(entry) + 1 > limit and found:
-                    return Page("\n".join(found), start, offset, end, floor, matches, more=True)
-                matches += 1
-                used += len(entry) + 1
-                found.append(entry)
-            offset += len(raw)
-    following = min(position - len(carry) if position < end else position, end)
-    return Page("\n".join(found), start, following, end, floor, matches, more=following < end)

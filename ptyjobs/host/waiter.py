@@ -8,13 +8,10 @@ not.
 
 from __future__ import annotations
 
-import contextlib
 import re
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ptyjobs.core.facts import look_at
 from ptyjobs.core.settle import BREATH, DoLook, DoProbe, DoWait, Look, Probe, Sent, Settle, Wait
@@ -23,12 +20,12 @@ from ptyjobs.core.until import Until
 from ptyjobs.core.vt import Screen
 from ptyjobs.errors import BadPattern
 from ptyjobs.host import views
+from ptyjobs.host.bounded import bounded_search
 from ptyjobs.host.courtesy import PATIENCE
 from ptyjobs.host.fold import addresses
 from ptyjobs.host.job import Job
 from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
 
-PATTERN_TIME = 0.25  # seconds of a processor that one search may take
 PROGRESS_EVERY = 0.5  # seconds between two progress notes
 ENDING = 0.3  # seconds beyond the deadline in which the end of a leader that has gone may come
 PACE = 0.005  # seconds until the end of a leader that has gone is looked for again
@@ -54,28 +51,6 @@ class Ask:
     nbytes: int = 0
     progress: bool = False
     quiet: float | None = None  # quiet seconds that end the wait (until="quiet")
-
-
-@contextlib.contextmanager
-def bounded_search() -> Iterator[None]:
-    """A search that takes too long raises BadPattern (the `re` engine looks at signals).
-
-    Its own time counts: a busy machine makes no pattern bad.
-    """
-
-    def over(*_: Any) -> None:
-        raise BadPattern(
-            "A pattern takes too long on this output.",
-            advice="Avoid nested repetitions such as (a+)+.",
-        )
-
-    old = signal.signal(signal.SIGVTALRM, over)
-    signal.setitimer(signal.ITIMER_VIRTUAL, PATTERN_TIME)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, old)
 
 
 class Waiter:

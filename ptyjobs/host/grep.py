@@ -1,0 +1,157 @@
+"""The lines of a log that match a pattern, looked for in a process of its own.
+
+Owns `grep`, which starts that process, and what it does. The subtle thing: a search of the `re`
+module lets no other thread of its process run and only a signal in the main thread ends it, so a
+server that made one would answer nobody for as long as a pattern likes to take. Only what cannot
+take long is searched at once: to start a process takes some 40 ms.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ptyjobs.core.until import compile_patterns, plain
+from ptyjobs.errors import BadPattern
+from ptyjobs.host.bounded import bounded_search
+from ptyjobs.host.log import LogReader
+from ptyjobs.model import Page, from_json, to_json
+
+CHUNK = 1 << 20  # bytes searched at once
+CHUNK_TIME = 2.0  # seconds of a processor that they may take, twenty times what they should
+LIMIT = 256 << 20  # bytes one call searches at most
+SMALL = 1 << 20  # bytes that may be searched at once
+SHORT = 1 << 10  # bytes of the longest line among them
+LONGEST = 120.0  # seconds until a process that gives no answer is given up
+
+_IGNORES_CASE = "(?i)"
+_ESCAPED = re.compile(r"\\.")
+_REPEATS = re.compile(r"[*+?{]")
+
+
+def grep(folder: str, pattern: str, *, since: int | None, limit: int) -> Page:
+    """Lines of the text that match, each behind its log offset, at most `limit` characters.
+
+    `folder` is the job's directory. Raises BadPattern for what is none or takes too long.
+    """
+    (compiled,) = compile_patterns([pattern])
+    log = LogReader(folder)
+    if _simple(pattern) and _few_short_lines(log, since):
+        return search(log, compiled, since=since, limit=limit, bound=contextlib.nullcontext)
+    wanted = {
+        "asker": os.getpid(), "folder": folder, "pattern": pattern, "since": since, "limit": limit,
+    }  # fmt: skip
+    code = f"import sys; sys.path[:] = {sys.path!r}; from ptyjobs.host.grep import main; main()"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code],
+            input=json.dumps(wanted).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=LONGEST,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise BadPattern(
+            f"The search took longer than {LONGEST:.0f} s.", advice="Begin later with `since`."
+        ) from None
+    told = json.loads(done.stdout)
+    if "page" not in told:
+        raise BadPattern(told["message"], advice=told["advice"])
+    return from_json(Page, told["page"])
+
+
+def _simple(pattern: str) -> bool:
+    """At most one repetition, and no groups: the time is that of a line's length squared."""
+    bare = _ESCAPED.sub("", pattern.removeprefix(_IGNORES_CASE))
+    return "(" not in bare and len(_REPEATS.findall(bare)) <= 1
+
+
+def _few_short_lines(log: LogReader, since: int | None) -> bool:
+    _, data = log.read(since or 0, SMALL + 1)
+    return len(data) <= SMALL and max(map(len, data.split(b"\n"))) <= SHORT
+
+
+def _bounded() -> contextlib.AbstractContextManager[None]:
+    return bounded_search(CHUNK_TIME)
+
+
+def main() -> None:
+    """The process: what is wanted comes in on stdin as JSON, the page goes out on stdout."""
+    wanted: dict[str, Any] = json.load(sys.stdin)
+    (pattern,) = compile_patterns([wanted["pattern"]])
+    log = LogReader(wanted["folder"])
+
+    def needed() -> bool:
+        return bool(os.getppid() == wanted["asker"])
+
+    told: dict[str, Any]
+    try:
+        since, limit = wanted["since"], wanted["limit"]
+        page = search(log, pattern, since=since, limit=limit, bound=_bounded, needed=needed)
+        told = {"page": to_json(page)}
+    except BadPattern as error:
+        told = {"message": error.message, "advice": error.advice}
+    with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+        sys.stdout.write(json.dumps(told))
+        sys.stdout.flush()
+
+
+def search(
+    log: LogReader,
+    pattern: re.Pattern[str],
+    *,
+    since: int | None,
+    limit: int,
+    bound: Callable[[], contextlib.AbstractContextManager[None]],
+    needed: Callable[[], bool] = lambda: True,
+) -> Page:
+    """What `grep` answers, while it is `needed`; each chunk is searched within `bound`."""
+    floor, end = log.floor, log.end
+    position = max(floor if since is None else since, floor)
+    start = position
+    stop = min(end, position + LIMIT)
+    found: list[str] = []
+    used = matches = 0
+    carry = b""
+    while position < stop and needed():
+        first, data = log.read(position, CHUNK)
+        if not data:
+            break
+        if first != position:  # a hole: the cut line before it is all there is of it
+            carry = b""
+        base = first - len(carry)
+        block = carry + data
+        position = first + len(data)
+        cut = block.rfind(b"\n") + 1
+        if position >= end or (cut == 0 and len(block) > CHUNK):
+            cut = len(block)
+        carry = block[cut:]
+        with bound():
+            hits = _matching(block[:cut], base, pattern)
+        for offset, line in hits:
+            entry = f"{offset}: {line[:1000]}"
+            if used + len(entry) + 1 > limit and found:
+                return Page("\n".join(found), start, offset, end, floor, matches, more=True)
+            matches += 1
+            used += len(entry) + 1
+            found.append(entry)
+    following = min(position - len(carry) if position < end else position, end)
+    return Page("\n".join(found), start, following, end, floor, matches, more=following < end)
+
+
+def _matching(block: bytes, offset: int, pattern: re.Pattern[str]) -> list[tuple[int, str]]:
+    """Offset and text of each line of `block`, which begins at `offset`, that matches."""
+    found = []
+    for raw in block.splitlines(keepends=True):
+        line = plain(raw)
+        if pattern.search(line):
+            found.append((offset, line))
+        offset += len(raw)
+    return found
