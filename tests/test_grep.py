@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import subprocess
 from contextlib import nullcontext
@@ -12,7 +13,7 @@ import pytest
 
 from ptyjobs import config
 from ptyjobs.client import AsyncJobs, prepare
-from ptyjobs.errors import BadPattern
+from ptyjobs.errors import BadPattern, LimitReached
 from ptyjobs.host.grep import CHUNK, grep, search
 from ptyjobs.host.log import LogReader, LogWriter
 
@@ -70,6 +71,25 @@ def test_only_what_cannot_take_long_is_searched_at_once(
     page = grep(written(tmp_path, line + b"\n"), pattern, since=None, limit=1_000)
     assert page.matches == len(re.findall(pattern, line.decode()))
     assert bool(started) == apart
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(errno.EAGAIN, "Resource temporarily unavailable"),
+        subprocess.CalledProcessError(-9, ["python"]),
+    ],
+)
+def test_a_search_without_a_process_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def run(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(LimitReached, match="could not be made") as told:
+        grep(written(tmp_path, b"x\n"), "(x)+", since=None, limit=100)
+    assert "python" not in str(told.value)
 
 
 @pytest.mark.anyio

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ptyjobs.core.until import compile_patterns, plain
-from ptyjobs.errors import BadPattern
+from ptyjobs.errors import BadPattern, LimitReached
 from ptyjobs.host.bounded import bounded_search
 from ptyjobs.host.log import LogReader
 from ptyjobs.model import Page, from_json, to_json
@@ -38,7 +38,8 @@ _REPEATS = re.compile(r"[*+?{]")
 def grep(folder: str, pattern: str, *, since: int | None, limit: int) -> Page:
     """Lines of the text that match, each behind its log offset, at most `limit` characters.
 
-    `folder` is the job's directory. Raises BadPattern for what is none or takes too long.
+    `folder` is the job's directory. Raises BadPattern for what is none or takes too long,
+    LimitReached where there is no process for it.
     """
     (compiled,) = compile_patterns([pattern])
     log = LogReader(folder)
@@ -61,6 +62,13 @@ def grep(folder: str, pattern: str, *, since: int | None, limit: int) -> Page:
         raise BadPattern(
             f"The search took longer than {LONGEST:.0f} s.", advice="Begin later with `since`."
         ) from None
+    except (OSError, subprocess.CalledProcessError) as failure:  # no process left, or no memory
+        status = getattr(failure, "returncode", None)
+        why = failure if status is None else f"its process ended with status {status}"
+        raise LimitReached(
+            f"The search could not be made: {why}.",
+            advice="Kill or wait for other jobs, then try again.",
+        ) from failure
     told = json.loads(done.stdout)
     if "page" not in told:
         raise BadPattern(told["message"], advice=told["advice"])
