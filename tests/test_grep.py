@@ -41,6 +41,20 @@ def test_pages_of_matches_are_those_of_one_search(tmp_path: Path) -> None:
     assert "\n".join(pages) == whole.text
 
 
+@pytest.mark.parametrize("pattern", ["a 3$", "(a) 3$"])
+def test_the_last_matches_are_the_end_of_all(tmp_path: Path, pattern: str) -> None:
+    rows = b"".join(b"%d a %d\r\n" % (n, n % 7) for n in range(5_000))
+    folder = written(tmp_path, rows)
+    whole = grep(folder, pattern, since=None, limit=1 << 30)
+    page = grep(folder, pattern, since=None, limit=500, last=True)
+    assert 0 < len(page.text) <= 500
+    assert whole.text.endswith("\n" + page.text)
+    assert (page.next, page.more) == (page.end, False)
+    assert page.offset == int(page.text.partition(":")[0])
+    again = grep(folder, pattern, since=page.offset, limit=500)
+    assert (again.text, again.matches) == (page.text, page.matches)
+
+
 def test_a_search_that_nobody_needs_any_more_ends(tmp_path: Path) -> None:
     log = LogReader(written(tmp_path, b"line\n" * CHUNK))
     turns = iter([True, True, False])

@@ -168,7 +168,7 @@ class Base:
         if grep:
             from ptyjobs.host import grep as search  # with pexpect: not for every start
 
-            return search.grep(job.folder, grep, since=since, limit=limit)
+            return search.grep(job.folder, grep, since=since, limit=limit, last=last)
         from ptyjobs.host import views  # with the terminal engine, 30 ms that few callers need
 
         size = spec.size if spec else Size()

@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -35,8 +36,10 @@ _ESCAPED = re.compile(r"\\.")
 _REPEATS = re.compile(r"[*+?{]")
 
 
-def grep(folder: str, pattern: str, *, since: int | None, limit: int) -> Page:
+def grep(folder: str, pattern: str, *, since: int | None, limit: int, last: bool = False) -> Page:
     """Lines of the text that match, each behind its log offset, at most `limit` characters.
+
+    The first of them; with `last` the last.
 
     `folder` is the job's directory. Raises BadPattern for what is none or takes too long,
     LimitReached where there is no process for it.
@@ -44,10 +47,10 @@ def grep(folder: str, pattern: str, *, since: int | None, limit: int) -> Page:
     (compiled,) = compile_patterns([pattern])
     log = LogReader(folder)
     if _simple(pattern) and _few_short_lines(log, since):
-        return search(log, compiled, since=since, limit=limit, bound=contextlib.nullcontext)
-    wanted = {
-        "asker": os.getpid(), "folder": folder, "pattern": pattern, "since": since, "limit": limit,
-    }  # fmt: skip
+        bound = contextlib.nullcontext
+        return search(log, compiled, since=since, limit=limit, last=last, bound=bound)
+    asked = {"since": since, "limit": limit, "last": last}
+    wanted = {"asker": os.getpid(), "folder": folder, "pattern": pattern, "asked": asked}
     code = f"import sys; sys.path[:] = {sys.path!r}; from ptyjobs.host.grep import main; main()"
     try:
         done = subprocess.run(
@@ -82,8 +85,12 @@ def _simple(pattern: str) -> bool:
 
 
 def _few_short_lines(log: LogReader, since: int | None) -> bool:
-    _, data = log.read(since or 0, SMALL + 1)
-    return len(data) <= SMALL and max(map(len, data.split(b"\n"))) <= SHORT
+    start, end = max(since or 0, log.floor), log.end
+    if end - start > SMALL:
+        return False
+    first, data = log.read(start, SMALL)
+    whole = first == start and start + len(data) >= end  # no hole in it
+    return whole and max(map(len, data.split(b"\n"))) <= SHORT
 
 
 def _bounded() -> contextlib.AbstractContextManager[None]:
@@ -101,8 +108,7 @@ def main() -> None:
 
     told: dict[str, Any]
     try:
-        since, limit = wanted["since"], wanted["limit"]
-        page = search(log, pattern, since=since, limit=limit, bound=_bounded, needed=needed)
+        page = search(log, pattern, **wanted["asked"], bound=_bounded, needed=needed)
         told = {"page": to_json(page)}
     except BadPattern as error:
         told = {"message": error.message, "advice": error.advice}
@@ -117,16 +123,25 @@ def search(
     *,
     since: int | None,
     limit: int,
+    last: bool = False,
     bound: Callable[[], contextlib.AbstractContextManager[None]],
     needed: Callable[[], bool] = lambda: True,
 ) -> Page:
     """What `grep` answers, while it is `needed`; each chunk is searched within `bound`."""
     floor, end = log.floor, log.end
     position = max(floor if since is None else since, floor)
+    if last:
+        position = max(position, end - LIMIT)
     start = position
     stop = min(end, position + LIMIT)
-    found: list[str] = []
-    used = matches = 0
+    found: deque[tuple[int, str]] = deque()
+    used = 0
+
+    def told(following: int) -> Page:
+        begin = found[0][0] if last and found else start
+        text = "\n".join(entry for _, entry in found)
+        return Page(text, begin, following, end, floor, len(found), more=following < end)
+
     carry = b""
     while position < stop and needed():
         first, data = log.read(position, CHUNK)
@@ -145,13 +160,13 @@ def search(
             hits = _matching(block[:cut], base, pattern)
         for offset, line in hits:
             entry = f"{offset}: {line[:1000]}"
-            if used + len(entry) + 1 > limit and found:
-                return Page("\n".join(found), start, offset, end, floor, matches, more=True)
-            matches += 1
             used += len(entry) + 1
-            found.append(entry)
-    following = min(position - len(carry) if position < end else position, end)
-    return Page("\n".join(found), start, following, end, floor, matches, more=following < end)
+            if used > limit and found and not last:
+                return told(offset)
+            found.append((offset, entry))
+            while used > limit and len(found) > 1:
+                used -= len(found.popleft()[1]) + 1
+    return told(min(position - len(carry) if position < end else position, end))
 
 
 def _matching(block: bytes, offset: int, pattern: re.Pattern[str]) -> list[tuple[int, str]]:
