@@ -3,7 +3,7 @@
 Owns `grep`, which starts that process, and what it does. The subtle thing: a search of the `re`
 module lets no other thread of its process run and only a signal in the main thread ends it, so a
 server that made one would answer nobody for as long as a pattern likes to take. Only what cannot
-take long is searched at once: to start a process takes some 40 ms.
+take long is searched at once: to start a process takes some 80 ms.
 """
 
 from __future__ import annotations
