@@ -162,7 +162,6 @@ class Base:
     def _page(
         self, job: JobDir, *, since: int | None, grep: str | None, limit: int, last: bool
     ) -> Page:
-        spec = job.spec()
         if since is not None and since < 0:
             raise BadInput(f"since={since} is no offset.", advice="Use 0 or a `next` you got.")
         if grep:
@@ -171,6 +170,7 @@ class Base:
             return search.grep(job.folder, grep, since=since, limit=limit, last=last)
         from ptyjobs.host import views  # with the terminal engine, 30 ms that few callers need
 
+        spec = job.spec()
         size = spec.size if spec else Size()
         return views.page(job.log, size=size, since=since, limit=limit, last=last)
 

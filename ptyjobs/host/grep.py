@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ptyjobs.core.until import compile_patterns, plain
@@ -157,24 +157,21 @@ def search(
             cut = len(block)
         carry = block[cut:]
         with bound():
-            hits = _matching(block[:cut], base, pattern)
-        for offset, line in hits:
-            entry = f"{offset}: {line[:1000]}"
-            used += len(entry) + 1
-            if used > limit and found and not last:
-                return told(offset)
-            found.append((offset, entry))
-            while used > limit and len(found) > 1:
-                used -= len(found.popleft()[1]) + 1
+            for offset, line in _matching(block[:cut], base, pattern):
+                entry = f"{offset}: {line[:1000]}"
+                used += len(entry) + 1
+                if used > limit and found and not last:
+                    return told(offset)
+                found.append((offset, entry))
+                while used > limit and len(found) > 1:
+                    used -= len(found.popleft()[1]) + 1
     return told(min(position - len(carry) if position < end else position, end))
 
 
-def _matching(block: bytes, offset: int, pattern: re.Pattern[str]) -> list[tuple[int, str]]:
+def _matching(block: bytes, offset: int, pattern: re.Pattern[str]) -> Iterator[tuple[int, str]]:
     """Offset and text of each line of `block`, which begins at `offset`, that matches."""
-    found = []
     for raw in block.splitlines(keepends=True):
         line = plain(raw)
         if pattern.search(line):
-            found.append((offset, line))
+            yield offset, line
         offset += len(raw)
-    return found

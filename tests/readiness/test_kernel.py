@@ -22,6 +22,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux 
 
 RAW = "import os, sys, tty, select, time, threading, socket, signal\ntty.setraw(0)\n"
 
+READER = RAW + (
+    "import queue\nkeys = queue.Queue()\n"
+    "def read():\n    while True: keys.put(os.read(0, 1))\n"
+    "threading.Thread(target=read, daemon=True).start()\n"
+)
+
 
 def settle_on(job: Job, *wanted: Wait, patience: float = 5.0) -> Probe:
     """The first probe that says one of `wanted` and is stable."""
@@ -106,10 +112,7 @@ def test_a_spinner_that_takes_keys_is_work_until_it_stops() -> None:
 
 def test_a_main_thread_that_left_its_loop_is_not_idle_while_another_one_reads() -> None:
     """A program that ends in its own time, its input thread still at the terminal."""
-    code = RAW + (
-        "import queue\nkeys = queue.Queue()\n"
-        "def read():\n    while True: keys.put(os.read(0, 1))\n"
-        "threading.Thread(target=read, daemon=True).start()\n"
+    code = READER + (
         "os.write(1, b'on')\n"
         "while keys.get() != b'q': os.write(1, b'.')\n"
         "os.write(1, b'bye'); time.sleep(.7); os._exit(3)"
@@ -126,12 +129,7 @@ def test_a_main_thread_that_is_woken_while_others_are_looked_at_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its reader thread hands over what it read and waits again, between two of our looks."""
-    code = RAW + (
-        "import queue\nkeys = queue.Queue()\n"
-        "def read():\n    while True: keys.put(os.read(0, 1))\n"
-        "threading.Thread(target=read, daemon=True).start()\n"
-        "while True: keys.get(); os.write(1, b'.')\n"
-    )
+    code = READER + "while True: keys.get(); os.write(1, b'.')\n"
     with python(code) as job:
         assert job.interact(timeout=20).verdict.reason is Reason.WAITING_FOR_INPUT
         assert job.interact(b"a", timeout=20).text == "."  # it is in its loop

@@ -49,7 +49,8 @@ class Fast(Repaint):
             return self.feed(data)
         self.generation += 1
         held: list[str] | None = None  # while lines pass: the last of them, which may stay visible
-        at = 0
+        at = data.find(b"\n", 0, WINDOW) + 1  # windows begin where lines do
+        self._run(self._decoder.decode(data[:at]))
         while at < len(data):
             stop = data.rfind(b"\n", at, at + WINDOW) + 1 or min(at + WINDOW, len(data))
             piece = data[at:stop]
