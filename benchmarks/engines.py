@@ -32,8 +32,8 @@ from typing import Any, NamedTuple, Protocol
 
 from wcwidth import wcwidth
 
-from ptyjobs.core.vt import Screen
 from ptyjobs.model import Size
+from ptyjobs.terminal import Screen
 
 
 class View(NamedTuple):

@@ -21,12 +21,12 @@ from pathlib import Path
 from benchmarks.screen import workloads
 from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
-from ptyjobs.core.text import FreshText, mark
-from ptyjobs.core.vt import Screen
-from ptyjobs.host import tree
-from ptyjobs.host.fold import Fold
-from ptyjobs.host.log import LogReader, LogWriter
 from ptyjobs.model import Size
+from ptyjobs.process import tree
+from ptyjobs.store.fold import Fold
+from ptyjobs.store.log import LogReader, LogWriter
+from ptyjobs.terminal import Screen
+from ptyjobs.text.fresh import FreshText, mark
 
 LOOK = 0.01  # seconds between two looks at the log; each of them takes time from the others
 C_LOOP = """

@@ -22,7 +22,7 @@ from ptyprocess import PtyProcess
 from ptyjobs import config
 from ptyjobs.client import AsyncJobs, prepare
 from ptyjobs.config import Config
-from ptyjobs.host import zygote as zygotes
+from ptyjobs.spawn import zygote as zygotes
 
 IDLE = 5.0  # seconds over which idle CPU is taken
 KEEP = re.compile(r"^(Private_Clean|Private_Dirty|Pss):\s+(\d+)", re.MULTILINE)

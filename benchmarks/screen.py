@@ -27,8 +27,8 @@ from pathlib import Path
 
 import pyte
 
-from ptyjobs.core.vt import Screen
 from ptyjobs.model import Size
+from ptyjobs.terminal import Screen
 
 SIZE = Size(24, 80)
 PIECE = 65536
@@ -258,7 +258,7 @@ def facts() -> dict[str, float]:
                 [
                     sys.executable,
                     "-c",
-                    "import time; t = time.perf_counter(); import ptyjobs.core.vt;"
+                    "import time; t = time.perf_counter(); import ptyjobs.terminal;"
                     "print(time.perf_counter() - t)",
                 ],
                 capture_output=True,
@@ -275,7 +275,7 @@ def facts() -> dict[str, float]:
         "repaint 40x120, ms": repaint_ms,
         "5 MB of log lines, ms": flood_ms,
         "5 MB of coloured log and its last lines, ms": colour_ms,
-        "import ptyjobs.core.vt, ms": imported * 1000,
+        "import ptyjobs.terminal, ms": imported * 1000,
     }
 
 

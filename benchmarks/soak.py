@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from ptyjobs.client.registry import Registry
-from ptyjobs.host.record import SOCKET, JobDir
+from ptyjobs.store.jobdir import SOCKET, JobDir
 
 JOB = r"""
 import mmap, os, signal, sys, termios, time, zlib

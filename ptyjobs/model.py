@@ -12,7 +12,7 @@ import enum
 import sys
 import types
 
-from ptyjobs.frozen import MISSING, TYPE_CHECKING, dataclass, field, fields, names_of
+from ptyjobs._dataclass import MISSING, TYPE_CHECKING, dataclass, field, fields, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

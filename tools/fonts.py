@@ -17,7 +17,7 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.scaleUpem import scale_upem
 
-INTO = Path(__file__).parents[1] / "ptyjobs" / "fonts"
+INTO = Path(__file__).parents[1] / "ptyjobs" / "render" / "fonts"
 LETTERS = (range(0x20, 0x180), range(0x300, 0x310), range(0x370, 0x460), range(0x2010, 0x2050))
 # Box drawing and blocks (0x2500 to 0x259F) are drawn as rectangles.
 SYMBOLS = (range(0x2050, 0x2500), range(0x25A0, 0x27F0), range(0xFFFD, 0xFFFE))

@@ -7,11 +7,11 @@ import json
 import re
 import sys
 
-from ptyjobs.cli.words import READER
+from ptyjobs._dataclass import TYPE_CHECKING, replace
+from ptyjobs.cli.format import READER
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
-from ptyjobs.frozen import TYPE_CHECKING, replace
 from ptyjobs.model import Answer, Reason, to_json
 
 if TYPE_CHECKING:

@@ -20,15 +20,15 @@ import signal
 import sys
 import time
 
-from ptyjobs.cli.mirror import Mirror
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.format import exit_code
 from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
-from ptyjobs.cli.words import exit_code
+from ptyjobs.cli.viewport import Mirror
 from ptyjobs.client.sync import Follow, Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, HolderLost
-from ptyjobs.frozen import TYPE_CHECKING
-from ptyjobs.host.wire import Data
 from ptyjobs.model import Size, Status, from_json
+from ptyjobs.protocol import Data
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add
@@ -84,8 +84,8 @@ class Detached(Exception):
 
 def key_bytes(name: str) -> tuple[bytes, ...]:
     """Every form in which terminals send a control key: plain, kitty's and xterm's."""
-    from ptyjobs.core import keys
-    from ptyjobs.core.vt import Modes
+    from ptyjobs.input import keys
+    from ptyjobs.terminal import Modes
 
     plain_form = keys.encode([name], modes=Modes())
     if len(plain_form) != 1 or plain_form >= b" ":

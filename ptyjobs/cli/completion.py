@@ -10,8 +10,8 @@ import argparse
 import json
 from collections.abc import Callable
 
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.config import Config
-from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any

@@ -10,9 +10,9 @@ import argparse
 import json
 
 from ptyjobs import __version__, config
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli import main as cli
 from ptyjobs.config import Config
-from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ptyjobs import __version__
+from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError
-from ptyjobs.frozen import TYPE_CHECKING, dataclass
 from ptyjobs.model import Tier, to_json
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def _versions(_settings: Config) -> list[Finding]:
 
 
 def _readiness(_settings: Config) -> list[Finding]:
-    from ptyjobs.host import kernel
+    from ptyjobs.readiness.linux import probe
 
-    tier = kernel.self_test()
+    tier = probe.self_test()
     words = {
         Tier.FULL: "full: the kernel tells when a program waits for input",
         Tier.NO_SYSCALL: "no-syscall: state and wait channel, but not the system call",
@@ -93,7 +93,7 @@ def _readiness(_settings: Config) -> list[Finding]:
 
 
 def _containment(_settings: Config) -> list[Finding]:
-    from ptyjobs.host import cgroup, sandbox, tree
+    from ptyjobs.process import cgroup, sandbox, tree
 
     found = [
         Finding("containment", "cgroup: even kill -9 of all of ptyjobs loses no daemon")
@@ -129,7 +129,7 @@ def _limits(settings: Config) -> list[Finding]:
 
 def _state(settings: Config) -> list[Finding]:
     from ptyjobs.client.registry import Registry
-    from ptyjobs.host.record import private_directory
+    from ptyjobs.store.jobdir import private_directory
 
     try:
         private_directory(Path(settings.state_dir))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.errors import BadInput
-from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.files import named
 from ptyjobs.config import Config
-from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add

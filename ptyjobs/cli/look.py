@@ -6,10 +6,10 @@ import os
 import sys
 import time
 
-from ptyjobs.cli.words import age, amount, fit, safe, turn
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.format import age, amount, fit, safe, turn
 from ptyjobs.client.registry import Registry
 from ptyjobs.errors import BadInput, JobEnded
-from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
@@ -63,7 +63,7 @@ def list_jobs(args: argparse.Namespace, settings: Config) -> int:
         for job in registry.all():
             print(job.job_id)
         return 0
-    from ptyjobs.cli.glance import glance
+    from ptyjobs.cli.query import glance
 
     while True:
         found = glance(registry, all=args.all, brief=not args.json)
@@ -192,7 +192,7 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
 
     With -f also what comes, until the job ends. 1 when --grep found nothing.
     """
-    from ptyjobs.cli.moments import offset_at
+    from ptyjobs.cli.positions import offset_at
     from ptyjobs.client.sync import Jobs
 
     with Jobs(settings) as jobs:
@@ -209,7 +209,7 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
 
 
 def _raw(jobs: Jobs, args: argparse.Namespace, offset: int) -> int:
-    from ptyjobs.host.wire import Data
+    from ptyjobs.protocol import Data
 
     while True:
         first, data = jobs.raw(args.job, since=offset)

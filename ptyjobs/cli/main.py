@@ -16,8 +16,8 @@ import os
 import sys
 
 from ptyjobs import __version__, config
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.errors import BadInput, PtyJobsError
-from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

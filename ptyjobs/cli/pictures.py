@@ -7,17 +7,17 @@ import json
 import sys
 from pathlib import Path
 
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.files import named
-from ptyjobs.cli.moments import moment
+from ptyjobs.cli.positions import moment
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
-from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.model import to_json
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add
-    from ptyjobs.core.vt import Screen
+    from ptyjobs.terminal import Screen
 
 FORMATS = ("text", "ansi", "svg", "png", "html")
 EXAMPLES = """\
@@ -68,7 +68,7 @@ def _format_of(output: str) -> str:
 
 
 def _picture(jobs: Jobs, job_id: str, at: str) -> Screen:
-    from ptyjobs.host import views
+    from ptyjobs.store import views
 
     job = jobs.registry.find(job_id)
     if at:
@@ -76,7 +76,7 @@ def _picture(jobs: Jobs, job_id: str, at: str) -> Screen:
         return views.screen_at(job, offset=offset, time=seconds)
     if jobs.status(job_id).state.ended:
         return views.screen_at(job)
-    from ptyjobs.core.vt import Screen
+    from ptyjobs.terminal import Screen
 
     size, data = jobs.repaint(job_id)
     shown = Screen(size)
@@ -86,10 +86,10 @@ def _picture(jobs: Jobs, job_id: str, at: str) -> Screen:
 
 def render(picture: Screen, form: str, *, title: str = "") -> bytes:
     """The screen in one of FORMATS."""
-    from ptyjobs.core import render
+    from ptyjobs.render import ansi as render
 
     if form == "png":
-        from ptyjobs.png import to_png
+        from ptyjobs.render.png import to_png
 
         return to_png(picture)
     if form == "svg":

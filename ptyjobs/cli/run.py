@@ -12,14 +12,14 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from ptyjobs.cli.words import READER, exit_code
-from ptyjobs.client.preparing import prepare
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.format import READER, exit_code
+from ptyjobs.client.preparation import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, HolderLost
-from ptyjobs.frozen import TYPE_CHECKING
-from ptyjobs.host.wire import Data
 from ptyjobs.model import to_json
+from ptyjobs.protocol import Data
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add

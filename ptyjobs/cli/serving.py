@@ -7,8 +7,8 @@ import json
 import sys
 
 from ptyjobs import config
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.config import Config
-from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add
@@ -38,7 +38,7 @@ def serve(args: argparse.Namespace, settings: Config) -> int:
 
 def demo(args: argparse.Namespace, settings: Config) -> int:
     """Drive `python -i` without any AI and print the transcript."""
-    from ptyjobs.client.preparing import prepare
+    from ptyjobs.client.preparation import prepare
     from ptyjobs.client.sync import Jobs
     from ptyjobs.model import to_json
 

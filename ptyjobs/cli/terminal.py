@@ -16,7 +16,7 @@ import termios
 import tty
 from collections.abc import Iterator
 
-from ptyjobs.frozen import TYPE_CHECKING
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.model import Size
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def terminal_size() -> Size | None:
 
 def plain(data: bytes, size: Size) -> bytes:
     """What a screen shows, as lines without any sequence."""
-    from ptyjobs.core.render import to_text
-    from ptyjobs.core.vt import Screen
+    from ptyjobs.render.ansi import to_text
+    from ptyjobs.terminal import Screen
 
     screen = Screen(size)
     screen.feed(data)

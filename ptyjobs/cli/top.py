@@ -17,14 +17,14 @@ import sys
 import time
 from collections.abc import Sequence
 
-from ptyjobs.cli.glance import glance
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.format import age, amount, fit, safe, turn
 from ptyjobs.cli.look import page
+from ptyjobs.cli.query import glance
 from ptyjobs.cli.terminal import Terminal
-from ptyjobs.cli.words import age, amount, fit, safe, turn
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, PtyJobsError
-from ptyjobs.frozen import TYPE_CHECKING
 from ptyjobs.model import Size, Status, to_json
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import argparse
 import asyncio
 import json
 
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.config import Config
 from ptyjobs.errors import Unsupported
-from ptyjobs.frozen import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add

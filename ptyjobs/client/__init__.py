@@ -7,14 +7,14 @@ for asyncio.
 
 from __future__ import annotations
 
-from ptyjobs.frozen import TYPE_CHECKING
+from ptyjobs._dataclass import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any
 
     from ptyjobs.client.aio import AsyncJobs
     from ptyjobs.client.calls import Killed, WaitResult
-    from ptyjobs.client.preparing import prepare
+    from ptyjobs.client.preparation import prepare
     from ptyjobs.client.sync import Jobs
 
 __all__ = ["AsyncJobs", "Jobs", "Killed", "WaitResult", "prepare"]
@@ -22,7 +22,7 @@ __all__ = ["AsyncJobs", "Jobs", "Killed", "WaitResult", "prepare"]
 
 _HOMES = {
     "AsyncJobs": "aio", "Jobs": "sync", "Killed": "calls", "WaitResult": "calls",
-    "prepare": "preparing",
+    "prepare": "preparation",
 }  # fmt: skip
 
 

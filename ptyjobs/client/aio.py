@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from ptyjobs.client import calls, registry, stuck
+from ptyjobs import protocol
+from ptyjobs.client import calls, force_kill, registry
 from ptyjobs.client.base import (
     Base,
     Progress,
@@ -20,13 +21,12 @@ from ptyjobs.client.base import (
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
-from ptyjobs.client.reach import Gone, connect
+from ptyjobs.client.connect import Gone, connect
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
-from ptyjobs.host import wire
-from ptyjobs.host.record import JobDir
-from ptyjobs.host.zygote import Zygote
 from ptyjobs.model import Answer, JobSpec, Page, Reason, Size, Status, View
+from ptyjobs.spawn.zygote import Zygote
+from ptyjobs.store.jobdir import JobDir
 
 T = TypeVar("T")
 
@@ -39,12 +39,12 @@ class Link(asyncio.Protocol):
     """One asynchronous connection: requests out, replies matched by id."""
 
     def __init__(self) -> None:
-        self._decoder = wire.Decoder()
+        self._decoder = protocol.Decoder()
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._progress: dict[int, Progress] = {}
         self._transport: asyncio.Transport | None = None
-        self.events: asyncio.Queue[wire.Message | None] | None = None
+        self.events: asyncio.Queue[protocol.Message | None] | None = None
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -53,7 +53,7 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for message in self._decoder.feed(data):
-            if isinstance(message, wire.Data) or "event" in message:
+            if isinstance(message, protocol.Data) or "event" in message:
                 if self.events is not None:
                     self.events.put_nowait(message)
                 continue
@@ -76,10 +76,10 @@ class Link(asyncio.Protocol):
         if self.events is not None:
             self.events.put_nowait(None)
 
-    def send(self, message: wire.Message) -> None:
+    def send(self, message: protocol.Message) -> None:
         if self.closed or self._transport is None:
             raise Gone
-        self._transport.write(wire.encode(message))
+        self._transport.write(protocol.encode(message))
 
     async def request(
         self, op: str, params: dict[str, Any], *, timeout: float, progress: Progress | None = None
@@ -124,10 +124,10 @@ class AsyncFollow:
     def __init__(self, link: Link) -> None:
         self._link = link
 
-    def __aiter__(self) -> AsyncIterator[wire.Message]:
+    def __aiter__(self) -> AsyncIterator[protocol.Message]:
         return self._iterate()
 
-    async def _iterate(self) -> AsyncIterator[wire.Message]:
+    async def _iterate(self) -> AsyncIterator[protocol.Message]:
         assert self._link.events is not None
         while True:
             message = await self._link.events.get()
@@ -136,7 +136,7 @@ class AsyncFollow:
             yield message
 
     def send(self, data: bytes) -> None:
-        self._link.send(wire.Data(0, data))
+        self._link.send(protocol.Data(0, data))
 
     async def resize(self, size: Size) -> None:
         await self._link.request("window", {"rows": size.rows, "cols": size.cols}, timeout=5.0)
@@ -204,7 +204,7 @@ class AsyncJobs(Base):
 
         `params` are those of `prepare`: cwd, env, rows, cols, lifetime, stderr, marks, target ...
         """
-        from ptyjobs.client.preparing import prepare  # only to start something
+        from ptyjobs.client.preparation import prepare  # only to start something
 
         spec = prepare(self.config, command=command, name=name, **params)
         return await self.start(spec, name=name, wait=wait, budget=budget, until=until)
@@ -378,14 +378,16 @@ class AsyncJobs(Base):
         grace = self.config.kill_grace if grace is None else grace
         call = calls.kill(signal=signal, grace=grace)
         try:
-            return await self._call(job_id, call if signal else stuck.impatient(call, grace=grace))
+            return await self._call(
+                job_id, call if signal else force_kill.impatient(call, grace=grace)
+            )
         except HolderLost:
             if signal:
                 raise
             job = self.registry.find(job_id)
-            if await asyncio.to_thread(stuck.answers, job):
+            if await asyncio.to_thread(force_kill.answers, job):
                 return await self._call(job_id, call)
-            ended = await asyncio.to_thread(stuck.kill_through, job)
+            ended = await asyncio.to_thread(force_kill.kill_through, job)
             return Killed("killed", ended, self.registry.status(job))
 
     async def resize(self, job_id: str, size: Size) -> Status:

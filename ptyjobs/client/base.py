@@ -11,9 +11,10 @@ import os
 import socket
 from collections.abc import Callable
 
+from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.client import calls, registry
 from ptyjobs.client.calls import Call, Ended
-from ptyjobs.client.guard import Guard
+from ptyjobs.client.subreaper import Guard
 from ptyjobs.config import Config, load
 from ptyjobs.errors import (
     BadInput,
@@ -24,15 +25,14 @@ from ptyjobs.errors import (
     by_code,
     cannot_start,
 )
-from ptyjobs.frozen import TYPE_CHECKING, replace
-from ptyjobs.host.record import JobDir
 from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Size
+from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, TypeVar
 
-    from ptyjobs.host.zygote import Zygote
+    from ptyjobs.spawn.zygote import Zygote
 
     T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def result_of(message: dict[str, Any]) -> dict[str, Any]:
 def check_patterns(patterns: Sequence[str]) -> None:
     """Raise BadPattern for one that is no regular expression, before anything is sent."""
     if patterns:
-        from ptyjobs.core.until import compile_patterns  # with pexpect: not for every start
+        from ptyjobs.text.patterns import compile_patterns  # with pexpect: not for every start
 
         compile_patterns(patterns)
 
@@ -98,17 +98,17 @@ class Base:
                 f"{self.config.max_jobs} jobs run already (max_jobs).",
                 advice="Kill one you no longer need, or raise PTYJOBS_MAX_JOBS.",
             )
-        from ptyjobs.client import strays
+        from ptyjobs.client import orphans
 
         try:
             job = self.registry.allocate(name, program=spec.job_id)
         except OSError as failure:  # ENOSPC, EDQUOT, EACCES: no directory for it
             raise cannot_start(failure) from failure
-        env = {**spec.env, "PTYJOBS_JOB": job.job_id, strays.MARK: strays.name(job.path)}
+        env = {**spec.env, "PTYJOBS_JOB": job.job_id, orphans.MARK: orphans.name(job.path)}
         return job, replace(spec, job_id=job.job_id, env=env)
 
     def _fork_holder(self, job: JobDir, spec: JobSpec) -> socket.socket:
-        from ptyjobs.host import zygote as zygotes  # most clients start nothing
+        from ptyjobs.spawn import zygote as zygotes  # most clients start nothing
 
         if self.zygote is None:
             self._use(zygotes.start())
@@ -165,10 +165,10 @@ class Base:
         if since is not None and since < 0:
             raise BadInput(f"since={since} is no offset.", advice="Use 0 or a `next` you got.")
         if grep:
-            from ptyjobs.host import grep as search  # with pexpect: not for every start
+            from ptyjobs.store import grep as search  # with pexpect: not for every start
 
             return search.grep(job.folder, grep, since=since, limit=limit, last=last)
-        from ptyjobs.host import views  # with the terminal engine, 30 ms that few callers need
+        from ptyjobs.store import views  # with the terminal engine, 30 ms that few callers need
 
         spec = job.spec()
         size = spec.size if spec else Size()

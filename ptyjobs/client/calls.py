@@ -7,9 +7,8 @@ directory, with the same meaning.
 
 from __future__ import annotations
 
+from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.errors import JobEnded
-from ptyjobs.frozen import TYPE_CHECKING, dataclass
-from ptyjobs.host.record import JobDir
 from ptyjobs.model import (
     Answer,
     Confidence,
@@ -23,6 +22,7 @@ from ptyjobs.model import (
     from_json,
     to_json,
 )
+from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -140,7 +140,7 @@ def wait(
 
 def tail(*, lines: int) -> Call[View]:
     def ended(job: Ended) -> View:
-        from ptyjobs.host import views  # the terminal engine: only ended jobs are folded here
+        from ptyjobs.store import views  # the terminal engine: only ended jobs are folded here
 
         return views.view(views.screen_at(job.job), lines=lines, end=job.job.log.end)
 
@@ -152,7 +152,7 @@ def repaint(*, scrollback: int = 0) -> Call[tuple[Size, bytes]]:
         return from_json(Size, ok["size"]), ok["data"].encode("latin-1")
 
     def ended(job: Ended) -> tuple[Size, bytes]:
-        from ptyjobs.host import views
+        from ptyjobs.store import views
 
         screen = views.screen_at(job.job)
         return screen.size, screen.repaint(scrollback=scrollback)
@@ -208,8 +208,8 @@ def _no_input(job: Ended) -> Any:
 
 def _ended_answer(job: Ended, limit: int = 8000) -> Answer:
     """What a wait on an ended job answers: its exit and the output its caller has not seen."""
-    from ptyjobs.core.safe import budget as cut
-    from ptyjobs.host import views
+    from ptyjobs.store import views
+    from ptyjobs.text.sanitize import budget as cut
 
     log = job.job.log
     spec = job.job.spec()

@@ -12,11 +12,11 @@ import fcntl
 import os
 import time
 
+from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.errors import DuplicateJob, LimitReached, UnknownJob
-from ptyjobs.frozen import TYPE_CHECKING, replace
-from ptyjobs.host import cgroup
-from ptyjobs.host.record import JobDir, check_job_id, private_directory
 from ptyjobs.model import Event, State, Status, next_state
+from ptyjobs.process import cgroup
+from ptyjobs.store.jobdir import JobDir, check_job_id, private_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,11 +152,11 @@ class Registry:
         )
         import contextlib  # only for a holder that was killed
 
-        from ptyjobs.client import strays
+        from ptyjobs.client import orphans
 
         with contextlib.suppress(OSError):  # ENOSPC: whoever looks next writes it down
             job.write_status(lost)
-        strays.end(job.path)
+        orphans.end(job.path)
         return lost
 
     def sweep(self) -> None:

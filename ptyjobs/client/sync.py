@@ -7,7 +7,9 @@ import itertools
 import socket
 import time
 
-from ptyjobs.client import calls, registry, stuck
+from ptyjobs import protocol
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.client import calls, force_kill, registry
 from ptyjobs.client.base import (
     Base,
     Progress,
@@ -16,19 +18,17 @@ from ptyjobs.client.base import (
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed
-from ptyjobs.client.reach import Gone, connect
+from ptyjobs.client.connect import Gone, connect
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
-from ptyjobs.frozen import TYPE_CHECKING
-from ptyjobs.host import wire
-from ptyjobs.host.record import JobDir
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
+from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, TypeVar
 
-    from ptyjobs.host.zygote import Zygote
+    from ptyjobs.spawn.zygote import Zygote
 
     T = TypeVar("T")
 
@@ -40,13 +40,13 @@ class Wire:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self._decoder = wire.Decoder()
+        self._decoder = protocol.Decoder()
         self._numbers = itertools.count(1)
-        self._messages: list[wire.Message] = []
+        self._messages: list[protocol.Message] = []
         self._timeout: float | None = -1.0  # as the socket has it: each change is a system call
 
-    def send(self, message: wire.Message) -> None:
-        self.send_frame(wire.encode(message))
+    def send(self, message: protocol.Message) -> None:
+        self.send_frame(protocol.encode(message))
 
     def send_frame(self, frame: bytes) -> None:
         try:
@@ -54,7 +54,7 @@ class Wire:
         except (BrokenPipeError, ConnectionResetError):
             raise Gone from None
 
-    def receive(self, *, timeout: float | None) -> wire.Message:
+    def receive(self, *, timeout: float | None) -> protocol.Message:
         """The next message; Gone at the end, TimeoutError after `timeout` seconds."""
         while not self._messages:
             if timeout != self._timeout:
@@ -75,11 +75,11 @@ class Wire:
         number = next(self._numbers)
         self.send({"op": op, "id": number, **params})
         limit = time.monotonic() + timeout + calls.SLACK
-        held: list[wire.Message] = []
+        held: list[protocol.Message] = []
         try:
             while True:
                 message = self.receive(timeout=max(0.001, limit - time.monotonic()))
-                if isinstance(message, wire.Data) or message.get("id") != number:
+                if isinstance(message, protocol.Data) or message.get("id") != number:
                     held.append(message)
                 elif "progress" in message:
                     if progress is not None:
@@ -91,7 +91,7 @@ class Wire:
                 "The job's holder does not answer.", advice="Look with status, then kill it."
             ) from None
         finally:
-            self._messages[:0] = [m for m in held if isinstance(m, wire.Data) or "event" in m]
+            self._messages[:0] = [m for m in held if isinstance(m, protocol.Data) or "event" in m]
 
     def close(self) -> None:
         self.sock.close()
@@ -106,7 +106,7 @@ class Follow:
     def fileno(self) -> int:
         return self._connection.sock.fileno()
 
-    def receive(self, *, timeout: float | None = None) -> wire.Message | None:
+    def receive(self, *, timeout: float | None = None) -> protocol.Message | None:
         """The next event; None at the end. Raises TimeoutError."""
         try:
             return self._connection.receive(timeout=timeout)
@@ -120,7 +120,7 @@ class Follow:
 
     def send(self, data: bytes) -> None:
         try:
-            self._connection.send_frame(wire.data_frame(0, data))
+            self._connection.send_frame(protocol.data_frame(0, data))
         except Gone:  # `receive` will tell
             return
 
@@ -190,7 +190,7 @@ class Jobs(Base):
 
         `params` are those of `prepare`: cwd, env, rows, cols, lifetime, stderr, marks, target ...
         """
-        from ptyjobs.client.preparing import prepare  # only to start something
+        from ptyjobs.client.preparation import prepare  # only to start something
 
         spec = prepare(self.config, command=command, name=name, **params)
         return self.start(spec, name=name, wait=wait, budget=budget, until=until)
@@ -282,14 +282,14 @@ class Jobs(Base):
         grace = self.config.kill_grace if grace is None else grace
         call = calls.kill(signal=signal, grace=grace)
         try:
-            return self._call(job_id, call if signal else stuck.impatient(call, grace=grace))
+            return self._call(job_id, call if signal else force_kill.impatient(call, grace=grace))
         except HolderLost:
             if signal:
                 raise
             job = self.registry.find(job_id)
-            if stuck.answers(job):
+            if force_kill.answers(job):
                 return self._call(job_id, call)
-            ended = stuck.kill_through(job)
+            ended = force_kill.kill_through(job)
             return Killed("killed", ended, self.registry.status(job))
 
     def resize(self, job_id: str, size: Size) -> Status:
@@ -342,7 +342,7 @@ class Jobs(Base):
     def warm_up(self) -> None:
         """Fork the process that jobs are forked from now instead of at the first start."""
         if self.zygote is None:
-            from ptyjobs.host import zygote as zygotes
+            from ptyjobs.spawn import zygote as zygotes
 
             self._use(zygotes.start())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ptyjobs.config import Config
-    from ptyjobs.host.zygote import Zygote
+    from ptyjobs.spawn.zygote import Zygote
 
 
 def main(config: Config, zygote: Zygote | None = None) -> int:
@@ -16,11 +16,11 @@ def main(config: Config, zygote: Zygote | None = None) -> int:
     The zygote is forked before the SDK is imported: its import takes half a second and 45 MB,
     which no holder should inherit, and holders get ready meanwhile.
     """
-    from ptyjobs.client.preparing import check_config
+    from ptyjobs.client.preparation import check_config
 
     check_config(config)
     if zygote is None:
-        from ptyjobs.host import zygote as zygotes
+        from ptyjobs.spawn import zygote as zygotes
 
         zygote = zygotes.start(ahead=True)
     # Importing the SDK makes 120,000 objects that all live on: letting the collector

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from ptyjobs.config import HARD_MAX_CHARS, Config
 from ptyjobs.errors import BadInput, Refused
-from ptyjobs.mcp import listing, pointing, results
+from ptyjobs.input import mouse_syntax
+from ptyjobs.mcp import results, status_text
 from ptyjobs.mcp.results import Result
 from ptyjobs.model import Reason, Size
 
@@ -112,7 +113,7 @@ async def interact(call: Call, args: dict[str, Any]) -> Result:
         )
     if secret:
         text = read_secret(secret, call.config)
-    mouse = pointing.parse(args["mouse"])
+    mouse = mouse_syntax.parse(args["mouse"])
     # Keys alone pass a call that waits: an interrupt must reach what it is to interrupt.
     queue = args["job_id"] if text or mouse or not keys else ""
     async with call.orders.of(queue):
@@ -192,19 +193,19 @@ async def tail(call: Call, args: dict[str, Any]) -> Result:
 
 
 async def _picture(call: Call, job_id: str, format: str) -> Result:
-    from ptyjobs.core import render
-    from ptyjobs.core.vt import Screen
+    from ptyjobs.render import ansi
+    from ptyjobs.terminal import Screen
 
     size, repaint = await call.jobs.repaint(job_id)
     screen = Screen(size)
     screen.feed(repaint)
     if format == "png":
-        from ptyjobs import png
+        from ptyjobs.render import png
 
         data = await asyncio.to_thread(png.to_png, screen)
         text = f"[{job_id}] screen {size.rows}x{size.cols} as a picture"
         return Result(text, {"job_id": job_id}, images=(data,))
-    text = render.to_svg(screen) if format == "svg" else render.to_ansi(screen)
+    text = ansi.to_svg(screen) if format == "svg" else ansi.to_ansi(screen)
     return Result(results.fit(text), {"job_id": job_id})
 
 
@@ -220,7 +221,7 @@ async def output(call: Call, args: dict[str, Any]) -> Result:
 
 
 async def status(call: Call, args: dict[str, Any]) -> Result:
-    return listing.of_status(await call.jobs.status(args["job_id"]), now=time.time())
+    return status_text.of_status(await call.jobs.status(args["job_id"]), now=time.time())
 
 
 async def list_jobs(call: Call, args: dict[str, Any]) -> Result:
@@ -232,12 +233,12 @@ async def list_jobs(call: Call, args: dict[str, Any]) -> Result:
             hidden += 1
         else:
             shown.append(job)
-    return listing.of_list(shown, now=time.time(), ended_hidden=hidden)
+    return status_text.of_list(shown, now=time.time(), ended_hidden=hidden)
 
 
 async def kill(call: Call, args: dict[str, Any]) -> Result:
     killed = await call.jobs.kill(args["job_id"], signal=args["signal"])
-    return listing.of_killed(killed.result, killed.processes, killed.status, args["signal"])
+    return status_text.of_killed(killed.result, killed.processes, killed.status, args["signal"])
 
 
 async def resize(call: Call, args: dict[str, Any]) -> Result:

@@ -22,8 +22,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 
 from ptyjobs.config import HARD_MAX_CHARS
-from ptyjobs.core import safe
 from ptyjobs.errors import PtyJobsError, UnknownJob
+from ptyjobs.text import sanitize
 
 if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
@@ -65,7 +65,7 @@ class Resources:
                 {
                     "uri": template.replace("{job_id}", urllib.parse.quote(job.job_id, safe="")),
                     "name": f"{job.job_id} {name}",
-                    "description": safe.for_model(f"{job.state}: {job.command}"[:200])[0],
+                    "description": sanitize.for_model(f"{job.state}: {job.command}"[:200])[0],
                     "mimeType": "text/plain",
                 }
                 for job in found[:LISTED]
@@ -92,7 +92,7 @@ class Resources:
                 text = (await self._jobs.output(job_id, limit=HARD_MAX_CHARS, last=True)).text
         except PtyJobsError as error:
             raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
-        text = safe.for_model(text)[0]
+        text = sanitize.for_model(text)[0]
         return {
             "contents": [{"uri": str(params.uri), "mimeType": "text/plain", "text": text}],
             **COMPLETE,

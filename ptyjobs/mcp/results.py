@@ -3,7 +3,7 @@
 Owns every sentence of a tool result. Never calls anything, never imports the SDK: values in,
 `Result` out. Each text is written for a reader who must decide what to do next and pays for every
 word: the state first, then what decided it, then the next step only where it is not obvious.
-Everything passes through `core.safe`, because a program's output must not reach a model with
+Everything passes through `text.sanitize`, because a program's output must not reach a model with
 characters that cannot be seen.
 """
 
@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ptyjobs.config import HARD_MAX_CHARS
-from ptyjobs.core import safe
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.model import (
     Answer,
@@ -28,6 +27,7 @@ from ptyjobs.model import (
     View,
     to_json,
 )
+from ptyjobs.text import sanitize
 
 MAX_ERROR = 1000
 MAX_PROMPT = 80
@@ -252,9 +252,9 @@ def of_page(job_id: str, page: Page, *, since: int | None, grep: str = "") -> Re
 
 def of_error(error: PtyJobsError) -> Result:
     """What failed and what to do, in a line or two."""
-    text = safe.for_model(str(error))[0]
+    text = sanitize.for_model(str(error))[0]
     if len(text) > MAX_ERROR:
-        text = safe.budget(text, MAX_ERROR - 60).text
+        text = sanitize.budget(text, MAX_ERROR - 60).text
     return Result(text, {"error": error.code}, is_error=True)
 
 
@@ -272,7 +272,7 @@ def block(job_id: str, parts: Sequence[str], body: str, notes: Sequence[str] = (
     lines = [one_line(head)]
     body = body.rstrip("\n")
     if body:
-        lines.append(safe.for_model(body)[0])
+        lines.append(sanitize.for_model(body)[0])
     lines += [f"({one_line(note)})" for note in notes]
     return fit("\n".join(lines))
 
@@ -281,17 +281,17 @@ def fit(text: str) -> str:
     """`text` within the hard cap of a result; clients hide anything longer from the model."""
     if len(text) <= HARD_MAX_CHARS:
         return text
-    return safe.budget(text, HARD_MAX_CHARS - 200, hint="read it with output by pages").text
+    return sanitize.budget(text, HARD_MAX_CHARS - 200, hint="read it with output by pages").text
 
 
 def one_line(text: str) -> str:
-    return safe.for_model(text.replace("\n", "\\n"))[0]
+    return sanitize.for_model(text.replace("\n", "\\n"))[0]
 
 
 def quoted(text: str) -> str:
     """A short text in double quotes; of a long one the end, where a prompt has its question."""
     text = text if len(text) <= MAX_PROMPT else "…" + text[-MAX_PROMPT + 1 :]
-    return json.dumps(safe.for_model(text)[0], ensure_ascii=False).replace("\\\\u{", "\\u{")
+    return json.dumps(sanitize.for_model(text)[0], ensure_ascii=False).replace("\\\\u{", "\\u{")
 
 
 def spans(rows: Sequence[int]) -> str:

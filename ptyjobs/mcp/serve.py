@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ptyjobs.config import Config
 from ptyjobs.errors import Unsupported
-from ptyjobs.mcp import quiet
+from ptyjobs.mcp import stderr
 from ptyjobs.mcp.server import NATIVE, App, Surface
 from ptyjobs.mcp.session import check, session
 from ptyjobs.mcp.transport import StdioTransport, stdio
 
 if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
-    from ptyjobs.host.zygote import Zygote
+    from ptyjobs.spawn.zygote import Zygote
 
 DRAIN = 0.9
 """Seconds that calls in flight have after the end of input."""
@@ -54,12 +54,12 @@ def surface(config: Config) -> Surface:
     """The tools that this configuration serves."""
     if config.compat == "none":
         return NATIVE
-    from ptyjobs.mcp import compat_background_job, compat_bgtask
+    from ptyjobs.mcp.compat import background_job, bgtask
 
     if config.compat == "mcp-background-job":
-        return compat_background_job.SURFACE
+        return background_job.SURFACE
     if config.compat == "mcp-bgtask":
-        return compat_bgtask.SURFACE
+        return bgtask.SURFACE
     raise Unsupported(f"There is no compatibility mode {config.compat!r}.")
 
 
@@ -75,7 +75,7 @@ async def serve_stdio(config: Config, zygote: Zygote) -> int:
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, on_signal, number)
-    quiet.install()
+    stderr.install()
     async with stdio(drain=DRAIN) as transport, session(config, zygote) as jobs:
         app = App(jobs, config, surface(config))
         server = app.server()

@@ -37,7 +37,7 @@ from mcp_types import (
     RequestId,
 )
 
-from ptyjobs.mcp.frames import decode, encode, error_line
+from ptyjobs.mcp.framing import decode, encode, error_line
 
 READ_SIZE = 64 << 10
 MAX_LINE = 64 << 20

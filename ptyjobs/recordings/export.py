@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import BinaryIO, TextIO
 
-from ptyjobs.core import cast
-from ptyjobs.core.cast import INPUT, OUTPUT
-from ptyjobs.core.vt import Screen
 from ptyjobs.errors import BadRecording
-from ptyjobs.host.record import JobDir
 from ptyjobs.model import Size
+from ptyjobs.recordings import asciicast
+from ptyjobs.recordings.asciicast import INPUT, OUTPUT
 from ptyjobs.recordings.read import SLICE, moments_of
 from ptyjobs.recordings.recording import Recording
+from ptyjobs.store.jobdir import JobDir
+from ptyjobs.terminal import Screen
 
 SCROLLBACK = 1_000_000
 """Lines of text that `text_of` can give."""
@@ -33,7 +33,7 @@ def export_cast(job: JobDir, out: TextIO, *, version: int = 3, input: bool = Fal
     if spec is None:
         raise BadRecording(f"{job.path.name} is no job's directory: it has no spec.json.")
     size, moments = moments_of(job)
-    header = cast.Header(
+    header = asciicast.Header(
         size=size,
         version=version,
         timestamp=int(status.started) if status else 0,
@@ -41,7 +41,7 @@ def export_cast(job: JobDir, out: TextIO, *, version: int = 3, input: bool = Fal
         command=spec.command,
         term="xterm-256color",
     )
-    writer = cast.Writer(header)
+    writer = asciicast.Writer(header)
     exact = True
     out.write(writer.start())
     for moment in moments:
@@ -52,7 +52,7 @@ def export_cast(job: JobDir, out: TextIO, *, version: int = 3, input: bool = Fal
             exact = exact and "\ufffd" not in line
             out.write(line)
         else:
-            out.write(writer.event(cast.Event(moment.time, moment.code, moment.text)))
+            out.write(writer.event(asciicast.Event(moment.time, moment.code, moment.text)))
     rest = writer.finish()
     out.write(rest)
     return exact and not rest
@@ -77,7 +77,7 @@ def text_of(recording: Recording) -> str:
     for moment in recording.moments:
         if moment.code == OUTPUT:
             screen.feed(moment.data)
-        elif moment.code == cast.RESIZE:
+        elif moment.code == asciicast.RESIZE:
             screen.resize(moment.size)
     if screen.alternate:
         return "\n".join(screen.text()).rstrip() + "\n"

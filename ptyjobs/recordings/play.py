@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ptyjobs.core.cast import OUTPUT, RESIZE
+from ptyjobs.recordings.asciicast import OUTPUT, RESIZE
 from ptyjobs.recordings.recording import Moment, Recording
 
 Wait = Callable[[float | None], str]

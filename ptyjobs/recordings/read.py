@@ -12,12 +12,12 @@ import heapq
 from collections.abc import Iterator
 from pathlib import Path
 
-from ptyjobs.core import cast
-from ptyjobs.core.cast import EXIT, INPUT, OUTPUT, RESIZE
 from ptyjobs.errors import BadRecording
-from ptyjobs.host.record import JobDir, LogEvent
 from ptyjobs.model import Exit, Size
+from ptyjobs.recordings import asciicast
+from ptyjobs.recordings.asciicast import EXIT, INPUT, OUTPUT, RESIZE
 from ptyjobs.recordings.recording import Moment, Recording
+from ptyjobs.store.jobdir import JobDir, LogEvent
 
 RAW_SUFFIX = ".raw"
 SLICE = 64 << 10
@@ -49,7 +49,7 @@ def read(path: Path) -> Recording:
 
 def read_cast(text: str, *, raw: bytes | None = None) -> Recording:
     """The recording that the lines of an asciicast file say; `raw` is its exact output if kept."""
-    reader = cast.Reader(text.splitlines(keepends=True) if "\n" in text else [text])
+    reader = asciicast.Reader(text.splitlines(keepends=True) if "\n" in text else [text])
     events = list(reader)
     printed = [event.data for event in events if event.code == OUTPUT]
     if raw is not None and raw.decode("utf-8", "replace") == "".join(printed):
@@ -68,7 +68,7 @@ def read_cast(text: str, *, raw: bytes | None = None) -> Recording:
     )
 
 
-def _moment(event: cast.Event, outputs: Iterator[bytes]) -> Moment:
+def _moment(event: asciicast.Event, outputs: Iterator[bytes]) -> Moment:
     if event.code == OUTPUT:
         return Moment(event.time, OUTPUT, next(outputs))
     if event.code == INPUT:
@@ -146,7 +146,7 @@ def _log_size(data: str) -> Size:
 def _moments(job: JobDir, floor: int, size: Size) -> Iterator[Moment]:
     at, time = floor, 0.0
     if floor:
-        yield Moment(0.0, cast.MARKER, text=f"{floor} bytes before this are gone from the log")
+        yield Moment(0.0, asciicast.MARKER, text=f"{floor} bytes before this are gone from the log")
     for event in _in_order(job):
         if event.offset < floor:
             continue
@@ -162,9 +162,9 @@ def _moments(job: JobDir, floor: int, size: Size) -> Iterator[Moment]:
             case "i":
                 yield Moment(time, INPUT, event.data.encode("utf-8", "replace"))
             case "m":
-                yield Moment(time, cast.MARKER, text=event.data)
+                yield Moment(time, asciicast.MARKER, text=event.data)
             case "g":
-                yield Moment(time, cast.MARKER, text=f"output was lost here ({event.data})")
+                yield Moment(time, asciicast.MARKER, text=f"output was lost here ({event.data})")
             case "x":
                 word, _, number = event.data.partition(" ")
                 code = int(number or 0) + (128 if word == "signal" else 0)

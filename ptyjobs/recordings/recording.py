@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ptyjobs.core.cast import EXIT, INPUT, MARKER, OUTPUT, RESIZE, Skipped
 from ptyjobs.model import Exit, Size
+from ptyjobs.recordings.asciicast import EXIT, INPUT, MARKER, OUTPUT, RESIZE, Skipped
 
 __all__ = ["EXIT", "INPUT", "MARKER", "OUTPUT", "RESIZE", "Moment", "Recording"]
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from ptyjobs.client.preparing import prepare
+from ptyjobs.client.preparation import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
-from ptyjobs.core import keys
-from ptyjobs.core.vt import Screen
 from ptyjobs.errors import JobEnded, PtyJobsError
+from ptyjobs.input import keys
 from ptyjobs.model import Answer, Exit, Reason, Size, Status
+from ptyjobs.terminal import Screen
 from ptyjobs.testing.picture import Picture
 
 TIMEOUT = 10.0

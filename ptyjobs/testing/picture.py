@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from ptyjobs.core.vt import Screen
-from ptyjobs.core.vt.style import DEFAULT, Style
-from ptyjobs.core.vt.values import Modes, Run
-from ptyjobs.core.vt.views import colour_name
-from ptyjobs.core.vt.widths import WIDTH
 from ptyjobs.model import Size
+from ptyjobs.terminal import Screen
+from ptyjobs.terminal.style import DEFAULT, Style
+from ptyjobs.terminal.values import Modes, Run
+from ptyjobs.terminal.views import colour_name
+from ptyjobs.terminal.widths import WIDTH
 
 FLAGS = ("bold", "faint", "italic", "blink", "reverse", "conceal", "strike", "overline")
 _UNDERLINES = ("", "underline", "underline=double", "underline=curly", "underline=dotted",
@@ -57,7 +57,7 @@ class Picture:
             title=screen.title,
         )
 
-    # What the renderers of `core.render` read.
+    # What the renderers of `render.ansi` read.
     @property
     def cursor_row(self) -> int:
         return self.cursor[0]

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
-from ptyjobs.core.cast import MARKER
 from ptyjobs.recordings import Moment, Recording, read
+from ptyjobs.recordings.asciicast import MARKER
 from ptyjobs.testing.picture import Picture
 from ptyjobs.testing.turns import TIMEOUT, Terminal, Turn, turn, turns
 

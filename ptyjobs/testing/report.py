@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ptyjobs.core.render import to_svg
 from ptyjobs.model import Answer
 from ptyjobs.recordings import export_cast, read
 from ptyjobs.recordings.recording import Moment
+from ptyjobs.render.ansi import to_svg
 from ptyjobs.testing.live import LiveJob
 from ptyjobs.testing.picture import Picture, framed
 from ptyjobs.testing.replay import Replay

@@ -1,7 +1,7 @@
 """What `interact` would have answered, from a recording alone.
 
 Owns the walk of the settle machine over recorded moments with a virtual clock: the product's own
-`core.settle`, fed with what the program printed and with a kernel that says nothing. The subtle
+`readiness.settle`, fed with what the program printed and with a kernel that says nothing. The subtle
 thing: a recorded input came when its author chose. Here the program is given all the time it
 needs first, so an input waits for the verdict on what came before it.
 """
@@ -12,15 +12,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ptyjobs.core.cast import EXIT, INPUT, MARKER, OUTPUT, RESIZE
-from ptyjobs.core.evidence import Evidence, PromptMemory
-from ptyjobs.core.facts import DoLook, DoProbe, DoWait, Probe, Sent, Wait, look_at
-from ptyjobs.core.mark import Mark, mark
-from ptyjobs.core.settle import Settle
-from ptyjobs.core.text import FreshText
-from ptyjobs.core.vt import Screen
 from ptyjobs.model import Exit, Fresh, Reason, Tier, Verdict
+from ptyjobs.readiness.evidence import Evidence, PromptMemory
+from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Probe, Sent, Wait, look_at
+from ptyjobs.readiness.settle import Settle
 from ptyjobs.recordings import Moment, Recording
+from ptyjobs.recordings.asciicast import EXIT, INPUT, MARKER, OUTPUT, RESIZE
+from ptyjobs.terminal import Screen
+from ptyjobs.text.bookmark import Mark, mark
+from ptyjobs.text.fresh import FreshText
 
 TIMEOUT = 10.0
 """Seconds of virtual time that one turn may take, the default of `interact`."""

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from ptyjobs.client.aio import AsyncFollow
 from ptyjobs.errors import HolderLost
-from ptyjobs.host import views
-from ptyjobs.host.wire import Data
 from ptyjobs.model import Size, Status, from_json, to_json
+from ptyjobs.protocol import Data
+from ptyjobs.store import views
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection

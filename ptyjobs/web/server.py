@@ -25,7 +25,7 @@ from websockets.http11 import Request, Response
 
 from ptyjobs.client import AsyncJobs
 from ptyjobs.errors import BadInput, PtyJobsError
-from ptyjobs.web import feed, glance, timeline
+from ptyjobs.web import feed, overview, timeline
 from ptyjobs.web.assets import asset
 
 PROTOCOL = "ptyjobs"
@@ -89,7 +89,7 @@ class Viewer:
             try:
                 match words:
                     case ["jobs"]:
-                        await glance.serve(socket, self.jobs)
+                        await overview.serve(socket, self.jobs)
                     case ["job", job_id]:
                         await feed.serve(
                             socket, self.jobs, job_id, since=_since(query), write=self.write

@@ -16,9 +16,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ptyjobs.errors import BadInput
-from ptyjobs.host import views
-from ptyjobs.host.record import JobDir
 from ptyjobs.model import Size
+from ptyjobs.store import views
+from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection

@@ -19,8 +19,8 @@ from mcp.client.stdio import StdioServerParameters, get_default_environment, std
 from ptyjobs.client import AsyncJobs, prepare
 from ptyjobs.config import load
 from ptyjobs.errors import PtyJobsError
-from ptyjobs.host import zygote as zygotes
 from ptyjobs.mcp import results
+from ptyjobs.spawn import zygote as zygotes
 from tests.cases.case import Step
 
 

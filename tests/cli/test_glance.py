@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ptyjobs.client.registry import Registry
-from ptyjobs.host import glimpse
+from ptyjobs.holder import status_cache
 from ptyjobs.model import State, Status
 from tests.cli.conftest import Shell
 from tests.faults import world
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.live
 def seen(shell: Shell, job_id: str) -> Status:
     """What the disk holds of the job, once it is true."""
     job = Registry(shell.state).find(job_id)
-    assert world.eventually(lambda: glimpse.read(job) is not None)
-    found = glimpse.read(job)
+    assert world.eventually(lambda: status_cache.read(job) is not None)
+    found = status_cache.read(job)
     assert found is not None
     return found
 
@@ -82,6 +82,6 @@ def test_the_record_of_an_ended_job_stands_alone(shell: Shell) -> None:
     seen(shell, "end")
     shell.run("kill", "end")
     job = Registry(shell.state).find("end")
-    assert not (job.path / glimpse.NAME).exists()
+    assert not (job.path / status_cache.NAME).exists()
     assert Registry(shell.state).status(job).state is State.KILLED
     assert "killed" in row(shell, "end")

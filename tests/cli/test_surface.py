@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ptyjobs.cli import completion, describe, main, moments, words
+from ptyjobs.cli import completion, describe, main, positions
+from ptyjobs.cli import format as words
 from ptyjobs.errors import BadInput
 from tests.cli.conftest import Shell
 
@@ -77,13 +78,13 @@ def test_a_fault_of_ours_has_its_own_exit_code(
      ("250ms", (None, 0.25)), (".5s", (None, 0.5))],
 )  # fmt: skip
 def test_moments(word: str, expected: tuple[int | None, float | None]) -> None:
-    assert moments.moment(word) == expected
+    assert positions.moment(word) == expected
 
 
 @pytest.mark.parametrize("word", ["", "3.5", "-1", "1x", "s", "1 s"])
 def test_no_moments(word: str) -> None:
     with pytest.raises(BadInput):
-        moments.moment(word)
+        positions.moment(word)
 
 
 def test_words_are_short_and_harmless() -> None:

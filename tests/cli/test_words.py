@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ptyjobs.cli.words import turn
+from ptyjobs.cli.format import turn
 from ptyjobs.model import Exit, State, Status
 
 

@@ -11,7 +11,7 @@ import pytest
 from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
 from ptyjobs.client.registry import Registry
-from ptyjobs.host import cgroup
+from ptyjobs.process import cgroup
 from tests.faults import world
 from tests.faults.test_containment import zygote_of
 from tests.mcp.live import Server

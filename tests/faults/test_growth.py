@@ -9,7 +9,7 @@ import pytest
 
 from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
-from ptyjobs.host import tree
+from ptyjobs.process import tree
 from tests.faults import world
 
 pytestmark = [pytest.mark.live, pytest.mark.fault]

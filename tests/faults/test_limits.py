@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from ptyjobs import config
+from ptyjobs import config, protocol
 from ptyjobs.client import Jobs, prepare
-from ptyjobs.host import tree, wire
-from ptyjobs.host.record import SOCKET
 from ptyjobs.model import State
+from ptyjobs.process import tree
+from ptyjobs.store.jobdir import SOCKET
 from tests.faults import world
 
 pytestmark = [pytest.mark.live, pytest.mark.fault]
@@ -71,7 +71,7 @@ NO_PROCESSES = """
     from ptyjobs import config
     from ptyjobs.client import Jobs, prepare
     from ptyjobs.errors import StartFailed
-    from ptyjobs.host import tree
+    from ptyjobs.process import tree
     settings = config.load(environ={"PTYJOBS_STATE": sys.argv[1]})
     with Jobs(settings) as jobs:
         jobs.start(prepare(settings, command="cat"), name="old", wait=20)
@@ -140,7 +140,7 @@ def test_a_hundred_jobs_start_and_end_and_leave_nothing(tmp_path: Path) -> None:
 
 @ROOT
 def test_another_user_is_not_answered(tmp_path: Path) -> None:
-    ask = wire.encode({"op": "status", "id": 1})
+    ask = protocol.encode({"op": "status", "id": 1})
     with tempfile.TemporaryDirectory(prefix="peer-") as name:
         folder = Path(name)
         folder.chmod(0o711)

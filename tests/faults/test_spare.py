@@ -11,7 +11,7 @@ import pytest
 
 from ptyjobs import config
 from ptyjobs.client import Jobs
-from ptyjobs.host import cgroup, tree
+from ptyjobs.process import cgroup, tree
 from tests.faults import world
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
-from ptyjobs.host.log import MAX_SEGMENT
+from ptyjobs.store.log import MAX_SEGMENT
 from tests.faults import world
 
 pytestmark = [pytest.mark.live, pytest.mark.fault]

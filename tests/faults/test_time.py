@@ -14,9 +14,9 @@ from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
 from ptyjobs.client.registry import is_alive
 from ptyjobs.errors import JobEnded, UnknownJob
-from ptyjobs.host import zygote as zygotes
 from ptyjobs.mcp import session
 from ptyjobs.model import State
+from ptyjobs.spawn import zygote as zygotes
 from tests.faults import world
 
 pytestmark = [pytest.mark.live, pytest.mark.fault]

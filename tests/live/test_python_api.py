@@ -14,7 +14,7 @@ import pytest
 from ptyjobs import AsyncJobs, Jobs
 from ptyjobs.config import load
 from ptyjobs.model import Reason
-from tests import docs
+from tests.docs import generate
 
 pytestmark = pytest.mark.live
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.live
 def test_the_example_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
     code = re.search(
         r"```python\n(from ptyjobs import Jobs\n.*?)```",
-        (docs.ROOT / "README.md").read_text(),
+        (generate.ROOT / "README.md").read_text(),
         re.S,
     )
     assert code

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ptyjobs.mcp import compat_background_job, compat_bgtask
+from ptyjobs.mcp.compat import background_job, bgtask
 from tests.mcp.live import Server, gone
 
 pytestmark = pytest.mark.live
@@ -231,11 +231,11 @@ def test_the_other_servers_texts(tmp_path: Path) -> None:
 
 def test_task_names_become_distinct_job_ids() -> None:
     names = ["a", "a b", "a-b", "ü", "..", "x" * 99, "", "a/b", "A b"]
-    ids = [compat_bgtask.job_id_of(name) for name in names]
+    ids = [bgtask.job_id_of(name) for name in names]
     assert len(set(ids)) == len(ids)
     assert ids[0] == "a"
 
 
 def test_neither_says_more_than_its_tools() -> None:
-    assert len(compat_background_job.SURFACE.tools) == 7
-    assert len(compat_bgtask.SURFACE.tools) == 6
+    assert len(background_job.SURFACE.tools) == 7
+    assert len(bgtask.SURFACE.tools) == 6

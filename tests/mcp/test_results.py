@@ -6,7 +6,7 @@ import pytest
 
 from ptyjobs.config import HARD_MAX_CHARS
 from ptyjobs.errors import UnknownJob
-from ptyjobs.mcp import listing, results
+from ptyjobs.mcp import results, status_text
 from ptyjobs.model import (
     Answer,
     Confidence,
@@ -121,8 +121,8 @@ def test_nothing_unseen_reaches_the_model_anywhere() -> None:
         results.of_view("py", View(bad, Size(), (0, 0))).text,
         results.of_page("py", Page(bad, 0, 1, 1, 0), since=None).text,
         results.of_error(UnknownJob(bad)).text,
-        listing.of_status(status, now=1.0).text,
-        listing.of_list([status], now=1.0).text,
+        status_text.of_status(status, now=1.0).text,
+        status_text.of_list([status], now=1.0).text,
     ):
         assert not set(text) & {"\x1b", "\u202e", "\x07", "\ud800"}, text
         text.encode()
@@ -130,7 +130,7 @@ def test_nothing_unseen_reaches_the_model_anywhere() -> None:
 
 def test_a_command_with_line_breaks_stays_one_line_in_a_list() -> None:
     status = Status("py", State.RUNNING, "a\nb", "/", started=0.0)
-    assert listing.of_list([status], now=61.0).text == "[py] running · up 1 m 1 s · a\\nb"
+    assert status_text.of_list([status], now=61.0).text == "[py] running · up 1 m 1 s · a\\nb"
 
 
 def test_no_result_exceeds_the_hard_cap() -> None:
@@ -159,7 +159,7 @@ def test_a_wait_for_several_jobs_names_who_fulfilled_it() -> None:
 
 def test_an_end_is_said_once() -> None:
     status = Status("py", State.KILLED, "cat", "/", exit=Exit(signal=15), started=0.0, ended=1.0)
-    found = listing.of_list([status], now=2.0).text
+    found = status_text.of_list([status], now=2.0).text
     assert found == "[py] killed (SIGTERM) · 1.0 s ago · ran 1.0 s · cat"
 
 
@@ -170,7 +170,7 @@ def test_status_of_a_live_and_an_ended_job() -> None:
         doing="node in epoll_wait", stalled=True, cpu=1.25, rss=84 << 20,
         processes=("7 bash", "8 node"), ports=(3000,), last_line="Listening on 3000",
     )  # fmt: skip
-    assert listing.of_status(live, now=225.0).text == (
+    assert status_text.of_status(live, now=225.0).text == (
         "[web] running · still running: node in epoll_wait · up 2 m 5 s\n"
         "command: npm run dev\n"
         "directory: /srv\n"
@@ -185,7 +185,7 @@ def test_status_of_a_live_and_an_ended_job() -> None:
         "ls", State.FAILED, "ls /x", "/", exit=Exit(code=2), started=100.0, ended=101.5, end=9,
         floor=4, gaps=((5, 7, "ENOSPC"),),
     )  # fmt: skip
-    assert listing.of_status(ended, now=131.5).text == (
+    assert status_text.of_status(ended, now=131.5).text == (
         "[ls] failed · exited with code 2 · 30.0 s ago · ran 1.5 s\n"
         "command: ls /x\n"
         "directory: /\n"

@@ -330,7 +330,7 @@ async def test_slow_answers_still_come_after_the_end_of_input() -> None:
 
 
 async def test_standard_error_that_nobody_reads_does_not_block() -> None:
-    from ptyjobs.mcp.quiet import DroppingStream
+    from ptyjobs.mcp.stderr import DroppingStream
 
     reader, writer = os.pipe()
     stream = DroppingStream(writer)

@@ -439,8 +439,8 @@ def test_unused_it_loads_nothing_and_can_be_switched_off(pytester: pytest.Pytest
         import sys
 
         def test_nothing():
-            heavy = {"mcp", "asyncio", "pyte", "pexpect", "ptyprocess", "ptyjobs.testing"}
-            assert "ptyjobs.pytest_plugin" in sys.modules
+            heavy = {"mcp", "asyncio", "pyte", "pexpect", "ptyprocess", "ptyjobs.client"}
+            assert "ptyjobs.testing.pytest_plugin" in sys.modules
             assert not heavy & set(sys.modules)
         """
     )

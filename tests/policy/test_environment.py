@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptyjobs.environment import child_env
+from ptyjobs.config.child_env import child_env
 
 OURS = {
     "PATH": "/bin",

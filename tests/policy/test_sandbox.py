@@ -19,8 +19,8 @@ import ptyprocess
 import pytest
 
 from ptyjobs.errors import Refused
-from ptyjobs.host import landlock, sandbox
 from ptyjobs.model import JobSpec
+from ptyjobs.process import landlock, sandbox
 
 # An interpreter that every user can reach (a private one may lie in somebody's home).
 PYTHON = next(p for p in ("/usr/bin/python3", os.path.realpath(sys.executable)) if Path(p).exists())

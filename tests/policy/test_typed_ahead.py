@@ -11,7 +11,7 @@ import pytest
 from ptyjobs import config
 from ptyjobs.client import Jobs
 from ptyjobs.errors import Refused
-from ptyjobs.host import tree
+from ptyjobs.process import tree
 from tests.faults import world
 
 ALLOWED = "^sleep,^echo,^cat,^python3,^bash,^stty"

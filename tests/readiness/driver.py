@@ -19,13 +19,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ptyjobs.core.evidence import Evidence, PromptMemory
-from ptyjobs.core.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, look_at
-from ptyjobs.core.settle import Settle
-from ptyjobs.core.vt.screen import Screen
-from ptyjobs.host import tree
-from ptyjobs.host.kernel import Kernel
 from ptyjobs.model import Exit, Size, Tier, Verdict
+from ptyjobs.process import tree
+from ptyjobs.readiness.evidence import Evidence, PromptMemory
+from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, look_at
+from ptyjobs.readiness.linux.probe import Kernel
+from ptyjobs.readiness.settle import Settle
+from ptyjobs.terminal.screen import Screen
 
 
 @dataclass

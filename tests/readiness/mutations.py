@@ -38,7 +38,7 @@ ALL = (
     Mutation(
         "1 written, not yet read",
         "the slave is polled, which flushes the kernel's buffer",
-        "ptyjobs/host/kernel.py",
+        "ptyjobs/readiness/linux/probe.py",
         "            return line.readable(fd)\n        finally:\n",
         "            return False\n        finally:\n",
         (f"{RACES}::test_1_written_but_not_yet_read",),
@@ -46,7 +46,7 @@ ALL = (
     Mutation(
         "2 woken, not scheduled",
         "a thread that runs waits for nothing",
-        "ptyjobs/host/waits.py",
+        "ptyjobs/readiness/linux/blocked.py",
         "        if parsed is None:\n            return RUNNING\n",
         "        if parsed is None:\n            return Sleep(kind=Kind.READ, tty=True)\n",
         (f"{RACES}::test_2_woken_but_not_scheduled",),
@@ -54,7 +54,7 @@ ALL = (
     Mutation(
         "3 output in flight",
         "the terminal is drained between two looks at the same wait",
-        "ptyjobs/core/settle.py",
+        "ptyjobs/readiness/settle.py",
         "        if first is None or not _same_moment(first, probe):\n",
         "        if False:\n",
         (
@@ -65,7 +65,7 @@ ALL = (
     Mutation(
         "4 changed its mind between two looks",
         "the waiter has not run in between",
-        "ptyjobs/core/settle.py",
+        "ptyjobs/readiness/settle.py",
         "        if first is None or not _same_moment(first, probe):\n",
         "        if first is None:\n",
         (f"{SETTLE}::test_a_waiter_that_ran_between_two_looks_is_looked_at_again",),
@@ -73,7 +73,7 @@ ALL = (
     Mutation(
         "5 blocked on a full terminal",
         "a write to the terminal is no wait for input",
-        "ptyjobs/host/judge.py",
+        "ptyjobs/readiness/linux/classify.py",
         "        if sleep.tty and sleep.kind is not Kind.WRITE:\n            returns",
         "        if sleep.tty:\n            returns",
         (f"{RACES}::test_5_blocked_on_a_full_terminal",),
@@ -81,7 +81,7 @@ ALL = (
     Mutation(
         "6 typed ahead",
         "nobody is ready while input lies unread",
-        "ptyjobs/core/settle.py",
+        "ptyjobs/readiness/settle.py",
         "        ready = not probe.unread and not self._unsent\n",
         "        ready = not self._unsent\n",
         (f"{RACES}::test_6_typed_ahead", f"{RACES}::test_1_written_but_not_yet_read", SETTLE),
@@ -89,7 +89,7 @@ ALL = (
     Mutation(
         "7 relays: looked through",
         "the program behind a relay is judged on its own terminal",
-        "ptyjobs/host/judge.py",
+        "ptyjobs/readiness/linux/classify.py",
         "        if len(behind) == 1:\n",
         "        if len(behind) == 99:\n",
         (f"{RACES}::test_7_looked_at_through_a_relay",),
@@ -97,15 +97,15 @@ ALL = (
     Mutation(
         "7 relays: output that the relay has not taken",
         "the relay's own master is polled",
-        "ptyjobs/host/relay.py",
-        "unread or borrow.readable(pid, master))",
+        "ptyjobs/readiness/linux/relays.py",
+        "unread or pidfd.readable(pid, master))",
         "unread)",
         (f"{RACES}::test_7_output_that_a_relay_has_not_taken_yet",),
     ),
     Mutation(
         "7 relays: a terminal nobody has opened",
         "a slave is opened only while somebody has it open",
-        "ptyjobs/host/relay.py",
+        "ptyjobs/readiness/linux/relays.py",
         "    if not any(_open_in(proc, s.pid, tty) for s in inside):\n        return None\n",
         "",
         ("tests/readiness/test_kernel.py::test_what_lies_unread_in_a_relay",),
@@ -113,7 +113,7 @@ ALL = (
     Mutation(
         "8 far programs",
         "a bare terminal beside a socket is judged by what it shows",
-        "ptyjobs/host/judge.py",
+        "ptyjobs/readiness/linux/classify.py",
         "            if (mode.bare or mode.canonical) and _leads_away(stat.pid, sleep.sockets):\n",
         "            if False:\n",
         (f"{RACES}::test_8_a_far_program_is_judged_by_what_it_shows",),
@@ -121,7 +121,7 @@ ALL = (
     Mutation(
         "9 undeliverable input",
         "the same wait with the same CPU time has taken nothing",
-        "ptyjobs/core/settle.py",
+        "ptyjobs/readiness/settle.py",
         "        return not (base is not None and base.wait is Wait.HARD and",
         "        return True or not (base is not None and",
         (
@@ -133,7 +133,7 @@ ALL = (
     Mutation(
         "9 a stopped terminal",
         "a blocked write that lasts is a terminal somebody stopped",
-        "ptyjobs/core/settle.py",
+        "ptyjobs/readiness/settle.py",
         "        if probe.blocked and quiet > STOPPED:\n",
         "        if False:\n",
         (f"{RACES}::test_9_a_stopped_terminal",),
@@ -141,7 +141,7 @@ ALL = (
     Mutation(
         "10 the end",
         "an exit is published once the terminal is drained",
-        "ptyjobs/host/job.py",
+        "ptyjobs/holder/job.py",
         "        drained = self.drain(now)\n        if self.held",
         "        self._publish(Exit.from_wait_status(self._exit_status), now)\n"
         "        return None\n"
@@ -153,7 +153,7 @@ ALL = (
     Mutation(
         "11 between two attempts at a password",
         "after a password a setuid program gets three seconds",
-        "ptyjobs/core/rules.py",
+        "ptyjobs/readiness/rules.py",
         "        return self.probe.foreign and base is not None",
         "        return False and base is not None",
         (SETTLE,),
@@ -161,7 +161,7 @@ ALL = (
     Mutation(
         "12 the foreground changes while we look",
         "CPU times are read before the children, so that a fork meanwhile shows",
-        "ptyjobs/host/census.py",
+        "ptyjobs/readiness/linux/process_table.py",
         "                ran = process.cpu(stat.threads)\n"
         "                pending += process.children(stat.threads)\n",
         "                pending += process.children(stat.threads)\n"
@@ -171,7 +171,7 @@ ALL = (
     Mutation(
         "the main thread",
         "only a main thread may be hard",
-        "ptyjobs/host/judge.py",
+        "ptyjobs/readiness/linux/classify.py",
         "                    wait=Wait.SOFT,\n                    sleep=sleep,\n",
         "                    wait=Wait.HARD,\n                    sleep=sleep,\n",
         (f"{RACES}::test_main_thread_rule",),
@@ -179,7 +179,7 @@ ALL = (
     Mutation(
         "timers",
         "a timer that rings in a moment is awaited",
-        "ptyjobs/core/rules.py",
+        "ptyjobs/readiness/rules.py",
         "        if 0.0 < probe.wakes <= TICK:",
         "        if False:",
         ("tests/readiness/test_kernel.py::test_a_spinner_that_takes_keys_is_work_until_it_stops",),
@@ -187,7 +187,7 @@ ALL = (
     Mutation(
         "threads",
         "a main thread that is not where it was idle is not idle",
-        "ptyjobs/core/settle.py",
+        "ptyjobs/readiness/settle.py",
         "== (probe.pid, probe.start) and base.place != probe.place",
         "== (0, 0)",
         ("tests/readiness/test_kernel.py", "-k", "left_its_loop"),
@@ -195,7 +195,7 @@ ALL = (
     Mutation(
         "old prompts",
         "evidence counts only when it came after the send",
-        "ptyjobs/core/rules.py",
+        "ptyjobs/readiness/rules.py",
         "        return self.now.nbytes > (0 if self.sent is None else self.before.nbytes)\n",
         "        return True\n",
         (SETTLE,),

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from ptyjobs.core.continuation import continues
-from ptyjobs.core.evidence import Evidence, Prompt, PromptMemory, Snapshot, normal
-from ptyjobs.core.facts import Look, Probe, Sent, Wait, look_at
-from ptyjobs.core.vt.screen import Screen
 from ptyjobs.model import Size
+from ptyjobs.readiness.continuation import continues
+from ptyjobs.readiness.evidence import Evidence, Prompt, PromptMemory, Snapshot, normal
+from ptyjobs.readiness.facts import Look, Probe, Sent, Wait, look_at
+from ptyjobs.terminal.screen import Screen
 from tests.readiness.driver import python
 
 ENTER = Sent(lines=1, text=True, enter=True, nbytes=9)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ptyjobs.core.evidence import Evidence, Snapshot
+from ptyjobs.readiness.evidence import Evidence, Snapshot
 
 PIECES = [
     b"text\r\n",

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from ptyjobs.core.facts import Probe, Wait
-from ptyjobs.host import borrow, kernel, kernel_other, procfs, relay, syscalls, waits
-from ptyjobs.host.judge import Judge
-from ptyjobs.host.kernel import Kernel
-from ptyjobs.host.syscalls import Kind
 from ptyjobs.model import Reason, Tier
+from ptyjobs.process import procfs
+from ptyjobs.readiness.facts import Probe, Wait
+from ptyjobs.readiness.linux import blocked, fallback, pidfd, relays, syscalls
+from ptyjobs.readiness.linux import probe as kernel
+from ptyjobs.readiness.linux.classify import Judge
+from ptyjobs.readiness.linux.probe import Kernel
+from ptyjobs.readiness.linux.syscalls import Kind
 from tests.readiness.driver import Job, python
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")
@@ -467,17 +469,17 @@ def test_what_lies_unread_in_a_relay() -> None:
     with python(code) as job:
         job.interact(timeout=5)
         master = int(job.log.split()[0])
-        assert relay.index("/proc", job.pid, master) is not None
-        assert borrow.readable(job.pid, master)
-        tty = relay.terminal("/proc", job.pid, master)
+        assert relays.index("/proc", job.pid, master) is not None
+        assert pidfd.readable(job.pid, master)
+        tty = relays.terminal("/proc", job.pid, master)
         assert tty is not None
         own = procfs.stat("/proc", job.pid)
-        assert relay.look({}, tty, "/proc", pid=job.pid, master=master) is None  # nobody we know
+        assert relays.look({}, tty, "/proc", pid=job.pid, master=master) is None  # nobody we know
         holder = {own.pid: own._replace(tty=tty.rdev)}
-        assert relay.look(holder, tty, "/proc", pid=job.pid, master=master) is None  # nor open
+        assert relays.look(holder, tty, "/proc", pid=job.pid, master=master) is None  # nor open
         os.write(job.master, b"go\r")
         job.interact(timeout=5)
-        inner = relay.look(holder, tty, "/proc", pid=job.pid, master=master)
+        inner = relays.look(holder, tty, "/proc", pid=job.pid, master=master)
         assert inner is not None
         assert inner.unread
 
@@ -536,7 +538,7 @@ def test_the_tables_agree_on_what_is_waited_for() -> None:
 def test_an_aarch64_line_is_read_with_its_own_numbers() -> None:
     table = syscalls.calls("aarch64")
     assert table is not None
-    reader = waits.Reader("/proc", procfs.Process("/proc", os.getpid()), table)
+    reader = blocked.Reader("/proc", procfs.Process("/proc", os.getpid()), table)
     line = b"115 0x0 0x0 0x7fffffffe000 0x0 0x0 0x0 0x7fffffffd000 0x7ffff7e00000\n"
     sleep = reader.sleep(line, os.getpid(), procfs.Tty(0, 0))
     assert (sleep.call, sleep.kind) == ("clock_nanosleep", Kind.TIMED)
@@ -545,7 +547,7 @@ def test_an_aarch64_line_is_read_with_its_own_numbers() -> None:
 def test_a_32_bit_program_is_not_guessed_at() -> None:
     table = syscalls.calls("x86_64")
     assert table is not None
-    reader = waits.Reader("/proc", procfs.Process("/proc", os.getpid()), table)
+    reader = blocked.Reader("/proc", procfs.Process("/proc", os.getpid()), table)
     line = b"3 0x0 0xffffd000 0x9 0x0 0x0 0x0 0xffffcfe0 0xf7fd0549\n"
     assert not reader.sleep(line, os.getpid(), procfs.Tty(0, 0)).seen
 
@@ -571,7 +573,7 @@ def test_a_system_without_proc_is_judged_by_output() -> None:
     code = "import time\nwhile True:\n    x = input('go> '); time.sleep(.3); print('did', x)"
     with python(code) as job:
         job.kernel.close()
-        job.kernel = kernel_other.Kernel(master=job.master, leader=job.pid)  # type: ignore[assignment]
+        job.kernel = fallback.Kernel(master=job.master, leader=job.pid)  # type: ignore[assignment]
         assert job.interact(timeout=5).output == b"go> "
         probe = job.kernel.probe()
         assert (probe.wait, probe.canonical, probe.echo) == (Wait.UNKNOWN, True, True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ptyjobs.core.marks import marked
+from ptyjobs.process.shell_integration import marked
 from tests.readiness.driver import Answer, Job
 
 

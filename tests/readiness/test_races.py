@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import pytest
 
-from ptyjobs.core.facts import Probe, Sent, Wait
-from ptyjobs.host import borrow
-from ptyjobs.host.judge import Judge
-from ptyjobs.host.kernel import Kernel
 from ptyjobs.model import Confidence, Exit, Reason, Tier
+from ptyjobs.readiness.facts import Probe, Sent, Wait
+from ptyjobs.readiness.linux import pidfd
+from ptyjobs.readiness.linux.classify import Judge
+from ptyjobs.readiness.linux.probe import Kernel
 from tests.readiness import mutations
 from tests.readiness.driver import Answer, Job, python
 
@@ -208,7 +208,7 @@ def test_7_output_that_a_relay_has_not_taken_yet(monkeypatch: pytest.MonkeyPatch
         return early
 
     assert session() == 0
-    monkeypatch.setattr(borrow, "readable", lambda pid, number: False)
+    monkeypatch.setattr(pidfd, "readable", lambda pid, number: False)
     assert session() > 0, "answers were whole without the closure: it is not tested here"
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ptyjobs.core.evidence import Evidence, Prompt, PromptMemory, normal
-from ptyjobs.core.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait
-from ptyjobs.core.rules import BANNER, FIRST, MARK, PAINT, POLLING, RETRY, STOPPED, WORKING
-from ptyjobs.core.settle import Settle
 from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
+from ptyjobs.readiness.evidence import Evidence, Prompt, PromptMemory, normal
+from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait
+from ptyjobs.readiness.rules import BANNER, FIRST, MARK, PAINT, POLLING, RETRY, STOPPED, WORKING
+from ptyjobs.readiness.settle import Settle
 
 HARD = Probe(Wait.HARD, pid=7, tid=7, runtime=100, start=1, doing="cat in read")
 SOFT = replace(HARD, wait=Wait.SOFT, canonical=False, echo=False, signature="epoll_wait/2")

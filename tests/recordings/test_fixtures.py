@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from ptyjobs.core.evidence import Evidence
-from ptyjobs.core.vt import Screen
-from ptyjobs.host.log import LogReader, LogWriter
+from ptyjobs.readiness.evidence import Evidence
 from ptyjobs.recordings import Recording, read
 from ptyjobs.recordings.read import read_cast
+from ptyjobs.store.log import LogReader, LogWriter
+from ptyjobs.terminal import Screen
 from ptyjobs.testing import snapshot
 from ptyjobs.testing.picture import Picture
 from ptyjobs.testing.turns import Terminal, turns
@@ -112,12 +112,12 @@ def test_law_3_a_repaint_gives_the_same_screen(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CASTS, ids=NAMES)
 def test_law_4_events_to_file_to_events(path: Path) -> None:
-    from ptyjobs.core import cast
+    from ptyjobs.recordings import asciicast
 
     text = path.read_text()
-    reader = cast.Reader(text.splitlines(keepends=True))
+    reader = asciicast.Reader(text.splitlines(keepends=True))
     events = list(reader)
-    again = "".join(cast.write(reader.header, events))
+    again = "".join(asciicast.write(reader.header, events))
     assert read_cast(again).moments == read_cast(text).moments
 
 

@@ -13,11 +13,11 @@ import pytest
 from ptyjobs.client import Jobs, prepare
 from ptyjobs.config import Config
 from ptyjobs.errors import BadRecording
-from ptyjobs.host.record import JobDir
 from ptyjobs.model import Exit, Size
 from ptyjobs.recordings import Moment, Recording, export_cast, export_raw, read, text_of
 from ptyjobs.recordings.play import play
 from ptyjobs.recordings.read import read_cast
+from ptyjobs.store.jobdir import JobDir
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ptyjobs.host import sandbox
 from ptyjobs.model import JobSpec
+from ptyjobs.process import sandbox
 from ptyjobs.targets import EXITED, LOST, NOT_CONNECTED, Target, classify, reaped, resolve
 
 from .conftest import Terminal, free_port, spec, wait_for

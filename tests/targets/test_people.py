@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ptyjobs.host import sandbox
+from ptyjobs.process import sandbox
 from tests.cli.conftest import Outer, Shell, outer, shell, status
 from tests.faults import world
 

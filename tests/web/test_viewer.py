@@ -23,8 +23,8 @@ from websockets.exceptions import InvalidStatus  # noqa: E402
 
 from ptyjobs.client import AsyncJobs, prepare  # noqa: E402
 from ptyjobs.config import Config  # noqa: E402
-from ptyjobs.core.vt import Screen  # noqa: E402
-from ptyjobs.host import views  # noqa: E402
+from ptyjobs.store import views  # noqa: E402
+from ptyjobs.terminal import Screen  # noqa: E402
 from ptyjobs.web import assets, timeline  # noqa: E402
 from ptyjobs.web.server import PROTOCOL, TOKEN_PREFIX, Viewer, running  # noqa: E402
 from tests.web.browser import Browser, program  # noqa: E402

@@ -1,0 +1,83 @@
+"""How the command line says things: ages, sizes, ends, and text that cannot harm a terminal.
+
+Owns the words only; never prints and never asks. Every text that a program wrote (title, last
+line) goes through `safe`, because an escape sequence in it would act on the person's terminal.
+"""
+
+from __future__ import annotations
+
+from ptyjobs.model import Reason, Status
+
+READER = "command line"
+"""The one reader that all commands are: `wait` goes on where `run` or `send` has left off."""
+LONGEST_PROMPT = 24  # characters
+
+
+def age(seconds: float) -> str:
+    """A duration in two or three characters: 4s, 12m, 3h, 2d."""
+    seconds = max(0.0, seconds)
+    for limit, unit, letter in ((100, 1, "s"), (6000, 60, "m"), (172800, 3600, "h")):
+        if seconds < limit:
+            return f"{int(seconds / unit)}{letter}"
+    return f"{int(seconds / 86400)}d"
+
+
+def amount(size: float) -> str:
+    """A number of bytes: 512B, 1.4K, 23M."""
+    for letter in "BKMGT":
+        if size < 1000 or letter == "T":
+            return f"{size:.0f}{letter}" if size >= 10 or letter == "B" else f"{size:.1f}{letter}"
+        size /= 1024
+    raise AssertionError("unreachable")
+
+
+def safe(text: str) -> str:
+    """One line of what a program wrote: no control, no line end, nothing invisible."""
+    if text.isascii() and text.isprintable():
+        return text
+    from ptyjobs.text.sanitize import for_model
+
+    return for_model(text.replace("\n", " ").replace("\t", " "))[0]
+
+
+def fit(text: str, cells: int) -> str:
+    """`text` cut and padded to exactly `cells` columns of a terminal."""
+    if text.isascii():
+        return text[: cells - 1] + "~" if len(text) > cells > 0 else text.ljust(cells)
+    used, kept = 0, []
+    for char in text:
+        width = _width(char)
+        if used + width > cells:
+            break
+        kept.append(char)
+        used += width
+    return "".join(kept) + " " * (cells - used)
+
+
+def _width(char: str) -> int:
+    import unicodedata  # an extension: most lines are ASCII
+
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def turn(status: Status) -> str:
+    """What the job is about, in a few words: its readiness, or how it ended."""
+    if status.state.ended:
+        how = str(status.exit).removeprefix("exited with ") if status.exit else ""
+        return ", ".join(filter(None, (how, status.reason)))
+    if status.waiting is None:
+        return safe(status.doing)
+    if status.waiting.reason is Reason.PASSWORD:
+        return "asks for a secret"
+    prompt = safe(status.waiting.prompt.strip())
+    # A longer one is rather a line of an editor than a prompt.
+    return f"waits at {prompt}" if 0 < len(prompt) <= LONGEST_PROMPT else "waits for input"
+
+
+def exit_code(status: Status) -> int:
+    """A job's end as a shell's exit code."""
+    if status.exit is None:
+        return 1
+    return status.exit.code if status.exit.code is not None else 128 + (status.exit.signal or 0)

@@ -1,0 +1,102 @@
+"""All jobs at one glance: a word from every living holder at once, and the records of the others.
+
+Owns the round of questions: all are sent before the first answer is read, and nobody is waited for
+longer than `patience`. A holder that does not answer in time keeps what its record says. Where a
+brief word is enough, the holder of a quiet job is not even woken (`holder/status_cache.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.client.registry import is_alive
+from ptyjobs.holder import status_cache
+from ptyjobs.model import Status, from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ptyjobs.client.registry import Registry
+    from ptyjobs.store.jobdir import JobDir
+
+PATIENCE = 1.0  # seconds that all answers together may take
+ENDED_SHOWN = 10  # ended jobs that are shown unless all were asked for
+
+
+def glance(
+    registry: Registry, *, all: bool = False, brief: bool = False, patience: float = PATIENCE
+) -> list[Status]:
+    """Every living job, and the last ended ones or `all` of them; newest first.
+
+    `brief` leaves out what costs a holder most: CPU, memory, processes, ports, directory.
+    """
+    jobs = registry.all()
+    told = _seen(jobs) if brief else {}
+    told |= _ask([job for job in jobs if job.job_id not in told], brief=brief, patience=patience)
+    found: list[Status] = []
+    ended = 0
+    for job in jobs:
+        status = told.get(job.job_id)
+        if status is None:
+            enough = ended >= ENDED_SHOWN and not all
+            if enough and not os.path.exists(os.path.join(job.folder, "alive")):
+                continue
+            status = registry.status(job)
+        if status.state.ended:
+            ended += 1
+            if ended > ENDED_SHOWN and not all:
+                continue
+        found.append(status)
+    return found
+
+
+def _seen(jobs: Sequence[JobDir]) -> dict[str, Status]:
+    """Those quiet jobs of which the disk holds the truth of this moment."""
+    found = {}
+    for job in jobs:
+        status = status_cache.read(job)
+        if status is not None and is_alive(job):
+            found[job.job_id] = status
+    return found
+
+
+def _ask(jobs: Sequence[JobDir], *, brief: bool, patience: float) -> dict[str, Status]:
+    if not jobs:
+        return {}
+    from ptyjobs import protocol
+    from ptyjobs.client.connect import Gone, connect
+
+    limit = time.monotonic() + patience
+    question = protocol.encode({"op": "status", "id": 1, "brief": brief})
+    answers: dict[str, Status] = {}
+    with contextlib.ExitStack() as stack:
+        poll = select.poll()
+        pending = {}
+        for job in jobs:
+            try:
+                sock = stack.enter_context(connect(job, blocking=False))
+                sock.send(question)
+            except (Gone, BlockingIOError, BrokenPipeError, ConnectionResetError):
+                continue  # it has ended, or it is stuck and many wait for it
+            pending[sock.fileno()] = (job.job_id, sock, protocol.Decoder())
+            poll.register(sock.fileno(), select.POLLIN)
+        while pending and (left := limit - time.monotonic()) > 0:
+            for number, _ in poll.poll(left * 1000):
+                job_id, sock, decoder = pending[number]
+                try:
+                    data = sock.recv(256 << 10)
+                except ConnectionResetError:
+                    data = b""
+                for message in decoder.feed(data):
+                    if isinstance(message, dict) and "ok" in message:
+                        status = from_json(Status, message["ok"]["status"])
+                        if status.job_id == job_id:  # it has been told what it is to start
+                            answers[job_id] = status
+                if not data or job_id in answers:
+                    poll.unregister(number)
+                    del pending[number]
+    return answers

@@ -1,0 +1,77 @@
+"""A job's screen on a terminal that is smaller than it: the part around the cursor.
+
+Owns a screen of the job's size and draws as much of it as fits. Draws at most `RATE` times a
+second, whatever the job prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.model import Size
+
+if TYPE_CHECKING:
+    from ptyjobs.terminal import Screen
+
+RATE = 30.0  # pictures a second
+
+
+class Mirror:
+    """A window onto a larger screen."""
+
+    def __init__(self, size: Size, mine: Size, write: Callable[[bytes], None]) -> None:
+        from ptyjobs.terminal import Screen
+
+        self._screen: Screen = Screen(size)
+        self._mine = mine
+        self._write = write
+        self._next = 0.0
+        self._dirty = False
+
+    @property
+    def due(self) -> float | None:
+        """When the next picture is to be drawn (monotonic seconds); None when nothing changed."""
+        return self._next if self._dirty else None
+
+    def feed(self, data: bytes) -> None:
+        """Output of the job."""
+        self._screen.feed(data)
+        self._dirty = True
+
+    def draw(self, now: float) -> None:
+        """Draw what has changed, if it is time."""
+        if self._dirty and now >= self._next:
+            self._next = now + 1.0 / RATE
+            self._dirty = False
+            self._write(self.picture())
+
+    def picture(self) -> bytes:
+        """The rows and columns around the cursor; the terminal itself cuts what is too wide."""
+        screen, mine = self._screen, self._mine
+        top = max(0, min(screen.cursor_row - mine.rows + 1, screen.size.rows - mine.rows))
+        left = max(0, screen.cursor_col - mine.cols + 1)
+        out = ["\x1b[?2026h\x1b[?25l\x1b[?7l"]
+        for row in range(min(mine.rows, screen.size.rows)):
+            line = self._line(top + row, left)
+            out.append(f"\x1b[{row + 1};1H\x1b[m\x1b[K{line}")
+        out.append(f"\x1b[{screen.cursor_row - top + 1};{screen.cursor_col - left + 1}H")
+        out.append("\x1b[?7h" + ("\x1b[?25h" if screen.modes.cursor_visible else ""))
+        return ("".join(out) + "\x1b[?2026l").encode("utf-8", "replace")
+
+    def _line(self, row: int, left: int) -> str:
+        """A row from column `left` on, with its colours."""
+        from ptyjobs.render.ansi import pieces, text_cells
+        from ptyjobs.terminal.style import sgr
+
+        parts: list[str] = []
+        for piece in pieces(self._screen.runs(row)):
+            text = piece.text
+            start = piece.col
+            while text and start < left:
+                start += text_cells(text[0])
+                text = text[1:]
+            if text:
+                parts.append(sgr(piece.style) + " " * (start - left if not parts else 0))
+                parts.append(text)
+        return "".join(parts) + "\x1b[m"

@@ -1,0 +1,217 @@
+"""From what a caller asks to a complete JobSpec: defaults filled in, everything checked.
+
+Owns validation of a start: command, name, directory, size, environment, policy, sandbox and
+target. Raises BadInput or Refused before anything exists. Never starts a process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ptyjobs.config import Config
+from ptyjobs.config.child_env import child_env
+from ptyjobs.errors import BadInput, Refused
+from ptyjobs.model import JobSpec, Lifetime, Size
+from ptyjobs.store.jobdir import check_job_id
+
+if TYPE_CHECKING:
+    from ptyjobs.policy import Policy
+
+MAX_COMMAND = 128 << 10  # bytes: one argument of execve(2), MAX_ARG_STRLEN, less its end
+MAX_SIDE = 1000
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+
+
+def prepare(
+    config: Config,
+    *,
+    command: str = "",
+    argv: Sequence[str] = (),
+    name: str = "",
+    cwd: str = "",
+    env: Mapping[str, str] | None = None,
+    rows: int | None = None,
+    cols: int | None = None,
+    lifetime: str = "session",
+    stderr: str = "merged",
+    marks: bool | None = None,
+    timeout: float | None = None,
+    on_exit: str = "",
+    target: str = "",
+    sandbox: str | None = None,
+    log_full: str | None = None,
+) -> JobSpec:
+    """A spec without its final `job_id` (it holds `name`, or the program for a numbered id)."""
+    line = _line(config, command, argv)
+    if name:
+        check_job_id(name)
+    size = Size(
+        _side("rows", config.rows if rows is None else rows),
+        _side("cols", config.cols if cols is None else cols),
+    )
+    _check_names(env or {})
+    _check_policy(config, command, argv, env or {}, on_exit)
+    spec = JobSpec(
+        job_id=name or program_name(command, argv),
+        argv=line,
+        command=command or shlex.join(argv),
+        cwd=_directory(config.working_dir or os.getcwd() if target or not cwd else cwd),
+        size=size,
+        lifetime=_lifetime(lifetime),
+        env=child_env(
+            os.environ,
+            extra=dict(env or {}),
+            allow=config.env_allow,
+            deny=config.env_deny,
+            term=config.term,
+            rows=size.rows,
+            cols=size.cols,
+            job_id=name or program_name(command, argv),
+        ),
+        stderr=stderr,
+        marks=config.marks if marks is None else marks,
+        log_limit=config.log_limit,
+        log_full=_log_full(log_full or config.log_full),
+        timeout=config.job_timeout if timeout is None else timeout,
+        idle_limit=config.idle_limit,
+        replies=config.replies,
+        on_exit=on_exit,
+        sandbox=sandbox or config.sandbox,
+        hidden=(os.fspath(config.state_dir),),
+        allowed=config.allowed_commands,
+        block_dangerous=config.block_dangerous,
+    )
+    return _placed(config, spec, target, cwd=cwd, env=tuple(env or ())) if target else spec
+
+
+def _line(config: Config, command: str, argv: Sequence[str]) -> tuple[str, ...]:
+    """The argument vector of a command line or of words; BadInput for what cannot be run."""
+    _check_text("command", command)
+    if not argv and not command.strip():
+        raise BadInput("The command is empty.", advice="Give a shell command line.")
+    if len(os.fsencode(command)) >= MAX_COMMAND:
+        raise BadInput(
+            f"A command of {len(command)} characters is too long (limit {MAX_COMMAND - 1} bytes).",
+            advice="Write it to a file and run that.",
+        )
+    line = tuple(argv) if argv else (config.shell, "-c", command)
+    for word in line:
+        _check_text("command", word)
+    return line
+
+
+def _check_names(env: Mapping[str, str]) -> None:
+    for key, value in env.items():
+        _check_text(f"env {key}", key + value)
+        if not key or "=" in key:
+            raise BadInput(f"{key!r} cannot name an environment variable.")
+
+
+def policy_of(config: Config) -> Policy | None:
+    """What the configuration allows, None for everything; BadConfig when it cannot be enforced."""
+    if not (config.allowed_commands or config.block_dangerous):
+        return None
+    from ptyjobs.policy import Policy
+
+    return Policy(config.allowed_commands, config.block_dangerous)
+
+
+def check_config(config: Config) -> None:
+    """Raise BadConfig for what would only be found at the first start: policy, target tables."""
+    from ptyjobs.targets import check_tables
+
+    policy_of(config)
+    check_tables(config.targets)
+
+
+def _check_policy(
+    config: Config, command: str, argv: Sequence[str], env: Mapping[str, str], on_exit: str
+) -> None:
+    policy = policy_of(config)
+    if policy is None:
+        return
+    if argv:
+        policy.check_argv(argv)
+    else:
+        policy.check(command)
+    if on_exit:
+        policy.check(on_exit)
+    policy.check_env(env)
+
+
+def _placed(
+    config: Config, spec: JobSpec, target: str, *, cwd: str, env: tuple[str, ...]
+) -> JobSpec:
+    """The spec as it is started here so that it runs on `target`."""
+    from ptyjobs import targets
+
+    place = targets.resolve(target, tables=config.targets)
+    if place is None:
+        return spec
+    if spec.sandbox != "none" and not place.sandbox:
+        raise Refused(
+            f"The sandbox {spec.sandbox} holds only on this machine, not on {target}.",
+            advice="Start it without a target, or set sandbox=none.",
+        )
+    import secrets  # with hashlib: only for a target
+
+    token = f"ptyjobs-{secrets.token_hex(8)}"
+    spec = place.apply(spec, token=token, cwd=cwd, env=env)
+    table = config.targets.get(target.partition(":")[0], {})
+    return dataclasses.replace(spec, target=target, target_table=table, token=token)
+
+
+def program_name(command: str, argv: Sequence[str] = ()) -> str:
+    """The word that names a job: the program's base name, e.g. "python" for "X=1 python -i"."""
+    if not argv:
+        try:
+            argv = shlex.split(command, comments=True)
+        except ValueError:  # an open quote: the shell will say so
+            argv = command.split()
+    word = next((w for w in argv if not _ASSIGNMENT.match(w)), "job")
+    word = re.sub(r"[^A-Za-z0-9._-]", "", os.path.basename(word.rstrip("/")))[:40]
+    return word.lstrip("._-") or "job"
+
+
+def _check_text(what: str, text: str) -> None:
+    if "\0" in text:
+        raise BadInput(f"The {what} holds a NUL character.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"The {what} holds a lone surrogate, which is no character.") from None
+
+
+def _side(what: str, value: int) -> int:
+    if not 1 <= value <= MAX_SIDE:
+        raise BadInput(f"{what}={value} is out of range.", advice=f"Use 1 to {MAX_SIDE}.")
+    return value
+
+
+def _lifetime(word: str) -> Lifetime:
+    try:
+        return Lifetime(word)
+    except ValueError:
+        raise BadInput(f"Unknown lifetime {word!r}.", advice="session or persistent.") from None
+
+
+def _log_full(word: str) -> str:
+    if word not in ("drop", "wait"):
+        raise BadInput(f"Unknown log_full {word!r}.", advice="drop or wait.")
+    return word
+
+
+def _directory(path: str) -> str:
+    _check_text("cwd", path)
+    full = os.path.abspath(os.path.expanduser(path))
+    if not os.path.isdir(full):
+        word = "is no directory" if os.path.exists(full) else "does not exist"
+        raise BadInput(f"cwd {path!r} {word}.", advice="Give an existing directory.")
+    if not os.access(full, os.X_OK):
+        raise BadInput(f"cwd {path!r} cannot be entered.", advice="Check its permissions.")
+    return full

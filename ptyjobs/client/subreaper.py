@@ -1,0 +1,68 @@
+"""The last net under a server: what its zygote and holders leave behind falls to it, and is ended.
+
+Owns the sweep of this process's own children. A server is a child subreaper like its zygote, so
+that zygote and holders killed together leave nothing (holder sheet §6). The subtle thing: when the
+zygote dies, living holders become the server's children too, and must not be mistaken for
+leftovers; each holder writes its pid into the lock file that proves it alive.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from ptyjobs.client.registry import Registry, is_alive
+
+
+class Guard:
+    """Sweeps the children of this process. Call `sweep` at each SIGCHLD."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.ours: set[int] = set()  # children that this process started itself (its zygotes)
+
+    def install(self) -> bool:
+        """Become a child subreaper; False where the system has none."""
+        from ptyjobs.process import tree
+
+        return tree.become_subreaper()
+
+    def sweep(self) -> int:
+        """End every child that is neither ours nor a living holder; how many there were."""
+        from ptyjobs.process import tree
+
+        me = os.getpid()
+        strangers = [pid for pid in tree.children(me) if pid not in self.ours]
+        if not strangers:
+            return 0
+        holders = self._holders()
+        ended = 0
+        for pid in strangers:
+            stat = tree.read_stat(pid)
+            if stat is None or stat.ppid != me:
+                continue
+            if stat.state == "Z":
+                _reap(pid)
+            elif pid not in holders:
+                below = [pid, *tree.descendants(pid)]
+                tree.send(below, signal.SIGSTOP)
+                tree.send([pid, *tree.descendants(pid)], signal.SIGKILL)
+                ended += 1
+        return ended
+
+    def _holders(self) -> set[int]:
+        found = set()
+        for job in self._registry.all():
+            if is_alive(job):
+                try:
+                    found.add(int((job.path / "alive").read_text() or 0))
+                except (FileNotFoundError, ValueError):  # cleaned away, or written in this moment
+                    continue
+        return found
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # somebody else has collected it
+        return

@@ -1,0 +1,397 @@
+"""The settings: defaults < file < environment < flags, one frozen `Config`.
+
+Owns: what can be set, its default and its names. A setting is declared once, as a field of
+`Config`; the documentation table and the command-line flags are made from the same declaration.
+Never touches the disk except to read the one TOML file (and, through `kinds`, to look whether a
+named directory or program exists).
+
+The subtle thing: nothing falls back silently. A value that cannot be used, an unknown key in the
+file and an unknown `PTYJOBS_*` variable each stop the program with one line that names the
+setting, where it came from and the value, because an allow-list that vanishes through a typing
+error elsewhere is worse than no server.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ptyjobs._dataclass import MISSING, TYPE_CHECKING, Field, dataclass, field, fields, replace
+from ptyjobs.config import types
+from ptyjobs.config.types import Kind, Unusable
+from ptyjobs.errors import BadConfig
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+    from typing import Any
+
+HARD_MAX_CHARS = 40_000
+"""Characters no tool result exceeds: clients move larger ones out of the model's sight."""
+
+SECRET_PREFIX = "PTYJOBS_SECRET_"
+_NOT_SETTINGS = ("PTYJOBS_CONFIG", "PTYJOBS_JOB", "PTYJOBS_JOB_DIR")
+_FREE_PREFIXES = (SECRET_PREFIX, "PTYJOBS_TEST")
+
+
+def _setting(
+    kind: Kind,
+    help: str,
+    *,
+    default: Any = MISSING,
+    factory: Any = MISSING,
+    shown: str = "",
+    env: tuple[str, ...] = (),
+) -> Any:
+    metadata = {"kind": kind, "help": help, "env": env, "shown": shown}
+    if factory is not MISSING:
+        return field(default_factory=factory, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def default_state_dir(environ: Mapping[str, str] | None = None) -> str:
+    """$XDG_STATE_HOME/ptyjobs or ~/.local/state/ptyjobs."""
+    environ = os.environ if environ is None else environ
+    base = environ.get("XDG_STATE_HOME", "")
+    if base.startswith("/"):
+        return os.path.join(base, "ptyjobs")
+    home = environ.get("HOME") or os.path.expanduser("~")
+    return os.path.join(home, ".local", "state", "ptyjobs")
+
+
+def default_shell() -> str:
+    """bash where there is one, otherwise sh; absolute."""
+    return types.find_program("bash") or types.find_program("sh") or "/bin/sh"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings. Times are seconds and sizes bytes; a field's declaration is its document."""
+
+    state_dir: str = _setting(
+        types.PATH,
+        "Directory of all jobs (made with mode 0700).",
+        factory=default_state_dir,
+        shown="`$XDG_STATE_HOME/ptyjobs`",
+        env=("PTYJOBS_STATE",),
+    )
+    # how jobs are started
+    shell: str = _setting(
+        types.PROGRAM,
+        "Shell that runs command lines.",
+        factory=default_shell,
+        shown="bash, else sh",
+    )
+    working_dir: str | None = _setting(
+        types.DIRECTORY,
+        "Directory of jobs that name none.",
+        default=None,
+        shown="the server's",
+        env=("MCP_BG_WORKING_DIR",),
+    )
+    rows: int = _setting(types.integer(1, 1000), "Rows of a new terminal.", default=40)
+    cols: int = _setting(types.integer(1, 1000), "Columns of a new terminal.", default=120)
+    term: str = _setting(types.TEXT, "TERM of jobs.", default="xterm-256color")
+    stderr: str = _setting(
+        types.choice("merged", "separate"),
+        "Where standard error goes: the same terminal, or a second one that is logged apart.",
+        default="merged",
+    )
+    replies: bool = _setting(types.FLAG, "Answer terminal queries for the job.", default=True)
+    marks: bool = _setting(
+        types.FLAG,
+        "Shell integration: command boundaries and exit codes inside shells.",
+        default=False,
+    )
+    env_allow: tuple[str, ...] = _setting(
+        types.WORDS, "Only variables with these names reach jobs (globs; empty: all).", default=()
+    )
+    env_deny: tuple[str, ...] = _setting(
+        types.WORDS, "Variables with these names never reach jobs (globs).", default=()
+    )
+    # bounds
+    max_jobs: int = _setting(
+        types.integer(1, 10_000),
+        "Jobs that may run at once; ended ones do not count.",
+        default=50,
+        env=("MCP_BG_MAX_JOBS",),
+    )
+    log_limit: int = _setting(
+        types.size(1024, 1 << 40),
+        "Output kept for each job; the oldest goes first, and is announced.",
+        default=64 << 20,
+        env=("MCP_BG_MAX_OUTPUT_SIZE",),
+    )
+    log_full: str = _setting(
+        types.choice("drop", "wait"),
+        "When log_limit is reached or the disk is full: drop output, and say so, or let the job "
+        "wait for room.",
+        default="drop",
+    )
+    log_total: int = _setting(
+        types.size(1 << 20, 1 << 50),
+        "Output kept for all jobs together (never below log_limit by default).",
+        default=1 << 30,
+    )
+    job_timeout: float | None = _setting(
+        types.seconds(1, 31_536_000, optional=True),
+        "A job is killed after this time.",
+        default=None,
+        env=("MCP_BG_JOB_TIMEOUT",),
+    )
+    idle_limit: float | None = _setting(
+        types.seconds(1, 31_536_000, optional=True),
+        "A persistent job ends after this time without client or output.",
+        default=None,
+    )
+    kill_grace: float = _setting(
+        types.seconds(0, 60), "Time between the polite signals of kill and SIGKILL.", default=1.0
+    )
+    cleanup_interval: float = _setting(
+        types.seconds(10, 3600),
+        "How often ended jobs are looked over.",
+        default=300.0,
+        env=("MCP_BG_CLEANUP_INTERVAL",),
+    )
+    retention: float | None = _setting(
+        types.seconds(0, 31_536_000, optional=True),
+        "An ended job is kept this long (none: until removed).",
+        default=86_400.0,
+    )
+    retention_count: int = _setting(
+        types.integer(0, 100_000), "At most so many ended jobs are kept, the newest.", default=200
+    )
+    # what may run
+    allowed_commands: tuple[str, ...] = _setting(
+        types.PATTERNS,
+        "Only command lines whose every simple command matches one of these may run.",
+        default=(),
+        env=("MCP_BG_ALLOWED_COMMANDS",),
+    )
+    block_dangerous: bool = _setting(
+        types.FLAG,
+        "Refuse a few well-known destructive commands (no security boundary).",
+        default=False,
+    )
+    sandbox: str = _setting(
+        types.choice("none", "bwrap", "landlock"),
+        "Confinement of jobs; one that is missing here refuses the job.",
+        default="none",
+    )
+    # what the model sees
+    interact_timeout: float = _setting(
+        types.seconds(0, 240), "Longest wait of interact and execute unless asked.", default=10.0
+    )
+    wait_timeout: float = _setting(
+        types.seconds(0, 240), "Longest wait of wait unless asked.", default=30.0
+    )
+    max_wait: float = _setting(
+        types.seconds(1, 240), "No call waits longer: clients give up after 60 s.", default=50.0
+    )
+    max_chars: int = _setting(
+        types.integer(500, HARD_MAX_CHARS), "Characters of output in one result.", default=8000
+    )
+    structured: bool = _setting(
+        types.FLAG,
+        "Add structuredContent (some clients then hide the text, so it repeats it).",
+        default=False,
+    )
+    compat: str = _setting(
+        types.choice("none", "mcp-background-job", "mcp-bgtask"),
+        "Serve the tools of an older server instead.",
+        default="none",
+    )
+    http: str = _setting(
+        types.ADDRESS,
+        "Serve streamable HTTP there instead of stdio.",
+        default="none",
+    )
+    http_token: str = _setting(
+        types.choice("file", "none"),
+        "Callers over TCP need the token in `state_dir`/http-token, or none at all.",
+        default="file",
+    )
+    detach_key: str = _setting(
+        types.TEXT, "Key that leaves an attached job (a control key).", default="C-\\"
+    )
+    # tables
+    targets: dict[str, dict[str, Any]] = _setting(
+        types.TABLES, "`[targets.NAME]`: other places to run jobs.", factory=dict, shown=""
+    )
+    secrets: dict[str, str] = _setting(
+        types.REFERENCES,
+        'Secrets for interact(secret=NAME): `NAME = "env:VARIABLE"` or `"file:PATH"`; a variable '
+        "`PTYJOBS_SECRET_NAME` declares itself.",
+        factory=dict,
+        shown="",
+    )
+
+
+SETTINGS: tuple[Field[Any], ...] = fields(Config)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def load(
+    environ: Mapping[str, str] | None = None,
+    *,
+    flags: Mapping[str, Any] | None = None,
+    file: Path | None = None,
+) -> Config:
+    """The settings of this process.
+
+    `environ` defaults to the process's; `flags` maps setting names to values, None meaning "not
+    given"; `file` is a TOML file that must exist, otherwise $PTYJOBS_CONFIG (must exist) or
+    $XDG_CONFIG_HOME/ptyjobs/config.toml (may be absent). Raises BadConfig.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for name, value, source in (
+        *_from_file(environ, file),
+        *_from_environment(environ),
+        *(
+            (n, v, f"flag --{n.replace('_', '-')}")
+            for n, v in (flags or {}).items()
+            if v is not None
+        ),
+    ):
+        values[name] = _read(name, value, source)
+    secrets = {
+        key.removeprefix(SECRET_PREFIX): f"env:{key}"
+        for key in environ
+        if key.startswith(SECRET_PREFIX) and key != SECRET_PREFIX
+    }
+    if secrets:
+        values["secrets"] = {**values.get("secrets", {}), **secrets}
+    values.setdefault("state_dir", default_state_dir(environ))
+    return _consistent(values)
+
+
+def _from_file(environ: Mapping[str, str], file: Path | None) -> Iterable[tuple[str, Any, str]]:
+    named = file or environ.get("PTYJOBS_CONFIG")
+    base = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")
+    path = os.fspath(named or os.path.join(base, "ptyjobs", "config.toml"))
+    try:
+        with open(path, encoding="utf-8") as file_:
+            text = file_.read()
+    except (FileNotFoundError, NotADirectoryError):
+        if named:
+            raise BadConfig(f"configuration file {path}: there is no such file.") from None
+        return ()
+    except OSError as error:
+        raise BadConfig(f"configuration file {path}: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise BadConfig(f"configuration file {path}: not TOML ({error}).") from None
+    import tomllib  # 7 ms that most starts need not pay
+
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig(f"configuration file {path}: not TOML ({error}).") from None
+    return [(name, value, f"file {path}") for name, value in data.items()]
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterable[tuple[str, Any, str]]:
+    known: dict[str, str] = {}  # variable -> setting; our own name comes last, so it wins
+    for setting in SETTINGS:
+        for variable in (*setting.metadata["env"], f"PTYJOBS_{setting.name.upper()}"):
+            known[variable] = setting.name
+    for variable in environ:
+        if not variable.startswith("PTYJOBS_") or variable in known or variable in _NOT_SETTINGS:
+            continue
+        if not variable.startswith(_FREE_PREFIXES):
+            advice = _closest(variable, known)
+            raise BadConfig(f"environment {variable}: there is no such setting.", advice=advice)
+    return [(n, environ[v], f"environment {v}") for v, n in known.items() if v in environ]
+
+
+def _read(name: str, value: Any, source: str) -> Any:
+    setting = _BY_NAME.get(name)
+    if setting is None:
+        raise BadConfig(f"{source}: there is no setting {name!r}.", advice=_closest(name, _BY_NAME))
+    kind: Kind = setting.metadata["kind"]
+    try:
+        if kind.file_only and not source.startswith("file"):
+            raise Unusable("a table in the configuration file")
+        return kind.read(value)
+    except Unusable as expected:
+        shown = repr(value) if len(repr(value)) <= 200 else repr(value)[:200] + "..."
+        raise BadConfig(f"{source}: {name} = {shown} is not usable; expected {expected}.") from None
+
+
+def _closest(word: str, known: Iterable[str]) -> str:
+    import difflib  # only for an error
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"Did you mean {near[0]}?" if near else ""
+
+
+def _consistent(values: dict[str, Any]) -> Config:
+    """Settings that bound each other: a default bows to the other, two given ones must agree."""
+    config = Config(**values)
+    for name, bound, low in (
+        ("interact_timeout", "max_wait", False),
+        ("wait_timeout", "max_wait", False),
+        ("log_total", "log_limit", True),
+    ):
+        value, limit = getattr(config, name), getattr(config, bound)
+        if value >= limit if low else value <= limit:
+            continue
+        if name in values:
+            word = "below" if low else "above"
+            raise BadConfig(
+                f"{name} = {value:g} is {word} {bound} = {limit:g}; change one of them."
+            )
+        config = replace(config, **{name: limit})
+    return config
+
+
+def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add a `--flag VALUE` for each named setting (all that flags can set, when none is named)."""
+    group = parser.add_argument_group("settings")
+    for setting in SETTINGS:
+        kind: Kind = setting.metadata["kind"]
+        if kind.file_only or (names and setting.name not in names):
+            continue
+        extra: dict[str, Any] = {"nargs": "?", "const": "true"} if kind is types.FLAG else {}
+        group.add_argument(
+            f"--{setting.name.replace('_', '-')}",
+            dest=setting.name,
+            metavar="VALUE",
+            help=f"{setting.metadata['help']} ({kind.words})".replace("%", "%%"),
+            **extra,
+        )
+
+
+def flags_of(namespace: argparse.Namespace) -> dict[str, Any]:
+    """The settings among parsed arguments, ready for `load(flags=...)`."""
+    return {n: v for n, v in vars(namespace).items() if n in _BY_NAME and v is not None}
+
+
+def docs_table() -> str:
+    """The Markdown table of all settings, as it stands in README.md and SPEC.md."""
+    lines = ["| setting | default | values | environment | meaning |", "|---|---|---|---|---|"]
+    for setting in SETTINGS:
+        meta = setting.metadata
+        names = () if meta["kind"].file_only else (f"PTYJOBS_{setting.name.upper()}", *meta["env"])
+        cells = (
+            f"`{setting.name}`",
+            _shown_default(setting),
+            meta["kind"].words + (", or none" if meta["kind"].optional else ""),
+            " ".join(f"`{name}`" for name in names),
+            meta["help"],
+        )
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown_default(setting: Field[Any]) -> str:
+    shown: str = setting.metadata["shown"]
+    if shown or setting.default is MISSING:
+        return shown
+    if setting.metadata["kind"].words.startswith("bytes"):
+        return types.show_size(setting.default)
+    if isinstance(setting.default, bool):
+        return str(setting.default).lower()
+    if isinstance(setting.default, float):
+        return f"{setting.default:g}"
+    return "none" if setting.default in (None, ()) else str(setting.default)

@@ -1,0 +1,237 @@
+"""Whose turn it is on one job: the pending answers, the inputs that queue, where readers have seen.
+
+Owns the waiters of a job, the order of inputs (typed one after the other, each after the answer to
+the one before) and a mark for each reader, from which its next answer continues. Never reads the
+terminal and never decides that a wait is over (`readiness.settle` does).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from ptyjobs.errors import PtyJobsError
+from ptyjobs.holder.job import Job
+from ptyjobs.holder.peers import Peer
+from ptyjobs.holder.waiter import Ask, Waiter, last_lines
+from ptyjobs.model import Answer, to_json
+from ptyjobs.readiness.facts import Probe, Wait
+from ptyjobs.text.fresh import FreshText, Mark
+
+LATE_LIMIT = 2000  # characters of output that belongs to an earlier input
+HELD = 0.05  # seconds beyond the hold behind an answer to a query that an input always has
+
+Guard = Callable[..., None]
+Typing = Callable[[Peer, int, dict[str, Any]], None]
+
+
+class Turns:
+    """All who wait for one job or want to type into it.
+
+    `type_` carries out an input whose turn has come, `people` counts who is attached, `guard` runs
+    a call and survives its failure.
+    """
+
+    def __init__(self, job: Job, *, type_: Typing, people: Callable[[], int], guard: Guard) -> None:
+        self._job = job
+        self._type = type_
+        self._people = people
+        self._guard = guard
+        self._waiters: list[Waiter] = []
+        self._marks: dict[str, Mark] = {}
+        self._inputs: deque[tuple[Peer, int, dict[str, Any]]] = deque()
+        self._typing: Waiter | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiters)
+
+    def __iter__(self) -> Iterator[Waiter]:
+        return iter(self._waiters)
+
+    @property
+    def due(self) -> float:
+        """The earliest time at which a waiter wants to be looked at."""
+        return min((w.due for w in self._waiters), default=float("inf"))
+
+    def begin(self, reader: str) -> None:
+        """The job has just been started for `reader`: its first answer begins here."""
+        self._marks[reader] = self._job.mark_now()
+
+    def on_time(self, now: float) -> None:
+        """Let the next input in and every waiter that is due go on."""
+        self._next_input()
+        for waiter in [w for w in self._waiters if w.due <= now]:
+            self._guard(waiter.advance, now)
+        self.drop_done()
+
+    def on_ended(self, now: float) -> None:
+        """The job has ended: everybody is answered."""
+        for waiter in self._waiters:
+            waiter.on_exit(now)
+            self._guard(waiter.advance, now)
+
+    def drop_done(self) -> None:
+        """Forget the waiters that were answered; the next input may come."""
+        if any(w.done for w in self._waiters):
+            self._waiters = [w for w in self._waiters if not w.done]
+            if self._typing is not None and self._typing.done:
+                self._typing = None
+                self._next_input()
+
+    def drop_peer(self, peer: Peer) -> None:
+        """Its connection has ended, and with it its waits and queued inputs."""
+        for waiter in self._waiters:
+            if waiter.owner >> 32 == peer.number:
+                waiter.done = True
+                self._job.drop_input(waiter.owner)
+        self._inputs = deque(item for item in self._inputs if item[0] is not peer)
+        self.drop_done()
+        if not self._waiters:
+            self._job.courtesy.waiting(False)
+
+    def wait(
+        self,
+        peer: Peer,
+        request: int,
+        ask: Ask,
+        *,
+        mark: Mark | None = None,
+        data: bytes = b"",
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        """Register a waiter; with `data` it types first. The reply goes to `peer`."""
+        job = self._job
+        now = time.monotonic()
+        owner = peer.number << 32 | (request & 0xFFFFFFFF)
+        before = self._marks.get(peer.reader)
+        late = ""
+        if mark is not None and before is not None and before.offset < mark.offset:
+            late = self._late_text(before)
+        baseline = job.kernel.probe() if data and job.pty is not None else None
+        waiter = Waiter(
+            job,
+            self._fitted(ask, before, now=now, types=bool(data)),
+            owner=owner,
+            mark=mark or before or job.mark_now(),
+            now=now,
+            reply=self._reply_to(peer, request, notes),
+            progress=_progress_to(peer, request) if ask.progress else None,
+            late=late,
+            baseline=baseline,
+        )
+        self._job.fold.begin()
+        self._waiters.append(waiter)
+        if data:
+            job.enqueue(data, owner=owner, apart=self._apart(baseline, data))
+            self._typing = waiter
+            job.pump(now)
+        else:
+            self._guard(waiter.look_back, now)
+        if job.state.ended:
+            waiter.on_exit(now)
+        self._guard(waiter.advance, now)
+        self.drop_done()
+
+    def _fitted(self, ask: Ask, before: Mark | None, *, now: float, types: bool) -> Ask:
+        """The same with what only this job and this reader can tell."""
+        if ask.view == "rows" and before is not None:
+            ask = replace(ask, since_generation=before.generation)
+        held = self._job.hold_input - now + HELD
+        if types and ask.timeout < held:
+            # Behind an answer to a query input is held a moment; a deadline must not drop it there.
+            ask = replace(ask, timeout=held)
+        return ask
+
+    def _reply_to(
+        self, peer: Peer, request: int, notes: tuple[str, ...]
+    ) -> Callable[[Answer | PtyJobsError], None]:
+        """What carries the outcome of a wait to `peer`, whose next answer begins behind it."""
+        job = self._job
+
+        def reply(outcome: Answer | PtyJobsError) -> None:
+            if isinstance(outcome, PtyJobsError):
+                peer.send({"id": request, "error": error_reply(outcome)})
+                return
+            notes_now = outcome.notes + notes + job.notes
+            answer = replace(outcome, attached=self._people(), notes=notes_now)
+            peer.send({"id": request, "ok": {"answer": to_json(answer)}})
+            job.typed.prove()
+            self._marks[peer.reader] = job.mark_now()  # nothing was read since the answer
+
+        return reply
+
+    def _apart(self, baseline: Probe | None, data: bytes) -> bool:
+        """Whether Enter behind a text is typed by itself, as a person types it.
+
+        An event loop may take what one read brings for a paste, and a return in it for text. Line
+        editors, which show the terminal's own cursor, do not; and between text and Enter they would
+        draw suggestions that nobody reads.
+        """
+        if baseline is None or baseline.wait is not Wait.SOFT or baseline.canonical:
+            return False
+        if len(data) < 2 or not data.endswith(b"\r"):
+            return False
+        fold = self._job.fold
+        fold.catch_up(self._job.log.end)
+        return not fold.screen.modes.cursor_visible
+
+    def _late_text(self, before: Mark) -> str:
+        """What came between this reader's last answer and its new input."""
+        fresh = FreshText(before, typed="", budget=LATE_LIMIT, view="auto")
+        done, _ = fresh.finish(
+            self._job.fold.screen, prompt_row=True, end=self._job.log.end, exited=False
+        )
+        return last_lines(done.text.strip("\n"), LATE_LIMIT) if done.view == "lines" else ""
+
+    def queue_input(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
+        """Inputs are typed one after the other; keys alone go straight in, as a person's would."""
+        only_keys = bool(params.get("keys")) and not params.get("input")
+        if only_keys and self._typing is not None and not self._job.ending:
+            self._begin_input(peer, request, params)
+            return
+        self._inputs.append((peer, request, params))
+        self._next_input()
+
+    def _next_input(self) -> None:
+        # What comes while the end is being drained is refused when that end is published.
+        while self._inputs and self._typing is None and not self._job.ending:
+            self._begin_input(*self._inputs.popleft())
+
+    def _begin_input(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
+        try:
+            self._type(peer, request, params)
+        except PtyJobsError as error:
+            peer.send({"id": request, "error": error_reply(error)})
+
+    def refuse_inputs(self) -> None:
+        """The job has ended: each queued input is told so."""
+        inputs, self._inputs = self._inputs, deque()
+        for item in inputs:
+            self._begin_input(*item)
+
+    def cancel(self, peer: Peer, request: int) -> bool:
+        """Drop a waiting request of `peer`: whether there was one."""
+        owner = peer.number << 32 | (request & 0xFFFFFFFF)
+        self._inputs = deque(i for i in self._inputs if not (i[0] is peer and i[1] == request))
+        for waiter in self._waiters:
+            if waiter.owner == owner:
+                waiter.done = True
+                self._job.drop_input(owner)
+                self.drop_done()
+                return True
+        return False
+
+
+def _progress_to(peer: Peer, request: int) -> Callable[[str], None]:
+    def progress(line: str) -> None:
+        peer.send({"id": request, "progress": line})
+
+    return progress
+
+
+def error_reply(error: PtyJobsError) -> dict[str, Any]:
+    """The error member of a reply."""
+    return {"code": error.code, "message": error.message, "advice": error.advice}

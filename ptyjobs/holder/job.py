@@ -1,0 +1,441 @@
+"""One job: its terminal, its log, its screen, its state.
+
+Owns what there is exactly once for a job and knows how bytes flow: terminal -> log, events,
+evidence, screen; input queue -> terminal. Takes `now`, never waits, never talks to a client:
+whoever must hear of output or of the end is told through `Listener`. The subtle thing: "exited" is
+published only after the terminal has been drained, because the last bytes of a program outlive it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from ptyjobs import targets
+from ptyjobs.holder.input_log import TypedText
+from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
+from ptyjobs.process import exec, tree
+from ptyjobs.process.fair_share import Courtesy
+from ptyjobs.process.helper import Helper
+from ptyjobs.process.pty import Pty, Terminal
+from ptyjobs.readiness.evidence import Evidence, PromptMemory
+from ptyjobs.readiness.linux.probe import Kernel
+from ptyjobs.store.fold import Fold
+from ptyjobs.store.jobdir import EventWriter, JobDir
+from ptyjobs.store.log import LogReader, LogWriter
+from ptyjobs.text.fresh import Mark, mark
+
+EXIT_QUIET = 0.05  # seconds without output after the leader's end while somebody holds the terminal
+EXIT_CAP = 0.25  # seconds after which the end is published in any case; later output still counts
+REPLY_HOLD_MOST = 0.15  # seconds in all, for a program that asks again and again
+REPLY_HOLD = 0.03  # seconds that typed input waits behind a reply (people sheet §1)
+UNREAD = 0.0005  # seconds until it is looked again whether the program has read its input
+UNREAD_MOST = 0.1  # seconds in all; then what follows is typed ahead
+PIECE = 1024  # bytes of input that are written at once
+DRAIN_READS = 64
+DRAIN_TIME = 0.02  # seconds
+ROOM_PAUSE = 0.2  # seconds until a log without room is tried again (log_full="wait")
+REOPEN = 0.2  # seconds between two looks at a terminal that the job has closed
+
+
+class Listener(Protocol):
+    """Who hears of a job's life (the holder)."""
+
+    def on_logged(self, offset: int, data: bytes) -> None:
+        """The bytes are in the log: who only looks on may have them before all else is done."""
+
+    def on_output(self, now: float, data: bytes) -> None: ...
+
+    def on_ended(self, now: float) -> None: ...
+
+    def more(self) -> bool:
+        """In a flood: wait a moment for output; whether there is some and nothing else to do."""
+
+    @property
+    def wanted(self) -> bool:
+        """There is something else to do."""
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """Input on its way: `left` shrinks while the terminal takes it."""
+
+    owner: int  # request or peer that sent it
+    left: memoryview
+    after: float  # not before this time
+    latest: float  # from then on it goes in, whatever the job has asked meanwhile
+    person: bool = False
+    apart: bool = False  # not before all that went in has been read
+
+
+class Job:
+    """The state of one job, driven by its holder."""
+
+    def __init__(self, listener: Listener, courtesy: Courtesy) -> None:
+        self.dir: JobDir
+        self.listener = listener
+        self.courtesy = courtesy
+        self.spec: JobSpec
+        self.state = State.STARTING
+        self.exit: Exit | None = None
+        self.reason = ""
+        self.pty: Pty | None = None
+        self.pid = 0
+        self.contained = False  # its tree has a cgroup of its own, with the holder in it
+        self.size = Size()
+        self.started = 0.0  # wall clock
+        self.ended: float | None = None
+        self.last_output = 0.0
+        self.queue: deque[Outgoing] = deque()
+        self.replies: bytes = b""
+        self.hold_input = 0.0
+        self.killing_reason = ""
+        self.errors: dict[str, str] = {}
+        self._exit_status: int | None = None
+        self._exit_at = 0.0
+        self._reaping: Helper | None = None
+        self._mark: Mark | None = None
+        self._mark_key: tuple[int, Size, Terminal] = (-1, Size(), Terminal(True, True))
+        self.held = b""  # read from the terminal, but the log has no room for it yet
+        self.room_due = 0.0  # when it is offered again
+        self._waits = False  # for room in the log, instead of losing output
+        self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
+        self.evidence = Evidence()
+        self.memory = PromptMemory()
+        self.fold = Fold(LogReader(""), size=self.size)
+        self.mark_now()  # most jobs begin at this size: their first mark is made before the fork
+
+    # -- birth -------------------------------------------------------------------------------
+
+    def spawn(self, spec: JobSpec, *, now: float, tier: Tier) -> None:
+        """Start the child; raises StartFailed (the state is then FAILED with the reason)."""
+        self.spec = spec
+        ready = exec.prepared(spec, self.dir.folder)
+        self.size = spec.size
+        self.started = time.time()
+        self.log = LogWriter(self.dir.folder, limit=spec.log_limit)
+        self._waits = spec.log_full == "wait"
+        self.events = EventWriter(self.dir.folder, started=now)
+        self.typed = TypedText(self.dir.log, self.events)
+        if spec.size != self.fold.size:
+            self.fold, self._mark = Fold(self.dir.log, size=spec.size), None
+        self.fold.log = self.dir.log
+        self.fold.replies_on = spec.replies
+        self.tier = tier
+        self.pty = Pty.spawn(
+            ready.argv,
+            cwd=spec.cwd,
+            env=ready.env,
+            size=spec.size,
+            separate_stderr=spec.stderr == "separate",
+        )
+        self.pid = self.pty.pid
+        self.last_output = now
+        self.kernel = Kernel(master=self.pty.master, leader=self.pid, tier=tier)
+        self.state = next_state(self.state, Event.SPAWNED)
+        self.events.event(now, 0, "r", f"{spec.size.rows}x{spec.size.cols}")
+
+    # -- output ------------------------------------------------------------------------------
+
+    def read_once(self, now: float) -> int:
+        """One read of the terminal: the number of bytes, 0 when there were none."""
+        if self.held and not self._found_room(now):
+            return 0
+        if self.pty is None or now < self.terminal_closed_until:
+            return 0
+        alone = self.courtesy.hot and self.courtesy.alone(now)
+        data = self.pty.read(more=self.listener.more if alone else None)
+        if data is None:
+            self._terminal_closed(now)
+            return 0
+        if data:
+            self._take(data, now)
+        return len(data)
+
+    def _take(self, data: bytes, now: float) -> None:
+        offset = self.log.end
+        if self._waits:
+            taken, failure = self.log.take(data)
+            data, self.held = data[:taken], data[taken:]
+            self._waiting_for_room(failure, now)
+            if not data:
+                return
+        elif (failure := self.log.append(data)) is not None:
+            self.errors["log"] = f"log: {failure.strerror}"
+            self.events.event(now, offset, "g", failure.strerror or "")
+        self.listener.on_logged(offset, data)
+        self.last_output = now
+        self.events.output(now, self.log.end)
+        self.courtesy.on_read(now, len(data))
+        self.evidence.feed(data)
+        if self.fold.push(offset, data):
+            self._answer_queries(now)
+        self.listener.on_output(now, data)
+
+    def _found_room(self, now: float) -> bool:
+        """Offer the held output to the log once more, when that is due; whether all went in."""
+        if self._waits and now < self.room_due:
+            return False
+        held, self.held = self.held, b""
+        self._take(held, now)
+        return not self.held
+
+    def _waiting_for_room(self, failure: OSError | None, now: float) -> None:
+        if failure is None:
+            self.errors.pop("log", None)
+        else:
+            self.errors["log"] = f"log: {failure.strerror}; the job waits for room"
+            self.room_due = now + ROOM_PAUSE
+
+    def wait_no_longer(self) -> None:
+        """It is to end: from now on what finds no room in the log is a gap."""
+        self._waits = False
+
+    def room(self) -> None:
+        """There may be room in the log now: try at once."""
+        self.room_due = 0.0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What everybody who gets an answer should know of the job now."""
+        if not self.held:
+            return ()
+        why = self.errors.get("log", "log")
+        how = f"free its disk, ptyjobs logs {self.spec.job_id} -f --discard, or kill it"
+        return (f"{why} (log_full=wait): {how}",)
+
+    def _answer_queries(self, now: float) -> None:
+        self.fold.screen.refill_replies(now)
+        replies = self.fold.catch_up(self.log.end)
+        if replies and self.pty is not None:
+            self.replies += replies
+            self.hold_input = now + REPLY_HOLD
+            self._write_replies()
+
+    def _write_replies(self) -> None:
+        if self.replies and self.pty is not None:
+            self.replies = self.replies[self.pty.write(self.replies) :]
+
+    def drain(self, now: float) -> bool:
+        """Read until the terminal is empty; False when the bound came first (a flood)."""
+        began = now
+        for _ in range(DRAIN_READS):
+            if not self.read_once(now):
+                return True
+            now = time.monotonic()
+            if now - began > DRAIN_TIME or self.listener.wanted:
+                return False
+        return False
+
+    def _terminal_closed(self, now: float) -> None:
+        """EIO: nobody has the job's side open. Of a living job this is not the end."""
+        if self._exit_status is None and self.pty is not None:
+            self.pty.hold_open()
+            self.terminal_closed_until = now + REOPEN
+        else:
+            self.terminal_closed_until = float("inf")
+
+    # -- input -------------------------------------------------------------------------------
+
+    def enqueue(
+        self, data: bytes, *, owner: int, person: bool = False, apart: bool = False
+    ) -> None:
+        """Queue input; `pump` writes it when the terminal takes it.
+
+        `apart`: its last byte goes in by itself, once the others were read.
+        """
+        if not data:
+            return
+        after = self.hold_input
+        latest = max(after, time.monotonic()) + REPLY_HOLD_MOST
+        whole = memoryview(data)
+        last = len(data) - 1 if apart else len(data)
+        self.queue.append(Outgoing(owner, whole[:last], after, latest, person))
+        if apart:
+            self.queue.append(Outgoing(owner, whole[last:], after, latest, person, apart=True))
+
+    def type(self, data: bytes, now: float, *, owner: int) -> None:
+        """A person's keys: at once where nothing waits before them, else in their turn."""
+        if self.pty is not None and not (self.queue or self.replies or now < self.hold_input):
+            data = data[self.pty.write(data[:PIECE]) :]
+        if data:
+            self.enqueue(data, owner=owner, person=True)
+            self.pump(now)
+
+    def pump(self, now: float) -> bool:
+        """Write what the terminal takes now; True when something went in."""
+        if self.pty is None:
+            return False
+        self._write_replies()
+        if self.replies:
+            return False
+        progressed = False
+        while self.queue:
+            head = self.queue[0]
+            if now < min(max(head.after, self.hold_input), head.latest):
+                return progressed
+            if head.apart and now < head.latest and self.kernel.unread():
+                head.after = now + UNREAD
+                return progressed
+            # In pieces, so that an echo is read in between and neither side fills up.
+            taken = self.pty.write(head.left[:PIECE])
+            if taken == 0:
+                return progressed
+            progressed = True
+            head.left = head.left[taken:]
+            if not head.left:
+                self.queue.popleft()
+                if self.queue and self.queue[0].apart:
+                    self.queue[0].latest = now + UNREAD_MOST
+            if self.queue:
+                self.read_once(now)
+        return progressed
+
+    def unsent(self, owner: int) -> int:
+        """Bytes of `owner` that have not gone in yet."""
+        return sum(len(item.left) for item in self.queue if item.owner == owner)
+
+    def drop_input(self, owner: int) -> int:
+        """Give up what `owner` still has queued; how many bytes that were."""
+        dropped = self.unsent(owner)
+        self.queue = deque(item for item in self.queue if item.owner != owner)
+        return dropped
+
+    def input_due(self) -> float | None:
+        """When held input may go in, None when none is held."""
+        if not self.queue:
+            return None
+        head = self.queue[0]
+        return min(max(head.after, self.hold_input), head.latest)
+
+    def terminal(self) -> Terminal:
+        return self.pty.terminal() if self.pty is not None else Terminal(True, True)
+
+    @property
+    def at_secret_prompt(self) -> bool:
+        """ECHO off while the kernel edits lines: what is typed now is a secret."""
+        return self.terminal().secret
+
+    # -- marks -------------------------------------------------------------------------------
+
+    def mark_now(self) -> Mark:
+        """Where output that comes from now on will begin, on an up-to-date screen."""
+        end = self.log.end if self.pty is not None else 0
+        self.fold.catch_up(end)
+        terminal = self.terminal()
+        key = (end, self.size, terminal)
+        if self._mark is None or self._mark_key != key:  # most inputs begin where an answer ended
+            self._mark_key = key
+            self._mark = mark(
+                self.fold.screen,
+                offset=end,
+                echo=terminal.echo,
+                canonical=terminal.canonical,
+            )
+        return self._mark
+
+    # -- size --------------------------------------------------------------------------------
+
+    def resize(self, size: Size, now: float) -> None:
+        self.fold.catch_up(self.log.end)
+        self.size = size
+        self.fold.resize(size)
+        self.events.event(now, self.log.end, "r", f"{size.rows}x{size.cols}")
+        if self.pty is not None:
+            self.pty.resize(size)
+
+    # -- death -------------------------------------------------------------------------------
+
+    def leader_ended(self, status: int, now: float) -> None:
+        """The leader has been reaped; the end is published once the terminal is drained."""
+        self._exit_status = status
+        self._exit_at = now
+        if self.terminal_closed_until != float("inf"):
+            self.terminal_closed_until = 0.0
+
+    def leader_gone(self) -> bool:
+        """Whether the leader has ended, reaped or not."""
+        if self._exit_status is not None or not self.pid:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # reaped in this moment
+            return True
+
+    @property
+    def ending(self) -> bool:
+        return self._exit_status is not None and not self.state.ended
+
+    def try_finish(self, now: float) -> float | None:
+        """Publish the end if the output is complete; else the time to try again."""
+        if not self.ending or self._exit_status is None:
+            return None
+        drained = self.drain(now)
+        if self.held:
+            return self.room_due
+        closed = self.terminal_closed_until == float("inf")
+        quiet = now - max(self.last_output, self._exit_at) >= EXIT_QUIET
+        alone = not tree.alive(os.getpid())
+        late = now - self._exit_at >= EXIT_CAP
+        if not (closed or (drained and (alone or quiet)) or late):
+            return now + 0.01
+        if not self._reaped_far_side(now):
+            return now + 0.01
+        self._publish(Exit.from_wait_status(self._exit_status), now)
+        return None
+
+    def _reaped_far_side(self, now: float) -> bool:
+        """For a target that needs it: end what is left over there, once; True when that is over."""
+        target = self._target
+        if target is None or not target.reap:
+            return True
+        if self._reaping is None:
+            argv = target.reap_argv(self.spec.token)
+            self._reaping = Helper(argv, env=self.spec.env, now=now)
+        return self._reaping.step(now)
+
+    @property
+    def _target(self) -> targets.Target | None:
+        name = self.spec.target.partition(":")[0]
+        tables = {name: self.spec.target_table} if self.spec.target_table else None
+        return targets.resolve(self.spec.target, tables=tables)
+
+    def _far_end(self, exit_: Exit) -> str:
+        """ "connection lost" or "not connected", where that is what the client's end means."""
+        target = self._target
+        if target is None:
+            return ""
+        said = (
+            targets.reaped(self._reaping.said.decode("utf-8", "replace")) if self._reaping else None
+        )
+        self.fold.catch_up(self.log.end)
+        last = "\n".join(self.fold.screen.text())
+        kind = targets.classify(target, exit_, last, leader_alive=bool(said and said[1]))
+        return "" if kind == targets.EXITED else kind
+
+    def _publish(self, exit_: Exit, now: float) -> None:
+        self.exit = exit_
+        by_kill = bool(self.killing_reason)
+        self.state = next_state(self.state, exit_.event(by_kill=by_kill))
+        self.reason = self.killing_reason or self._far_end(exit_)
+        self.ended = time.time()
+        what = f"code {exit_.code}" if exit_.signal is None else f"signal {exit_.signal}"
+        self.events.event(now, self.log.end, "x", what)
+        self.listener.on_ended(now)
+
+    def failed_to_start(self, reason: str) -> None:
+        self.state = next_state(self.state, Event.SPAWN_FAILED)
+        self.reason = reason
+        self.ended = time.time()
+
+    def close(self) -> None:
+        """Release log and terminal."""
+        if self.pty is not None:
+            self.kernel.close()
+            self.pty.close()
+            self.pty = None
+            self.events.close()
+            self.log.close()

@@ -1,0 +1,71 @@
+"""What ends a job by itself: its time limit, its idle limit, the loss of its directory.
+
+Owns the moments at which these are looked at. Never ends anything: `step` says why the job should
+end. The subtle thing: a persistent job is idle only while no client is connected, counted from when
+the last one left or from its last output; without its directory no client can ever find it again.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ptyjobs.holder.job import Job
+from ptyjobs.model import JobSpec, Lifetime
+
+HOME_EVERY = 10.0  # seconds; whether a persistent job's directory is still there
+
+
+class Limits:
+    """The limits of one job."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._deadline: float | None = None
+        self._last_client = self._home_due = 0.0
+        self.persistent = False
+
+    def begin(self, spec: JobSpec, now: float) -> None:
+        """The job is being started."""
+        self._last_client = now
+        self._home_due = now + HOME_EVERY
+        self.persistent = spec.lifetime is Lifetime.PERSISTENT
+        if spec.timeout is not None:
+            self._deadline = now + spec.timeout
+
+    def client(self, now: float) -> None:
+        """A client has come or gone."""
+        self._last_client = now
+
+    def due(self, now: float, *, alone: bool) -> float:
+        """When `step` is wanted next; `alone` while no client is connected."""
+        if self._job.state.ended:
+            return float("inf")
+        times = [float("inf") if self._deadline is None else self._deadline]
+        if self.persistent:
+            times.append(self._home_due)
+        if (idle := self._idle_at(alone=alone)) is not None:
+            times.append(max(idle, now + 0.01))
+        return min(times)
+
+    def step(self, now: float, *, alone: bool) -> str:
+        """Why the job should end now; "" while it may go on."""
+        if self._job.state.ended:
+            return ""
+        if self._deadline is not None and now >= self._deadline:
+            self._deadline = None
+            return f"its time limit of {self._job.spec.timeout:g} s was over"
+        idle = self._idle_at(alone=alone)
+        if idle is not None and now >= idle:
+            return f"idle for more than {self._job.spec.idle_limit:g} s"
+        if self.persistent and now >= self._home_due:
+            self._home_due = now + HOME_EVERY
+            if alone and not os.path.isdir(self._job.dir.folder):
+                return "its directory was removed"
+        return ""
+
+    def _idle_at(self, *, alone: bool) -> float | None:
+        job = self._job
+        limit = job.spec.idle_limit if job.pty is not None and self.persistent else None
+        if limit is None or not alone:
+            return None
+        return max(self._last_client, job.last_output) + limit

@@ -1,0 +1,493 @@
+"""The holder: one process, one job, one loop.
+
+Owns the poller, the clock and the order of things: output first, then requests, then waiters, then
+time. Everything it drives lives in a module of its own (job, waiter, requests, followers, peers,
+tree); nothing here decides. It is the one process that must never die before its job: an error
+above the loop is recorded in `status` and the loop goes on. It never sleeps and never blocks but in
+the poller, and in a write to the log, which is why the zygote can kill through it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import socket
+import time
+from typing import Any
+
+from ptyjobs.errors import PtyJobsError, Refused, StartFailed, cannot_start
+from ptyjobs.holder import operations
+from ptyjobs.holder.followers import Followers
+from ptyjobs.holder.input_queue import Turns, error_reply
+from ptyjobs.holder.job import Job
+from ptyjobs.holder.limits import Limits
+from ptyjobs.holder.peers import MAX_PEERS, Peer, listen, same_user
+from ptyjobs.holder.status import Reporter
+from ptyjobs.holder.status_cache import LULL, Glimpses
+from ptyjobs.holder.termination import Ending
+from ptyjobs.model import JobSpec, Size, Status, Tier
+from ptyjobs.process import tree
+from ptyjobs.process.fair_share import Courtesy, Page
+from ptyjobs.protocol import Data
+from ptyjobs.store.jobdir import JobDir
+
+LEASE_GRACE = 0.12  # seconds between TERM and KILL once the server has gone
+LINGER = 0.5  # seconds that the last answers get to reach their clients
+READS_PER_TURN = 16
+NEXT = 0.001  # seconds for the next bytes of a flood to come
+COARSE = 0.5  # seconds: a longer pause need not end to the millisecond
+
+
+class Holder:
+    """The loop and what hangs on it."""
+
+    def __init__(self, page: Page, *, lease: int, tier: Tier) -> None:
+        """Without job, directory and descriptor: the zygote makes it, for every fork the same."""
+        self.pid = 0
+        self.tier = tier
+        self.courtesy = Courtesy(page)
+        self.job = Job(self, self.courtesy)
+        self.followers = Followers(self.job)
+        self.reporter = Reporter(self.job)
+        self.turns = Turns(
+            self.job, type_=self._type, people=lambda: self.followers.people, guard=self._guard
+        )
+        self._lease = lease
+        self._poll: select.epoll
+        self._wake: tuple[int, int]
+        self._listening: socket.socket
+        self._lock: int
+        self._peers: dict[int, Peer] = {}
+        self._masks: dict[int, int] = {}  # what each peer's socket is polled for
+        self._numbers = 0
+        self._master_mask = select.EPOLLIN  # what the master is polled for
+        self.wanted = False  # others than the master have had something for us since the last turn
+        self._master_out = False  # the master has left the poller (its job closed the terminal)
+        self.ending = Ending(self.job, status=self.status)
+        self.glimpses = Glimpses(self.job, lambda: self.status(live=True, brief=True))
+        self._leave_at: float | None = None
+        self.limits = Limits(self.job)
+        self._fold_due: float | None = None  # a backlog is folded a little at a time
+
+    # -- birth -------------------------------------------------------------------------------
+
+    def adopt(self, sock: socket.socket) -> Peer:
+        """A connection that exists already (the one whoever asked for this holder keeps)."""
+        self._numbers += 1
+        peer = Peer(sock, self._numbers)
+        self._peers[sock.fileno()] = peer
+        self._poll.register(sock.fileno(), select.EPOLLIN)
+        return peer
+
+    def begin(self) -> None:
+        """Begin to live, as a process of its own: our poller and what wakes it.
+
+        SIGCHLD has a handler already (the zygote's), or nothing would wake the loop.
+        """
+        self.pid = os.getpid()
+        self._poll = select.epoll()
+        self._wake = os.pipe()
+        for fd in self._wake:
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
+        self._poll.register(self._wake[0], select.EPOLLIN)
+        if self._lease >= 0:
+            self._poll.register(self._lease, select.EPOLLIN)
+
+    def move_in(self, folder: str, slot: int) -> None:
+        """Live for the job of that directory from now on: its lock, its socket."""
+        self.courtesy.slot = slot
+        self.job.dir = JobDir(folder)
+        self._lock = os.open(f"{folder}/alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        os.write(self._lock, b"%d" % self.pid)  # which process the lock speaks for
+        self._listening = listen(folder)
+        self._poll.register(self._listening.fileno(), select.EPOLLIN)
+
+    def spawn(self, spec: JobSpec, reader: str) -> None:
+        """Start the job for `reader`; StartFailed leaves a `failed` record behind."""
+        if self.job.pty is not None:
+            raise StartFailed("This holder has its job already.")
+        now = time.monotonic()
+        self.limits.begin(spec, now)
+        try:
+            self.job.dir.write_spec(spec)
+            self.job.spawn(spec, now=now, tier=self.tier)
+        except (StartFailed, Refused) as error:
+            self._not_started(error, now)
+            raise
+        except OSError as failure:  # ENOSPC, EDQUOT, EMFILE: its files cannot be made
+            told = cannot_start(failure)
+            self._not_started(told, now)
+            raise told from failure
+        assert self.job.pty is not None
+        self._poll.register(self.job.pty.master, select.EPOLLIN)
+        if self.job.pty.errors >= 0:
+            self._poll.register(self.job.pty.errors, select.EPOLLIN)
+        self.glimpses.due = now + LULL
+        self.turns.begin(reader)
+        self._guard(self.job.dir.write_status, self.status())
+
+    def _not_started(self, error: PtyJobsError, now: float) -> None:
+        self.job.failed_to_start(error.message)
+        self._guard(self.job.dir.write_status, self.status())
+        self._leave_at = now + LINGER
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until the job has ended, its tree is empty and its clients were answered."""
+        while not self._finished():
+            events = self._next_events()
+            self.wanted = False
+            now = time.monotonic()
+            for fd, mask in events:
+                self._guard(self._dispatch, fd, mask, now)
+            self._guard(self._on_time)
+
+    def _guard(self, act: Any, *args: Any) -> None:
+        """The loop outlives any error above it; the error is told in `status`."""
+        try:
+            act(*args)
+        except Exception as error:
+            where = getattr(act, "__name__", "loop")
+            self.job.errors[where] = f"{where}: {type(error).__name__}: {error}"[:300]
+            if os.environ.get("PTYJOBS_TEST_TRACEBACK"):
+                import traceback
+
+                with contextlib.suppress(OSError), open(self.job.dir.path / "errors", "a") as out:
+                    traceback.print_exc(file=out)
+
+    def _next_events(self) -> list[tuple[int, int]]:
+        timeout = min(max(0.0, self._next_time() - time.monotonic()), 60.0)
+        if timeout > COARSE:
+            return self._poll.poll(timeout)
+        # epoll rounds its time-out up to whole ms, select on the epoll descriptor does not
+        if timeout:
+            ready, _, _ = select.select([self._poll.fileno()], [], [], timeout)
+            if not ready:
+                return []
+        return self._poll.poll(0)
+
+    def _next_time(self) -> float:
+        now = time.monotonic()
+        job = self.job
+        times = [self.turns.due, self.glimpses.due, now + 60.0]
+        held = job.input_due()
+        if held is not None:
+            times.append(max(held, now + 0.0005))
+        if job.replies:
+            times.append(now + 0.005)
+        if job.held:
+            times.append(job.room_due)
+        elif job.ending:
+            times.append(now + 0.01)
+        if self.courtesy.paused_until:
+            times.append(self.courtesy.paused_until)
+        if self.courtesy.hot:
+            times.append(now + 0.5)
+        if self.ending.active:
+            times.append(self.ending.due)
+        times += [t for t in (self._leave_at, self._fold_due) if t is not None]
+        if job.pty is not None and job.terminal_closed_until > now:
+            times.append(job.terminal_closed_until)
+        if not self.ending.active:
+            times.append(self.limits.due(now, alone=not self._peers))
+        return min(times)
+
+    def _dispatch(self, fd: int, mask: int, now: float) -> None:
+        """One event. An earlier event of the batch may have closed `fd`, so look it up afresh."""
+        job = self.job
+        if (peer := self._peers.get(fd)) is not None:
+            self._on_peer(peer, mask)
+        elif fd == self._wake[0]:
+            self._on_child(now)
+        elif fd == self._lease:
+            self._on_lease_end(now)
+        elif job.pty is not None and fd == job.pty.master:
+            self._on_terminal(now)
+        elif job.pty is not None and fd == job.pty.errors:
+            self.reporter.read_errors()
+        elif fd == self._listening.fileno():
+            self._accept()
+
+    def _on_terminal(self, now: float) -> None:
+        for _ in range(READS_PER_TURN):
+            if not self.job.read_once(now) or self.courtesy.paused_until or self.wanted:
+                break
+            now = time.monotonic()
+            if self._peers_pending():
+                break
+        self._poll_terminal()
+
+    def more(self) -> bool:
+        """In a flood: wait a moment for output; whether there is some and nothing else to do."""
+        if self._master_out or not self._master_mask:
+            return False
+        assert self.job.pty is not None
+        events = self._poll.poll(NEXT)
+        self.wanted = any(fd != self.job.pty.master for fd, _ in events)
+        return events == [(self.job.pty.master, select.EPOLLIN)]
+
+    def _peers_pending(self) -> bool:
+        return self.turns.due <= time.monotonic()
+
+    def _poll_terminal(self) -> None:
+        """Register the master for what is wanted of it now."""
+        job = self.job
+        if job.pty is None:
+            return
+        now = time.monotonic()
+        mask = 0
+        if not self.courtesy.paused_until and now >= job.terminal_closed_until:
+            mask |= select.EPOLLIN
+        due = job.input_due()
+        if (due is not None and due <= now) or job.replies:
+            mask |= select.EPOLLOUT
+        with contextlib.suppress(FileNotFoundError):
+            if job.terminal_closed_until > now or job.held:
+                # EPOLLHUP cannot be masked: a closed terminal leaves the poller until it reopens
+                self._poll.unregister(job.pty.master)
+                self._master_out = True
+                return
+            if self._master_out:
+                self._poll.register(job.pty.master, mask)
+                self._master_out = False
+            elif mask != self._master_mask:
+                self._poll.modify(job.pty.master, mask)
+            self._master_mask = mask
+
+    # -- time --------------------------------------------------------------------------------
+
+    def _on_time(self) -> None:
+        now = time.monotonic()
+        job = self.job
+        if self.courtesy.paused_until and now >= self.courtesy.paused_until:
+            self.courtesy.at_pause_end(now)
+        self.courtesy.calm(now)
+        if job.queue or job.replies:
+            job.pump(now)
+        self.turns.on_time(now)
+        if job.held and now >= job.room_due:
+            job.read_once(now)
+        if job.ending:
+            job.try_finish(now)
+            self.turns.drop_done()
+        self.ending.step(now)
+        if not self.ending.active and (why := self.limits.step(now, alone=not self._peers)):
+            self.ending.begin(now, grace=1.0, reason=why)
+        self.glimpses.step(now)
+        self._fold_due = None
+        if job.pty is not None and not self.courtesy.hot:
+            self._guard(self._fold_a_little, now)
+        self.followers.pump()
+        self._poll_terminal()
+        self._poll_peers()
+
+    def _fold_a_little(self, now: float) -> None:
+        observers = (waiter.observe for waiter in self.turns)
+        if self.job.fold.idle(self.job.log.end, *observers):
+            self._fold_due = now + 0.01
+
+    def _finished(self) -> bool:
+        if self._leave_at is None:
+            over = self.job.state.ended or self.ending.never_started
+            if not over or self.ending.active:
+                return False
+            if tree.alive(self.pid):
+                return False
+            self._leave_at = time.monotonic() + LINGER
+        flushed = not any(peer.wants_write for peer in self._peers.values())
+        quiet = not self.turns and not self.ending.awaited
+        return (flushed and quiet) or time.monotonic() >= self._leave_at
+
+    # -- children and the lease --------------------------------------------------------------
+
+    def _on_child(self, now: float) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake[0], 4096):
+                pass
+        ended = tree.reap()
+        if self.job.pid in ended and self.job.pty is not None:
+            self.job.leader_ended(ended[self.job.pid], now)
+            self.job.try_finish(now)
+        self.ending.step(now)
+
+    def _on_lease_end(self, now: float) -> None:
+        """The server has gone, by whatever road."""
+        self._poll.unregister(self._lease)
+        os.close(self._lease)
+        self._lease = -1
+        if not self.limits.persistent:
+            self.ending.begin(now, grace=LEASE_GRACE, reason="its server has ended")
+
+    def close(self) -> None:
+        """Release what the loop held; the kernel closes the rest."""
+        self.job.close()
+        self.reporter.close()
+        for peer in self._peers.values():
+            peer.close()
+
+    def unplug(self) -> None:
+        """Give back what a holder never does because its process ends."""
+        signal.set_wakeup_fd(-1)
+        self._poll.close()
+        self._listening.close()
+        for fd in (*self._wake, self._lock):
+            os.close(fd)
+
+    def signal_foreground(self, number: int) -> int:
+        """Send a signal to the foreground group (the leader's own when there is none)."""
+        job = self.job
+        if job.state.ended or job.pty is None:
+            return 0
+        group = job.pty.foreground() or job.pid
+        try:
+            os.killpg(group, number)
+        except ProcessLookupError:  # it ended in this moment
+            return 0
+        members = [
+            pid
+            for pid in tree.alive(self.pid)
+            if (s := tree.read_stat(pid)) is not None and s.pgrp == group
+        ]
+        return max(1, len(members))
+
+    # -- what the job tells ------------------------------------------------------------------
+
+    def on_logged(self, offset: int, data: bytes) -> None:
+        if len(self.followers):
+            self.followers.on_output(offset, data)
+
+    def on_output(self, now: float, data: bytes) -> None:
+        self.glimpses.due = now + LULL
+        for waiter in self.turns:
+            waiter.on_output(now, data)
+
+    def on_ended(self, now: float) -> None:
+        """The output is complete and the exit known: now both become visible together."""
+        self._guard(self.job.typed.prove)
+        if self.turns:
+            self.observed_fold()  # before the status looks at the screen
+        status = self.status()
+        self.job.events.flush()
+        self._guard(self.job.dir.write_status, status)
+        self.glimpses.remove()
+        self.turns.on_ended(now)
+        self.followers.on_ended(status)
+        self.turns.refuse_inputs()
+        if self.job.spec.on_exit:
+            self._guard(self.reporter.run_on_exit)
+
+    # -- clients -----------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listening.accept()
+        except OSError:  # EAGAIN: it went away; EMFILE: no descriptor, it will try again
+            return
+        if len(self._peers) >= MAX_PEERS or not same_user(sock):
+            sock.close()
+            return
+        self._on_peer(self.adopt(sock), select.EPOLLIN)  # most have asked already
+
+    def _on_peer(self, peer: Peer, mask: int) -> None:
+        if mask & select.EPOLLOUT:
+            peer.flush()
+        if mask & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
+            for message in peer.receive():
+                self.limits.client(time.monotonic())
+                if isinstance(message, Data):
+                    self._on_keys(peer, message.data)
+                else:
+                    self._on_request(peer, message)
+        if peer.closed:
+            self._drop_peer(peer)
+
+    def _on_request(self, peer: Peer, message: dict[str, Any]) -> None:
+        number = message.get("id", 0)
+        operation = operations.OPERATIONS.get(str(message.get("op")))
+        if operation is None:
+            advice = "It speaks protocol version 1; see its `hello`."
+            error = {"code": "bad_input", "message": "Unknown operation.", "advice": advice}
+            peer.send({"id": number, "error": error})
+            return
+        try:
+            reply = operation(self, peer, number, message)
+        except PtyJobsError as error:
+            peer.send({"id": number, "error": error_reply(error)})
+        except (KeyError, TypeError, ValueError) as error:
+            bad = {"code": "bad_input", "message": f"Bad parameters: {error}.", "advice": ""}
+            peer.send({"id": number, "error": bad})
+        else:
+            if reply is not None:
+                peer.send({"id": number, "ok": reply})
+
+    def _on_keys(self, peer: Peer, data: bytes) -> None:
+        """Bytes typed by an attached person: straight in."""
+        follower = self.followers.get(peer)
+        if follower is None or not follower.types or self.job.state.ended:
+            return
+        self.courtesy.resume()
+        for waiter in self.turns:
+            waiter.by_person = True
+        job, now = self.job, time.monotonic()
+        terminal, end = job.terminal(), job.log.end
+        job.type(data, now, owner=-peer.number)  # first: a person waits for the echo
+        job.typed.keys(now, end, data, echo=terminal.echo, secret=terminal.secret)
+        if not self.courtesy.paused_until:
+            job.read_once(time.monotonic())  # the kernel's echo is there by now
+
+    def _drop_peer(self, peer: Peer) -> None:
+        """Its connection has ended: so do its waits, but neither the job nor its output."""
+        fd = peer.fileno()
+        if self._peers.pop(fd, None) is None:
+            return
+        self.limits.client(time.monotonic())
+        self._poll.unregister(fd)
+        self.followers.remove(peer)
+        self.turns.drop_peer(peer)
+        peer.close()
+
+    def _poll_peers(self) -> None:
+        for fd, peer in list(self._peers.items()):
+            if peer.closed:
+                self._drop_peer(peer)
+            else:
+                mask = select.EPOLLIN | (select.EPOLLOUT if peer.wants_write else 0)
+                if mask != self._masks.get(fd, select.EPOLLIN):
+                    self._poll.modify(fd, mask)
+                self._masks[fd] = mask
+        for fd in [fd for fd in self._masks if fd not in self._peers]:
+            del self._masks[fd]
+
+    def _type(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
+        operations.begin_input(self, peer, request, params)
+
+    # -- services for requests ---------------------------------------------------------------
+
+    def observed_fold(self) -> None:
+        """Bring the screen up to date, with every waiter looking on."""
+        job = self.job
+        job.fold.catch_up(job.log.end, *(w.observe for w in self.turns))
+
+    def set_size(self, size: Size) -> None:
+        """The job's own size."""
+        if self.followers.own_size is not None:
+            self.followers.own_size = size
+        else:
+            self.observed_fold()
+            self.job.resize(size, time.monotonic())
+
+    def status(self, *, live: bool = False, brief: bool = False) -> Status:
+        """The job's status; with `live` the figures of this moment."""
+        return self.reporter.status(
+            holder=self.pid,
+            attached=self.followers.people,
+            waiters=len(self.turns),
+            live=live,
+            brief=brief,
+        )

@@ -1,0 +1,140 @@
+"""The clients of one holder: their connections, their frames, their bounded send queues.
+
+Owns sockets and framing on the holder's side. Never interprets a request (`operations.py` does).
+A peer that does not read gets a bounded queue and then a disconnect, so that it can neither slow
+another peer nor grow the holder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+from collections import deque
+
+from ptyjobs import protocol
+from ptyjobs.process.sandbox import peer_is_sandboxed
+from ptyjobs.protocol import Message
+
+MAX_QUEUE = 32 << 20  # bytes waiting for a peer that does not read
+MAX_PEERS = 200
+_PEERCRED = struct.Struct("3i")
+
+
+class Peer:
+    """One client's connection."""
+
+    def __init__(self, sock: socket.socket, number: int) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.number = number
+        self.reader = ""  # whose place in the output this is (hello); "" until said
+        self.closed = False
+        self._decoder = protocol.Decoder()
+        self._queue: deque[memoryview] = deque()
+        self.queued = 0
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def receive(self) -> list[Message]:
+        """The complete messages that have come; marks the peer closed at its end."""
+        messages: list[Message] = []
+        try:
+            data = self.sock.recv(64 << 10)
+            if data:
+                messages.extend(self._decoder.feed(data))
+            else:
+                self.closed = True
+        except BlockingIOError:
+            pass
+        except (
+            OSError,
+            protocol.BrokenFrame,
+        ):  # ECONNRESET, EPIPE: it has gone; or it talks nonsense
+            self.closed = True
+        return messages
+
+    def send(self, message: Message) -> None:
+        """Queue a message and send what the socket takes now."""
+        self.send_frame(protocol.encode(message))
+
+    def send_frame(self, frame: bytes) -> None:
+        """The same with a message that has been encoded."""
+        if self.closed:
+            return
+        if self.queued + len(frame) > MAX_QUEUE and self._queue:
+            self.closed = True  # it does not read: let it go
+            return
+        if not self._queue:  # most often it takes all of it at once
+            frame = frame[self._take(frame) :]
+            if not frame:
+                return
+        self._queue.append(memoryview(frame))
+        self.queued += len(frame)
+        self.flush()
+
+    def _take(self, data: bytes | memoryview) -> int:
+        """How many bytes the socket took."""
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:  # EPIPE, ECONNRESET: it has gone
+            self.closed = True
+            return 0
+
+    def flush(self) -> None:
+        """Send as much as the socket takes."""
+        while self._queue and not self.closed:
+            head = self._queue[0]
+            sent = self._take(head)
+            if not sent:
+                return
+            self.queued -= sent
+            if sent == len(head):
+                self._queue.popleft()
+            else:
+                self._queue[0] = head[sent:]
+
+    @property
+    def wants_write(self) -> bool:
+        return bool(self._queue) and not self.closed
+
+    def close(self) -> None:
+        self.closed = True
+        self.sock.close()
+
+
+def listen(directory: str) -> socket.socket:
+    """The holder's socket in its job's directory, 0600.
+
+    Bound by a relative name after chdir, because a socket's path is limited to 107 bytes
+    (unix(7)); the holder stays in that directory.
+    """
+    os.chdir(directory)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    old = os.umask(0o177)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("sock")
+        sock.bind("sock")
+    finally:
+        os.umask(old)
+    sock.listen(64)
+    sock.setblocking(False)
+    return sock
+
+
+def same_user(sock: socket.socket) -> bool:
+    """Whether the peer runs as us or as root (SO_PEERCRED, unix(7)) and outside a sandbox.
+
+    Landlock does not cover sockets that have a path, so a sandboxed job could otherwise type into
+    others.
+    """
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # no such option: the folder's mode is the guard
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size)
+    pid, uid, _ = _PEERCRED.unpack(credentials)
+    return uid in (os.geteuid(), 0) and not peer_is_sandboxed(pid)

@@ -1,0 +1,220 @@
+"""What is known of a job, as a `Status`; and the two side channels beside its terminal.
+
+Owns the live figures (CPU, memory, processes, ports, what the foreground program is doing), the
+separate stderr where one was asked for, and the command run at the job's end. Reads /proc only when
+somebody asks. Never changes the job.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+
+from ptyjobs._dataclass import replace
+from ptyjobs.holder.job import Job
+from ptyjobs.model import (
+    Confidence,
+    JobSpec,
+    Reason,
+    State,
+    Status,
+    Tier,
+    Verdict,
+    to_json,
+)
+from ptyjobs.process import tree
+from ptyjobs.readiness.settle import Wait
+from ptyjobs.store.log import LogWriter
+
+STALLED_AFTER = 10.0  # seconds without output, CPU or I/O
+MAX_PROCESSES = 50
+CATCH_UP = 64 << 10  # bytes that are still rendered when a job has ended, for its last line
+SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
+LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
+
+
+class Reporter:
+    """Looks at one job."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._activity: tuple[float, float, int] = (0.0, 0.0, 0)  # when, CPU, end of the log
+        self._errors: LogWriter | None = None
+
+    def status(
+        self, *, holder: int, attached: int, waiters: int, live: bool, brief: bool = False
+    ) -> Status:
+        """The job's status; with `live` the figures of this moment, `brief` only what is cheap."""
+        job = self._job
+        started = job.state is not State.STARTING and hasattr(job, "log")
+        spec = job.spec if hasattr(job, "spec") else JobSpec("", (), "", "")
+        basic = Status(
+            job_id=spec.job_id,
+            state=job.state,
+            command=spec.command,
+            cwd=spec.cwd,
+            pid=job.pid or None,
+            holder=holder,
+            exit=job.exit,
+            reason=job.reason,
+            started=job.started,
+            ended=job.ended,
+            size=job.size,
+            lifetime=spec.lifetime,
+            target=spec.target,
+            floor=job.log.floor if started else 0,
+            end=job.log.end if started else 0,
+            gaps=tuple((g.start, g.end, g.error) for g in job.log.gaps) if started else (),
+            tier=job.tier if started else Tier.FULL,
+            errors=tuple(job.errors.values()),
+        )
+        if not live or not started:
+            near = started and job.log.end - job.fold.offset <= CATCH_UP
+            return self._with_last_words(basic) if near and job.state.ended else basic
+        now = replace(self._with_turn(basic), attached=attached, waiters=waiters)
+        return now if brief else self._with_figures(now)
+
+    def _with_turn(self, basic: Status) -> Status:
+        """What a list shows: whose turn it is, and what was said last."""
+        job = self._job
+        basic = self._with_last_words(basic)
+        waiting, doing = self._readiness() if job.pty is not None else (None, "")
+        return replace(
+            basic,
+            waiting=waiting,
+            doing=doing,
+            output_age=round(time.monotonic() - job.last_output, 3),
+            progress=job.fold.screen.progress,
+        )
+
+    def _with_last_words(self, basic: Status) -> Status:
+        job = self._job
+        job.fold.catch_up(job.log.end)
+        rows = [row for row in job.fold.screen.text() if row.strip()]
+        return replace(basic, title=job.fold.screen.title, last_line=rows[-1] if rows else "")
+
+    def _with_figures(self, known: Status) -> Status:
+        """What costs a walk through /proc: processes, CPU, memory, ports; and all the rest."""
+        job = self._job
+        now = time.monotonic()
+        screen = job.fold.screen
+        stats = [s for pid in tree.alive(os.getpid()) if (s := tree.read_stat(pid)) is not None]
+        cpu = round(sum(s.cpu for s in stats), 2)
+        if (cpu, job.log.end) != self._activity[1:]:
+            self._activity = (now, cpu, job.log.end)
+        idle = now - max(self._activity[0], job.last_output)
+        busy = known.waiting is None and not job.state.ended
+        plain = to_json(job.spec)
+        plain.pop("env")
+        return replace(
+            known,
+            stalled=busy and idle > STALLED_AFTER,
+            cpu=cpu,
+            rss=sum(s.rss for s in stats),
+            processes=tuple(f"{s.pid} {s.name}" for s in stats[:MAX_PROCESSES]),
+            ports=listening_ports([s.pid for s in stats]),
+            directory=screen.cwd or _cwd(job.pid),
+            containment="cgroup"
+            if job.contained
+            else "subreaper"
+            if tree.SUBREAPER
+            else "process tree",
+            unknown_sequences=sum(screen.unknown.values()),
+            spec=plain,
+        )
+
+    def _readiness(self) -> tuple[Verdict | None, str]:
+        """The readiness of this moment, from one look at the kernel, and what the job is doing."""
+        job = self._job
+        probe = job.kernel.probe()
+        if probe.wait not in (Wait.HARD, Wait.SOFT):
+            return None, probe.doing
+        screen = job.fold.screen
+        prompt = screen.row_text(screen.cursor_row, 0, screen.cursor_col)
+        secret = probe.canonical and not probe.echo
+        certain = probe.wait is Wait.HARD and not probe.unread
+        return (
+            Verdict(
+                Reason.PASSWORD if secret else Reason.WAITING_FOR_INPUT,
+                Confidence.CERTAIN if certain else Confidence.MEDIUM,
+                prompt=prompt,
+                tier=job.tier,
+            ),
+            probe.doing,
+        )
+
+    # -- the separate stderr -----------------------------------------------------------------
+
+    def read_errors(self) -> None:
+        """Move what the second terminal holds into the log below `stderr/`."""
+        job = self._job
+        if job.pty is None or job.pty.errors < 0:
+            return
+        if self._errors is None:
+            directory = job.dir.path / "stderr"
+            directory.mkdir(mode=0o700, exist_ok=True)
+            self._errors = LogWriter(directory, limit=job.spec.log_limit)
+        for _ in range(64):
+            data = job.pty.read(job.pty.errors)
+            if not data:
+                return
+            failure = self._errors.append(data)
+            if failure is not None:
+                job.errors["stderr"] = f"stderr: {failure.strerror}"
+
+    # -- at the end --------------------------------------------------------------------------
+
+    def run_on_exit(self) -> None:
+        """Run the job's `on_exit` command line with PTYJOBS_JOB and PTYJOBS_EXIT set."""
+        job = self._job
+        env = {
+            **job.spec.env,
+            "PTYJOBS_JOB": job.spec.job_id,
+            "PTYJOBS_EXIT": str(job.exit),
+            "PTYJOBS_STATE": job.state.value,
+        }
+        null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+        os.posix_spawn("/bin/sh", ["sh", "-c", job.spec.on_exit], env, file_actions=null)
+
+    def close(self) -> None:
+        if self._errors is not None:
+            self._errors.close()
+
+
+def _cwd(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:  # ended, or another user's
+        return ""
+
+
+def listening_ports(pids: list[int]) -> tuple[int, ...]:
+    """TCP ports that one of `pids` listens on (/proc/net/tcp, proc(5))."""
+    inodes: set[str] = set()
+    for pid in pids:
+        try:
+            names = os.listdir(f"/proc/{pid}/fd")
+        except OSError:  # ended, or another user's
+            continue
+        for name in names:
+            try:
+                link = SOCKET_LINK.match(os.readlink(f"/proc/{pid}/fd/{name}"))
+            except OSError:  # closed in this moment
+                continue
+            if link:
+                inodes.add(link[1])
+    if not inodes:
+        return ()
+    ports = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:  # no IPv6 here
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == LISTEN and fields[9] in inodes:
+                ports.add(int(fields[1].rpartition(":")[2], 16))
+    return tuple(sorted(ports))

@@ -1,0 +1,84 @@
+"""How a job's tree is ended, and who waits to hear of it.
+
+Owns the one `Killing` of a holder and the requests that asked for it. Never blocks: the loop calls
+`step` when children end and when `due` has come. The subtle thing: the answer is given only when
+nothing of the tree is left *and* the job's end has been published.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from ptyjobs.holder.job import Job
+from ptyjobs.holder.peers import Peer
+from ptyjobs.model import Status, to_json
+from ptyjobs.process import tree
+
+
+class Ending:
+    """Ends everything below this process, the holder."""
+
+    def __init__(self, job: Job, *, status: Callable[[], Status]) -> None:
+        self._job = job
+        self._status = status
+        self._killing: tree.Killing | None = None
+        self._asked: list[tuple[Peer, int]] = []
+        self.due = 0.0  # when `step` is wanted next, while `active`
+        self.never_started = False  # it was asked to end before there was a job
+
+    @property
+    def active(self) -> bool:
+        """Something is being ended."""
+        return self._killing is not None
+
+    @property
+    def awaited(self) -> bool:
+        """Somebody waits to hear of it."""
+        return bool(self._asked)
+
+    def kill(self, peer: Peer, request: int, *, now: float, grace: float, reason: str) -> None:
+        """End the tree; the peer is answered when nothing of it is left."""
+        if self._job.state.ended and not tree.alive(os.getpid()):
+            self._reply(peer, request, "already_terminated", 0)
+            return
+        self._asked.append((peer, request))
+        self.begin(now, grace=grace, reason=reason)
+
+    def begin(self, now: float, *, grace: float, reason: str) -> None:
+        """Begin to end the tree, or hurry."""
+        job = self._job
+        if not job.state.ended and not job.ending:
+            job.killing_reason = job.killing_reason or reason
+        job.wait_no_longer()
+        job.courtesy.resume()
+        if self._killing is None:
+            self._killing = tree.Killing(os.getpid(), now=now, grace=grace)
+        else:
+            self._killing.hurry(now=now, grace=grace)
+        self.never_started = job.pty is None and not job.state.ended
+        self.step(now)
+
+    def step(self, now: float) -> None:
+        """Do what is due; answer those who asked once it is over."""
+        killing, job = self._killing, self._job
+        if killing is None:
+            return
+        self.due = killing.step(now)
+        if not killing.done:
+            return
+        ended = tree.reap()
+        if job.pid in ended and job.pty is not None:
+            job.leader_ended(ended[job.pid], now)
+        job.try_finish(now)
+        if job.ending and not killing.left:
+            self.due = now + 0.005
+            return
+        self._killing = None
+        for peer, request in self._asked:
+            self._reply(peer, request, "killed", killing.killed)
+        self._asked.clear()
+
+    def _reply(self, peer: Peer, request: int, result: str, count: int) -> None:
+        answer = {"result": result, "processes": count, "status": to_json(self._status())}
+        peer.send({"id": request, "ok": answer})

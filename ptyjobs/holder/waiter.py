@@ -1,0 +1,320 @@
+"""One pending answer: an `interact`, `execute` or `wait` until its verdict.
+
+Owns what belongs to one call: the settle machine, the fresh text since its mark, its patterns, its
+deadline. Never writes to the terminal. The subtle thing: a pattern found in the stream is only a
+candidate; it counts once it stands in the fresh text on the screen, where the echo of the input is
+not.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ptyjobs.errors import BadPattern
+from ptyjobs.holder.job import Job
+from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
+from ptyjobs.process.fair_share import PATIENCE
+from ptyjobs.readiness.facts import look_at
+from ptyjobs.readiness.settle import (
+    BREATH,
+    DoLook,
+    DoProbe,
+    DoWait,
+    Look,
+    Probe,
+    Sent,
+    Settle,
+    Wait,
+)
+from ptyjobs.store import views
+from ptyjobs.store.fold import addresses
+from ptyjobs.store.regex_timeout import bounded_search
+from ptyjobs.terminal import Screen
+from ptyjobs.text.fresh import FreshText, Mark
+from ptyjobs.text.patterns import Until
+
+PROGRESS_EVERY = 0.5  # seconds between two progress notes
+ENDING = 0.3  # seconds beyond the deadline in which the end of a leader that has gone may come
+PACE = 0.005  # seconds until the end of a leader that has gone is looked for again
+NEWEST = 1000  # bytes of a flood in which its last line is looked for
+PROMPTS = 8  # earlier prompts that are looked for among the lines of an answer
+BACKLOG = 1 << 20  # bytes that are searched when a wait begins, the last ones before it
+STEPS = 200  # steps of the machine before other events get a turn
+FLOODS = 0.1  # seconds between two probes of a job whose flood never pauses
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a call wants (validated)."""
+
+    timeout: float
+    ready: bool = True  # the program's turn ends the wait; False: only exit or a pattern does
+    patterns: tuple[re.Pattern[str], ...] = ()
+    budget: int = 8000
+    view: str = "auto"
+    since_generation: int | None = None  # with view="rows": the caller's last view
+    typed: str = ""  # the text typed, for its echo
+    sent: Sent | None = None
+    nbytes: int = 0
+    progress: bool = False
+    quiet: float | None = None  # quiet seconds that end the wait (until="quiet")
+
+
+class Waiter:
+    """Drives one settle machine; `reply` is called once with the answer."""
+
+    def __init__(
+        self,
+        job: Job,
+        ask: Ask,
+        *,
+        owner: int,
+        mark: Mark,
+        now: float,
+        reply: Callable[[Answer | BadPattern], None],
+        progress: Callable[[str], None] | None = None,
+        late: str = "",
+        baseline: Probe | None = None,
+    ) -> None:
+        self.job = job
+        self.ask = ask
+        self.owner = owner
+        self.mark = mark
+        self.began = now
+        self._deadline = now + ask.timeout
+        self._probed = -FLOODS  # when the last probe was made
+        self.due = now
+        self.done = False
+        self.late = late
+        self.by_person = False
+        self._reply = reply
+        self._progress = progress
+        self._progress_at = now
+        self._progress_line = ""
+        self.fresh = FreshText(
+            mark,
+            typed=ask.typed,
+            budget=ask.budget,
+            view=ask.view,
+            hint=f"output(job_id, since={mark.offset})",
+            since=ask.since_generation,
+            prompts=[prompt.raw for prompt in job.memory.of(0) if prompt.raw][:PROMPTS],
+        )
+        self.until = Until(ask.patterns, typed=ask.typed) if ask.patterns else None
+        self.settle = Settle(
+            now=now,
+            deadline=self._deadline,
+            tier=job.tier,
+            evidence=job.evidence,
+            baseline=baseline,
+            sent=ask.sent,
+            memory=job.memory,
+            quiet_floor=job.spec.quiet_floor,
+            until_ready=ask.ready,
+        )
+
+    def observe(self, screen: Screen) -> bool:
+        """The fold has moved on: keep the head of a long output; False once it is kept."""
+        self.fresh.observe(screen)
+        return not self.fresh.head_full
+
+    # -- events ------------------------------------------------------------------------------
+
+    def on_output(self, now: float, data: bytes) -> None:
+        self.settle.on_output(now, len(data))
+        self.due = now
+        if self.until is not None:
+            self._watch(now, data)
+
+    def look_back(self, now: float) -> None:
+        """Search what has come since the mark before this wait was there to see it."""
+        if self.until is None:
+            return
+        log, end = self.job.dir.log, self.job.log.end
+        at = max(self.mark.offset, end - BACKLOG)
+        while at < end and not self.done:
+            first, data = log.read(at, 64 << 10)
+            if not data:  # a gap up to the end
+                return
+            at = first + len(data)
+            self._watch(now, data)
+
+    def _watch(self, now: float, data: bytes) -> None:
+        assert self.until is not None
+        try:
+            with bounded_search():
+                found = self.until.feed(data)
+            if found is None:
+                return
+            index, text = found
+            self.job.fold.catch_up(self.job.log.end, self.observe)
+            seen, _ = self._finish(prompt_row=False)
+            shown = seen.text + "\n" + self._row()
+            with bounded_search():
+                stands = seen.omitted_chars or self.ask.patterns[index].search(shown)
+            if stands:
+                self.settle.on_pattern(now, index, text)
+        except BadPattern as error:
+            self.done = True
+            self._reply(error)
+
+    def on_exit(self, now: float) -> None:
+        assert self.job.exit is not None
+        self.settle.on_exit(now, self.job.exit)
+        self.due = now
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def advance(self, now: float) -> None:
+        """Carry out steps until the machine wants to wait or has a verdict."""
+        for _ in range(STEPS):
+            if self.done:
+                return
+            step = self.settle.step(now)
+            if isinstance(step, DoWait):
+                quiet_at = self._quiet_at()
+                if now >= quiet_at:
+                    why = f"no output for {self.ask.quiet:g} s"
+                    self._answer(Verdict(Reason.QUIET, Confidence.MEDIUM, why=why), now)
+                    return
+                self.due = min(step.until, quiet_at)
+                self.job.courtesy.waiting(step.until - now <= PATIENCE)
+                self._note_progress(now)
+                return
+            if isinstance(step, DoProbe):
+                if self._flows(now):
+                    return
+                if self._ends(now):
+                    self.due = now + PACE
+                    return
+                if not self.done:
+                    self.settle.on_unsent(now, self.job.unsent(self.owner))
+                    self._probed = now
+                    probe = self.job.kernel.probe()
+                    if self.job.held:  # what it wrote is not all there: nobody's turn
+                        probe = replace(probe, wait=Wait.BUSY, blocked=False)
+                    self.settle.on_probe(now, probe)
+            elif isinstance(step, DoLook):
+                self.settle.on_look(now, self._look())
+            else:
+                self._answer(step, now)
+                return
+            now = time.monotonic()
+        self.due = now
+
+    def _quiet_at(self) -> float:
+        """When a wait for quiet is over, if no output comes before."""
+        if self.ask.quiet is None:
+            return float("inf")
+        return max(self.began, self.job.last_output) + self.ask.quiet
+
+    def _ends(self, now: float) -> bool:
+        """Whether the leader has gone and its end comes at once: until then nobody's turn.
+
+        A log without room, or a far side that is still being ended, keeps it back for longer.
+        """
+        until = self._deadline if self.job.held else self._deadline + ENDING
+        return now < until and self.job.leader_gone()
+
+    def _flows(self, now: float) -> bool:
+        """Take what the terminal holds; whether a flood goes on, of which no probe would tell more.
+
+        Then `due` is set, and the work for the answer is done while the terminal fills again.
+        """
+        job = self.job
+        end = job.log.end
+        drained = job.drain(now)
+        if not job.courtesy.hot or now >= min(self._deadline, self._probed + FLOODS):
+            return False
+        if drained and job.log.end == end:
+            return False
+        job.fold.ahead(job.log.end, self.observe)
+        if drained:
+            job.fold.draw(job.log.end, self.observe)
+        self._note_progress(now)
+        self.due = time.monotonic() + BREATH if drained else now
+        return True
+
+    def _look(self) -> Look:
+        self.job.fold.catch_up(self.job.log.end, self.observe)
+        return look_at(self.job.fold.screen)
+
+    def _row(self) -> str:
+        screen = self.job.fold.screen
+        return screen.row_text(screen.cursor_row, 0, screen.cursor_col)
+
+    def _note_progress(self, now: float) -> None:
+        if self._progress is None or now - self._progress_at < PROGRESS_EVERY:
+            return
+        self._progress_at = now
+        line = next((row for row in reversed(self._rows_now()) if row.strip()), "")
+        if line != self._progress_line:
+            self._progress_line = line
+            self._progress(line)
+
+    def _rows_now(self) -> list[str]:
+        """The rows of the screen; of lines that flood, which are drawn in the end, the newest."""
+        job = self.job
+        if job.courtesy.hot:
+            _, tail = job.dir.log.read(max(0, job.log.end - NEWEST), NEWEST)
+            if not addresses(tail):
+                scratch = Screen(job.size)
+                scratch.feed(tail)
+                return scratch.text()
+        job.fold.catch_up(job.log.end, self.observe)
+        return job.fold.screen.text()
+
+    def _from_log(self) -> Fresh:
+        """The output since the mark as the log has it, without a screen."""
+        job = self.job
+        page = views.page(job.dir.log, size=job.size, since=self.mark.offset, limit=self.ask.budget)
+        return Fresh(page.text, offset=self.mark.offset, end=job.log.end)
+
+    # -- the answer --------------------------------------------------------------------------
+
+    def _finish(self, *, prompt_row: bool) -> tuple[Fresh, str]:
+        return self.fresh.finish(
+            self.job.fold.screen,
+            prompt_row=prompt_row,
+            end=self.job.log.end,
+            exited=self.job.state.ended,
+        )
+
+    def expire(self, now: float) -> None:
+        """Answer at once with what there is (a shutdown or a kill overtakes the wait)."""
+        self._answer(Verdict(Reason.CANCELLED, Confidence.LOW, waited=now - self.began), now)
+
+    def _answer(self, verdict: Verdict, now: float) -> None:
+        self.done = True
+        self.job.courtesy.waiting(False)
+        try:
+            self.job.fold.catch_up(self.job.log.end, self.observe)
+            fresh, prompt = self._finish(prompt_row=verdict.reason.ready)
+            title = self.job.fold.screen.title
+        except Exception as error:  # a fold that fails is told and dropped; the answer still comes
+            self.job.errors["screen"] = f"screen: {type(error).__name__}: {error}"[:300]
+            fresh, prompt, title = self._from_log(), verdict.prompt, ""
+        unsent = self.job.drop_input(self.owner)
+        self._reply(
+            Answer(
+                job_id=self.job.spec.job_id,
+                state=self.job.state,
+                verdict=replace(verdict, prompt=prompt, waited=now - self.began),
+                fresh=replace(fresh, late=self.late),
+                sent=self.ask.nbytes - unsent,
+                unsent=unsent,
+                by_person=self.by_person,
+                title=title,
+            )
+        )
+
+
+def last_lines(text: str, limit: int) -> str:
+    """The end of `text`, at most `limit` characters, from a line's beginning."""
+    if len(text) <= limit:
+        return text
+    cut = text[-limit:]
+    return cut[cut.find("\n") + 1 :]

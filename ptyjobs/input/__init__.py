@@ -1,0 +1,1 @@
+"""Bytes that a terminal sends: named keys, typed text, mouse events."""

@@ -1,0 +1,1 @@
+"""The job's processes: its pty, process tree, cgroup, sandbox and start."""

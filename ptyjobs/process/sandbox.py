@@ -1,0 +1,238 @@
+"""The sandbox of a job: what is started instead of it, so that it runs contained.
+
+Owns: turning a JobSpec whose `sandbox` is "bwrap" or "landlock" into the spec that is executed,
+and telling which of them this machine can do. Never weakens: what is asked and cannot be had is
+Refused. The rules of Landlock themselves are in `landlock.py`.
+
+bwrap     everything read-only but the working folder; its own /tmp, /run, /dev, process ids and
+          IPC; no capability; dies with its holder. The network is shared. A death by a signal
+          is reported as bwrap does, as code 128 + signal.
+landlock  see `landlock.py`; processes, /tmp and reading are shared. The working folder and, where
+          given, a private folder named by TMPDIR can be written.
+
+The subtle thing is what runs *before* the walls are up. The dynamic loader obeys LD_PRELOAD in
+bwrap itself, and the job's folder may hold files of any name; so loader variables are taken out of
+the environment and set again inside, and no file of the job's folder is ever executed outside.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ptyjobs.errors import Refused
+from ptyjobs.model import JobSpec
+from ptyjobs.process import landlock
+
+KINDS = ("none", "bwrap", "landlock")
+
+_LOADER_VARIABLE = re.compile(r"LD_\w+|GCONV_PATH|LOCPATH|GLIBC_TUNABLES")
+_SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib")
+_BWRAP = (
+    "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--cap-drop", "ALL",
+    "--ro-bind", "/", "/",
+    "--dev", "/dev",
+    # Root without capabilities may still write /proc/sys, so /proc is made read-only as well.
+    "--proc", "/proc", "--remount-ro", "/proc",
+    "--tmpfs", "/tmp", "--tmpfs", "/run",
+)  # fmt: skip
+
+
+# bwrap stands in the terminal's foreground group and in the tree that is killed: it must leave
+# Ctrl-C and the polite signals to the program, or it takes the whole job down at once.
+_POLITE = "INT,QUIT,TERM,HUP"
+
+
+def wrap(spec: JobSpec, *, scratch: str = "", hidden: Sequence[str] = ()) -> JobSpec:
+    """The spec to execute for `spec`: itself for "none", else with another argv and env.
+
+    `scratch`: an absolute folder made for this job, writable as TMPDIR (landlock; bwrap has its
+    own /tmp). `hidden`: folders that hold ptyjobs' own state, which the job must not touch.
+    Raises Refused if the sandbox cannot be had here or could not contain this working folder.
+    """
+    if spec.sandbox == "none":
+        return spec
+    if spec.sandbox not in KINDS:
+        raise Refused(
+            f"There is no sandbox {spec.sandbox!r}.", advice=f"One of {', '.join(KINDS)}."
+        )
+    facts = available()[spec.sandbox]
+    if not facts["available"]:
+        raise Refused(
+            f"The sandbox {spec.sandbox} is not available here: {facts['why']}.",
+            advice="Install or enable it, or ask for another sandbox.",
+        )
+    folder = _working_folder(spec.cwd)
+    for path in hidden:
+        if _inside(folder, os.path.realpath(path)):
+            raise Refused(
+                f"The working folder {spec.cwd} lies in {path}, which jobs may not touch."
+            )
+    if spec.sandbox == "bwrap":
+        return _in_bwrap(spec, folder, hidden)
+    return _in_landlock(spec, folder, scratch, hidden)
+
+
+@functools.cache
+def available() -> dict[str, dict[str, Any]]:
+    """For each sandbox: available, why not, what it contains and what it does not.
+
+    Asks the kernel and starts `bwrap` once (about 30 ms); the answer is kept for this process.
+    """
+    abi = landlock.abi() if sys.platform == "linux" else 0
+    enough = abi >= landlock.MINIMUM_ABI
+    contains = ["writes outside the working folder", "ptrace", "mounting"]
+    contains += ["TCP connections"] * (abi >= 4) + ["signals to other processes"] * (abi >= 6)
+    why = _bwrap_fails()
+    return {
+        "none": {"available": True, "why": "", "contains": [], "leaves": []},
+        "bwrap": {
+            "available": not why,
+            "why": why,
+            "contains": [
+                "writes outside the working folder and /tmp",
+                "seeing or signalling other processes",
+                "capabilities",
+                "sockets in /tmp and /run",
+            ],
+            "leaves": ["reading", "network"],
+        },
+        "landlock": {
+            "available": enough,
+            "why": "" if enough else f"Landlock ABI {abi}, {landlock.MINIMUM_ABI} is needed",
+            "abi": abi,
+            "contains": contains if enough else [],
+            "leaves": ["reading", "file modes and times", "UDP", "unix sockets with a path"],
+        },
+    }
+
+
+def peer_is_sandboxed(pid: int) -> bool:
+    """Whether `pid` runs under no_new_privs and this process does not.
+
+    Landlock leaves unix sockets with a path reachable, so a holder asks this of every peer that
+    connects (SO_PEERCRED): a sandboxed job must not type into others. A process that is gone
+    counts as sandboxed. The flag is inherited and can never be cleared (prctl(2)).
+    """
+    try:
+        return _no_new_privs(pid) and not _no_new_privs(os.getpid())
+    except OSError:  # it ended after connecting
+        return True
+
+
+def _no_new_privs(pid: int) -> bool:
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+        return any(line.split() == ["NoNewPrivs:", "1"] for line in status)
+
+
+def _tool(name: str) -> str | None:
+    """Its absolute path: the PATH that counts when the job is started is the job's own."""
+    return shutil.which(name, path="/usr/bin:/bin:/usr/local/bin")
+
+
+def _bwrap_fails() -> str:
+    """Why bwrap does not work here, in a phrase; "" if it does."""
+    if _tool("bwrap") is None or _tool("env") is None:
+        return "bwrap is not installed (package bubblewrap)"
+    try:
+        done = subprocess.run(
+            _bwrap([], ["true"]),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bwrap does not start ({error})"
+    # An env(1) older than coreutils 8.31, or another one, has no --ignore-signal and says so.
+    said = (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]
+    return "" if done.returncode == 0 else f"bwrap fails ({said})"
+
+
+def _bwrap(options: Sequence[str], argv: Sequence[str]) -> list[str]:
+    env, bwrap = _tool("env") or "/usr/bin/env", _tool("bwrap") or "/usr/bin/bwrap"
+    leave, restore = f"--ignore-signal={_POLITE}", f"--default-signal={_POLITE}"
+    return [env, leave, bwrap, *_BWRAP, *options, "--", env, restore, *argv]
+
+
+def _working_folder(cwd: str) -> str:
+    """The real path of the folder that may be written; Refused for the machine's own folders."""
+    folder = os.path.realpath(cwd)
+    if not os.path.isdir(folder):
+        raise Refused(f"The working folder {cwd} does not exist.")
+    own = [os.path.realpath(path) for path in _SYSTEM_FOLDERS]
+    if folder == "/" or any(_inside(folder, path) for path in own):
+        raise Refused(
+            f"A sandbox whose writable folder is {cwd} contains nothing.",
+            advice="Choose a project folder as cwd.",
+        )
+    return folder
+
+
+def _inside(path: str, folder: str) -> bool:
+    return Path(path).is_relative_to(folder)
+
+
+def _own_folders(folder: str) -> list[str]:
+    """What ptyjobs itself runs from, as far as it lies below `folder`."""
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    own = {package, os.path.realpath(sys.prefix)}
+    return sorted(path for path in own if _inside(path, folder))
+
+
+def _in_bwrap(spec: JobSpec, folder: str, hidden: Sequence[str]) -> JobSpec:
+    if "=" in spec.argv[0]:
+        raise Refused(f"A sandboxed program may not be called {spec.argv[0]!r} (env(1) sets it).")
+    options = []
+    for path in _name_service():
+        options += ["--ro-bind", path, path]
+    options += ["--bind", folder, folder]
+    for path in _own_folders(folder):
+        options += ["--ro-bind", path, path]
+    for path in map(os.path.realpath, hidden):
+        if os.path.isdir(path):
+            options += ["--tmpfs", path]
+    env, loader = _without_loader_variables(spec.env)
+    for name, value in loader.items():
+        options += ["--setenv", name, value]
+    options += ["--chdir", spec.cwd]
+    return dataclasses.replace(spec, argv=tuple(_bwrap(options, spec.argv)), env=env)
+
+
+def _name_service() -> list[str]:
+    """Folders below /run that name look-ups need (resolv.conf is often a link into it)."""
+    target = os.path.realpath("/etc/resolv.conf")
+    return [os.path.dirname(target)] if _inside(target, "/run") and os.path.exists(target) else []
+
+
+def _in_landlock(spec: JobSpec, folder: str, scratch: str, hidden: Sequence[str]) -> JobSpec:
+    for path in [*map(os.path.realpath, hidden), *_own_folders(folder)]:
+        if _inside(path, folder):
+            raise Refused(
+                f"The working folder {spec.cwd} holds {path}, which landlock cannot except.",
+                advice="Choose a folder below it, or sandbox=bwrap.",
+            )
+    env, loader = _without_loader_variables(spec.env)
+    words = [f"{name}={value}" for name, value in loader.items()]
+    words.append(folder)
+    if scratch:
+        words.append(os.path.realpath(scratch))
+        env["TMPDIR"] = scratch
+    shim = [os.path.realpath(sys.executable), "-I", "-S", os.path.realpath(landlock.__file__)]
+    return dataclasses.replace(spec, argv=(*shim, *words, "--", *spec.argv), env=env)
+
+
+def _without_loader_variables(env: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """(`env` without the variables that the dynamic loader obeys, those variables)."""
+    loader = {name: value for name, value in env.items() if _LOADER_VARIABLE.fullmatch(name)}
+    return {name: value for name, value in env.items() if name not in loader}, loader

@@ -1,0 +1,130 @@
+"""The frames of the holder's socket: bytes in, messages out, and back.
+
+Owns the framing only (SPEC.md "The holder's protocol"): each frame is a 4-byte big-endian length,
+one byte of kind and the payload. Kind `J` is one JSON object, kind `D` is terminal bytes behind
+the 8-byte log offset of their first byte. Never touches a socket. The subtle thing: a peer is not
+trusted, so a length over the bound ends the connection instead of being waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+
+from ptyjobs._dataclass import TYPE_CHECKING, dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+from ptyjobs.errors import cannot_start
+
+HEADER = struct.Struct("!IB")
+OFFSET = struct.Struct("!Q")
+DATA_HEADER = struct.Struct("!IBQ")
+JSON = ord("J")
+DATA = ord("D")
+MAX_FRAME = 64 << 20  # bytes
+FIRST_REQUEST = 1  # the id of a connection's first request (`start` of whoever asks for a holder)
+REFUSAL = 5.0  # seconds that an asker gets to read why it is refused
+_JSON = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each message
+
+
+class BrokenFrame(ValueError):
+    """The peer sent something that is not a frame; the connection is of no more use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Terminal bytes and the log offset of the first of them."""
+
+    offset: int
+    data: bytes
+
+
+Message = dict[str, "Any"] | Data
+
+
+def encode(message: Message) -> bytes:
+    """One frame. JSON is ASCII-escaped, so that a lone surrogate survives the way."""
+    if isinstance(message, Data):
+        return data_frame(message.offset, message.data)
+    payload = _JSON.encode(message).encode("ascii")
+    return HEADER.pack(len(payload), JSON) + payload
+
+
+def data_frame(offset: int, data: bytes) -> bytes:
+    """The frame of `Data(offset, data)`."""
+    return DATA_HEADER.pack(OFFSET.size + len(data), DATA, offset) + data
+
+
+def refuse(connection: socket.socket, failure: OSError) -> None:
+    """Tell the first request on `connection` why there is no holder, and wait until it is read.
+
+    Closed at once, the other side could find a broken pipe while it writes and never read why.
+    """
+    connection.settimeout(REFUSAL)
+    with contextlib.suppress(OSError):  # EPIPE, ECONNRESET, or it does not leave: no more to do
+        connection.sendall(refusal(failure))
+        while connection.recv(64 << 10):
+            pass
+
+
+def refusal(failure: OSError) -> bytes:
+    """The frame that answers the first request of a connection: why no job can be started."""
+    error = cannot_start(failure)
+    told = {"code": error.code, "message": error.message, "advice": error.advice}
+    return encode({"id": FIRST_REQUEST, "error": told})
+
+
+class Decoder:
+    """Incremental reader of frames; `feed` takes any split of the bytes."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterable[Message]:
+        """The messages that `data` completes; raises BrokenFrame for what is none."""
+        if not self._buffer and len(data) >= HEADER.size:
+            length, kind = HEADER.unpack_from(data)
+            if length == len(data) - HEADER.size <= MAX_FRAME:  # one frame: most often
+                return (_message(kind, data, HEADER.size, len(data)),)
+        return self._several(data)
+
+    def _several(self, data: bytes) -> Iterator[Message]:
+        kept = self._buffer
+        kept += data if kept else b""
+        source = kept or data  # most often whole frames, which need not be kept
+        at = 0
+        try:
+            while len(source) - at >= HEADER.size:
+                length, kind = HEADER.unpack_from(source, at)
+                if length > MAX_FRAME:
+                    raise BrokenFrame(f"a frame of {length} bytes is over the bound of {MAX_FRAME}")
+                start, end = at + HEADER.size, at + HEADER.size + length
+                if len(source) < end:
+                    return
+                at = end
+                yield _message(kind, source, start, end)
+        finally:
+            if kept:
+                del kept[:at]
+            else:
+                kept += data[at:]
+
+
+def _message(kind: int, source: bytes | bytearray, start: int, end: int) -> Message:
+    if kind == DATA and end - start >= OFFSET.size:
+        (offset,) = OFFSET.unpack_from(source, start)
+        return Data(offset, bytes(source[start + OFFSET.size : end]))
+    if kind != JSON:
+        raise BrokenFrame(f"unknown frame kind {kind}")
+    try:
+        message = json.loads(source[start:end])
+    except ValueError as error:
+        raise BrokenFrame(f"not JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise BrokenFrame("a JSON frame holds one object")
+    return message

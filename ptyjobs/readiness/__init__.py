@@ -1,0 +1,1 @@
+"""Decide when a program is ready for input, from kernel facts and output, on a virtual clock."""

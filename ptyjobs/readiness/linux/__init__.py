@@ -1,0 +1,1 @@
+"""Kernel facts about a job's processes, read from /proc."""

@@ -1,0 +1,273 @@
+"""What one thread sleeps in, and whether that is a wait for our terminal.
+
+Owns the reading of /proc/PID/task/TID/syscall with the descriptor sets it points to, and of wchan
+where that file is closed to us. Returns a `Sleep`; judging it is `probe.py`'s. The subtle thing:
+only the *set* of descriptors tells a prompt (the terminal alone, for ever) from a program that
+also waits for something else, so poll arrays, select bitmaps and epoll lists are all read, an
+epoll within another's set (event loops within event loops) too.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+
+from ptyjobs.process import procfs
+from ptyjobs.process.procfs import Denied, Fd, Gone, Process, Tty
+from ptyjobs.readiness.linux.syscalls import Call, Kind
+
+_POLLIN = 0x001 | 0x002 | 0x040 | 0x080  # POLLIN POLLPRI POLLRDNORM POLLRDBAND
+_MAX_FDS = 4096
+_NESTED = 4  # the kernel allows five epolls within each other (EP_MAX_NESTS)
+_32_BIT = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """One thread at one moment."""
+
+    call: str = ""  # its system call; "" while it runs
+    kind: Kind = Kind.OTHER
+    running: bool = False
+    tty: bool = False  # it wakes when our terminal can be read; with WRITE: can be written
+    others: bool = False  # it also wakes for something else
+    timed: bool = False  # it wakes by itself after a time
+    wakes: float = 0.0  # that time, seconds from when it fell asleep; 0 if not known
+    masters: tuple[int, ...] = ()  # descriptors of pty masters that it waits for
+    sockets: tuple[int, ...] = ()
+    fd: int = -1  # of a read or write
+    seen: bool = True  # False: the call could not be seen through
+    signature: str = ""  # the shape of the wait: same at every idle moment of a program
+
+
+RUNNING = Sleep(running=True)
+UNSEEN = Sleep(seen=False)
+
+
+def parse(line: bytes) -> tuple[int, tuple[int, ...]] | None:
+    """Number and arguments (and sp, pc) of a `syscall` line; None while running."""
+    fields = line.split()
+    if len(fields) < 3:  # "running"
+        return None
+    return int(fields[0]), tuple(int(f, 16) for f in fields[1:])
+
+
+def place(line: bytes) -> bytes:
+    """Call and stack pointer of a `syscall` line: the same when a loop sleeps where it slept."""
+    fields = line.split()
+    return b" ".join(fields[::7] if len(fields) > 8 else fields[:1])
+
+
+class Reader:
+    """Sees through the waits of one process."""
+
+    def __init__(self, proc: str, process: Process, table: dict[int, Call]) -> None:
+        self._proc = proc
+        self._pid = process.pid
+        self._table = table
+        self._memory = process.memory
+
+    def sleep(self, line: bytes, tid: int, tty: Tty) -> Sleep:
+        """What the `syscall` line means; raises Gone and Denied."""
+        parsed = parse(line)
+        if parsed is None:
+            return RUNNING
+        number, args = parsed
+        if number < 0:  # in the kernel, but not by a system call: a page fault, a stop
+            return Sleep(call="kernel")
+        if len(args) > 7 and args[6] < _32_BIT and args[7] < _32_BIT:
+            return UNSEEN  # a 32-bit program: its numbers mean other calls
+        call = self._table.get(number)
+        if call is None:
+            return Sleep(call=f"system call {number}")
+        if call.kind is Kind.RESTART:
+            call = self._restarted(tid)
+        return self._seen(call, args, tty)
+
+    def _restarted(self, tid: int) -> Call:
+        # After SIGCONT a poll or a nanosleep shows as restart_syscall with its own arguments.
+        where = wchan(self._proc, self._pid, tid)
+        return Call("poll", Kind.POLL) if "poll" in where else Call("nanosleep", Kind.TIMED)
+
+    def _seen(self, call: Call, args: tuple[int, ...], tty: Tty) -> Sleep:
+        kind = call.kind
+        if kind in (Kind.READ, Kind.WRITE):
+            fd = args[0] & 0xFFFFFFFF
+            what = procfs.descriptor(self._proc, self._pid, fd, tty)
+            return Sleep(call.name, kind, tty=what == Fd.TTY, fd=fd, signature=call.name)
+        if kind in (Kind.POLL, Kind.PPOLL):
+            wakes = _milliseconds(args[2]) if kind is Kind.POLL else self._time(args[2])
+            return self._set(call, self._polled(args[0], args[1]), wakes, tty)
+        if kind is Kind.SELECT:
+            wakes = self._time(args[4], micro=call.name == "select")
+            return self._set(call, self._selected(args), wakes, tty)
+        if kind in (Kind.EPOLL, Kind.EPOLL2):
+            wakes = _milliseconds(args[3]) if kind is Kind.EPOLL else self._time(args[3])
+            return self._set(call, self._epolled(args[0] & 0xFFFFFFFF), wakes, tty)
+        if kind is Kind.SOCKET:
+            return Sleep(call.name, kind, sockets=(args[0] & 0xFFFFFFFF,), signature=call.name)
+        return Sleep(call.name, kind, seen=kind is not Kind.URING, signature=call.name)
+
+    def _polled(self, address: int, count: int) -> list[tuple[int, bool]]:
+        if not count or count > _MAX_FDS:
+            return []
+        data = self._memory.read(address, 8 * count)
+        return [
+            (fd, bool(events & _POLLIN))
+            for fd, events, _ in struct.iter_unpack("=iHH", data)
+            if fd >= 0
+        ]
+
+    def _selected(self, args: tuple[int, ...]) -> list[tuple[int, bool]]:
+        count = min(args[0], _MAX_FDS)
+        size = (count + 63) // 64 * 8
+        sets = [int.from_bytes(self._memory.read(a, size), "little") if a else 0 for a in args[1:4]]
+        union = sets[0] | sets[1] | sets[2]
+        return [(n, bool(sets[0] >> n & 1)) for n in range(count) if union >> n & 1]
+
+    def _epolled(self, fd: int) -> list[tuple[int, bool]]:
+        return epoll_set(procfs.fdinfo(self._proc, self._pid, fd))
+
+    def _time(self, address: int, *, micro: bool = False) -> float | None:
+        """Seconds of a struct timespec (`micro`: timeval) of the thread; None for no time-out."""
+        if not address:
+            return None
+        try:
+            seconds, part = struct.unpack("=qq", self._memory.read(address, 16))
+        except Gone:  # it is there, but we cannot read it
+            return 0.0
+        return float(seconds + part / (1e6 if micro else 1e9))
+
+    def _set(self, call: Call, fds: list[tuple[int, bool]], wakes: float | None, tty: Tty) -> Sleep:
+        """A wait for any of `fds` (number, whether input is waited for), for ever if None."""
+        is_tty = others = False
+        masters: tuple[int, ...] = ()
+        sockets: tuple[int, ...] = ()
+        left = _NESTED
+        pending = list(fds)
+        while pending:
+            fd, reads = pending.pop(0)
+            try:
+                what = procfs.descriptor(self._proc, self._pid, fd, tty)
+                if what == Fd.EPOLL and left:
+                    left -= 1
+                    pending += self._epolled(fd)
+                    continue
+            except Gone:  # closed since it was put into an epoll set
+                continue
+            if what == Fd.TTY and reads:
+                is_tty = True
+                continue
+            others = True
+            if what == Fd.MASTER:
+                masters += (fd,)
+            elif what == Fd.SOCKET:
+                sockets += (fd,)
+        # Not the time-out: node's comes and goes with its garbage collector.
+        signature = f"{call.name}/{len(fds)}"
+        timed = wakes is not None
+        asleep = timed and not fds  # a select or poll of nothing is a sleep
+        return Sleep(
+            call.name,
+            Kind.TIMED if asleep else call.kind,
+            tty=is_tty,
+            others=others,
+            timed=timed,
+            wakes=wakes or 0.0,
+            masters=masters,
+            sockets=sockets,
+            signature=signature,
+        )
+
+
+def epoll_set(info: bytes) -> list[tuple[int, bool]]:
+    """(descriptor, waits for input) of each `tfd:` line of an epoll's fdinfo."""
+    fds = []
+    for line in info.splitlines():
+        if line.startswith(b"tfd:"):
+            fields = line.split()
+            fds.append((int(fields[1]), bool(int(fields[3], 16) & _POLLIN)))
+    return fds
+
+
+def wchan(proc: str, pid: int, tid: int) -> str:
+    """The kernel function a thread sleeps in; "" when running, gone or not ours to know."""
+    try:
+        name = procfs.read(f"{proc}/{pid}/task/{tid}/wchan", 128).decode("ascii", "replace")
+    except (Gone, Denied):
+        return ""
+    return "" if name == "0" else name
+
+
+def coarse(proc: str, pid: int, tid: int, tty: Tty) -> Sleep:
+    """The same from state, wchan and epoll lists alone, where `syscall` is closed to us.
+
+    A terminal read and a blocked terminal write both show `wait_woken`; after a drain only the
+    read can last. A poll or select may be for anything: it counts as the terminal among others.
+    """
+    where = wchan(proc, pid, tid)
+    if not where:
+        return UNSEEN
+    if not _held(proc, pid, Fd.TTY, tty):
+        return Sleep(call=where, signature=where)
+    if where.startswith(("wait_woken", "n_tty_read")):
+        alone = not _held(proc, pid, Fd.SOCKET, tty)
+        return Sleep(where, Kind.READ, tty=True, others=not alone, signature=where)
+    polls = where.startswith(("poll_schedule", "do_sys_poll", "do_poll", "do_select"))
+    if polls or where.startswith(("ep_poll", "do_epoll")):
+        kind = Kind.POLL if polls else Kind.EPOLL
+        masters = _held(proc, pid, Fd.MASTER, tty)  # a relay, most likely
+        is_tty = polls or _epolls(proc, pid, tty)
+        return Sleep(
+            where,
+            kind,
+            tty=is_tty,
+            others=True,
+            masters=masters,
+            sockets=_held(proc, pid, Fd.SOCKET, tty),
+            signature=where,
+        )
+    kind = Kind.OTHER
+    if where.startswith(("do_wait", "kernel_wait")):
+        kind = Kind.CHILD
+    elif "nanosleep" in where:
+        kind = Kind.TIMED
+    return Sleep(where, kind, signature=where)
+
+
+def _numbers(proc: str, pid: int) -> list[int]:
+    try:
+        return [int(n) for n in os.listdir(f"{proc}/{pid}/fd")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    except PermissionError as error:
+        raise Denied(str(pid)) from error
+
+
+def _held(proc: str, pid: int, what: str, tty: Tty) -> tuple[int, ...]:
+    """The descriptors of that kind which the process holds; raises Denied."""
+    found = []
+    for number in _numbers(proc, pid):
+        try:
+            if procfs.descriptor(proc, pid, number, tty) == what:
+                found.append(number)
+        except Gone:
+            continue
+    return tuple(found)
+
+
+def _epolls(proc: str, pid: int, tty: Tty) -> bool:
+    for number in _numbers(proc, pid):
+        try:
+            for fd, reads in epoll_set(procfs.fdinfo(proc, pid, number)):
+                if reads and procfs.descriptor(proc, pid, fd, tty) == Fd.TTY:
+                    return True
+        except Gone:
+            continue
+    return False
+
+
+def _milliseconds(argument: int) -> float | None:
+    """Seconds of a signed 32-bit time-out in ms; None for a negative one: for ever."""
+    return None if argument & 0x80000000 else (argument & 0x7FFFFFFF) / 1000

@@ -1,0 +1,311 @@
+"""Whose turn is it, by what every process of the foreground sleeps in at this moment.
+
+Owns the judgement of one moment: hard, soft, opaque, unknown, busy. Keeps nothing but readers of
+processes. The subtle things: only a *main* thread may be "hard" (a reader thread waits while others
+still draw), and a relay (script, socat, sudo) is looked through at the program behind it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+
+from ptyjobs.model import Tier
+from ptyjobs.process import termios_state
+from ptyjobs.process.procfs import Denied, Gone, Process, Stat, Tty
+from ptyjobs.readiness.facts import Wait
+from ptyjobs.readiness.linux import blocked, pidfd, relays, syscalls
+from ptyjobs.readiness.linux.blocked import Sleep
+from ptyjobs.readiness.linux.process_table import Census
+from ptyjobs.readiness.linux.syscalls import Kind
+
+_RANK = {Wait.HARD: 0, Wait.SOFT: 1, Wait.OPAQUE: 2, Wait.UNKNOWN: 3, Wait.BUSY: 4}
+_DEPTH = 4  # relays within relays that are looked through
+_SOCKETS = 32  # of one wait are asked where they lead; of more, one will lead away
+_OTHERS = 16  # processes of other sessions that are asked whether they serve the terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one process (or the best of several) does."""
+
+    wait: Wait
+    stat: Stat
+    sleep: Sleep
+    tid: int = 0
+    runtime: int = 0
+    runs: int = 0
+    doing: str = ""
+    strong: bool = False
+    stopped: bool = False
+    relayed: bool = False
+    unread: bool = False
+    foreign: bool = False
+    works: bool = False
+    place: bytes = b""  # where the main thread sleeps, when another one waits for the terminal
+    mode: termios_state.Mode | None = None  # of the inner terminal, when relayed
+    tier: Tier = Tier.FULL
+
+
+class Judge:
+    """Judges the processes of one job at its terminal `tty`."""
+
+    def __init__(
+        self,
+        census: Census,
+        *,
+        tty: Tty,
+        tier: Tier,
+        table: dict[int, syscalls.Call] | None,
+    ) -> None:
+        self.tty = tty
+        self.tier = tier
+        self._census = census
+        self._table = table
+        self._proc = census.proc
+        self._readers: dict[int, tuple[Process, blocked.Reader]] = {}
+
+    def search(self, group: int, mode: termios_state.Mode) -> Found | None:
+        """The best of all processes in the foreground; None when there are none to be seen."""
+        stats = self._census.walk()
+        members = [s for s in stats.values() if s.pgrp == group and s.state not in "ZX"]
+        if not members:  # not below us: it ran away before we were its subreaper
+            members = self._census.strangers(group)
+        if not members:
+            return None
+        founds = self._judge_all(members, self.tty, mode, _DEPTH)
+        best = _best(founds)
+        if best.wait is Wait.BUSY:
+            best = self._elsewhere(best, founds, mode)
+        if best.wait is Wait.BUSY:
+            best = replace(best, doing=self._doing(best))
+        return best
+
+    def _judge_all(
+        self, members: list[Stat], tty: Tty, mode: termios_state.Mode, depth: int
+    ) -> list[Found]:
+        founds = []
+        # The newest first: a shell that waits for the program in question comes last.
+        for stat in sorted(members, key=lambda s: -s.start):
+            try:
+                found = self._judge(stat, tty, mode, depth)
+            except Gone:  # it has ended, or what we kept of it has: look anew next time
+                if stat.pid in self._census.processes:
+                    self._census.drop(stat.pid)
+                continue
+            founds.append(found)
+            if found.wait is Wait.HARD:
+                break
+        return founds or [Found(Wait.BUSY, members[0], blocked.RUNNING)]
+
+    def _judge(self, stat: Stat, tty: Tty, mode: termios_state.Mode, depth: int) -> Found:
+        if stat.state in "Tt":  # t: by its tracer, which has something to do with it
+            stopped = stat.state == "T"
+            sleep = Sleep(call="stopped" if stopped else "the hands of its debugger")
+            return Found(Wait.BUSY, stat, sleep, stat.pid, stopped=stopped)
+        if self.tier is Tier.FULL:
+            try:
+                return self.seen(stat, self._census.opened(stat), tty, mode, depth)
+            except Denied:  # setuid, or hardened: the tier below, for this process only
+                pass
+        return self._judge_coarse(stat, tty, mode, depth)
+
+    def _reader(self, process: Process) -> blocked.Reader:
+        known = self._readers.get(process.pid)
+        if known is None or known[0] is not process:
+            assert self._table is not None  # or the tier would not be FULL
+            if len(self._readers) > 64:
+                self._readers.clear()
+            known = process, blocked.Reader(self._proc, process, self._table)
+            self._readers[process.pid] = known
+        return known[1]
+
+    def seen(
+        self, stat: Stat, process: Process, tty: Tty, mode: termios_state.Mode, depth: int = 0
+    ) -> Found:
+        """What the process does, by the system calls of its threads; raises Gone and Denied."""
+        main = process.main
+        reader = self._reader(process)
+        before, runs = main.ran()
+        said = main.syscall()
+        sleep = reader.sleep(said, stat.pid, tty)
+        if main.ran()[0] != before:  # it ran while we read its arguments: they mean nothing
+            sleep = blocked.RUNNING
+        wait, tier = Wait.BUSY, Tier.FULL
+        if sleep.tty and sleep.kind is not Kind.WRITE:
+            returns = sleep.kind is Kind.READ and mode.returns
+            alone = not (sleep.others or sleep.timed or returns)
+            wait = Wait.HARD if alone else Wait.SOFT
+            if (mode.bare or mode.canonical) and _leads_away(stat.pid, sleep.sockets):
+                wait = Wait.OPAQUE
+        elif not sleep.seen:
+            wait, tier = Wait.UNKNOWN, Tier.EVIDENCE
+        doing = "" if wait is Wait.BUSY else f"{stat.name} in {sleep.call}"
+        found = Found(wait, stat, sleep, stat.pid, before, runs, doing, tier=tier)
+        if sleep.masters and sleep.tty and depth:
+            return self._through(found, depth)
+        if wait is Wait.BUSY and stat.threads > 1:
+            other = self._other_threads(found, process, tty)
+            if other is None:
+                return found
+            after = main.syscall()  # that thread may have woken it before it went on waiting
+            works = blocked.parse(after) is None or main.ran()[0] != before
+            return replace(other, place=blocked.place(after if works else said), works=works)
+        if wait is Wait.SOFT and stat.threads > 1:
+            return replace(found, works=_any_runs(process, stat.threads))
+        return found
+
+    def _other_threads(self, found: Found, process: Process, tty: Tty) -> Found | None:
+        reader = self._reader(process)
+        for thread in process.others(found.stat.threads - 1):
+            try:
+                sleep = reader.sleep(thread.syscall(), thread.tid, tty)
+                runtime = thread.ran()[0]
+            except Gone:
+                process.forget(thread)
+                continue
+            if sleep.tty and sleep.kind is not Kind.WRITE:
+                doing = f"a thread of {found.stat.name} in {sleep.call}"
+                return replace(
+                    found,
+                    wait=Wait.SOFT,
+                    sleep=sleep,
+                    tid=thread.tid,
+                    runtime=runtime,
+                    doing=doing,
+                )
+        return None
+
+    def _judge_coarse(self, stat: Stat, tty: Tty, mode: termios_state.Mode, depth: int) -> Found:
+        """Without the system call: state, wchan, epoll lists."""
+        process = self._census.processes.get(stat.pid)
+        before = process.main.ran()[0] if process is not None else 0
+        found = Found(Wait.BUSY, stat, blocked.RUNNING, stat.pid, before, tier=Tier.NO_SYSCALL)
+        if stat.state == "R":
+            return found
+        try:
+            sleep = blocked.coarse(self._proc, stat.pid, stat.pid, tty)
+        except Denied:
+            sleep = blocked.UNSEEN
+        found = replace(found, sleep=sleep)
+        if not sleep.seen:
+            # A process that is not ours to see shows wchan 0; so does one on its way to sleep.
+            return replace(found, wait=Wait.UNKNOWN, foreign=True, tier=Tier.EVIDENCE)
+        if sleep.tty:
+            strong = sleep.kind is Kind.READ and not sleep.others and not mode.returns
+            doing = f"{stat.name} in {sleep.call}"
+            far = bool(sleep.sockets) and (mode.bare or mode.canonical)
+            wait = Wait.OPAQUE if far else Wait.SOFT
+            found = replace(found, wait=wait, strong=strong, doing=doing)
+            return self._through(found, depth) if sleep.masters and depth else found
+        for thread in process.others(stat.threads - 1) if process and stat.threads > 1 else []:
+            sleep = blocked.coarse(self._proc, stat.pid, thread.tid, tty)
+            if sleep.tty:
+                doing = f"a thread of {stat.name} in {sleep.call}"
+                return replace(found, wait=Wait.SOFT, sleep=sleep, tid=thread.tid, doing=doing)
+        return found
+
+    def _through(self, outer: Found, depth: int) -> Found:
+        """The program behind a relay, judged on its own terminal.
+
+        With several behind it (the windows of a multiplexer) nothing tells which one is shown.
+        """
+        behind = []
+        stats, pid = self._census.stats, outer.stat.pid
+        for master in outer.sleep.masters:
+            tty = relays.terminal(self._proc, pid, master)
+            if tty is None:
+                continue
+            members = relays.foreground(stats, pid, tty, self._proc)
+            members = [s for s in members if s.state not in "ZX" and s.pid != pid]
+            inner = relays.look(stats, tty, self._proc, pid=pid, master=master) if members else None
+            if inner is not None:
+                behind.append((inner, members))
+        if len(behind) == 1:
+            inner, members = behind[0]
+            best = _best(self._judge_all(members, inner.tty, inner.mode, depth - 1))
+            return replace(
+                best,
+                runtime=best.runtime + outer.runtime,
+                relayed=True,
+                unread=best.unread or inner.unread,
+                mode=best.mode or inner.mode,
+            )
+        # Nobody behind it, or we cannot tell who: what it shows is all there is.
+        return replace(outer, wait=Wait.OPAQUE, doing=f"{outer.stat.name} in {outer.sleep.call}")
+
+    def _elsewhere(self, best: Found, founds: list[Found], mode: termios_state.Mode) -> Found:
+        """Nobody in the foreground group waits for the terminal; does somebody else for it?
+
+        A process of another session is under no job control here and may read: ssh below sshpass,
+        the servers of screen and tmux, which serve the terminal of their client themselves. A
+        daemon that only kept the terminal open is neither below the foreground nor a relay. A
+        client whose server is out of our sight leaves the terminal bare and sleeps on a socket.
+        """
+        group = best.stat.pgrp
+        front = {s.pid for s in self._census.stats.values() if s.pgrp == group}
+        others = (
+            s
+            for s in self._census.stats.values()
+            if s.tty != self.tty.rdev and s.pgrp != group and s.state not in "ZXTt"
+        )
+        for stat in itertools.islice(others, _OTHERS):
+            try:
+                found = self._judge(stat, self.tty, mode, _DEPTH)
+            except Gone:
+                continue
+            if not (found.relayed or front & self._census.lineage(stat.pid)):
+                continue
+            if found.wait is Wait.HARD and not found.relayed:
+                return replace(found, wait=Wait.SOFT)
+            if found.relayed or found.wait not in (Wait.BUSY, Wait.UNKNOWN):
+                return found
+        if mode.bare and all(_serves(f.sleep) for f in founds):
+            return replace(best, wait=Wait.OPAQUE, doing=f"{best.stat.name} in {best.sleep.call}")
+        return best
+
+    def _doing(self, best: Found) -> str:
+        name, sleep = best.stat.name, best.sleep
+        if best.stopped:
+            return f"{name} is stopped by a signal"
+        if sleep.running:
+            return f"{name} on CPU"
+        if sleep.kind is Kind.CHILD:
+            waited = [s.name for s in self._census.stats.values() if s.ppid == best.stat.pid]
+            return f"{name} waiting for child {waited[-1]}" if waited else f"{name} in {sleep.call}"
+        if sleep.kind is Kind.WRITE:
+            return f"{name} blocked writing"
+        return f"{name} in {sleep.call}" if sleep.call else f"{name} running"
+
+
+def _any_runs(process: Process, threads: int) -> bool:
+    """Whether a thread beside the main one runs, or would on a machine that is less busy."""
+    for thread in process.others(threads - 1):
+        try:
+            if blocked.parse(thread.syscall()) is None:
+                return True
+        except Gone:
+            process.forget(thread)
+    return False
+
+
+def _leads_away(pid: int, sockets: tuple[int, ...]) -> bool:
+    """Whether one of them is a connection: what is typed may be for somebody behind it."""
+    return len(sockets) > _SOCKETS or any(pidfd.leads_away(pid, fd) for fd in sockets)
+
+
+def _serves(sleep: Sleep) -> bool:
+    return not sleep.running and (bool(sleep.sockets) or sleep.kind is Kind.SIGNAL)
+
+
+def _best(founds: list[Found]) -> Found:
+    """The process that says most of whose turn it is."""
+
+    def order(found: Found) -> tuple[int, bool, bool]:
+        return _RANK[found.wait], found.sleep.kind is Kind.CHILD, found.stopped
+
+    best = min(founds, key=order)
+    active = [f for f in founds if f.sleep.kind is not Kind.CHILD]
+    if best.wait is Wait.BUSY and active and all(f.stopped for f in active):
+        return replace(active[0], stopped=True)
+    return replace(best, stopped=False) if best.wait is Wait.BUSY else best

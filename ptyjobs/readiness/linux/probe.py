@@ -1,0 +1,313 @@
+"""What the kernel says of the foreground job: is it waiting for its terminal? (Linux)
+
+Owns one probe of one job: foreground group, line discipline, unread input, and the judgement of
+`classify.py` on the processes of `process_table.py`. Decides nothing over time: see
+`readiness/settle.py`.
+The subtle things: it must run in an ancestor of the job (Yama scope 1), and the common probe does
+not look at all: when nobody of those it would judge has run since, the last probe still holds.
+
+Sources: proc(5), Documentation/admin-guide/LSM/Yama.rst, fs/proc/base.c, drivers/tty/n_tty.c.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, replace
+
+from ptyjobs.model import Tier
+from ptyjobs.process import procfs
+from ptyjobs.process import termios_state as line
+from ptyjobs.process.procfs import Denied, Gone, Process, Tty
+from ptyjobs.readiness.linux import syscalls
+from ptyjobs.readiness.linux.classify import Found, Judge
+from ptyjobs.readiness.linux.process_table import Census
+from ptyjobs.readiness.linux.syscalls import Kind
+from ptyjobs.readiness.settle import Probe, Wait
+
+_WATCHED = 24  # in a larger job somebody always runs
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last probe, and whose run time must be unchanged for it to hold still.
+
+    Of a hard wait only the waiting thread is watched. Else all threads of the foreground are: when
+    none of them has run, nothing about them has changed. A thread that was woken and has not run
+    yet is told by `line`, which then says "running" (race 2).
+    """
+
+    group: int
+    mode: line.Mode
+    line: bytes  # the system call of the main thread that was judged
+    watched: tuple[tuple[Process, int, int], ...]  # process, threads (0: the main one), ns
+    probe: Probe
+
+
+class Kernel:
+    """Looks at the job whose pty master and leader are given, from an ancestor of the job.
+
+    `tier` is what `self_test` found; `proc` is where procfs is mounted.
+    """
+
+    def __init__(
+        self, *, master: int, leader: int, tier: Tier = Tier.FULL, proc: str = "/proc"
+    ) -> None:
+        self.tier = tier
+        self._master = master
+        self._proc = proc
+        table = syscalls.calls(os.uname().machine)
+        if table is None and tier is Tier.FULL:
+            self.tier = Tier.NO_SYSCALL
+        self._census = Census(proc=proc, leader=leader)
+        self._tty = self._own_tty()
+        self._judge = Judge(self._census, tty=self._tty, tier=self.tier, table=table)
+        self._below: list[int] = []  # the children of the last hard waiter
+        self._last: _Last | None = None
+
+    def close(self) -> None:
+        """Close every kept descriptor; the master stays its owner's."""
+        self._last = None
+        self._census.close()
+
+    def probe(self) -> Probe:
+        """One look. Drain the master first: a program blocked in writing is never ready."""
+        group = self._group()
+        mode = line.mode(self._master)
+        unread = self.unread()
+        if self.tier is Tier.EVIDENCE:
+            return self._blind(group, mode, unread)
+        same = self._same(group, mode)
+        if same is not None:
+            return same if same.unread == unread else replace(same, unread=unread)
+        last = self._last
+        found = self._again(group, mode)
+        if found is not None and last is not None:
+            kin = last.probe.children, last.probe.lineage
+        else:
+            found = self._judge.search(group, mode)
+            if found is None:
+                return self._blind(group, mode, unread)
+            kin = self._census.workers(found.stat.pid, group), self._census.lineage(found.stat.pid)
+        return self._remember(found, group, mode, unread=unread, kin=kin)
+
+    def foreground(self) -> str:
+        """The name of the program in the foreground; "" when it cannot be told."""
+        group = self._group()
+        if self.tier is Tier.EVIDENCE or not group:
+            return ""
+        try:
+            return procfs.stat(self._proc, group).name
+        except (Gone, Denied):  # the group's leader has exited: any member will do
+            members = [s.name for s in self._census.walk().values() if s.pgrp == group]
+            return members[-1] if members else ""
+
+    def witnesses(self) -> tuple[tuple[int, int], ...]:
+        """(pid, ns its main thread has run) of those whose rest keeps the last probe true.
+
+        None when it cannot be told from their main threads alone.
+        """
+        watched = self._last.watched if self._last is not None else ()
+        if any(threads > 1 for _, threads, _ in watched):
+            return ()
+        return tuple((process.pid, ran) for process, _, ran in watched)
+
+    # -- the terminal
+
+    def _own_tty(self) -> Tty:
+        fd = line.open_slave(self._master)
+        try:
+            info = os.fstat(fd)
+        finally:
+            os.close(fd)
+        return Tty(info.st_rdev, info.st_dev)
+
+    def _group(self) -> int:
+        try:
+            return os.tcgetpgrp(self._master)
+        except OSError:  # ENOTTY: the session has gone, nobody is in the foreground
+            return 0
+
+    def unread(self) -> bool:
+        """Whether input lies in the terminal that nobody has read yet."""
+        try:
+            fd = line.open_slave(self._master)
+        except OSError:  # EIO: the terminal was hung up
+            return False
+        try:
+            return line.readable(fd)
+        finally:
+            os.close(fd)
+
+    def _blind(self, group: int, mode: line.Mode, unread: bool) -> Probe:
+        return Probe(
+            Wait.UNKNOWN,
+            unread=unread,
+            canonical=mode.canonical,
+            echo=mode.echo,
+            bare=mode.bare,
+            group=group,
+            tier=Tier.EVIDENCE,
+        )
+
+    # -- the quick ways
+
+    def _same(self, group: int, mode: line.Mode) -> Probe | None:
+        """The last probe again, if nobody whom it speaks of has run since."""
+        last = self._last
+        if last is None or last.group != group or last.mode != mode:
+            return None
+        try:
+            if last.line and self._census.processes[last.probe.pid].main.syscall() != last.line:
+                return None
+            for process, threads, ran in last.watched:
+                if (process.cpu(threads) if threads else process.main.ran()[0]) != ran:
+                    return None
+        except (Gone, Denied, KeyError):
+            return None
+        return last.probe
+
+    def _again(self, group: int, mode: line.Mode) -> Found | None:
+        """The last waiter, if it waits hard once more: then nobody else need be asked."""
+        last = self._last
+        if last is None or last.group != group or last.probe.wait is not Wait.HARD:
+            return None
+        process = last.watched[0][0]
+        try:
+            stat = process.stat()
+            if stat.state in "Tt" or process.children(stat.threads) != self._below:
+                return None
+            found = self._judge.seen(stat, process, self._tty, mode)
+        except (Gone, Denied):
+            return None
+        return found if found.wait is Wait.HARD else None
+
+    def _remember(
+        self,
+        found: Found,
+        group: int,
+        mode: line.Mode,
+        *,
+        unread: bool,
+        kin: tuple[frozenset[int], frozenset[int]],
+    ) -> Probe:
+        inner = found.mode or mode
+        pid = found.stat.pid
+        exact = found.wait in (Wait.HARD, Wait.BUSY)  # nobody asks for the CPU of those
+        probe = Probe(
+            found.wait,
+            pid=pid,
+            tid=found.tid,
+            runtime=found.runtime,
+            unread=unread or found.unread,
+            canonical=inner.canonical,
+            echo=inner.echo,
+            doing=found.doing,
+            children=kin[0],
+            lineage=kin[1],
+            cpu=found.runtime if exact else self._census.cpu(pid, group),
+            timed=found.sleep.timed and not found.sleep.others,
+            wakes=found.sleep.wakes,
+            works=found.works,
+            place=found.place,
+            relayed=found.relayed,
+            start=found.stat.start,
+            group=group,
+            signature=found.sleep.signature,
+            strong=found.strong,
+            main=found.tid == pid,
+            stopped=found.stopped,
+            blocked=found.wait is Wait.BUSY and found.sleep.kind is Kind.WRITE and found.sleep.tty,
+            polling=found.sleep.kind is Kind.TIMED,
+            runs=found.runs,
+            bare=mode.bare,
+            foreign=found.foreign,
+            tier=found.tier,
+        )
+        self._last = self._watch(found, probe, mode)
+        return probe
+
+    def _watch(self, found: Found, probe: Probe, mode: line.Mode) -> _Last | None:
+        """What must not run for this probe to be true; None when somebody runs already."""
+        process = self._census.processes.get(probe.pid)
+        if process is None or found.relayed or found.sleep.running or not found.sleep.seen:
+            return None
+        watched: list[tuple[Process, int, int]] = []
+        try:
+            sleeping = process.main.syscall() if self.tier is Tier.FULL else b""
+            if found.wait is Wait.HARD:
+                self._below = process.children(found.stat.threads)
+                watched.append((process, 0, found.runtime))
+            else:
+                for pid in self._speakers(probe):
+                    stat = self._census.stats[pid]
+                    if stat.state == "R":
+                        return None
+                    watched.append(
+                        (self._census.processes[pid], stat.threads, self._census.ran[pid])
+                    )
+            # The state is read last: a signal that stops the thread makes it run once more.
+            ran = process.main.ran()[0]
+            if probe.main and ran != found.runtime:
+                return None
+            if found.wait is not Wait.BUSY and process.stat().state in "Tt":
+                return None
+        except (Gone, Denied, KeyError):  # it went on meanwhile: the next probe starts anew
+            return None
+        return _Last(probe.group, mode, sleeping, tuple(watched), probe)
+
+    def _speakers(self, probe: Probe) -> list[int]:
+        """The processes that this probe was judged by.
+
+        BUSY and OPAQUE mean that nobody at all of the job was seen to wait for the terminal.
+        """
+        if probe.wait in (Wait.BUSY, Wait.OPAQUE):
+            return list(self._census.stats)
+        members = [s.pid for s in self._census.stats.values() if s.pgrp == probe.group]
+        return members if probe.pid in members else [*members, probe.pid]
+
+
+def self_test() -> Tier:
+    """What this machine lets an ancestor ask, tried on a child that reads a terminal of its own.
+
+    Takes a few ms. Forks: call it in a process with one thread.
+    """
+    if sys.platform != "linux":
+        return Tier.EVIDENCE
+    import select
+    import signal
+    import time
+
+    master, slave = os.openpty()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.login_tty(slave)
+            os.read(0, 1)
+        finally:
+            os._exit(0)
+    os.close(slave)
+    try:
+        for tier in (Tier.FULL, Tier.NO_SYSCALL):
+            try:
+                kernel = Kernel(master=master, leader=pid, tier=tier)
+            except OSError:  # no slave to be opened here: nothing of the terminal can be asked
+                return Tier.EVIDENCE
+            try:
+                deadline = time.monotonic() + 0.5
+                while time.monotonic() < deadline:
+                    probe = kernel.probe()
+                    if tier is probe.tier and (probe.wait is Wait.HARD or probe.strong):
+                        return tier
+                    select.select([], [], [], 0.0005)
+            finally:
+                kernel.close()
+        return Tier.EVIDENCE
+    finally:
+        os.close(master)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+if sys.platform != "linux":
+    from ptyjobs.readiness.linux.fallback import Kernel  # type: ignore[assignment]  # same face

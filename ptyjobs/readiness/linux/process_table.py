@@ -1,0 +1,169 @@
+"""The processes of one job: who there is, who is whose parent, with what was opened of each.
+
+Owns the walk below the job's leader and the kept descriptors of its processes. Judges nobody. The
+subtle thing: `ran` holds the CPU time of each process from *before* its children were asked for,
+so that one who forks, or changes its group, during the walk is known to have run.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ptyjobs.process import procfs
+from ptyjobs.process.procfs import Denied, Gone, Process, Stat
+
+KEPT = 48  # processes whose descriptors are kept
+
+
+class Census:
+    """Everybody below `leader`, and whom this process adopted as subreaper."""
+
+    def __init__(self, *, proc: str, leader: int) -> None:
+        self.proc = proc
+        self.stats: dict[int, Stat] = {}  # of the last walk
+        self.processes: dict[int, Process] = {}
+        self.ran: dict[int, int] = {}  # ns of CPU; absent for one that changed during the walk
+        self._leader = leader
+        self._own = self._open(os.getpid())
+
+    def close(self) -> None:
+        """Close every kept descriptor."""
+        for pid in list(self.processes):
+            self.drop(pid)
+        if self._own is not None:
+            self._own.close()
+
+    def _open(self, pid: int) -> Process | None:
+        try:
+            return Process(self.proc, pid)
+        except (Gone, Denied):
+            return None
+
+    def _stat(self, pid: int) -> tuple[Process, Stat] | None:
+        """The process that has this number now, and its stat."""
+        process = self.processes.get(pid)
+        if process is not None:
+            try:
+                return process, process.stat()
+            except Gone:  # ended; the number may already be another's
+                self.drop(pid)
+        process = self._open(pid)
+        if process is None:
+            return None
+        self.processes[pid] = process
+        try:
+            return process, process.stat()
+        except Gone:
+            return None
+
+    def drop(self, pid: int) -> None:
+        self.processes.pop(pid).close()
+
+    def walk(self) -> dict[int, Stat]:
+        """Every process of the job: below its leader, or adopted by us as subreaper."""
+        stats: dict[int, Stat] = {}
+        self.ran = {}
+        pending = [self._leader]
+        try:
+            if self._own is not None:
+                pending += self._own.children(self._own.stat().threads)
+        except Gone:  # this kernel was built without PROC_CHILDREN
+            return self._scan()
+        while pending:
+            pid = pending.pop()
+            if pid in stats:
+                continue
+            found = self._stat(pid)
+            if found is None:
+                continue
+            process, stat = found
+            stats[pid] = stat
+            try:
+                # Before its children are asked for, so that a fork from now on is noticed.
+                ran = process.cpu(stat.threads)
+                pending += process.children(stat.threads)
+                if process.stat() == stat:
+                    self.ran[pid] = ran
+            except Gone:
+                continue
+        return self._pruned(stats)
+
+    def _scan(self) -> dict[int, Stat]:
+        """The same from the parents that /proc names. A fork meanwhile is missed: not `_ran`."""
+        every = {stat.pid: stat for stat in self._every()}
+        stats: dict[int, Stat] = {}
+        pending = [self._leader, *(s.pid for s in every.values() if s.ppid == os.getpid())]
+        while pending:
+            pid = pending.pop()
+            if pid in every and pid not in stats:
+                found = self._stat(pid)
+                if found is not None:
+                    stats[pid] = found[1]
+                pending += [s.pid for s in every.values() if s.ppid == pid]
+        return self._pruned(stats)
+
+    def strangers(self, group: int) -> list[Stat]:
+        """Processes of the foreground group, wherever they hang."""
+        found = [s for s in self._every() if s.pgrp == group and group and s.state not in "ZX"]
+        for stat in found:
+            self.stats[stat.pid] = stat
+            self._stat(stat.pid)
+        return found
+
+    def _every(self) -> list[Stat]:
+        try:
+            names = os.listdir(self.proc)
+        except FileNotFoundError:
+            return []
+        every = []
+        for name in names:
+            if name.isdigit():
+                try:
+                    every.append(procfs.stat(self.proc, int(name)))
+                except (Gone, Denied):
+                    continue
+        return every
+
+    def _pruned(self, stats: dict[int, Stat]) -> dict[int, Stat]:
+        """Close what was kept of processes that have gone, and of too many."""
+        self.stats = stats
+        for pid in [p for p in self.processes if p not in stats]:
+            self.drop(pid)
+        if len(self.processes) > KEPT:
+            for pid in list(self.processes)[: len(self.processes) - KEPT]:
+                self.drop(pid)
+        return stats
+
+    def opened(self, stat: Stat) -> Process:
+        """What is kept of that process; raises Gone."""
+        process = self.processes.get(stat.pid) or self._open(stat.pid)
+        if process is None:
+            raise Gone(str(stat.pid))
+        self.processes[stat.pid] = process
+        return process
+
+    def workers(self, pid: int, group: int) -> frozenset[int]:
+        """The foreground processes and all below them."""
+        found = {s.pid for s in self.stats.values() if s.pgrp == group or s.pid == pid}
+        grows = True
+        while grows:
+            below = {s.pid for s in self.stats.values() if s.ppid in found} - found
+            found |= below
+            grows = bool(below)
+        return frozenset(found)
+
+    def lineage(self, pid: int) -> frozenset[int]:
+        line: set[int] = set()
+        while pid in self.stats and pid not in line:
+            line.add(pid)
+            pid = self.stats[pid].ppid
+        return frozenset(line)
+
+    def cpu(self, pid: int, group: int) -> int:
+        """CPU time of the foreground `group` and of `pid`, all their threads, in ns."""
+        total = 0
+        for stat in self.stats.values():
+            if stat.pgrp == group or stat.pid == pid:
+                process = self.processes.get(stat.pid)
+                total += process.cpu(stat.threads) if process is not None else 0
+        return total

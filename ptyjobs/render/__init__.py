@@ -1,0 +1,1 @@
+"""Draw screens as ANSI text, SVG, HTML and PNG."""

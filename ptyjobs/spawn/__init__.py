@@ -1,0 +1,1 @@
+"""Fork holders: the zygote, the holder kept ahead, and what keeps their memory shared."""

@@ -1,0 +1,432 @@
+"""The zygote: a small single-threaded process that forks holders and outlives its server a little.
+
+Owns the fork of holders and the last word when the server has gone: it sees to it that no session
+job remains, killing *through* a holder that is stopped or stuck in a write. It is forked from the
+server before anything large is imported, imports what holders need, runs a dummy job through the
+real code so that the pages it touches are shared, and freezes the heap. Never spawns a job itself.
+
+The lease: the server alone holds the write end of a pipe whose read end the zygote and, by
+inheritance, every holder keep. However the server ends, the kernel closes it and all of them see
+the end of file; there is no window in which a job has no owner.
+
+Requests come over a SEQPACKET socket, a line of text and one descriptor each: the descriptor is
+the holder's first client connection, so whoever asked may write to its other end at once.
+
+The subtle thing: a page that the zygote writes to after a fork is no longer shared with that
+holder, whose own it then is. So the loop does as little as it can for one request.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import os
+import select
+import selectors
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ptyjobs.errors import StartFailed
+from ptyjobs.process import cgroup, tree
+from ptyjobs.spawn import immortal
+from ptyjobs.spawn import prefork as spares
+from ptyjobs.spawn.prefork import REST, RETRY, Post, Spare
+
+SERVER_GRACE = 1.0  # seconds that holders get to clean up after the server, before the zygote acts
+MAX_REQUEST = 16 << 10  # bytes
+SESSION, PERSISTENT = b"s", b"p"  # what a request begins with; the job's directory follows
+
+
+@dataclass
+class Zygote:
+    """The server's handle: `fork_holder` asks for a holder."""
+
+    pid: int
+    _requests: socket.socket
+    _lease: int  # write end; closing it ends every session job
+    _pidfd: int
+
+    def fileno(self) -> int:
+        """Readable when the zygote has ended (a pidfd)."""
+        return self._pidfd
+
+    def fork_holder(self, directory: Path, *, persistent: bool) -> socket.socket:
+        """A new holder for `directory`; the connection to it.
+
+        Raises StartFailed when the zygote has gone, or when there are no descriptors.
+        """
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as failure:  # EMFILE, ENFILE
+            raise StartFailed(
+                f"No connection to a new job can be made ({failure}).",
+                advice="End jobs or clients, or raise the limit of open files (ulimit -n).",
+            ) from failure
+        request = (PERSISTENT if persistent else SESSION) + os.fsencode(directory)
+        try:
+            socket.send_fds(self._requests, [request], [theirs.fileno()])
+        except OSError as failure:  # EPIPE, ECONNRESET: it died; ENOBUFS, EMFILE: no room
+            ours.close()
+            raise StartFailed(
+                f"The process that starts jobs cannot be reached ({failure}).",
+                advice="Try once more; it is restarted at the next call.",
+            ) from failure
+        finally:
+            theirs.close()
+        return ours
+
+    def alive(self) -> bool:
+        """Whether the zygote still runs."""
+        try:
+            done = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # reaped already
+            return False
+        return done is None
+
+    def end_session(self) -> None:
+        """Give up the lease: holders and zygote clean up and leave."""
+        if self._lease >= 0:
+            os.close(self._lease)
+            self._lease = -1
+        self._requests.close()
+
+    def join(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for the zygote's end; whether it has ended."""
+        with selectors.PollSelector() as selector:  # needs no descriptor of its own
+            selector.register(self._pidfd, selectors.EVENT_READ)
+            ended = bool(selector.select(timeout))
+        if ended:
+            with contextlib.suppress(ChildProcessError):  # reaped by the guard already
+                os.waitpid(self.pid, 0)
+        return ended
+
+
+def start(*, ahead: bool = False) -> Zygote:
+    """Fork the zygote. Call it before threads exist and before large imports.
+
+    `ahead`: long before its first job, so that it may take a tenth of a second more to get ready.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    lease_read, lease_write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            ours.close()
+            os.close(lease_write)
+            _main(theirs, lease_read, ahead=ahead)
+            status = 0
+        finally:
+            os._exit(status)
+    theirs.close()
+    os.close(lease_read)
+    return Zygote(pid, ours, lease_write, os.pidfd_open(pid))
+
+
+def start_fresh() -> Zygote:
+    """A zygote in a new interpreter, for a parent that has grown large (a restart)."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    lease_read, lease_write = os.pipe()
+    for fd in (theirs.fileno(), lease_read):
+        os.set_inheritable(fd, True)
+    argv = [sys.executable, "-m", "ptyjobs.spawn.zygote", str(theirs.fileno()), str(lease_read)]
+    try:
+        pid = os.posix_spawn(sys.executable, argv, os.environ)
+    finally:
+        theirs.close()
+        os.close(lease_read)
+    return Zygote(pid, ours, lease_write, os.pidfd_open(pid))
+
+
+def _main(requests: socket.socket, lease: int, *, ahead: bool = False) -> None:
+    os.setsid()  # out of the group that a client signals
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    _close_others({requests.fileno(), lease})
+    for fd in (requests.fileno(), lease):  # start_fresh had to pass them on
+        os.set_inheritable(fd, False)
+    tree.become_subreaper()
+    from ptyjobs.spawn import holder_main
+
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # so that it wakes us, and each holder
+    holder_main.warm_up()
+    loop = _Loop(requests, lease)
+    gc.collect()
+    if ahead:
+        loop.count_no_more()
+    gc.freeze()
+    loop.run()
+
+
+def _close_others(keep: set[int]) -> None:
+    """Close every inherited descriptor but `keep`; 0-2 become /dev/null."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    ordered = sorted({fd for fd in keep if fd > 2})
+    low = 3
+    for fd in ordered:
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, max(low, os.sysconf("SC_OPEN_MAX")))
+
+
+@dataclass
+class _Holder:
+    pid: int
+    slot: int
+    persistent: bool
+    group: Path | None  # its cgroup
+
+
+class _Loop:
+    def __init__(self, requests: socket.socket, lease: int) -> None:
+        from ptyjobs.process.fair_share import Page
+        from ptyjobs.spawn import holder_main
+
+        self._birth = holder_main
+        self._requests = requests
+        self._lease = lease
+        self._page = Page()
+        self._unborn = holder_main.unborn(self._page, lease=lease)
+        self._spare: Spare | None = None
+        self._spare_due = time.monotonic() + REST  # when the next one is forked
+        self._counts = True  # references to what is here; until it has nothing better to do
+        self._holders: dict[int, _Holder] = {}
+        self._refused: set[int] = set()  # connections whose askers have yet to read why
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_read, False)
+        os.set_blocking(wake_write, False)
+        self._wake = (wake_read, wake_write)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        self._poll = select.poll()
+        for fd in (requests.fileno(), lease, wake_read):
+            self._poll.register(fd, select.POLLIN)
+
+    def run(self) -> None:
+        """Serve until the server has gone, then see to it that its session jobs have, too."""
+        serving, strangers = True, False
+        while serving:
+            wait = self._prepare()
+            for fd, _ in self._poll.poll(1000 if strangers and wait is None else wait):
+                if fd == self._wake[0]:
+                    _drain(fd)
+                elif fd in self._refused:
+                    self._forget(fd)
+                elif fd == self._lease or not self._request():
+                    serving = False
+            if self._reap() or strangers:  # nobody becomes our child but by another's death
+                strangers = self._kill_strangers()
+        self._wind_up()
+
+    def count_no_more(self) -> None:
+        """Share with each holder to come what it only looks at (`immortal`)."""
+        self._counts = False
+        immortal.keep()
+
+    def _prepare(self) -> float | None:
+        """Fork the spare when nothing else has been asked for a moment; ms until that is due."""
+        if self._spare is not None:
+            return None
+        left = self._spare_due - time.monotonic()
+        if left > 0:
+            return left * 1000
+        if self._counts and not self._holders:
+            gc.unfreeze()
+            self.count_no_more()
+            gc.freeze()
+        self._spare_due = time.monotonic() + RETRY  # if it fails
+        try:
+            ours, theirs = spares.channel()
+            with theirs:
+                try:
+                    pid, group = self._birth.fork()
+                except OSError:
+                    ours.close()
+                    raise
+                if pid == 0:
+                    ours.close()
+                    self._become_spare(Post(theirs), group)
+        except OSError:  # EMFILE, EAGAIN, ENOMEM: the next job starts without
+            return RETRY * 1000
+        self._spare = Spare(pid, group, ours)
+        return None
+
+    def _request(self) -> bool:
+        """Serve one request; False when the server's end is closed."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self._requests, MAX_REQUEST, 4)
+        except OSError as failure:
+            # ECONNRESET: the peer closed with messages of ours unread; the same as its end
+            if failure.errno not in (errno.ECONNRESET, errno.EAGAIN):
+                raise
+            return failure.errno == errno.EAGAIN
+        if not data:
+            return False
+        for fd in fds:
+            os.set_inheritable(fd, False)  # what comes over a socket would go on to every job
+        folder = os.fsdecode(data[1:])
+        slot = self._page.take()
+        self._spare_due = time.monotonic() + REST
+        born = self._employ(folder, fds[0], slot)
+        if born is None:
+            try:
+                born = self._birth.fork()
+            except OSError as failure:  # EAGAIN, ENOMEM: no process to be had
+                self._page.free(slot)
+                self._refuse(fds[0], failure)
+                return True
+            if born[0] == 0:
+                self._become_holder(folder, fds[0], slot, born[1])
+        pid, group = born
+        self._holders[pid] = _Holder(pid, slot, data[:1] == PERSISTENT, group)
+        os.close(fds[0])
+        return True
+
+    def _employ(self, folder: str, connection: int, slot: int) -> tuple[int, Path | None] | None:
+        """Give the job to the spare: its pid and cgroup; None when there is none that can."""
+        spare = self._spare
+        if spare is None:
+            return None
+        if not spare.give(folder, connection, slot):
+            self._dismiss_spare()
+            return None
+        self._spare = None
+        return spare.pid, spare.group
+
+    def _refuse(self, fd: int, failure: OSError) -> None:
+        """Tell the asker why, and keep its connection until it has read that and leaves."""
+        from ptyjobs import protocol
+
+        os.set_blocking(fd, False)
+        with contextlib.suppress(OSError):  # the asker has gone
+            os.write(fd, protocol.refusal(failure))
+        self._refused.add(fd)
+        self._poll.register(fd, select.POLLIN)
+
+    def _forget(self, fd: int) -> None:
+        with contextlib.suppress(OSError):  # ECONNRESET: it left with something unread
+            if os.read(fd, 64 << 10):
+                return  # its request; the end comes later
+        self._poll.unregister(fd)
+        self._refused.discard(fd)
+        os.close(fd)
+
+    def _become_holder(self, folder: str, fd: int, slot: int, group: Path | None) -> None:
+        status = 1
+        try:
+            self._leave()
+            self._live(folder, fd, slot, group)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _become_spare(self, post: Post, group: Path | None) -> None:
+        status = 1
+        try:
+            self._leave()
+            self._birth.begin(self._unborn)
+            self._birth.stretch()
+            if (given := post.wait()) is not None:
+                self._live(*given, group)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _leave(self) -> None:
+        """In a fork: give up what is the zygote's alone."""
+        signal.set_wakeup_fd(-1)
+        for number in (*self._wake, *self._refused, self._requests.detach()):
+            os.close(number)
+
+    def _live(self, folder: str, fd: int, slot: int, group: Path | None) -> None:
+        try:
+            contained = group is not None and cgroup.note(group, folder)
+            connection = socket.socket(fileno=fd)
+            self._birth.main(self._unborn, folder, connection, slot=slot, contained=contained)
+        except BaseException:
+            import traceback
+
+            with contextlib.suppress(OSError), open(f"{folder}/crash", "w") as file:
+                traceback.print_exc(file=file)
+            raise
+
+    def _reap(self) -> bool:
+        """Collect what has ended; whether anything has. What it left behind falls to us."""
+        ended = tree.reap()
+        for pid in ended:
+            held = self._holders.pop(pid, None)
+            if held is not None:
+                self._page.free(held.slot)
+                group = held.group
+            elif self._spare is not None and pid == self._spare.pid:
+                group = self._spare.group
+                self._spare.close()
+                self._spare = None
+                self._spare_due = time.monotonic() + RETRY
+            else:
+                continue
+            if group is not None:
+                cgroup.remove(group)  # or, if something is left in it, whoever cleans
+        return bool(ended)
+
+    def _dismiss_spare(self) -> None:
+        """It is of no use: end it, though it be stopped, like a holder whose job is over."""
+        spare, self._spare = self._spare, None
+        self._spare_due = time.monotonic() + RETRY
+        if spare is not None:
+            spare.close()
+            tree.send([spare.pid], signal.SIGKILL)
+            self._holders[spare.pid] = _Holder(spare.pid, self._page.take(), False, spare.group)
+
+    def _strangers(self) -> list[int]:
+        known = {*self._holders, self._spare.pid if self._spare is not None else 0}
+        return [pid for pid in tree.children(os.getpid()) if pid not in known]
+
+    def _kill_strangers(self) -> bool:
+        """End every child that is no holder: its own holder has died before it. Any left?"""
+        strangers = self._strangers()
+        for pid in strangers:
+            below = tree.descendants(pid)
+            tree.send([pid, *below], signal.SIGSTOP)
+            tree.send([pid, *tree.descendants(pid)], signal.SIGKILL)
+        return bool(strangers)
+
+    def _wind_up(self) -> None:
+        deadline = time.monotonic() + SERVER_GRACE
+        self._dismiss_spare()
+        while True:
+            self._reap()
+            self._kill_strangers()
+            ours = [h for h in self._holders.values() if not h.persistent]
+            if not ours and not self._strangers():
+                return
+            if time.monotonic() >= deadline:
+                for held in ours:  # stopped, or stuck in a write: kill through it
+                    below = tree.descendants(held.pid)
+                    tree.send(below, signal.SIGSTOP)
+                    tree.send(tree.descendants(held.pid), signal.SIGKILL)
+                    tree.send([held.pid], signal.SIGKILL)
+            wait = 20 if time.monotonic() >= deadline else 50
+            for fd, _ in self._poll.poll(wait):
+                if fd == self._wake[0]:
+                    _drain(fd)
+                else:
+                    self._poll.unregister(fd)
+
+
+def _drain(fd: int) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while os.read(fd, 4096):
+            pass
+
+
+if __name__ == "__main__":
+    from ptyjobs.spawn import zygote as _this  # one module, not also a copy named __main__
+
+    _this._main(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))

@@ -1,0 +1,265 @@
+"""The screen of a job as a fold over its log.
+
+Owns the `Screen` and the offset up to which it has been folded. Folds only when somebody asks
+(or a query needs the cursor), from recent bytes kept in memory or else from the log on disk.
+Never on the read path of a flood: `push` keeps at most `RECENT` bytes. The subtle thing: over
+`FAR` bytes behind, lines that only scroll by are skipped (modes, titles and line counts are
+carried), because nobody will ever see them; output that addresses the screen is folded, since its
+cells may stay for hours, up to `HARD` bytes. Between the two is output that edits the cursor's row
+alone (`grep --color` erases to its end after each colour): it is skipped where the tail scrolls so
+far that every row of the screen is written anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ptyjobs.model import Size
+from ptyjobs.store.log import LogReader
+from ptyjobs.terminal import LAST, Screen, plain
+
+RECENT = 256 << 10  # bytes kept in memory for the next fold
+HEAD = 128 << 10  # bytes folded at most at the beginning of an interval, whatever follows
+SLICE = 256 << 10  # bytes folded between two looks of the observers
+FIRST = 8 << 10  # the same while an observer still collects: no more lines than the scrollback has
+FAR = 3 << 20  # bytes behind at which lines of the middle are skipped
+TAIL = 1 << 20  # bytes folded before the end after a skip
+SKIP = 256 << 10  # bytes skipped at once
+PASSED = 256  # stretches of a flood of which the lines are known
+DRAW = 16 << 10  # bytes drawn at once in a flood; less time than the terminal takes to fill up
+HARD = 32 << 20  # bytes behind at which the middle is skipped whatever it holds
+IDLE_SLICE = 64 << 10  # bytes folded at once while there is time
+
+# Both begin with a literal: the search for it is one of memory, fifty times that of a set.
+ADDRESSES = re.compile(
+    rb"\x1b(?:\[[0-9;]*[ABCDEFGHJKLMPSTX@`adefr]|[78DM]|\[\?[0-9;]*(?:47|1049)h)"
+)
+"""Output that moves the cursor or edits the screen instead of only scrolling it."""
+
+ROWS = re.compile(rb"\x1b(?:\[[0-9;]*[ABDEFHJLMSTadefr]|[78DM]|\[\?[0-9;]*(?:47|1049)h)")
+"""The same without what can only change the cursor's own row: CUF, CHA, EL, ECH, DCH, ICH, HPA."""
+
+QUERY = re.compile(
+    rb"\x1b(?:\[[<=>?]?[0-9;]*\$?[cnptquxy]"  # DA, DSR, DECRQM, XTVERSION, kitty, window reports
+    rb"|\][0-9;]*;?\?"  # OSC 4/10/11/12 ?
+    rb"|P[$+]q"  # DECRQSS, XTGETTCAP
+    rb"|Z)"
+)
+"""Anything that may ask the terminal something. Too wide on purpose: a hit only costs a fold.
+
+Not ENQ: nothing answers it, and binary output is full of it.
+"""
+
+
+def addresses(data: bytes, pattern: re.Pattern[bytes] = ADDRESSES) -> bool:
+    """Whether it may move the cursor; `in` is fifteen times quicker than a search in vain."""
+    return b"\x1b" in data and pattern.search(data) is not None
+
+
+Observer = Callable[[Screen], bool]
+"""Looks at the screen after a slice; True while it must see every line that scrolls by."""
+
+
+@dataclass(slots=True)
+class Passed:
+    """A stretch of a flood that is nothing but lines, counted as it came."""
+
+    start: int
+    end: int
+    lines: int
+    last: bytes  # its last bytes
+
+
+class Fold:
+    """One job's screen, brought up to date on demand."""
+
+    def __init__(self, log: LogReader, *, size: Size, start: int = 0) -> None:
+        self.log = log
+        self.size = size
+        self._screen = Screen(size)
+        self.offset = start
+        self._recent: list[bytes] = []
+        self._recent_start = start
+        self._recent_bytes = 0
+        self._tail = b""  # last bytes seen, for queries cut by a read
+        self._passed: deque[Passed] = deque(maxlen=PASSED)
+        self._counting = False  # lines are counted as they come, since `ahead` was asked
+        self.replies_on = True
+
+    @property
+    def screen(self) -> Screen:
+        return self._screen
+
+    def push(self, offset: int, data: bytes) -> bool:
+        """New output at `offset`; True when it may hold a query, so that a fold is due at once."""
+        if self._recent_bytes + len(data) > RECENT:
+            self._recent, self._recent_bytes = [], 0
+            self._recent_start = offset
+        elif not self._recent:
+            self._recent_start = offset
+        self._recent.append(data)
+        self._recent_bytes += len(data)
+        if self._counting and plain(data):
+            self._count(offset, data)
+        if b"\x1b" not in data and not self._tail:
+            return False
+        window = self._tail + data
+        escape = window.rfind(b"\x1b", max(0, len(window) - 32))
+        self._tail = window[escape:] if escape >= 0 else b""
+        return QUERY.search(window) is not None
+
+    def catch_up(self, end: int, *observers: Observer) -> bytes:
+        """Fold up to log offset `end`; the replies the screen gave on the way.
+
+        Each observer is called with the screen after each slice, so that what a long output
+        scrolls away is seen in time.
+        """
+        replies = self._fold_to(end, observers)
+        self._ahead_from = None
+        self._stop_counting()
+        return replies if self.replies_on else b""
+
+    def _fold_to(self, end: int, observers: tuple[Observer, ...]) -> bytes:
+        replies = b""
+        skipped = False
+        collecting = bool(observers)
+        while self.offset < end:
+            start = self.offset if self._ahead_from is None else self._ahead_from
+            if end - start > FAR and not skipped and self.offset >= self._far_start:
+                skipped = True
+                self._skip_to(end - TAIL, hard=end - TAIL - start > HARD)
+                continue
+            limit = FIRST if collecting else TAIL if skipped else SLICE
+            first, data = self._next(min(limit, end - self.offset))
+            if not data:
+                self.offset = end  # a gap up to the end: no disk took it, or the quota dropped it
+                break
+            replies += self._screen.feed_fast(data)
+            self.offset = first + len(data)
+            collecting = any([observe(self._screen) for observe in observers])
+            if observers and not collecting:  # the beginning of every interval has been kept
+                self._began = min(self._began, self.offset - HEAD)
+        if self.offset >= self._recent_start + self._recent_bytes:
+            self._recent, self._recent_bytes, self._recent_start = [], 0, self.offset
+        return replies
+
+    @property
+    def _far_start(self) -> int:
+        return self._began + HEAD
+
+    _began = 0
+    _ahead_from: int | None = None  # where `ahead` began what `catch_up` is to go on with
+
+    def begin(self) -> None:
+        """Somebody's interval begins here: its first slice will be folded, never skipped."""
+        self._began = self.offset
+        self._ahead_from = None
+        self._stop_counting()
+
+    def _stop_counting(self) -> None:
+        self._counting = False
+        self._passed.clear()
+
+    def idle(self, end: int, *observers: Observer) -> bool:
+        """Fold a little of a backlog while there is time; True while more is worth it.
+
+        A calm full-screen program keeps its screen current, so that a later look, or the answer
+        that somebody waits for, need not fold hours of it. Not for a job that floods.
+        """
+        if end - self.offset < RECENT // 2:
+            return False
+        self.catch_up(min(end, self.offset + IDLE_SLICE), *observers)
+        return True
+
+    def ahead(self, end: int, *observers: Observer) -> None:
+        """Pass over lines of a flood while it flows, as `catch_up` would when it is over.
+
+        Only where they are lines that scroll by: what addresses the screen is left to `catch_up`.
+        No call takes longer than the terminal's buffer lasts: the beginning of an interval is
+        folded a little at a time, and lines are counted a read at a time, when they come.
+        """
+        if self.offset < self._far_start:
+            self._fold_to(min(end, self.offset + DRAW, self._far_start), observers)
+        self._counting = True
+        due = self._ahead_from is not None or end - self.offset > 2 * FAR
+        if not due or self.offset < self._far_start:
+            return
+        while end - self.offset > TAIL + 2 * SKIP and not self._screen.has_margins:
+            before = self.offset
+            if not self._pass_counted() and not self._pass_read():
+                return
+            if self._ahead_from is None:
+                self._ahead_from = before
+
+    def _pass_counted(self) -> bool:
+        """Pass over the next stretch if its lines are known."""
+        while self._passed and self._passed[0].start < self.offset:
+            self._passed.popleft()
+        if not self._passed or self._passed[0].start > self.offset:
+            return False
+        known = self._passed.popleft()
+        if not self._screen.skip_lines(known.lines, known.last):
+            return False
+        self.offset = known.end
+        return True
+
+    def _pass_read(self) -> bool:
+        """Pass over what comes before the next such stretch if it only scrolls."""
+        limit = min(SKIP, self._passed[0].start - self.offset) if self._passed else SKIP
+        first, data = self._next(limit)
+        if not data or addresses(data):
+            return False
+        self._screen.skip(data)
+        self.offset = first + len(data)
+        return True
+
+    def _count(self, offset: int, data: bytes) -> None:
+        lines, last = str(data, "latin-1").count("\n"), data[-LAST:]  # twice as quick on 3.11
+        newest = self._passed[-1] if self._passed else None
+        if newest is not None and newest.end == offset and offset - newest.start < SKIP:
+            newest.end, newest.lines, newest.last = offset + len(data), newest.lines + lines, last
+        else:
+            self._passed.append(Passed(offset, offset + len(data), lines, last))
+
+    def draw(self, end: int, *observers: Observer) -> None:
+        """Fold a little of what will have to be drawn, in a pause of a flood."""
+        if not RECENT // 2 <= end - self.offset <= HARD:
+            return
+        _, data = self._next(DRAW)
+        if self._screen.has_margins or addresses(data, ROWS):
+            self.catch_up(self.offset + len(data), *observers)
+
+    def _skip_to(self, target: int, *, hard: bool) -> None:
+        pattern = ROWS if self._scrolls(target) else ADDRESSES
+        while self.offset < target:
+            first, data = self._next(min(SKIP, target - self.offset))
+            if not data:
+                self.offset = target
+                return
+            if hard or not (self._screen.has_margins or addresses(data, pattern)):
+                self._screen.skip(data)
+            else:
+                self._screen.feed_fast(data)
+            self.offset = first + len(data)
+
+    def _scrolls(self, target: int) -> bool:
+        """Whether the output from `target` on moves every row off the screen that was on it."""
+        _, data = self.log.read(target, TAIL)
+        return not addresses(data, ROWS) and data.count(b"\n") > 2 * self.size.rows
+
+    def _next(self, limit: int) -> tuple[int, bytes]:
+        """Bytes from `offset` on, from memory where they are there, else from disk."""
+        if self._recent and self.offset >= self._recent_start:
+            joined = b"".join(self._recent)
+            self._recent = [joined]
+            position = self.offset - self._recent_start
+            return self.offset, joined[position : position + limit]
+        first, data = self.log.read(self.offset, limit)
+        return first, data
+
+    def resize(self, size: Size) -> None:
+        self.size = size
+        self._screen.resize(size)

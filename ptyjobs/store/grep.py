@@ -1,0 +1,177 @@
+"""The lines of a log that match a pattern, looked for in a process of its own.
+
+Owns `grep`, which starts that process, and what it does. The subtle thing: a search of the `re`
+module lets no other thread of its process run and only a signal in the main thread ends it, so a
+server that made one would answer nobody for as long as a pattern likes to take. Only what cannot
+take long is searched at once: to start a process takes some 80 ms.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ptyjobs.errors import BadPattern, LimitReached
+from ptyjobs.model import Page, from_json, to_json
+from ptyjobs.store.log import LogReader
+from ptyjobs.store.regex_timeout import bounded_search
+from ptyjobs.text.patterns import compile_patterns, plain
+
+CHUNK = 1 << 20  # bytes searched at once
+CHUNK_TIME = 2.0  # seconds of a processor that they may take, twenty times what they should
+LIMIT = 256 << 20  # bytes one call searches at most
+SMALL = 1 << 20  # bytes that may be searched at once
+SHORT = 1 << 10  # bytes of the longest line among them
+LONGEST = 120.0  # seconds until a process that gives no answer is given up
+
+_IGNORES_CASE = "(?i)"
+_ESCAPED = re.compile(r"\\.")
+_REPEATS = re.compile(r"[*+?{]")
+
+
+def grep(folder: str, pattern: str, *, since: int | None, limit: int, last: bool = False) -> Page:
+    """Lines of the text that match, each behind its log offset, at most `limit` characters.
+
+    The first of them; with `last` the last.
+
+    `folder` is the job's directory. Raises BadPattern for what is none or takes too long,
+    LimitReached where there is no process for it.
+    """
+    (compiled,) = compile_patterns([pattern])
+    log = LogReader(folder)
+    if _simple(pattern) and _few_short_lines(log, since):
+        bound = contextlib.nullcontext
+        return search(log, compiled, since=since, limit=limit, last=last, bound=bound)
+    asked = {"since": since, "limit": limit, "last": last}
+    wanted = {"asker": os.getpid(), "folder": folder, "pattern": pattern, "asked": asked}
+    code = f"import sys; sys.path[:] = {sys.path!r}; from ptyjobs.store.grep import main; main()"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code],
+            input=json.dumps(wanted).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=LONGEST,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise BadPattern(
+            f"The search took longer than {LONGEST:.0f} s.", advice="Begin later with `since`."
+        ) from None
+    except (OSError, subprocess.CalledProcessError) as failure:  # no process left, or no memory
+        status = getattr(failure, "returncode", None)
+        why = failure if status is None else f"its process ended with status {status}"
+        raise LimitReached(
+            f"The search could not be made: {why}.",
+            advice="Kill or wait for other jobs, then try again.",
+        ) from failure
+    told = json.loads(done.stdout)
+    if "page" not in told:
+        raise BadPattern(told["message"], advice=told["advice"])
+    return from_json(Page, told["page"])
+
+
+def _simple(pattern: str) -> bool:
+    """At most one repetition, and no groups: the time is that of a line's length squared."""
+    bare = _ESCAPED.sub("", pattern.removeprefix(_IGNORES_CASE))
+    return "(" not in bare and len(_REPEATS.findall(bare)) <= 1
+
+
+def _few_short_lines(log: LogReader, since: int | None) -> bool:
+    start, end = max(since or 0, log.floor), log.end
+    if end - start > SMALL:
+        return False
+    first, data = log.read(start, SMALL)
+    whole = first == start and start + len(data) >= end  # no hole in it
+    return whole and max(map(len, data.split(b"\n"))) <= SHORT
+
+
+def _bounded() -> contextlib.AbstractContextManager[None]:
+    return bounded_search(CHUNK_TIME)
+
+
+def main() -> None:
+    """The process: what is wanted comes in on stdin as JSON, the page goes out on stdout."""
+    wanted: dict[str, Any] = json.load(sys.stdin)
+    (pattern,) = compile_patterns([wanted["pattern"]])
+    log = LogReader(wanted["folder"])
+
+    def needed() -> bool:
+        return bool(os.getppid() == wanted["asker"])
+
+    told: dict[str, Any]
+    try:
+        page = search(log, pattern, **wanted["asked"], bound=_bounded, needed=needed)
+        told = {"page": to_json(page)}
+    except BadPattern as error:
+        told = {"message": error.message, "advice": error.advice}
+    with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+        sys.stdout.write(json.dumps(told))
+        sys.stdout.flush()
+
+
+def search(
+    log: LogReader,
+    pattern: re.Pattern[str],
+    *,
+    since: int | None,
+    limit: int,
+    last: bool = False,
+    bound: Callable[[], contextlib.AbstractContextManager[None]],
+    needed: Callable[[], bool] = lambda: True,
+) -> Page:
+    """What `grep` answers, while it is `needed`; each chunk is searched within `bound`."""
+    floor, end = log.floor, log.end
+    position = max(floor if since is None else since, floor)
+    if last:
+        position = max(position, end - LIMIT)
+    start = position
+    stop = min(end, position + LIMIT)
+    found: deque[tuple[int, str]] = deque()
+    used = 0
+
+    def told(following: int) -> Page:
+        begin = found[0][0] if last and found else start
+        text = "\n".join(entry for _, entry in found)
+        return Page(text, begin, following, end, floor, len(found), more=following < end)
+
+    carry = b""
+    while position < stop and needed():
+        first, data = log.read(position, CHUNK)
+        if not data:
+            break
+        if first != position:  # a hole: the cut line before it is all there is of it
+            carry = b""
+        base = first - len(carry)
+        block = carry + data
+        position = first + len(data)
+        cut = block.rfind(b"\n") + 1
+        if position >= end or (cut == 0 and len(block) > CHUNK):
+            cut = len(block)
+        carry = block[cut:]
+        with bound():
+            for offset, line in _matching(block[:cut], base, pattern):
+                entry = f"{offset}: {line[:1000]}"
+                used += len(entry) + 1
+                if used > limit and found and not last:
+                    return told(offset)
+                found.append((offset, entry))
+                while used > limit and len(found) > 1:
+                    used -= len(found.popleft()[1]) + 1
+    return told(min(position - len(carry) if position < end else position, end))
+
+
+def _matching(block: bytes, offset: int, pattern: re.Pattern[str]) -> Iterator[tuple[int, str]]:
+    """Offset and text of each line of `block`, which begins at `offset`, that matches."""
+    for raw in block.splitlines(keepends=True):
+        line = plain(raw)
+        if pattern.search(line):
+            yield offset, line
+        offset += len(raw)

@@ -1,0 +1,228 @@
+"""A job's directory: where everything that outlives a process is found.
+
+Owns the layout of `$STATE/jobs/<job_id>/` (SPEC.md "A job's directory"): `spec.json`,
+`status.json`, `events`, the log's segments, `sock`. Allocates the id by `mkdir`, so two servers can
+never collide. Never talks to a holder. The subtle thing: `status.json` is replaced by rename, so
+a reader sees the old or the new one, never half of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import stat
+
+from ptyjobs._dataclass import TYPE_CHECKING, dataclass
+from ptyjobs.errors import BadInput, DuplicateJob, Refused
+from ptyjobs.model import JobSpec, Status, from_json, to_json
+from ptyjobs.store.log import LogReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+JOB_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
+SOCKET = "sock"
+BLOCK = 4096  # bytes: what file systems allot at a time
+RESERVE = 256  # bytes of blanks at least behind a record, for what an end adds to it
+_JSON = json.JSONEncoder(separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One line of `events`: what happened at a log offset, `time` seconds after the start.
+
+    Codes are those of asciicast: "o" (an index entry: output up to `offset` had come by `time`),
+    "r" (resize, data "ROWSxCOLS"), "m" (marker), "i" (input, only typed while ECHO was on),
+    "x" (exit, data "code 3" or "signal 9"), "g" (gap, data errno name).
+    """
+
+    time: float
+    offset: int
+    code: str
+    data: str = ""
+
+
+def private_directory(path: Path) -> Path:
+    """`path` as a directory that is ours alone (0700), made where absent.
+
+    Raises Refused when it is a symbolic link or somebody else's.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    info = path.lstat()
+    if not stat.S_ISDIR(info.st_mode):
+        raise Refused(f"{path} is not a directory.", advice="Name another state directory.")
+    if info.st_uid != os.geteuid():
+        raise Refused(
+            f"{path} belongs to uid {info.st_uid}.", advice="Name another state directory."
+        )
+    if stat.S_IMODE(info.st_mode) != 0o700:
+        path.chmod(0o700)
+    return path
+
+
+def check_job_id(job_id: str) -> str:
+    """`job_id` itself, or BadInput: it becomes a folder's name."""
+    if not re.match(JOB_ID, job_id):
+        raise BadInput(
+            f"{job_id[:80]!r} cannot name a job.",
+            advice="Use 1-64 letters, digits, '.', '_' or '-', starting with a letter or digit.",
+        )
+    return job_id
+
+
+class JobDir:
+    """The files of one job."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = os.fspath(folder)
+        self.log = LogReader(self.folder)
+
+    @property
+    def path(self) -> Path:
+        from pathlib import Path  # a sixth of the start of `ptyjobs list`, which needs none
+
+        return Path(self.folder)
+
+    @property
+    def job_id(self) -> str:
+        return os.path.basename(self.folder)
+
+    @classmethod
+    def allocate(cls, jobs: Path, job_id: str) -> JobDir:
+        """Make the directory, and with it take the id; DuplicateJob when it is taken."""
+        private_directory(jobs)
+        path = jobs / check_job_id(job_id)
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            raise DuplicateJob(f"A job named {job_id!r} exists already.") from None
+        path.chmod(0o700)  # mkdir's mode is cut by the umask
+        return cls(path)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            with open(os.path.join(self.folder, name), "rb") as file:
+                value = json.loads(file.read())
+        except (FileNotFoundError, NotADirectoryError):  # not written yet, or cleaned away
+            return None
+        except ValueError:  # a full disk can leave a file empty; the job itself goes on
+            return None
+        return value if isinstance(value, dict) else None
+
+    def write(self, name: str, value: Any) -> None:
+        """A JSON file of that name; a reader sees the old or the new one, never half of it."""
+        data = _JSON.encode(to_json(value)).encode("ascii")
+        data = data.ljust(-(-(len(data) + RESERVE) // BLOCK) * BLOCK)
+        target = os.path.join(self.folder, name)
+        temporary = os.path.join(self.folder, f".{name}.{os.getpid()}")
+        try:
+            _write_file(temporary, data)
+        except OSError as failure:
+            import contextlib  # a part of what every command would pay at its start
+
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            if failure.errno not in (errno.ENOSPC, errno.EDQUOT) or not os.path.exists(target):
+                raise
+            # No room for a second file: the old one's blocks, with some in reserve, are ours
+            # already. A reader that sees half of it in this moment takes it for absent.
+            _write_file(target, data)
+            return
+        os.replace(temporary, target)
+
+    def write_spec(self, spec: JobSpec) -> None:
+        """Keep the spec; of the environment only the names, because values can be secrets."""
+        plain = to_json(spec)
+        plain["env"] = dict.fromkeys(sorted(spec.env), "")
+        self.write("spec.json", plain)
+
+    def spec(self) -> JobSpec | None:
+        data = self._read("spec.json")
+        return None if data is None else from_json(JobSpec, data)
+
+    def write_status(self, status: Status) -> None:
+        self.write("status.json", status)
+
+    def status(self) -> Status | None:
+        """The status as last written; the log's bounds are read afresh."""
+        data = self._read("status.json")
+        return None if data is None else from_json(Status, data)
+
+    def events(self) -> Iterator[LogEvent]:
+        """The events in order; a line cut by a crash ends the iteration."""
+        try:
+            with open(
+                os.path.join(self.folder, "events"), encoding="utf-8", errors="replace"
+            ) as lines:
+                for line in lines:
+                    try:
+                        time, offset, code, *rest = json.loads(line)
+                    except ValueError:  # cut off by a crash or a full disk
+                        continue
+                    yield LogEvent(
+                        float(time), int(offset), str(code), str(rest[0]) if rest else ""
+                    )
+        except FileNotFoundError:  # nothing has happened yet
+            return
+
+
+def _write_file(path: str, data: bytes) -> None:
+    """`path` holds exactly `data`, over what it held; OSError when it does not fit."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+        os.ftruncate(fd, len(data))
+    finally:
+        os.close(fd)
+
+
+class EventWriter:
+    """Appends to `events`; output is indexed at most once in `interval` seconds."""
+
+    def __init__(self, directory: str, *, started: float, interval: float = 0.005) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._fd = os.open(f"{directory}/events", flags, 0o600)
+        self._started = started
+        self._interval = interval
+        self._last = -1.0
+        self._pending: tuple[float, int] | None = None  # output seen since the last index entry
+        self.error: OSError | None = None
+
+    def output(self, now: float, end: int) -> None:
+        """Output up to `end` has come; written when the interval has passed."""
+        if now - self._last >= self._interval:
+            self._last = now
+            self._pending = None
+            self._append(now, end, "o")
+        else:
+            self._pending = (now, end)
+
+    def event(self, now: float, offset: int, code: str, data: str = "") -> None:
+        """Write an event, with any pending index entry before it."""
+        self.flush()
+        self._append(now, offset, code, data)
+
+    def flush(self) -> None:
+        if self._pending is not None:
+            time, end = self._pending
+            self._pending = None
+            self._append(time, end, "o")
+
+    def _append(self, now: float, offset: int, code: str, data: str = "") -> None:
+        entry: list[Any] = [round(now - self._started, 6), offset, code]
+        if data:
+            entry.append(data)
+        try:
+            os.write(self._fd, (_JSON.encode(entry) + "\n").encode("ascii"))
+        except OSError as failure:  # disk full: the index has a hole, the job goes on
+            self.error = failure
+
+    def close(self) -> None:
+        self.flush()
+        os.close(self._fd)

@@ -1,0 +1,224 @@
+"""The log on disk: every byte the job wrote, found again by its offset.
+
+Owns the segment files `log.<offset>` of one job's directory: append, read, quota, gaps. An offset
+never changes its meaning: a segment is named by the offset of its first byte, and after a failed
+write (disk full) the next byte that fits opens a new segment named by *its* offset, so that the
+bytes no disk took are a hole between two segments (`gaps`), never a shift. Never renders, never
+waits: `take` says how much there was room for. The holder is the only writer; any number of
+readers open the files for themselves.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ptyjobs._dataclass import TYPE_CHECKING, dataclass
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PREFIX = "log."
+MIN_SEGMENT = 64 << 10
+MAX_SEGMENT = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Bytes [start, end) that could not be written, and why (errno name)."""
+
+    start: int
+    end: int
+    error: str
+
+
+def segment_name(offset: int) -> str:
+    return f"{PREFIX}{offset:016d}"
+
+
+class LogWriter:
+    """Appends to a job's log and keeps it within `limit` bytes.
+
+    `append` drops the oldest segments over the limit and counts what no disk took; `take` does
+    neither, but stops where there is no room.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], *, limit: int) -> None:
+        self._dir = os.fspath(directory)
+        self._limit = max(limit, 1)
+        self._segment = min(max(self._limit // 4, min(MIN_SEGMENT, self._limit)), MAX_SEGMENT)
+        self._kept: list[tuple[int, int]] = []  # (first offset, bytes) of closed segments
+        self._fd = -1
+        self._start = 0  # offset of the open segment's first byte
+        self._no_room = False  # the last byte offered found none
+        self.end = 0
+        self.floor = 0
+        self.gaps: list[Gap] = []
+
+    def append(self, data: bytes) -> OSError | None:
+        """Append `data`; what the disk does not take becomes a gap and its error is returned."""
+        view: bytes | memoryview = data
+        while view:
+            try:
+                written = self._write(view, drop=True)
+                if written == len(view):
+                    return None
+                view = memoryview(view)[written:]
+            except OSError as failure:  # ENOSPC, EDQUOT, EIO: the disk's, not the job's, failure
+                self._gap(len(view), failure)
+                return failure
+        return None
+
+    def take(self, data: bytes) -> tuple[int, OSError | None]:
+        """Append what there is room for: how many bytes of `data`, and why not all of them."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self._write(view, drop=False) :]
+            except OSError as failure:  # as above, or the limit (EDQUOT)
+                self._no_room = True
+                return len(data) - len(view), failure
+        return len(data), None
+
+    def discard(self, before: int) -> int:
+        """Give up the segments that end at or before offset `before`; the floor after that.
+
+        An open one without room is one of them: who has seen all there is asks once, and asks
+        again only when there is more, which needs the room.
+        """
+        held = self.end - self._start
+        if self._fd >= 0 and held and (self._no_room or held >= self._segment):
+            self._close_segment()
+        if self._fd < 0 and self._kept:
+            try:
+                self._open()
+            except OSError:  # ENOSPC: the newest one stays, because it tells the readers the end
+                before = min(before, self._kept[-1][0])
+        while self._kept and sum(self._kept[0]) <= before:
+            self._drop_oldest()
+        return self.floor
+
+    def _write(self, view: bytes | memoryview, *, drop: bool) -> int:
+        if self._fd < 0 or self.end - self._start >= self._segment:
+            self._rotate(drop=drop)
+        written = os.write(self._fd, view)
+        self._no_room = False
+        self.end += written
+        return written
+
+    def _rotate(self, *, drop: bool) -> None:
+        """Close the open segment, open one named by `end`; with `drop` the oldest make room."""
+        self._close_segment()
+        kept = sum(size for _, size in self._kept)
+        if not drop and self._kept and kept + self._segment > self._limit:
+            raise OSError(errno.EDQUOT, f"its limit of {self._limit} bytes is reached")
+        self._open()
+        while self._kept and kept + self._segment > self._limit:
+            kept -= self._drop_oldest()
+
+    def _open(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._fd = os.open(self._path(self.end), flags, 0o600)
+        self._start = self.end
+
+    def _drop_oldest(self) -> int:
+        start, size = self._kept.pop(0)
+        self._unlink(start)
+        self.floor = self._kept[0][0] if self._kept else self._start
+        return size
+
+    def _close_segment(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            if self.end > self._start:
+                self._kept.append((self._start, self.end - self._start))
+            else:  # nothing was ever written to it
+                self._unlink(self._start)
+
+    def _path(self, start: int) -> str:
+        return f"{self._dir}/{segment_name(start)}"
+
+    def _unlink(self, start: int) -> None:
+        try:
+            os.unlink(self._path(start))
+        except FileNotFoundError:  # cleaned away with its job
+            return
+
+    def _gap(self, count: int, failure: OSError) -> None:
+        """Account `count` lost bytes and make sure that the next byte starts a new segment."""
+        self._close_segment()
+        name = errno.errorcode.get(failure.errno or 0, str(failure.errno))
+        if self.gaps and self.gaps[-1].end == self.end and self.gaps[-1].error == name:
+            self.gaps[-1] = Gap(self.gaps[-1].start, self.end + count, name)
+        elif len(self.gaps) < 1000:
+            self.gaps.append(Gap(self.end, self.end + count, name))
+        self.end += count
+
+    def close(self) -> None:
+        self._close_segment()
+
+
+class LogReader:
+    """Reads a job's log by offset, live or ended, from the files alone."""
+
+    def __init__(self, directory: str | Path) -> None:
+        self._dir = directory
+
+    def segments(self) -> list[tuple[int, int]]:
+        """(first offset, bytes) of each kept segment, oldest first."""
+        found = []
+        try:
+            with os.scandir(self._dir) as entries:
+                for entry in entries:
+                    if entry.name.startswith(PREFIX) and entry.name[len(PREFIX) :].isdigit():
+                        try:
+                            found.append((int(entry.name[len(PREFIX) :]), entry.stat().st_size))
+                        except FileNotFoundError:  # dropped by the quota in this moment
+                            continue
+        except FileNotFoundError:  # the job was cleaned away
+            return []
+        return sorted(found)
+
+    @property
+    def floor(self) -> int:
+        segments = self.segments()
+        return segments[0][0] if segments else 0
+
+    @property
+    def end(self) -> int:
+        segments = self.segments()
+        return segments[-1][0] + segments[-1][1] if segments else 0
+
+    def read(self, offset: int, limit: int) -> tuple[int, bytes]:
+        """Up to `limit` bytes from `offset`: (offset of the first byte returned, the bytes).
+
+        The answer starts later than asked where the quota dropped bytes or no disk took them, and
+        it never crosses such a hole; b"" means that there is nothing after `offset`.
+        """
+        parts: list[bytes] = []
+        first = position = offset
+        for start, size in self.segments():
+            if start + size <= position or limit <= 0:
+                continue
+            if start > position:
+                if parts:
+                    break
+                first = position = start
+            try:
+                chunk = self._pread(start, position - start, limit)
+            except FileNotFoundError:  # dropped between the listing and the read
+                continue
+            if chunk:
+                parts.append(chunk)
+                position += len(chunk)
+                limit -= len(chunk)
+        return first, b"".join(parts)
+
+    def _pread(self, segment: int, position: int, limit: int) -> bytes:
+        path = os.path.join(self._dir, segment_name(segment))
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            return os.pread(fd, limit, position)
+        finally:
+            os.close(fd)

@@ -1,0 +1,147 @@
+"""What a job shows: the current view and pages of its whole text, for live and ended jobs alike.
+
+Owns the reading side: `view` of a screen, `page` of a log, `screen_at` any offset of a recording.
+Reads files by offset, never talks to a holder. The subtle thing: a page ends at a line
+end of the *log*, so its `next` offset is exact and pages concatenate to the whole text.
+"""
+
+from __future__ import annotations
+
+from ptyjobs.model import Page, Size, View
+from ptyjobs.store.fold import Fold
+from ptyjobs.store.jobdir import JobDir
+from ptyjobs.store.log import LogReader
+from ptyjobs.terminal import Screen
+
+PAGE_ROWS = 500  # rows of the scratch screen a page is rendered on
+
+
+def view(screen: Screen, *, lines: int, end: int) -> View:
+    """The rendered current view; of a line-oriented program its last `lines` lines."""
+    rows = screen.text()
+    while rows and not rows[-1]:
+        rows.pop()
+    first = screen.first_line
+    above = 0
+    if not screen.alternate:
+        last = screen.first_line + max(len(rows), 1)
+        first = max(screen.floor_line, last - lines)
+        above = first - screen.floor_line
+        rows = [line.text for line in screen.line_range(first, last)] if rows else []
+        if not rows and above:
+            rows = [line.text for line in screen.line_range(first, screen.first_line)]
+    return View(
+        text="\n".join(rows),
+        size=screen.size,
+        cursor=(screen.cursor_row, screen.cursor_col),
+        alternate=screen.alternate,
+        title=screen.title,
+        end=end,
+        first_line=first,
+        lines_above=above,
+        hidden=screen.has_hidden(),
+        generation=screen.generation,
+    )
+
+
+def screen_at(
+    job: JobDir, *, offset: int | None = None, time: float | None = None, reach: int | None = None
+) -> Screen:
+    """The screen of a recording at a log offset or at `time` seconds; at its end by default.
+
+    With `reach` only so many bytes before that moment are folded: quick in a log of any length,
+    but modes that were set earlier are not known.
+    """
+    end = job.log.end if offset is None else min(offset, job.log.end)
+    if time is not None:
+        end = min(end, _offset_at(job, time))
+    floor = job.log.floor
+    start = floor if reach is None else max(floor, end - reach)
+    spec = job.spec()
+    size = spec.size if spec else Size()
+    later: list[tuple[int, Size]] = []
+    for event in job.events():
+        if event.offset > end or (time is not None and event.time > time):
+            break
+        if event.code == "r":
+            rows, _, cols = event.data.partition("x")
+            if event.offset <= start:
+                size = Size(int(rows), int(cols))
+            else:
+                later.append((event.offset, Size(int(rows), int(cols))))
+    fold = Fold(job.log, size=size, start=start)
+    fold.begin()
+    for at, other in later:
+        fold.catch_up(at)
+        fold.resize(other)
+    fold.catch_up(max(start, end))
+    return fold.screen
+
+
+def _offset_at(job: JobDir, time: float) -> int:
+    """The end of what had been printed `time` seconds after the start."""
+    end = job.log.floor
+    for event in job.events():
+        if event.time > time:
+            break
+        if event.code == "o":
+            end = max(end, event.offset)
+    return end
+
+
+def _render(data: bytes, size: Size) -> str:
+    """The text of a piece of log, soft-wrapped lines joined."""
+    screen = Screen(Size(PAGE_ROWS, size.cols), scrollback=200_000)
+    screen.feed(data)
+    last = screen.first_line + screen.cursor_row
+    parts: list[str] = []
+    for line in screen.line_range(screen.floor_line, last + 1):
+        parts.append(line.text)
+        if not line.wrapped:
+            parts.append("\n")
+    text = "".join(parts)
+    if screen.alternate:
+        text = "\n".join(screen.text())
+    return text.rstrip("\n")
+
+
+def page(log: LogReader, *, size: Size, since: int | None, limit: int, last: bool = False) -> Page:
+    """At most `limit` characters of the text from log offset `since` (default: the floor).
+
+    With `last` the end of the text instead, from a line's beginning.
+    """
+    floor, end = log.floor, log.end
+    if last and since is None:
+        since = _line_start(log, max(floor, end - 4 * limit))
+    start = max(floor if since is None else since, floor)
+    first, data = log.read(start, max(4 * limit, 4096))
+    if first + len(data) < end:
+        newline = data.rfind(b"\n")
+        if newline >= 0:
+            data = data[: newline + 1]
+    text = _render(data, size)
+    while len(text) > limit and data:
+        if last:
+            cut = data.find(b"\n", len(data) - int(len(data) * limit / len(text) * 0.9))
+            if cut < 0 or cut + 1 >= len(data):
+                text = text[-limit:]
+                break
+            first, data = first + cut + 1, data[cut + 1 :]
+        else:
+            cut = data.rfind(b"\n", 0, max(1, int(len(data) * limit / len(text) * 0.9)))
+            if cut < 0:
+                data = data[: max(1, int(len(data) * limit / len(text) * 0.9))]
+            else:
+                data = data[: cut + 1]
+        text = _render(data, size)
+    following = first + len(data)
+    return Page(text, first, following, end, floor, more=following < end)
+
+
+def _line_start(log: LogReader, offset: int) -> int:
+    """The offset of the first line that begins at or after `offset`."""
+    if offset <= log.floor:
+        return log.floor
+    first, data = log.read(offset, 64 << 10)
+    newline = data.find(b"\n")
+    return first + newline + 1 if newline >= 0 else first

@@ -1,0 +1,28 @@
+"""The terminal: `Screen` takes a job's output and knows what a person would see.
+
+The only importer of pyte. Pure: bytes in, replies and values out; no clock, no file.
+"""
+
+from __future__ import annotations
+
+from .fast_path import LAST, plain
+from .screen import SCROLLBACK, Cursor, Screen, Stream
+from .style import DEFAULT, Style
+from .values import Line, Mark, Modes, Run
+from .views import Cell
+
+__all__ = [
+    "DEFAULT",
+    "LAST",
+    "SCROLLBACK",
+    "Cell",
+    "Cursor",
+    "Line",
+    "Mark",
+    "Modes",
+    "Run",
+    "Screen",
+    "Stream",
+    "Style",
+    "plain",
+]

@@ -1,0 +1,85 @@
+"""The colours of a picture: a theme, and a cell's style turned into red, green and blue.
+
+Owns the 256 colours and how reverse, faint and concealed text look. Never draws. Source: xterm's
+256-colour table (a 6x6x6 cube and 24 greys after the theme's 16).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ptyjobs.terminal.style import Colour, Style
+
+RGB = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Default foreground and background, and the first 16 palette colours."""
+
+    fg: RGB
+    bg: RGB
+    colours: tuple[RGB, ...]
+
+
+def rgb(text: str) -> RGB:
+    """`"#1e1e1e"` as three numbers."""
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def _table(text: str) -> tuple[RGB, ...]:
+    return tuple(rgb(word) for word in text.split())
+
+
+_ON_DARK = _table(
+    "#000000 #cd3131 #0dbc79 #e5e510 #2472c8 #bc3fbc #11a8cd #e5e5e5 "
+    "#666666 #f14c4c #23d18b #f5f543 #3b8eea #d670d6 #29b8db #ffffff"
+)
+_ON_LIGHT = _table(
+    "#000000 #c91b00 #00842b #8a7000 #0225c7 #a91fa3 #007a8f #bfbfbf "
+    "#676767 #e0453c #1b9a3c #a48a00 #3d5bea #c53fc0 #0a96ad #ffffff"
+)
+DARK = Theme(fg=rgb("#d4d4d4"), bg=rgb("#1e1e1e"), colours=_ON_DARK)
+LIGHT = Theme(fg=rgb("#1e1e1e"), bg=rgb("#ffffff"), colours=_ON_LIGHT)
+THEMES = {"dark": DARK, "light": LIGHT}
+
+
+def colour(value: Colour, default: RGB, theme: Theme) -> RGB:
+    """A cell's colour; `default` for the terminal's own."""
+    if value is None:
+        return default
+    if isinstance(value, tuple):
+        return value
+    if value < 16:
+        return theme.colours[value]
+    if value < 232:
+        steps = (value - 16) // 36, (value - 16) // 6 % 6, (value - 16) % 6
+        return tuple(0 if n == 0 else 55 + 40 * n for n in steps)  # type: ignore[return-value]  # three
+    grey = 8 + 10 * (value - 232)
+    return grey, grey, grey
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is seen of a style: `bg` is None where the picture's background shows through."""
+
+    fg: RGB
+    bg: RGB | None
+    underline_color: RGB
+
+
+def look(style: Style, theme: Theme, *, reverse_video: bool = False) -> Look:
+    """The colours that a cell is painted in."""
+    fg, bg = colour(style.fg, theme.fg, theme), colour(style.bg, theme.bg, theme)
+    if style.faint:
+        fg = (fg[0] + bg[0]) // 2, (fg[1] + bg[1]) // 2, (fg[2] + bg[2]) // 2
+    if style.reverse != reverse_video:
+        fg, bg = bg, fg
+    if style.conceal:
+        fg = bg
+    line = fg if style.underline_color is None else colour(style.underline_color, fg, theme)
+    return Look(fg, None if bg == theme.bg else bg, line)
+
+
+def hexa(value: RGB) -> str:
+    return f"#{value[0]:02x}{value[1]:02x}{value[2]:02x}"

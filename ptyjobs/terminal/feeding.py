@@ -1,0 +1,241 @@
+"""From bytes to handlers: `feed`.
+
+Owns decoding, the tokenising regular expression and the loop. The subtle thing is speed: pure
+Python can afford about a microsecond a sequence, so that
+
+* one possessive regular expression cuts the text into tokens, in C, as a plain list of strings;
+* an SGR sequence met before is one look-up in the current style's memory;
+* any other sequence met before is one look-up in `_known`, parsed arguments included;
+* a run of plain lines is one token, most of which goes to the scrollback without becoming rows.
+
+Whatever the expression does not recognise starts with a lone ESC and goes to `machine.Machine`.
+
+A handler that raises costs its own sequence only and is counted in `errors`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .parser import MAX_SEQUENCE, At, Done, Machine
+from .parser_table import CSI, SIMPLE, arguments, parse
+from .rectangles import Rectangles
+from .style import after_sgr
+
+WINDOW = 1 << 16  # characters tokenised at once
+SMALL_WINDOW = 256  # after something damaged, so that hostile input stays linear
+MAX_KNOWN = 8192
+
+TOKEN = re.compile(
+    r"\x1b\[[0-?]*+[ -/]*+[@-~]"  # CSI
+    r"|[^\x00-\x1f\x7f]++(?:\r\n(?:[^\x00-\x1f\x7f]*+\r\n){3,}+)?+"  # text, or plain lines
+    r"|\r\n"
+    r"|\x1b\][^\x00-\x1f]*+(?:\x07|\x1b\\)"  # OSC
+    r"|\x1b[ -/]*+[0-OQ-WYZ\\`-~]"  # other escapes
+    r"|[\x00-\x1f\x7f]"
+)
+_C1 = re.compile("[\x80-\x9f]")
+_SGR = re.compile(r"\x1b\[([0-9;:]*)m")
+
+Handler = tuple[Callable[..., None], tuple[Any, ...]]
+
+
+class Feeding(Rectangles):
+    """The loop, and the memory of parsed sequences."""
+
+    _known: dict[str, Handler] = {}  # noqa: RUF012  # shared by all screens on purpose
+
+    def _init_feeding(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._machine = Machine()
+
+    def feed(self, data: bytes) -> bytes:
+        """Take output of the job; returns the replies that it asks for, in stream order.
+
+        Never raises. This is the plain way; `feed_fast` gives the same state sooner for much.
+        """
+        self.generation += 1
+        self._run(self._decoder.decode(data))
+        return self._take_replies()
+
+    def _run(self, text: str) -> None:
+        if not text.isascii() and _C1.search(text) is not None:
+            # C1 controls as code points (8-bit controls in UTF-8) are their two-character forms.
+            text = _C1.sub(lambda c1: "\x1b" + chr(ord(c1.group()) - 0x40), text)
+        if "\x7f" in text:
+            text = text.replace("\x7f", "")  # DEL is nothing, wherever it stands
+        pos, end = 0, len(text)
+        window = WINDOW
+        while pos < end:
+            if self._machine.at is not At.GROUND:
+                pos = self._run_machine(text, pos)
+                window = SMALL_WINDOW
+                continue
+            stop = min(end, pos + window)
+            left = self._run_tokens(TOKEN.findall(text, pos, stop))
+            pos = stop - left
+            if left:
+                pos = self._run_machine(text, pos)
+                window = SMALL_WINDOW
+            else:
+                window = min(window * 4, WINDOW)
+
+    def _run_machine(self, text: str, pos: int) -> int:
+        out: list[Done] = []
+        pos = self._machine.step(text, pos, out)
+        for done in out:
+            self._guard(self._execute, done)
+        return pos
+
+    def _guard(self, handler: Callable[..., None], *args: Any) -> None:
+        try:
+            handler(*args)
+        except Exception:  # see _run_tokens
+            self.errors += 1
+
+    def _run_tokens(self, tokens: list[str]) -> int:
+        """Execute tokens; returns how many characters from a lone ESC on are left."""
+        known = self._known
+        draw_plain = self._draw_plain
+        rest = iter(tokens)
+        while True:
+            try:
+                for token in rest:
+                    if token >= " ":
+                        if token[-1] == "\n":
+                            self._print_lines(token)
+                        elif token.isascii() and self._plain and not self._pending:
+                            draw_plain(token)
+                        else:
+                            self.draw(token)
+                        continue
+                    style = self._pen.after.get(token)
+                    if style is not None:
+                        self._pen = style
+                        continue
+                    handler = known.get(token)
+                    if handler is not None:
+                        handler[0](self, *handler[1])
+                        self._last = ""  # REP repeats only what came just before it
+                    elif token == "\x1b":
+                        return 1 + sum(map(len, rest))
+                    else:
+                        self._meet(token)
+                return 0
+            except Exception:
+                # The promise that no output breaks a screen stands above the house rule against
+                # catch-alls: the sequence is dropped and counted, the job goes on.
+                self.errors += 1
+
+    def _draw_plain(self, text: str) -> None:
+        """`_draw` for ASCII in the default character set, without insert mode or side margins."""
+        x = self._x
+        stop = x + len(text)
+        columns = self.columns
+        if stop > columns:
+            self._draw(text)
+            return
+        row = self._rows[self._y]
+        row.gen = self.generation
+        self._last = text
+        chars = row.chars
+        if chars is None:
+            if x == row.used:
+                row.texts.append(text)
+                row.pens.append(self._pen)
+                row.used = stop
+            elif x == 0 and stop >= row.used:
+                row.texts = [text]
+                row.pens = [self._pen]
+                row.used = stop
+            else:
+                row.open(columns)
+                row.put(x, text, self._pen)
+        elif row.wide:
+            row.put(x, text, self._pen)
+        else:
+            chars[x:stop] = text
+            row.styles[x:stop] = [self._pen] * (stop - x)
+        if stop < columns:
+            self._x = stop
+        else:
+            self._x = columns - 1
+            self._pending = self._autowrap
+            row.wrapped = False
+
+    # --- sequences met for the first time -----------------------------------------------------
+
+    def _meet(self, token: str) -> None:
+        """Execute a whole token and remember how."""
+        sgr = _SGR.fullmatch(token)
+        if sgr is not None:
+            self._pen = after_sgr(self._pen, token, sgr.group(1))
+            return
+        if token.startswith("\x1b]"):
+            body, end = (token[2:-1], "\x07") if token[-1] == "\x07" else (token[2:-2], "\x1b\\")
+            self.operating_system_command(body, end=end)
+            return
+        if token.startswith("\x1b["):
+            handler = self._csi_handler(token[2:])
+        else:
+            handler = self._simple_handler(token)
+        if handler is None:
+            return
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+        if len(token) <= 32:
+            self._known[token] = handler
+        handler[0](self, *handler[1])
+        self._last = ""
+
+    def _execute(self, done: Done) -> None:
+        """Execute what the machine found."""
+        if done.kind == "OSC":
+            self.operating_system_command(done.text, end=done.end)
+        elif done.kind == "DCS":
+            self.device_control_string(done.text)
+        else:
+            start = {"control": "", "escape": "\x1b", "CSI": "\x1b["}[done.kind]
+            self._meet(start + done.text)
+
+    def _csi_handler(self, body: str) -> Handler | None:
+        parsed = parse(body) if len(body) <= MAX_SEQUENCE else None
+        if parsed is None:
+            self._note_unknown("CSI malformed")
+            return None
+        key, params = parsed
+        if key == "m":
+            self._pen = after_sgr(self._pen, f"\x1b[{body}", params)
+            return None
+        entry = CSI.get(key)
+        args = None if entry is None else arguments(params, entry[1])
+        if entry is None or args is None:
+            self._note_unknown(f"CSI {key}")
+            return None
+        return getattr(type(self), entry[0]), args
+
+    def _simple_handler(self, token: str) -> Handler | None:
+        entry = SIMPLE.get(token)
+        if entry is not None:
+            method = getattr(type(self), entry[0])
+            if not entry[1]:
+                return method, ()
+            keywords = entry[1]
+            return (lambda screen: method(screen, **keywords)), ()
+        if len(token) == 1:
+            return type(self).nothing, ()  # NUL, DEL, ENQ and other controls without effect
+        if token[1] in "()*+-./" and 3 <= len(token) <= 5:
+            return type(self).define_charset, (token[2:], token[1])
+        if token[1] not in "%#~|}":
+            self._note_unknown(f"ESC {token[1:]}")
+        return None
+
+    def nothing(self) -> None:
+        """For what is known and has no effect here."""
+
+    def bell(self) -> None:
+        """BEL."""
+        self.bells += 1

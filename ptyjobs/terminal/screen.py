@@ -1,0 +1,170 @@
+"""`Screen`: the terminal of a job, a pyte screen that real programs cannot fool.
+
+Owns the putting together: the families of handlers (`motion`, `editing`, `writing`, `modal`,
+`replies`, `strings`, `rectangles`), the loop that feeds them (`feeding`, `machine`, `table`), what
+is read from them (`views`), and pyte's names for all of it. Pure: bytes in, replies and values out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyte
+
+from ptyjobs.model import Size
+
+from .fast_path import Fast
+from .style import DEFAULT, Style, after_sgr
+from .views import Cell, cell
+
+SCROLLBACK = 10_000
+_SIZE = Size()
+
+
+class Cursor:
+    """pyte's cursor, reading and writing the screen's own fields."""
+
+    __slots__ = ("_screen",)
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    @property
+    def x(self) -> int:
+        """The column; `columns` while a wrap is pending, as in pyte."""
+        screen = self._screen
+        return screen.columns if screen.pending_wrap else screen.cursor_col
+
+    @x.setter
+    def x(self, value: int) -> None:
+        screen = self._screen
+        screen._x = max(0, min(value, screen.columns - 1))
+        screen._pending = value >= screen.columns
+
+    @property
+    def y(self) -> int:
+        """The row."""
+        return self._screen.cursor_row
+
+    @y.setter
+    def y(self, value: int) -> None:
+        self._screen._y = max(0, min(value, self._screen.lines - 1))
+
+    @property
+    def hidden(self) -> bool:
+        """Switched off by the program."""
+        return not self._screen.modes.cursor_visible
+
+    @property
+    def attrs(self) -> Cell:
+        """What the next character will look like."""
+        return cell(" ", self._screen.pen)
+
+
+class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte has attributes
+    """A terminal of `size`, with up to `scrollback` lines behind its primary screen.
+
+    `feed(data)` takes what the job wrote and returns what the terminal answers. Numbers of rows
+    and columns count from 0; lines of the primary screen have absolute numbers that never change
+    their meaning except by a resize of the width.
+    """
+
+    def __init__(
+        self, size: Size = _SIZE, *, scrollback: int = SCROLLBACK, version: str = "0"
+    ) -> None:
+        # pyte's own __init__ would build its dictionaries; nothing of them is used.
+        self.version = version
+        self._init_feeding()
+        self._init_replies()
+        self._init_state(max(1, size.rows), max(1, size.cols), max(0, scrollback))
+        self._dirty: set[int] = set(range(self.lines))
+        self._dirty_seen = 0
+
+    # --- where and how big --------------------------------------------------------------------
+
+    @property
+    def size(self) -> Size:
+        """Rows and columns."""
+        return Size(self.lines, self.columns)
+
+    @property
+    def cursor_row(self) -> int:
+        return self._y
+
+    @property
+    def cursor_col(self) -> int:
+        """The column, at most the last one; see `pending_wrap`."""
+        return self._x
+
+    @property
+    def pending_wrap(self) -> bool:
+        """The last column was just written: the next character goes to the next line."""
+        return self._pending
+
+    @property
+    def pen(self) -> Style:
+        """The style of the next character."""
+        return self._pen
+
+    # --- pyte's names -------------------------------------------------------------------------
+
+    @property
+    def cursor(self) -> Cursor:  # type: ignore[override]  # reads the fields above
+        return Cursor(self)
+
+    @property
+    def default_char(self) -> Cell:  # type: ignore[override]  # our Cell is pyte's Char and more
+        return cell(" ", DEFAULT)
+
+    @property
+    def mode(self) -> set[int]:  # type: ignore[override]  # computed, so not settable
+        """pyte's set of modes: ANSI numbers as they are, DEC numbers shifted by 5."""
+        return self._ansi | {mode << 5 for mode in self._dec}
+
+    @property
+    def margins(self) -> pyte.screens.Margins | None:  # type: ignore[override]  # computed
+        if self._top == 0 and self._bottom == self.lines - 1:
+            return None
+        return pyte.screens.Margins(self._top, self._bottom)
+
+    @property
+    def tabstops(self) -> set[int]:  # type: ignore[override]  # computed
+        return self._tabs
+
+    @property
+    def icon_name(self) -> str:  # type: ignore[override]  # computed
+        return self.icon_title
+
+    @property
+    def dirty(self) -> set[int]:  # type: ignore[override]  # filled when asked for
+        """Rows changed since the caller last cleared the set."""
+        self._dirty.update(self.changed_rows(self._dirty_seen))
+        self._dirty_seen = self.generation
+        return self._dirty
+
+    def resize(self, size: Size | int | None = None, columns: int | None = None) -> None:
+        """Another size: `resize(Size(rows, cols))`, or pyte's `resize(lines, columns)`."""
+        if not isinstance(size, Size):
+            size = Size(size or self.lines, columns or self.columns)
+        self._resize(max(1, size.rows), max(1, size.cols))
+
+    def select_graphic_rendition(self, *attrs: int, **_: Any) -> None:
+        """pyte's SGR, for a stock stream."""
+        params = ";".join(map(str, attrs))
+        self._pen = after_sgr(self._pen, f"\x1b[{params}m", params)
+
+    def debug(self, *args: Any, **kwargs: Any) -> None:
+        """pyte's hook for unknown sequences: counts."""
+        self._note_unknown("pyte")
+
+
+class Stream(pyte.ByteStream):
+    """A pyte byte stream that uses the screen's own tokeniser; replies are dropped."""
+
+    def feed(self, data: bytes) -> None:  # type: ignore[override]  # as pyte's ByteStream does
+        if self.listener is None:
+            raise RuntimeError("Listener is not set")
+        if isinstance(self.listener, Screen):
+            self.listener.feed(data)
+        else:
+            super().feed(data)

@@ -1,0 +1,1 @@
+"""Text for callers: fresh output, echo, prompts, patterns, sanitizing."""

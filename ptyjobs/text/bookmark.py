@@ -1,0 +1,108 @@
+"""The cell of the screen where an answer begins.
+
+Owns `Mark`, taken when input is sent, and the list of what fresh text reads of a screen. Never
+reads an answer. The subtle thing: the line number is absolute, so the mark stays at its place while
+output scrolls; the rows above are kept to notice when a program has cleared the screen instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from ptyjobs.model import Size
+from ptyjobs.terminal import values
+from ptyjobs.terminal.values import Line
+
+
+class TextScreen(Protocol):
+    """What is read of a `Screen`."""
+
+    @property
+    def size(self) -> Size: ...
+    @property
+    def cursor_row(self) -> int: ...
+    @property
+    def cursor_col(self) -> int: ...
+    @property
+    def pending_wrap(self) -> bool: ...
+    @property
+    def alternate(self) -> bool: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def first_line(self) -> int: ...
+    @property
+    def floor_line(self) -> int: ...
+    @property
+    def marks(self) -> Sequence[values.Mark]: ...
+    def line_range(self, start: int, stop: int) -> list[Line]: ...
+    def text(self) -> list[str]: ...
+    def row_text(self, row: int, start: int = 0, stop: int | None = None) -> str: ...
+    def changed_rows(self, since: int) -> list[int]: ...
+    def has_hidden(self, rows: list[int] | None = None) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where the terminal stood when input was sent; fresh text begins here.
+
+    `line`, `first_line` and `floor_line` are absolute numbers of primary lines (of the cursor, of
+    row 0, of the oldest kept), `above` the rows over the cursor's.
+    `alternate`: taken on the alternate screen; then `line` is the first free primary line. `order`
+    is that of the last OSC 133 mark. `form`: the cursor stood inside of what a program has painted.
+    """
+
+    line: int = 0
+    col: int = 0
+    alternate: bool = False
+    offset: int = 0
+    generation: int = 0
+    cells_before: str = ""
+    cells_after: str = ""
+    echo: bool = True
+    canonical: bool = True
+    cols: int = 80
+    first_line: int = 0
+    floor_line: int = 0
+    order: int = -1
+    form: bool = False
+    above: tuple[str, ...] = field(default=(), repr=False)
+
+
+def mark(screen: TextScreen, *, offset: int, echo: bool, canonical: bool) -> Mark:
+    """The mark of this moment: the log at `offset`, and the terminal's ECHO and ICANON flags."""
+    first, rows = screen.first_line, screen.size.rows
+    base = Mark(
+        alternate=screen.alternate,
+        offset=offset,
+        generation=screen.generation,
+        echo=echo,
+        canonical=canonical,
+        cols=screen.size.cols,
+        first_line=first,
+        floor_line=screen.floor_line,
+    )
+    if screen.alternate:
+        used = [n for n, line in enumerate(screen.line_range(first, first + rows)) if line.text]
+        return replace(base, line=first + (used[-1] + 1 if used else 0))
+    row = screen.cursor_row
+    # A cursor waiting behind the last column is past all cells of its row.
+    col = screen.size.cols if screen.pending_wrap else screen.cursor_col
+    return replace(
+        base,
+        line=first + row,
+        col=col,
+        cells_before=screen.row_text(row, 0, col),
+        cells_after=screen.row_text(row, col).rstrip(" "),
+        order=screen.marks[-1].order if screen.marks else -1,
+        form=text_below(screen),
+        above=tuple(screen.text()[:row]),
+    )
+
+
+def text_below(screen: TextScreen) -> bool:
+    """Whether there is text on the row under the cursor: it stands inside of what is painted."""
+    row = screen.cursor_row + 1
+    return row < screen.size.rows and bool(screen.row_text(row).strip(" "))

@@ -1,0 +1,315 @@
+"""Which of the rows after a mark are the echo of what was typed?
+
+Owns the matching of typed text against rows, from the cell where the cursor stood when it was sent.
+Never searches the output for the text: output that equals the input stays. The subtle things:
+
+* The kernel echoes at the cursor, a line editor repaints the prompt's row: both end as the same
+  cells, so only the final rows are looked at. A long line goes on over rows, with soft-wrap flags
+  or without; pyrepl cuts such rows with a backslash, fish and pyrepl indent the rows of a block.
+* Several lines meet continuation prompts (`... `, `   ...> `), or are read one by one with output
+  and whole prompts between them.
+* What was typed while nobody read is echoed by the kernel at once, and again by the line editor
+  after the prompt that comes later. Then the second echo stands behind a known prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ptyjobs.terminal.values import Line
+from ptyjobs.terminal.widths import WIDTH
+
+MAX_PREFIX = 40
+"""Longest continuation prompt that is recognised, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What was typed, and how the terminal stood when it was sent (see `text.Mark`)."""
+
+    lines: tuple[str, ...]
+    prompt: str  # the cells left of the cursor
+    after: str  # the cells right of the cursor (a right prompt)
+    col: int
+    cols: int
+    kernel: bool  # the kernel echoes: ECHO and ICANON were on
+    end_prompt: str = ""  # the prompt that the program waits at now, if it does
+    prompts: tuple[str, ...] = ()  # that it has shown before, continuation prompts among them
+    moved: bool = False  # the screen was cleared or repainted: the mark's row is not there any more
+
+
+@dataclass(slots=True)
+class _Match:
+    """`row`: the first row that is no echo; `rest`: what stands behind the echo on its last row."""
+
+    row: int = 0
+    rest: str = ""
+    lines: int = 0
+    prefixes: list[str] = field(default_factory=list)
+
+
+def typed_lines(text: str) -> tuple[str, ...]:
+    """The lines of a text as they were typed; none when it is nothing but keys and Enter.
+
+    Several lines with a final line end give an empty last one: the Enter that closes a block.
+    """
+    if not re.search(r"[^\x00-\x20\x7f]", text):
+        return ()
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return tuple(lines[:-1] if len(lines) == 2 and not lines[1] else lines)
+
+
+def without_echo(rows: Sequence[Line], typed: Typed) -> list[Line]:
+    """The rows without the echo of `typed`; `rows[0]` is the row of the mark, whole.
+
+    Rows keep their order and their soft-wrap flags. Cells left of the mark are removed with it.
+    """
+    if not rows:
+        return []
+    first = Line(after_cells(rows[0].text, typed.col), rows[0].wrapped)
+    match = None if typed.moved else _at_mark(rows, first.text, typed)
+    if match is None:
+        kept = [first, *rows[1:]]
+        match = _Match()
+        start = 1 if typed.prompt.strip() else 0
+    else:
+        rest = "" if match.rest.strip() == typed.after.strip() else match.rest
+        last = rows[match.row - 1] if 0 < match.row <= len(rows) else first
+        # What stands behind the echo was printed there by a program that reads single keys.
+        kept = ([Line(rest, last.wrapped)] if rest.strip() else []) + list(rows[match.row :])
+        start = 0
+    return _without_later(kept, start, match, typed)
+
+
+def after_cells(text: str, cells: int) -> str:
+    """`text` without its first `cells` cells."""
+    if text.isascii():
+        return text[cells:]
+    seen = 0
+    for at, char in enumerate(text):
+        if seen >= cells and WIDTH[char] > 0:
+            return text[at:]
+        seen += max(0, WIDTH[char])
+    return ""
+
+
+def _cells(text: str) -> int:
+    return len(text) if text.isascii() else sum(max(0, WIDTH[c]) for c in text)
+
+
+def _at_mark(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
+    """The echo that begins at the mark, as many lines of it as stand there in one piece."""
+    if not typed.lines:
+        return None
+    found = _flow(rows, 0, first, typed.lines[0], typed.cols)
+    if found is None:
+        return _edited(rows, first, typed)
+    match = _Match(*found, lines=1, prefixes=[p for p in typed.prompts if p.strip()])
+    for line in typed.lines[1:]:
+        if match.rest.strip() not in ("", typed.after.strip()) or match.row > len(rows):
+            break
+        following = _continuation(rows, match, line, typed)
+        if following is None:
+            break
+        match.row, match.rest = following
+        match.lines += 1
+    return match
+
+
+def _flow(rows: Sequence[Line], at: int, text: str, line: str, cols: int) -> tuple[int, str] | None:
+    """Follow one typed line from `text` (the end of row `at`) over the rows that it fills.
+
+    Returns the next row and the rest of the last one, or None when the row says something else.
+    When the rows end first, all that is there is echo: the program has not taken the rest yet.
+    """
+    done = 0
+    while True:
+        done, used = _advance(line, done, text)
+        if done == len(line):
+            return at + 1, text[used:]
+        rest = text[used:]
+        if rest.strip() not in ("", "\\") or (rest.strip() and _cells(rows[at].text) < cols - 2):
+            return None
+        if not line[done:].strip():
+            return at + 1, ""
+        full = rows[at].wrapped or _cells(rows[at].text) >= cols - 2
+        if at + 1 >= len(rows):
+            return at + 1, ""
+        if not full:
+            return None
+        at += 1
+        text = _without_margin(rows[at].text, line[done : done + 8])
+
+
+def _without_margin(text: str, start: str) -> str:
+    """A row of a wrapped line without what an editor puts before it (blanks, `⋮ `)."""
+    at = 0 if text.startswith(start) else text.find(start, 1, MAX_PREFIX + len(start))
+    return text[at:] if at > 0 and not re.search(r"\w", text[:at]) else text
+
+
+def _advance(line: str, done: int, text: str) -> tuple[int, int]:
+    """How far `line[done:]` and `text` say the same: characters of each that are used up."""
+    used = 0
+    while done < len(line):
+        char = line[done]
+        if used < len(text) and text[used] == char:
+            used += 1
+        elif char == "\t" and text[used : used + 1] == " ":
+            stop = min(used + 8, len(text))
+            while used < stop and text[used] == " ":
+                used += 1
+        elif char < " " or char == "\x7f":
+            shown = "^" + chr(ord(char) ^ 0x40)  # ECHOCTL
+            used += 2 if text.startswith(shown, used) else 0
+        else:
+            break
+        done += 1
+    return done, used
+
+
+def _edited(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
+    """The row of a line editor that changed what was typed (an abbreviation, a closed bracket)."""
+    line = typed.lines[0]
+    if typed.kernel or not typed.prompt.strip() or not rows[0].text.startswith(typed.prompt):
+        return None
+    done, _ = _advance(line, 0, first)
+    if done < 3 or done * 2 < len(line):
+        return None
+    at = 0
+    while at + 1 < len(rows) and rows[at].wrapped:
+        at += 1
+    return _Match(at + 1, "", 1)
+
+
+def _continuation(
+    rows: Sequence[Line], match: _Match, line: str, typed: Typed
+) -> tuple[int, str] | None:
+    """The next typed line on the next row, behind a prompt that is known or looks like none."""
+    if match.row >= len(rows):
+        return match.row + 1, ""
+    text = rows[match.row].text
+    for prefix in sorted({*match.prefixes, ""}, key=len, reverse=True):
+        if not line.strip():
+            if text.rstrip() == (prefix + line).rstrip():
+                return match.row + 1, ""
+            continue
+        if text.startswith(prefix):
+            found = _flow(rows, match.row, text[len(prefix) :], line, typed.cols)
+            if found is not None and (found[0] > match.row + 1 or not found[1].strip()):
+                return found
+    return _new_prefix(rows, match, line, typed)
+
+
+def _new_prefix(
+    rows: Sequence[Line], match: _Match, line: str, typed: Typed
+) -> tuple[int, str] | None:
+    """A continuation prompt not met before: short, and not a word that runs into the text."""
+    text = rows[match.row].text
+    start = line[: max(1, typed.cols // 2)].split("\t")[0]
+    at = text.find(start, 1, MAX_PREFIX + len(start)) if line.strip() else -1
+    while at > 0:
+        prefix = text[:at]
+        found = _flow(rows, match.row, text[at:], line, typed.cols)
+        if found is not None and not found[1].strip() and not prefix.rstrip()[-1:].isalnum():
+            match.prefixes.append(prefix)
+            return found
+        at = text.find(start, at + 1, MAX_PREFIX + len(start))
+    if not line.strip() and 0 < len(text.rstrip()) <= 6 and not re.search(r"\w", text):
+        # A blank line typed at a continuation prompt: the prompt alone. Only marks, as `...`.
+        if match.lines == 1 or not match.prefixes:
+            match.prefixes.append(text)
+        return match.row + 1, ""
+    return None
+
+
+def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) -> list[Line]:
+    """Drop echoes that came after the mark: behind later prompts, or bare by the kernel."""
+    pending = list(typed.lines[match.lines :])
+    prompts = {p for p in (typed.prompt, typed.end_prompt, *match.prefixes) if p.strip()}
+    if typed.lines and typed.end_prompt.strip() and typed.prompt != typed.end_prompt:
+        pending = list(typed.lines)  # perhaps typed ahead: then the editor shows it all again
+    bare = 0  # prompts that may stand before output, because their line was typed ahead
+    if typed.kernel and typed.end_prompt.strip():
+        bare = len(typed.lines) - bool(typed.prompt.strip())
+    if not pending and not bare:
+        return kept
+    known = [prompt_pattern(p) for p in sorted(prompts, key=len, reverse=True)]
+    must_come = list(typed.lines[match.lines :]) if typed.kernel and not typed.moved else []
+    out: list[Line] = kept[:start]
+    at = start
+    while at < len(kept):
+        text = kept[at].text
+        stop = _prompt_end(text, known)
+        if stop and pending:
+            found = _behind(kept, at, text[stop:], pending, typed.cols)
+            if found is not None:
+                at, used = found
+                del pending[:used]
+                continue
+        if must_come and must_come[0].strip() and text.rstrip() == must_come[0].rstrip():
+            must_come.pop(0)  # the kernel has echoed it somewhere: this is the first such row
+            at += 1
+            continue
+        if not stop and bare > 1 and at == start and (stop := _repeated(text, bare)):
+            bare = 0
+            if text[stop:].strip():
+                out.append(Line(text[stop:], kept[at].wrapped))
+            at += 1
+            continue
+        if stop and bare > 0:
+            while bare > 0 and (stop := _prompt_end(text, known)):
+                bare -= 1
+                text = text[stop:]
+            if text.strip():
+                out.append(Line(text, kept[at].wrapped))
+            at += 1
+            continue
+        out.append(kept[at])
+        at += 1
+    return out
+
+
+def _repeated(text: str, times: int) -> int:
+    """Where the prompt ends that `text` begins with so many times; 0 when it does not.
+
+    A continuation prompt that was not met before, once for each line that was typed ahead of it:
+    marks that a blank ends, no words (`   ...: `, `> `).
+    """
+    match = re.match(r"( {0,8}[^\w\s]{1,6} )", text + " ")
+    if match is None or not (text + " ").startswith(match[1] * times):
+        return 0
+    return min(times * len(match[1]), len(text))
+
+
+def prompt_pattern(prompt: str) -> str:
+    """A regular expression for prompts that differ from this one in numbers only (`In [7]: `)."""
+    parts = re.split(r"([0-9]+)", prompt)
+    return "".join("[0-9]+" if n % 2 else re.escape(part) for n, part in enumerate(parts))
+
+
+def _prompt_end(text: str, known: Sequence[str]) -> int:
+    """Where the prompt that `text` begins with ends; 0 when it begins with none."""
+    for pattern in known:
+        # Rows have lost the blanks at their right, a prompt alone on its row among them.
+        match = re.match(pattern, text) or re.match(pattern, text + " " * MAX_PREFIX)
+        if match is not None:
+            return min(match.end(), len(text))
+    return 0
+
+
+def _behind(
+    rows: Sequence[Line], at: int, text: str, pending: list[str], cols: int
+) -> tuple[int, int] | None:
+    """The row after an echo of the next pending line behind a prompt, and how many lines it was."""
+    for skip, line in enumerate(pending):
+        if not line.strip():
+            if not text.strip():
+                return at + 1, skip + 1
+            continue
+        found = _flow(rows, at, text, line, cols)
+        if found is not None and not found[1].strip():
+            return found[0], skip + 1
+        break
+    return None

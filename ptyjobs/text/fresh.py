@@ -1,0 +1,395 @@
+"""Fresh text: what a person would say the program printed since the mark.
+
+Owns the reading of an answer from the screen: where it begins (the mark), what of it is the echo
+of the input (`echo`), where the prompt begins that is told apart, and what is left out of too much.
+Never sees raw output: the screen has folded progress bars, redraws and colours already.
+
+The subtle things:
+
+* A mark is a cell with an absolute line number, so what scrolls away keeps its place. Only a
+  cleared screen or another width moves it; then what is there now is the answer.
+* Much output falls off the scrollback before the answer is due. `observe` is called after each
+  slice that was folded and keeps the head; what nobody could see is counted by line numbers.
+* Output without a line end stands on the prompt's row: the prompt is known from the mark before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ptyjobs.model import Fresh
+from ptyjobs.terminal.screen import SCROLLBACK
+from ptyjobs.terminal.values import Line
+from ptyjobs.terminal.widths import WIDTH
+from ptyjobs.text import sanitize
+from ptyjobs.text.bookmark import Mark, TextScreen, mark, text_below
+from ptyjobs.text.echo import Typed, typed_lines, without_echo
+from ptyjobs.text.prompts import marked_start, split
+
+__all__ = ["FreshText", "Mark", "TextScreen", "mark"]
+
+HEAD_SHARE = 0.5
+MAX_STEP = 4096
+"""Lines taken from the screen at once while a head is kept."""
+
+TAIL_STEP = 512
+"""Lines taken at once from the end, until they are enough."""
+
+NEAR = 4
+"""Rows over the mark that are compared. When all of them change, the screen was cleared."""
+
+MAX_CLEARED = 2048
+"""Lines that may pass in one slice which also clears the scrollback. More in one step means that
+they were skipped unseen, and lines must never be called cleared that are only lost."""
+
+
+class FreshText:
+    """The answer that grows since `mark`: `observe` after each folded slice, then `finish`.
+
+    `typed` is what was sent as text (several lines with their line feeds), "" for keys. `budget` is
+    in characters; `hint` stands in the line that tells what was left out. `view`: `auto` is the
+    lines, or the screen while the alternate one is shown; `screen` the visible rows; `rows` only
+    those changed since `since` (a screen's generation, by default the mark's). `prompts` are those
+    that the program has waited at before: they tell a prompt apart from output on its row.
+    `scrollback` is the screen's.
+    """
+
+    def __init__(
+        self,
+        mark: Mark,
+        *,
+        typed: str = "",
+        budget: int = 100_000,
+        view: str = "auto",
+        hint: str = "",
+        since: int | None = None,
+        prompts: Sequence[str] = (),
+        scrollback: int = SCROLLBACK,
+    ) -> None:
+        self._mark = mark
+        self._typed = typed
+        self._budget = budget
+        self._view = view
+        self._hint = hint
+        self._since = mark.generation if since is None else since
+        self._prompts = tuple(dict.fromkeys((mark.cells_before, *prompts)))
+        self._head: list[Line] = []
+        self._head_chars = 0
+        self._next = mark.line  # the first line that is not in the head
+        self._seen = (mark.floor_line, mark.first_line)
+        self._scrollback = scrollback
+        self._cleared = False
+
+    @property
+    def head_full(self) -> bool:
+        """The head is kept; until then a slice must not hold more lines than the scrollback."""
+        return self._head_chars >= self._room
+
+    @property
+    def _room(self) -> int:
+        return int(self._budget * HEAD_SHARE) + len(self._typed) * 2 + 2 * self._mark.cols
+
+    def observe(self, screen: TextScreen) -> None:
+        """Keep the head of what scrolled off; cheap once the head is full. Bounded memory."""
+        floor, first = screen.floor_line, screen.first_line
+        moved = floor > self._seen[0] and first - floor < self._scrollback
+        if moved and first - self._seen[1] <= MAX_CLEARED:
+            self._cleared = True  # nothing else makes a scrollback shorter than erasing it
+            self._head.clear()
+            self._head_chars = 0
+            self._next = floor
+        self._seen = (floor, first)
+        while not self.head_full and floor <= self._next < first:
+            stop = min(first, self._next + MAX_STEP)
+            for line in screen.line_range(self._next, stop):
+                self._head.append(line)
+                self._head_chars += len(line.text) + 1
+                self._next += 1
+                if self.head_full:
+                    break
+
+    def finish(
+        self, screen: TextScreen, *, prompt_row: bool, end: int, exited: bool = False
+    ) -> tuple[Fresh, str]:
+        """The fresh text, and the prompt: the cursor's row up to the cursor when `prompt_row`.
+
+        `end` is the log offset of the verdict; `exited` says that no prompt can be there.
+        """
+        self.observe(screen)
+        prompt_row = prompt_row and not exited
+        if self._view != "auto" or (screen.alternate and not exited):
+            return self._shown(screen, prompt_row=prompt_row, end=end)
+        if screen.alternate:
+            return self._shown(screen, prompt_row=False, end=end)
+        return self._lines(screen, prompt_row=prompt_row, end=end)
+
+    # --- the screen itself --------------------------------------------------------------------
+
+    def _shown(self, screen: TextScreen, *, prompt_row: bool, end: int) -> tuple[Fresh, str]:
+        rows = screen.text()
+        numbers = list(range(len(rows)))
+        name = "screen"
+        if self._view == "rows":
+            name = "rows"
+            numbers = [n for n in screen.changed_rows(self._since) if n < len(rows)]
+        lines = [rows[n] for n in numbers]
+        if name == "screen":  # changed rows are told by number: an emptied one is news as well
+            lines = _trimmed(lines)
+        prompt = screen.row_text(screen.cursor_row, 0, screen.cursor_col) if prompt_row else ""
+        cut = sanitize.budget("\n".join(lines), self._budget, hint=self._hint)
+        fresh = Fresh(
+            text=cut.text,
+            offset=self._mark.offset,
+            end=end,
+            view=name,
+            rows=tuple(numbers) if name == "rows" else (),
+            lines=len(lines),
+            omitted_lines=cut.omitted_lines,
+            omitted_chars=cut.omitted_chars,
+            hidden=screen.has_hidden(numbers),
+        )
+        return fresh, prompt
+
+    # --- the lines since the mark -------------------------------------------------------------
+
+    def _lines(self, screen: TextScreen, *, prompt_row: bool, end: int) -> tuple[Fresh, str]:
+        start, moved = self._start(screen)
+        cursor = screen.first_line + screen.cursor_row
+        prompt, tail_text = "", None
+        if prompt_row:
+            cursor, prompt, tail_text = self._split_prompt(screen, cursor, start, moved=moved)
+        lost = 0
+        if screen.floor_line > start or (self.head_full and cursor - start > self._budget // 8):
+            head = self._head[:]
+            tail = self._tail(screen, max(screen.floor_line, self._next), cursor)
+            lost = max(0, cursor - len(tail) - self._next)
+        else:
+            head = screen.line_range(start, cursor) if cursor > start else []
+            tail = []
+        last = self._last_rows(screen, cursor, start, tail_text, moved=moved)
+        (tail if lost else head).extend(last)
+        if not lost and tail:
+            head, tail = head + tail, []
+        typed = self._typed_at(prompt, moved=moved, cols=screen.size.cols)
+        head = without_echo(head, typed)
+        hidden = screen.has_hidden(list(range(max(0, start - screen.first_line), screen.size.rows)))
+        fresh = self._compose(_joined(head), _joined(tail), lost, end)
+        return replace(fresh, hidden=hidden), prompt
+
+    def _tail(self, screen: TextScreen, floor: int, stop: int) -> list[Line]:
+        """As many of the lines up to `stop` as the budget's other half can show."""
+        room = self._budget - int(self._budget * HEAD_SHARE)
+        out: list[Line] = []
+        at, chars = stop, 0
+        while at > floor and chars <= room:
+            step = screen.line_range(max(floor, at - TAIL_STEP), at)
+            if not step:
+                break
+            out[:0] = step
+            at -= len(step)
+            chars += sum(len(line.text) + 1 for line in step)
+        return out
+
+    def _start(self, screen: TextScreen) -> tuple[int, bool]:
+        """The line where the answer begins, and whether that is another than the mark's."""
+        mark = self._mark
+        if self._cleared:
+            return screen.floor_line, True
+        if screen.size.cols != mark.cols:
+            return self._after_reflow(screen), False
+        cursor = screen.first_line + screen.cursor_row
+        changed = self._changed_above(screen, cursor)
+        if changed is not None:
+            return changed, True
+        return min(cursor, mark.line), cursor < mark.line or self._overwritten(screen)
+
+    def _overwritten(self, screen: TextScreen) -> bool:
+        """The mark's row has lost its prompt: cleared with nothing above it, or written anew."""
+        mark = self._mark
+        known = mark.cells_before.rstrip(" ")
+        if not known or mark.line < screen.floor_line:
+            return False
+        rows = screen.line_range(mark.line, mark.line + 1)
+        if not rows or rows[0].text.startswith(known):
+            return False
+        first = next(iter(typed_lines(self._typed)), "")  # irb marks an open block in its prompt
+        return not first or rows[0].text[mark.col : mark.col + len(first)] != first
+
+    def _changed_above(self, screen: TextScreen, cursor: int) -> int | None:
+        """The first line over the mark that is another now: the screen was cleared, or repainted.
+
+        After a typed line, which may redraw the prompt's upper rows, that is when all lines of the
+        last few over the mark have changed. Else one is enough (a menu under keys, bars while
+        waiting), and also when the cursor is above the mark.
+        """
+        mark = self._mark
+        above = mark.above
+        top = mark.line - len(above)
+        if top < screen.floor_line:
+            return None
+        still = screen.first_line == mark.first_line
+        now = screen.text() if still else [row.text for row in screen.line_range(top, mark.line)]
+        now = [text.rstrip(" ") for text in now[: len(above)]]
+        now += [""] * (len(above) - len(now))
+        other = {n for n, text in enumerate(above) if now[n] != text}
+        near = [n for n, text in enumerate(above) if text][-NEAR:]
+        higher = cursor < mark.line
+        if typed_lines(self._typed) and not higher and not (near and other.issuperset(near)):
+            return None
+        if still and (higher or (mark.form and text_below(screen))):
+            # The same text may have been written again: ask the screen which rows were touched.
+            other.update(n for n in screen.changed_rows(mark.generation) if n < len(above))
+        return top + min(other) if other else None
+
+    def _after_reflow(self, screen: TextScreen) -> int:
+        """The mark's line after another width: the nearest row that still shows its prompt."""
+        line = min(
+            max(self._mark.line, screen.floor_line), screen.first_line + screen.size.rows - 1
+        )
+        first = next(iter(typed_lines(self._typed)), "")
+        wanted = (self._mark.cells_before + first)[: screen.size.cols - 1].rstrip(" ")
+        if not wanted:
+            return line
+        low = max(screen.floor_line, line - 2 * screen.size.rows)
+        around = screen.line_range(low, line + 2 * screen.size.rows)
+        found = [low + n for n, row in enumerate(around) if row.text.startswith(wanted)]
+        return min(found, key=lambda number: abs(number - line), default=line)
+
+    def _split_prompt(
+        self, screen: TextScreen, cursor: int, start: int, *, moved: bool
+    ) -> tuple[int, str, str | None]:
+        """The line where the prompt begins, its last row with text, and what was printed before it.
+
+        None for the last when there is no prompt: the cursor stands inside of a painted form.
+        """
+        col = screen.size.cols if screen.pending_wrap else screen.cursor_col
+        text = screen.row_text(screen.cursor_row, 0, col)
+        if (
+            cursor == start
+            and text.startswith(self._mark.cells_before)
+            and not self._mark.alternate
+        ):
+            return cursor, text, ""  # still the row of the mark: nothing was printed on it
+        first = start if moved else start + 1
+        marked = marked_start(
+            screen, after=self._mark.order, line=first, stop=cursor, prompts=self._prompts
+        )
+        if marked is not None:
+            line, at = marked
+            if line == cursor:
+                return cursor, text[at:], text[:at]
+            before = screen.row_text(line - screen.first_line, 0, at)
+            # One that ends in a line end leaves the cursor's row empty: then the row above it.
+            rows = [row.text for row in screen.line_range(line, cursor)]
+            rows[0] = rows[0][len(before) :]
+            shown = next((row for row in (text, *reversed(rows)) if row.strip(" ")), text)
+            return line, shown, before
+        found = split(text, self._prompts)
+        if text_below(screen):
+            painted = screen.cursor_row + 1 in screen.changed_rows(self._mark.generation)
+            if self._mark.form or (painted and found is None):
+                return cursor, text, None
+        return cursor, text[found or 0 :], text[: found or 0]
+
+    def _last_rows(
+        self,
+        screen: TextScreen,
+        cursor: int,
+        start: int,
+        before_prompt: str | None,
+        *,
+        moved: bool,
+    ) -> list[Line]:
+        """What belongs to the answer of the cursor's row and of the rows below it."""
+        if before_prompt is None:
+            own = screen.line_range(cursor, cursor + 1)
+        elif cursor == start and not moved:
+            # Keys on the prompt's row: a completion's list below it is what the program said.
+            own = [Line(screen.row_text(screen.cursor_row, 0, self._mark.col))]
+        else:
+            return [Line(before_prompt)] if before_prompt.strip(" ") else []
+        changed = screen.changed_rows(self._mark.generation)
+        if not (moved and self._mark.form) and not any(n > screen.cursor_row for n in changed):
+            return own
+        below = screen.line_range(cursor + 1, screen.first_line + screen.size.rows)
+        while below and not below[-1].text.strip(" "):
+            below.pop()
+        return own + below
+
+    def _typed_at(self, prompt: str, *, moved: bool, cols: int) -> Typed:
+        mark = self._mark
+        secret = mark.canonical and not mark.echo
+        return Typed(
+            lines=() if secret else typed_lines(self._typed),
+            prompt="" if moved else mark.cells_before,
+            after=mark.cells_after,
+            col=0 if moved else mark.col,
+            cols=cols,
+            kernel=mark.canonical and mark.echo,
+            end_prompt=prompt,
+            prompts=self._prompts,
+            moved=moved,
+        )
+
+    def _compose(self, head: list[str], tail: list[str], lost: int, end: int) -> Fresh:
+        mark = self._mark
+        if not lost:
+            lines = _trimmed(head)
+            cut = sanitize.budget(
+                "\n".join(lines), self._budget, head_share=HEAD_SHARE, hint=self._hint
+            )
+            return Fresh(
+                text=cut.text,
+                offset=mark.offset,
+                end=end,
+                lines=len(lines),
+                omitted_lines=cut.omitted_lines,
+                omitted_chars=cut.omitted_chars,
+            )
+        head, tail = _trimmed(head), _trimmed(tail)
+        room = int(self._budget * HEAD_SHARE)
+        above = sanitize.head("\n".join(head), room)
+        below = sanitize.tail("\n".join(tail), self._budget - room)
+        total = len(head) + lost + len(tail)
+        shown = sum(part.count("\n") + 1 for part in (above, below) if part)
+        middle = sanitize.gap(0, total - shown, self._hint)
+        text = "\n".join(part for part in (above, middle, below) if part)
+        # What fell off unseen is known in lines and, by the log, in bytes.
+        size = max(0, end - mark.offset - len(above.encode()) - len(below.encode()))
+        return Fresh(
+            text=text,
+            offset=mark.offset,
+            end=end,
+            lines=total,
+            omitted_lines=total - shown,
+            omitted_chars=size,
+        )
+
+
+def _joined(rows: Sequence[Line]) -> list[str]:
+    """Logical lines: soft-wrapped rows put together, blanks at the right removed."""
+    out: list[str] = []
+    open_line = ""
+    for row in rows:
+        # A wide character that did not fit left a blank in the last column. A space that was
+        # really printed there looks the same and is lost: the rarer of the two by far.
+        if open_line.endswith(" ") and row.text and WIDTH[row.text[0]] == 2:
+            open_line = open_line[:-1]
+        open_line += row.text
+        if not row.wrapped:
+            out.append(open_line.rstrip(" "))
+            open_line = ""
+    if open_line:
+        out.append(open_line.rstrip(" "))
+    return out
+
+
+def _trimmed(lines: list[str]) -> list[str]:
+    """Without the blank lines at both ends."""
+    start, stop = 0, len(lines)
+    while start < stop and not lines[start].strip():
+        start += 1
+    while stop > start and not lines[stop - 1].strip():
+        stop -= 1
+    return [line.rstrip() for line in lines[start:stop]]

@@ -1,0 +1,75 @@
+"""What the zygote has is not counted any more, where Python allows that."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.holders import memory
+from ptyjobs import config
+from ptyjobs.client import Jobs
+from ptyjobs.spawn import immortal
+from ptyjobs.spawn import zygote as zygotes
+
+HAS_IT = sys.implementation.name == "cpython" and sys.version_info >= (3, 12)
+MOST = 2 << 10  # kB of its own that an idle holder has
+
+LIFE = """
+import gc, json, re, sys, weakref
+from ptyjobs.spawn import immortal
+
+class Thing:
+    def __init__(self, name): self.name = name
+
+before = [Thing(n) for n in range(100)]
+table = {"a": [1, 2], "b": "text" * 10, "c": (1.5, "x")}
+assert immortal.keep() is (sys.argv[1] == "True")
+if sys.argv[1] == "True":
+    count = sys.getrefcount(before[0])
+    more = before * 100
+    assert sys.getrefcount(before[0]) == count == sys.getrefcount(None)
+    del more
+table["a"].append(3); table["d"] = table.pop("b"); table["c"] += ("y",)
+assert json.loads(json.dumps(table)) == {"a": [1, 2, 3], "d": "text" * 10, "c": [1.5, "x", "y"]}
+del before[:50], table["d"]
+gone = []
+for number in range(1000):  # what is made afterwards is counted and freed as ever
+    thing = Thing(str(number))
+    weakref.finalize(thing, gone.append, number)
+    assert re.match(r"(\\d+)", thing.name).group(1) == str(number)
+del thing
+gc.collect()
+assert len(gone) == 1000, len(gone)
+try:
+    raise ValueError(before[0].name)
+except ValueError as error:
+    assert str(error) == "50"
+print("well")
+"""
+
+
+def test_a_process_lives_on_with_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIFE, str(HAS_IT)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("well\n", "")
+
+
+def test_a_count_that_does_not_hold_is_noticed() -> None:
+    assert not immortal._works(1_000_000)
+
+
+@pytest.mark.skipif(not HAS_IT, reason="Python 3.11 counts references to every object")
+def test_an_idle_holder_has_little_of_its_own(tmp_path: Path) -> None:
+    settings = config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})
+    with Jobs(settings, zygote=zygotes.start(ahead=True)) as jobs:
+        for name in ("a", "b", "c"):
+            jobs.execute("exec sleep 1000", name=name, wait=0)
+        time.sleep(1.5)  # each has noted its status
+        holder = jobs.status("b").holder
+        assert holder
+        assert memory(holder)[0] <= MOST

@@ -1,0 +1,274 @@
+"""The laws of the terminal: chunking, repaint, fast equals eager, never raises, bounded.
+
+Each law is tried on a few hundred random strings here; `PTYJOBS_LONG=20000` (a count) makes it
+that many. A failure names its seed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ptyjobs.model import Size
+from ptyjobs.terminal import Screen
+from ptyjobs.terminal import fast_path as fastest
+from ptyjobs.terminal.widths import one_cell_each, rows_of
+from tests.terminal.fuzz import failure, made, sources
+from tests.terminal.material import (
+    RECORDINGS,
+    any_size,
+    everything,
+    flood,
+    grid,
+    hostile,
+    pieces,
+    state,
+)
+
+COUNT = int(os.environ.get("PTYJOBS_LONG", "300"))
+BATCHES = 6
+
+
+def seeds(batch: int) -> range:
+    each = COUNT // BATCHES
+    return range(batch * 1_000_000, batch * 1_000_000 + each)
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_any_split_of_the_bytes_gives_the_same_screen(batch: int) -> None:
+    for seed in seeds(batch):
+        rng = random.Random(seed)
+        data, size = hostile(rng), any_size(rng)
+        whole, cut = Screen(size, scrollback=20), Screen(size, scrollback=20)
+        replies = whole.feed(data)
+        assert b"".join(cut.feed(piece) for piece in pieces(rng, data, 7)) == replies, seed
+        assert everything(cut) == everything(whole), seed
+        assert whole.errors == 0, seed
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_a_repaint_rebuilds_the_screen_at_any_point(batch: int) -> None:
+    for seed in seeds(batch):
+        rng = random.Random(seed)
+        data, size = hostile(rng), any_size(rng)
+        screen, copy = Screen(size), Screen(size)
+        screen.feed(data)
+        copy.feed(screen.repaint())
+        assert state(copy) == state(screen), seed
+        more = hostile(rng)
+        screen._last = ""  # the one thing a repaint does not carry: what REP would repeat
+        copy._last = ""
+        screen.feed(more)
+        copy.feed(more)
+        assert state(copy) == state(screen), seed
+
+
+def test_a_repaint_brings_back_a_cursor_saved_at_a_side_margin() -> None:
+    screen, copy = Screen(Size(5, 20)), Screen(Size(5, 20))
+    screen.feed(b"\x1b[?69h\x1b[;9szbdczcgex\x1b7")
+    copy.feed(screen.repaint())
+    assert state(copy) == state(screen)
+    for each in (screen, copy):
+        each.feed(b"\x1b[H\x1b8y")
+    assert copy.text() == screen.text()
+    assert screen.text()[:2] == ["zbdczcgex", "y"]
+
+
+def test_a_repaint_brings_back_the_scrollback() -> None:
+    for seed in range(40):
+        rng = random.Random(seed)
+        screen = Screen(Size(5, rng.randint(2, 30)), scrollback=200)
+        for _ in range(5):
+            screen.feed(hostile(rng).replace(b"\x1bc", b""))
+        copy = Screen(screen.size, scrollback=200)
+        kept = screen.first_line - screen.floor_line
+        copy.feed(screen.repaint(scrollback=kept))
+        old = screen.line_range(screen.floor_line, screen.first_line)
+        assert copy.line_range(copy.floor_line, copy.first_line)[-kept:] == (old if kept else [])
+        assert grid(copy) == grid(screen)
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_the_fast_way_ends_where_the_plain_way_does(batch: int) -> None:
+    for seed in seeds(batch)[: max(3, COUNT // 100)]:
+        rng = random.Random(seed)
+        data = flood(rng)
+        size = Size(rng.randint(1, 30), rng.choice([1, 5, 20, 80, 120]))
+        scrollback = rng.choice([0, 5, 100, 1000, 5000])
+        plain, fast = Screen(size, scrollback=scrollback), Screen(size, scrollback=scrollback)
+        replies = plain.feed(data)
+        step = rng.choice([40_000, 100_000, 1_000_000])
+        parts = [data[at : at + step] for at in range(0, len(data), step)]
+        assert b"".join(map(fast.feed_fast, parts)) == replies, seed
+        assert everything(fast) == everything(plain), seed
+
+
+def test_the_fast_way_is_the_same_for_lines_of_which_a_window_holds_fewer_than_the_screen() -> None:
+    data = b"".join(b"%d %s\r\n" % (n, b"x" * 3000) for n in range(200))
+    plain, fast = Screen(Size(50, 4000)), Screen(Size(50, 4000))
+    plain.feed(data)
+    fast.feed_fast(data)
+    assert everything(fast) == everything(plain)
+
+
+def test_the_fast_way_is_the_same_whatever_its_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short ones, so that all of their edges are met."""
+    real = sources()
+    for seed in range(COUNT // 5):
+        rng = random.Random(seed)
+        monkeypatch.setattr(fastest, "MIN_FAST", rng.choice([1, 100, 2000]))
+        monkeypatch.setattr(fastest, "WINDOW", rng.choice([1, 50, 700, 5000]))
+        monkeypatch.setattr(fastest, "BLOCK_LINES", rng.choice([1, 7, 128]))
+        data, plan = made(rng, real)
+        assert not failure(data, plan), seed
+
+
+def test_mutated_sessions_are_the_same_deferred_and_eager_whatever_resizes_come_between() -> None:
+    real = sources()
+    for seed in range(COUNT // 5):
+        data, plan = made(random.Random(seed), real)
+        assert not failure(data, plan), seed
+
+
+@pytest.mark.parametrize("cols", [1, 2, 3, 7, 20])
+def test_rows_are_counted_as_they_are_drawn(cols: int) -> None:
+    rng = random.Random(cols)
+    for _ in range(COUNT):
+        line = "".join(
+            rng.choice("aé中👩\u200d\u0301\u200b\u2028한 ") for _ in range(rng.randrange(60))
+        )
+        screen = Screen(Size(200, cols))
+        screen.feed(line.encode() + b"\r\n")
+        if cols > 1 or one_cell_each(line):
+            assert rows_of(line, cols) == screen.cursor_row, line
+
+
+def test_skipping_ends_inside_a_character_as_feeding_does() -> None:
+    data = ("x — 中\r\n" * 9).encode() + "中".encode()
+    for cut in range(len(data) - 8, len(data)):
+        plain, skipped = Screen(Size(5, 20)), Screen(Size(5, 20))
+        plain.feed(data[:cut])
+        skipped.skip(data[:cut])
+        assert skipped.first_line == plain.first_line + plain.cursor_row
+        rest = data[cut:] + b"\r\nend"
+        plain.feed(rest)
+        skipped.feed(rest)
+        assert skipped.text()[-1] == plain.text()[-1] == "end"
+        assert "\ufffd" not in "".join(skipped.text())
+
+
+def test_resizing_at_any_moment_keeps_the_screen_sound() -> None:
+    for seed in range(COUNT):
+        rng = random.Random(seed)
+        screen = Screen(any_size(rng), scrollback=50)
+        for _ in range(6):
+            screen.feed(hostile(rng))
+            screen.resize(any_size(rng))
+            assert screen.errors == 0, seed
+            assert 0 <= screen.cursor_row < screen.lines, seed
+            assert 0 <= screen.cursor_col < screen.columns, seed
+            assert len(screen.text()) == screen.lines, seed
+            for chars, styles, _ in grid(screen):  # type: ignore[misc]  # rows of three
+                assert len(chars) == len(styles) == screen.columns, seed
+            copy = Screen(screen.size)
+            copy.feed(screen.repaint())
+            assert state(copy) == state(screen), seed
+
+
+def test_skipping_keeps_modes_titles_and_counts_lines() -> None:
+    plain, skipped = Screen(Size(5, 20)), Screen(Size(5, 20))
+    data = (
+        b"x\r\n" * 50 + b"\x1b[?2004h\x1b[?1h\x1b]2;a title\x07\x1b[31mred\r\n\x1b[0m\x1b[1;32m"
+        b"\x1b(0\x1b[2;4r\x1b[>1u\x1b[4h\x1b]133;A\x07\x1b[6n"
+    )
+    plain.feed(data)
+    skipped.skip(data)
+    for name in ("modes", "title", "pen"):
+        assert getattr(skipped, name) == getattr(plain, name)
+    assert skipped._charsets == plain._charsets
+    assert skipped._bottom == plain._bottom
+    assert skipped.first_line == 51  # as many as line feeds
+    assert [mark.kind for mark in skipped.marks] == ["E", "A"]
+    assert skipped.text() == [""] * 5
+    assert skipped.feed(b"") == b""
+
+
+def test_skipping_may_end_in_the_middle_of_a_sequence() -> None:
+    screen = Screen(Size(5, 20))
+    screen.skip(b"text\x1b]2;half")
+    screen.feed(b" title\x07\x1b[Hdone")
+    assert screen.title == "half title"
+    assert screen.text()[0] == "done"
+
+
+@settings(max_examples=COUNT, deadline=None)
+@given(st.binary(max_size=400), st.integers(1, 30), st.integers(1, 100))
+def test_no_bytes_break_a_screen(data: bytes, rows: int, cols: int) -> None:
+    screen = Screen(Size(rows, cols))
+    screen.feed(data)
+    assert screen.errors == 0
+    assert len(screen.text()) == rows
+    assert all(len(line) <= cols * 33 for line in screen.display)
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda p: p.stem)
+def test_no_damage_to_a_recording_breaks_a_screen(path) -> None:
+    data = path.read_bytes()
+    for seed in range(max(2, COUNT // 100)):
+        rng = random.Random(seed)
+        damaged = bytearray(data)
+        for _ in range(rng.randint(1, 40)):
+            at = rng.randrange(len(damaged))
+            if rng.random() < 0.5:
+                damaged[at] = rng.randrange(256)
+            else:
+                del damaged[at : at + rng.randint(1, 9)]
+        screen = Screen(Size(24, 80))
+        screen.feed(bytes(damaged))
+        assert screen.errors == 0
+        copy = Screen(Size(24, 80))
+        copy.feed(screen.repaint())
+        assert state(copy) == state(screen)
+
+
+HEAVY = {
+    "lone escapes": b"\x1b\x00" * 20_000,
+    "an endless title": b"\x1b]2;" + b"x" * 3_000_000,
+    "an endless device string": b"\x1bPq" + b"y" * 3_000_000,
+    "an endless parameter": b"\x1b[" + b"1" * 1_000_000,
+    "controls in a sequence": b"\x1b[" + b"\x00" * 100_000 + b"m",
+    "huge counts": b"\x1b[99999S\x1b[99999T\x1b[99999@\x1b[99999P\x1b[99999L\x1b[99999b" * 500,
+    "repeats": b"a\x1b[65535b" * 200,
+    "stacked marks": b"a" + b"\xcc\x81" * 200_000,
+    "colours": b"".join(b"\x1b[38;2;%d;%d;%dmx" % (i % 256, i // 256, 7) for i in range(10_000)),
+    "links": b"".join(b"\x1b]8;;http://h/%d\x07x" % i for i in range(6_000)),
+    "marks": b"\x1b]133;A\x07" * 50_000,
+    "pushed titles": b"\x1b]2;t\x07\x1b[22t" * 5_000,
+    "pushed keyboards": b"\x1b[>1u" * 5_000,
+    "unknown sequences": b"".join(b"\x1b[%d;%dy\x1b]%d;x\x07" % (i, i, i) for i in range(5_000)),
+    "queries": b"\x1b[c\x1b[6n\x1b]10;?\x07" * 5_000,
+}
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_hostile_output_costs_bounded_time_and_memory(name: str) -> None:
+    import tracemalloc
+
+    data = HEAVY[name]
+    screen = Screen(Size(24, 80), scrollback=1000)
+    started = time.process_time()
+    replies = b"".join(screen.feed(data[at : at + 65536]) for at in range(0, len(data), 65536))
+    assert time.process_time() - started < 10  # linear: none comes near, quadratic would be minutes
+    assert len(replies) <= 4096
+    assert screen.errors == 0
+    tracemalloc.start()
+    again = Screen(Size(24, 80), scrollback=1000)
+    again.feed(data)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 16 << 20
