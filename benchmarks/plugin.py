@@ -27,8 +27,8 @@ import pexpect
 
 from ptyjobs.client import Jobs
 from ptyjobs.recordings import read
+from ptyjobs.recordings.turns import Terminal
 from ptyjobs.testing import live
-from ptyjobs.testing.turns import Terminal
 
 PYTHON = f"{sys.executable} -q -i"
 BASIC = {**os.environ, "PYTHON_BASIC_REPL": "1"}

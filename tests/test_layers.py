@@ -120,6 +120,12 @@ def test_imports_go_one_way(path: str) -> None:
         assert allowed, f"{path} imports {other}"
 
 
+@pytest.mark.parametrize("path", [p for p in GRAPH if package_of(p) in FRONTS])
+def test_fronts_use_the_client(path: str) -> None:
+    behind = [name for name in GRAPH[path] if package_of(name) in BEHIND_CLIENT]
+    assert not behind, f"{path} imports {behind}"
+
+
 @pytest.mark.parametrize("path", GRAPH)
 def test_a_library_is_imported_in_its_home_alone(path: str) -> None:
     for name in IMPORTS[path]:

@@ -71,9 +71,9 @@ def _versions(_settings: Config) -> list[Finding]:
 
 
 def _readiness(_settings: Config) -> list[Finding]:
-    from ptyjobs.readiness.linux import probe
+    from ptyjobs.client import host_facts
 
-    tier = probe.self_test()
+    tier = host_facts.self_test()
     words = {
         Tier.FULL: "full: the kernel tells when a program waits for input",
         Tier.NO_SYSCALL: "no-syscall: state and wait channel, but not the system call",
@@ -93,16 +93,16 @@ def _readiness(_settings: Config) -> list[Finding]:
 
 
 def _containment(_settings: Config) -> list[Finding]:
-    from ptyjobs.process import cgroup, sandbox, tree
+    from ptyjobs.client import host_facts
 
     found = [
         Finding("containment", "cgroup: even kill -9 of all of ptyjobs loses no daemon")
-        if cgroup.base() is not None
+        if host_facts.cgroup_base() is not None
         else Finding("containment", "subreaper: kill reaches daemons too")
-        if tree.SUBREAPER
+        if host_facts.SUBREAPER
         else Finding("containment", "process tree", "Detached daemons may outlive kill.")
     ]
-    for name, facts in sandbox.available().items():
+    for name, facts in host_facts.sandboxes().items():
         if name != "none":
             words = f"{name}: " + ("available" if facts["available"] else "not available")
             found.append(Finding("sandbox", words, str(facts["why"])))
@@ -128,8 +128,8 @@ def _limits(settings: Config) -> list[Finding]:
 
 
 def _state(settings: Config) -> list[Finding]:
+    from ptyjobs.client.files import private_directory
     from ptyjobs.client.registry import Registry
-    from ptyjobs.store.jobdir import private_directory
 
     try:
         private_directory(Path(settings.state_dir))

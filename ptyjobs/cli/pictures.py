@@ -68,7 +68,7 @@ def _format_of(output: str) -> str:
 
 
 def _picture(jobs: Jobs, job_id: str, at: str) -> Screen:
-    from ptyjobs.store import views
+    from ptyjobs.client.files import views
 
     job = jobs.registry.find(job_id)
     if at:

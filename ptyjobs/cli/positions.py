@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ptyjobs.client.files import JobDir
 from ptyjobs.errors import BadInput
-from ptyjobs.store.jobdir import JobDir
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _MOMENT = re.compile(r"(?:(?P<offset>\d+)|(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<unit>ms|s|m|h))\Z")

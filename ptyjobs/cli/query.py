@@ -13,15 +13,15 @@ import select
 import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.client.files import status_cache
 from ptyjobs.client.registry import is_alive
-from ptyjobs.holder import status_cache
 from ptyjobs.model import Status, from_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ptyjobs.client.files import JobDir
     from ptyjobs.client.registry import Registry
-    from ptyjobs.store.jobdir import JobDir
 
 PATIENCE = 1.0  # seconds that all answers together may take
 ENDED_SHOWN = 10  # ended jobs that are shown unless all were asked for

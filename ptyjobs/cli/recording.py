@@ -20,6 +20,7 @@ from pathlib import Path
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli import attach
 from ptyjobs.cli.files import named
+from ptyjobs.client.files import JobDir
 from ptyjobs.client.preparation import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
@@ -27,7 +28,6 @@ from ptyjobs.errors import BadInput
 from ptyjobs.recordings import Moment, Recording, export_cast, export_raw, read, text_of
 from ptyjobs.recordings.play import Wait
 from ptyjobs.recordings.play import play as play_recording
-from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
     from ptyjobs.cli.main import Add

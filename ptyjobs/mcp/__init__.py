@@ -6,8 +6,8 @@ import gc
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ptyjobs.client.zygote import Zygote
     from ptyjobs.config import Config
-    from ptyjobs.spawn.zygote import Zygote
 
 
 def main(config: Config, zygote: Zygote | None = None) -> int:
@@ -20,7 +20,7 @@ def main(config: Config, zygote: Zygote | None = None) -> int:
 
     check_config(config)
     if zygote is None:
-        from ptyjobs.spawn import zygote as zygotes
+        from ptyjobs.client import zygote as zygotes
 
         zygote = zygotes.start(ahead=True)
     # Importing the SDK makes 120,000 objects that all live on: letting the collector

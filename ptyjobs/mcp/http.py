@@ -29,7 +29,7 @@ from ptyjobs.mcp.server import App, Surface
 from ptyjobs.mcp.session import session
 
 if TYPE_CHECKING:
-    from ptyjobs.spawn.zygote import Zygote
+    from ptyjobs.client.zygote import Zygote
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 TOKEN_FILE = "http-token"

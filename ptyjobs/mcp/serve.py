@@ -21,7 +21,7 @@ from ptyjobs.mcp.transport import StdioTransport, stdio
 
 if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
-    from ptyjobs.spawn.zygote import Zygote
+    from ptyjobs.client.zygote import Zygote
 
 DRAIN = 0.9
 """Seconds that calls in flight have after the end of input."""

@@ -18,7 +18,7 @@ from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError
 
 if TYPE_CHECKING:
-    from ptyjobs.spawn.zygote import Zygote
+    from ptyjobs.client.zygote import Zygote
 
 SWEEP_AFTER = 1.0  # seconds after the start: what a killed server's jobs left is ended then
 

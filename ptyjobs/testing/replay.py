@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from ptyjobs.recordings import Moment, Recording, read
 from ptyjobs.recordings.asciicast import MARKER
+from ptyjobs.recordings.turns import TIMEOUT, Terminal, Turn, turn, turns
 from ptyjobs.testing.picture import Picture
-from ptyjobs.testing.turns import TIMEOUT, Terminal, Turn, turn, turns
 
 
 class Replay:

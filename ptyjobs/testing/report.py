@@ -12,11 +12,11 @@ from pathlib import Path
 from ptyjobs.model import Answer
 from ptyjobs.recordings import export_cast, read
 from ptyjobs.recordings.recording import Moment
+from ptyjobs.recordings.turns import Turn
 from ptyjobs.render.ansi import to_svg
 from ptyjobs.testing.live import LiveJob
 from ptyjobs.testing.picture import Picture, framed
 from ptyjobs.testing.replay import Replay
-from ptyjobs.testing.turns import Turn
 
 EVENTS = 20
 SHOWN = 200  # characters of one event

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ptyjobs.errors import BadInput
 from ptyjobs.recordings import Recording, read
+from ptyjobs.recordings.turns import Terminal, Turn, turns
 from ptyjobs.testing import snapshot
 from ptyjobs.testing.picture import Picture
-from ptyjobs.testing.turns import Terminal, Turn, turns
 
 FOLDER = "__screens__"
 

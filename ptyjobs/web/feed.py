@@ -17,10 +17,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ptyjobs.client.aio import AsyncFollow
+from ptyjobs.client.files import views
 from ptyjobs.errors import HolderLost
 from ptyjobs.model import Size, Status, from_json, to_json
 from ptyjobs.protocol import Data
-from ptyjobs.store import views
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection

@@ -15,10 +15,9 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from ptyjobs.client.files import JobDir, views
 from ptyjobs.errors import BadInput
 from ptyjobs.model import Size
-from ptyjobs.store import views
-from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection

@@ -19,9 +19,9 @@ from ptyjobs.client import Jobs, prepare
 from ptyjobs.errors import JobEnded
 from ptyjobs.model import Answer, Size
 from ptyjobs.recordings import export_cast, export_raw, read
+from ptyjobs.recordings.turns import Terminal
 from ptyjobs.testing import live, snapshot
 from ptyjobs.testing.picture import Picture
-from ptyjobs.testing.turns import Terminal
 from tests.recordings.scenes import SCENES, K, M, R, Scene, T, W
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "recordings"

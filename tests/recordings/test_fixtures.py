@@ -16,11 +16,11 @@ import pytest
 from ptyjobs.readiness.evidence import Evidence
 from ptyjobs.recordings import Recording, read
 from ptyjobs.recordings.read import read_cast
+from ptyjobs.recordings.turns import Terminal, turns
 from ptyjobs.store.log import LogReader, LogWriter
 from ptyjobs.terminal import Screen
 from ptyjobs.testing import snapshot
 from ptyjobs.testing.picture import Picture
-from ptyjobs.testing.turns import Terminal, turns
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "recordings"
 CASTS = sorted(FOLDER.glob("*.cast"))

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ptyjobs.client import prepare
+from ptyjobs.client.files import LogReader, views
 from ptyjobs.config import HARD_MAX_CHARS
 from ptyjobs.config.types import find_program
 from ptyjobs.errors import BadInput, JobEnded, LimitReached, PtyJobsError, Refused, UnknownJob
@@ -29,8 +30,6 @@ from ptyjobs.mcp.results import Result
 from ptyjobs.mcp.server import Surface
 from ptyjobs.model import Size, State, Status
 from ptyjobs.policy import Policy
-from ptyjobs.store import views
-from ptyjobs.store.log import LogReader
 from ptyjobs.text import sanitize
 
 MAX_OUTPUT = HARD_MAX_CHARS - 4000

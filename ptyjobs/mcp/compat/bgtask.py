@@ -13,6 +13,7 @@ import re
 from typing import Any
 
 from ptyjobs.client import prepare
+from ptyjobs.client.files import check_job_id
 from ptyjobs.config import HARD_MAX_CHARS
 from ptyjobs.errors import BadInput, DuplicateJob, PtyJobsError, UnknownJob
 from ptyjobs.mcp.compat import background_job as background
@@ -20,7 +21,6 @@ from ptyjobs.mcp.handlers import Call
 from ptyjobs.mcp.params import Param, Tool
 from ptyjobs.mcp.results import Result, exit_words
 from ptyjobs.mcp.server import Surface
-from ptyjobs.store.jobdir import check_job_id
 from ptyjobs.text import sanitize
 
 

@@ -1,8 +1,8 @@
 """What `interact` would have answered, from a recording alone.
 
 Owns the walk of the settle machine over recorded moments with a virtual clock: the product's own
-`readiness.settle`, fed with what the program printed and with a kernel that says nothing. The subtle
-thing: a recorded input came when its author chose. Here the program is given all the time it
+`readiness.settle`, fed with what the program printed and with a kernel that says nothing. The
+subtle thing: a recorded input came when its author chose. Here the program is given all the time it
 needs first, so an input waits for the verdict on what came before it.
 """
 

@@ -1,0 +1,43 @@
+"""What the fronts read of a job's files: handed on, so that they import nothing below the client.
+
+Each name is imported on first use: a command line needs few of them.
+"""
+
+from __future__ import annotations
+
+from ptyjobs._dataclass import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ptyjobs.holder import status_cache
+    from ptyjobs.store import views
+    from ptyjobs.store.jobdir import JobDir, LogEvent, check_job_id, private_directory
+    from ptyjobs.store.log import LogReader
+
+__all__ = [
+    "JobDir",
+    "LogEvent",
+    "LogReader",
+    "check_job_id",
+    "private_directory",
+    "status_cache",
+    "views",
+]
+
+_MODULES = {"views": "ptyjobs.store.views", "status_cache": "ptyjobs.holder.status_cache"}
+_HOMES = {
+    "JobDir": "ptyjobs.store.jobdir",
+    "LogEvent": "ptyjobs.store.jobdir",
+    "LogReader": "ptyjobs.store.log",
+    "check_job_id": "ptyjobs.store.jobdir",
+    "private_directory": "ptyjobs.store.jobdir",
+}
+
+
+def __getattr__(name: str) -> object:
+    import importlib
+
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(name)

@@ -1,0 +1,15 @@
+"""What this machine offers to jobs: readiness tier, containment, sandboxes. For `doctor`.
+
+Reads the kernel when called; keeps nothing.
+"""
+
+from __future__ import annotations
+
+from ptyjobs.process import cgroup, sandbox, tree
+from ptyjobs.readiness.linux.probe import self_test
+
+SUBREAPER = tree.SUBREAPER
+cgroup_base = cgroup.base
+sandboxes = sandbox.available
+
+__all__ = ["SUBREAPER", "cgroup_base", "sandboxes", "self_test"]
