@@ -7,19 +7,51 @@ is not an error; a program that exits with 1 is not an error.
 from __future__ import annotations
 
 import errno
+from enum import Enum
+
+TYPE_CHECKING = False  # known to type checkers; `typing` costs holders memory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class Hint(Enum):
+    """The next step after an error, for a front to word in its own terms.
+
+    `facts` of the error holds the names that the wording may use.
+    """
+
+    READ_OUTPUT = "read_output"  # the job has ended; its output is kept: job_id
+    LOOK_FIRST = "look_first"  # the screen is different from what was expected: job_id
+    START_A_JOB = "start_a_job"  # there are no jobs
+    KEY_NAMES = "key_names"  # near: similar key names, may be empty; spelling: examples
+    CHECK_THEN_KILL = "check_then_kill"  # the holder does not answer: job_id
+    CHECK_STATUS = "check_status"  # the same, and it may have ended: job_id
 
 
 class PtyJobsError(Exception):
     """Base of all errors that a caller may see.
 
-    `code` is stable and machine-readable, `str(error)` says what happened, `advice` what to do.
+    `code` is stable and machine-readable, `message` says what happened, `advice` what to do, in the
+    terms of the tools and the library. `hint` with `facts` says the same as a value, for fronts
+    with other terms.
     """
 
     code = "internal"
 
-    def __init__(self, message: str, *, advice: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        advice: str = "",
+        hint: Hint | None = None,
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.advice = advice
+        self.hint = hint
+        self.facts: Mapping[str, str] = facts or {}
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -28,6 +60,15 @@ class PtyJobsError(Exception):
     @property
     def message(self) -> str:
         return super().__str__()
+
+    def to_wire(self) -> dict[str, Any]:
+        """The error as JSON types; `from_wire` reads it."""
+        wire: dict[str, Any] = {
+            "code": self.code, "message": self.message, "advice": self.advice,
+        }  # fmt: skip
+        if self.hint is not None:
+            wire |= {"hint": self.hint.value, "facts": dict(self.facts)}
+        return wire
 
 
 class UnknownJob(PtyJobsError):
@@ -122,12 +163,16 @@ class BadRecording(PtyJobsError):
     code = "bad_recording"
 
 
-def by_code(code: str, message: str, advice: str = "") -> PtyJobsError:
-    """The error of that code, as it came over a socket; unknown codes give the base class."""
-    pending: list[type[PtyJobsError]] = [PtyJobsError]
-    while pending:
-        cls = pending.pop()
-        if cls.code == code:
-            return cls(message, advice=advice)
-        pending.extend(cls.__subclasses__())
-    return PtyJobsError(message, advice=advice)
+def from_wire(wire: Mapping[str, Any]) -> PtyJobsError:
+    """Read `to_wire`: an unknown code gives the base class, an unknown hint is dropped."""
+    cls = _BY_CODE.get(wire["code"], PtyJobsError)
+    hint = _HINTS.get(wire.get("hint", ""))
+    return cls(wire["message"], advice=wire.get("advice", ""), hint=hint, facts=wire.get("facts"))
+
+
+def _family(cls: type[PtyJobsError]) -> list[type[PtyJobsError]]:
+    return [cls, *(each for sub in cls.__subclasses__() for each in _family(sub))]
+
+
+_BY_CODE = {cls.code: cls for cls in _family(PtyJobsError)}
+_HINTS = {hint.value: hint for hint in Hint}

@@ -74,9 +74,7 @@ def refuse(connection: socket.socket, failure: OSError) -> None:
 
 def refusal(failure: OSError) -> bytes:
     """The frame that answers the first request of a connection: why no job can be started."""
-    error = cannot_start(failure)
-    told = {"code": error.code, "message": error.message, "advice": error.advice}
-    return encode({"id": FIRST_REQUEST, "error": told})
+    return encode({"id": FIRST_REQUEST, "error": cannot_start(failure).to_wire()})
 
 
 class Decoder:

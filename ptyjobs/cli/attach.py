@@ -12,7 +12,6 @@ and live bytes meet exactly; the connection that types is kept, because its size
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import re
 import select
@@ -20,18 +19,13 @@ import signal
 import sys
 import time
 
-from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.format import exit_code
 from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
 from ptyjobs.cli.viewport import Mirror
 from ptyjobs.client.sync import Follow, Jobs
-from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, HolderLost
 from ptyjobs.model import Size, Status, from_json
 from ptyjobs.protocol import Data
-
-if TYPE_CHECKING:
-    from ptyjobs.cli.main import Add
 
 __all__ = ["DETACH", "RESTORE", "attach", "terminal_size"]
 
@@ -39,35 +33,6 @@ DETACH = b"\x1c"  # C-\, as dtach and abduco have it
 DETACHES = (DETACH, b"\x1b[92;5u", b"\x1b[27;5;92~")  # plain, kitty's form, xterm's form
 HINT_AFTER = 0.3  # seconds after which the hint is shown: a short command needs none
 HINT = 2.0  # seconds that it stands in the last row, at most until the next key
-EXAMPLES = """\
-  ptyjobs attach                  the only job, or the one started last
-  ptyjobs attach web -r           watch without typing
-  ptyjobs attach vim --detach-key C-]"""
-
-
-def register(add: Add) -> None:
-    joining = add("attach", attach_job, examples=EXAMPLES)
-    joining.add_argument("job", nargs="?", default="", metavar="JOB", help="default: the newest")
-    joining.add_argument("-r", "--read-only", action="store_true", help="watch without typing")
-    joining.add_argument("--detach-key", metavar="KEY", help="the key that leaves, default C-\\")
-
-
-def attach_job(args: argparse.Namespace, settings: Config) -> int:
-    """Join a job from this terminal; C-\\ leaves it running.
-
-    Its terminal takes the size of yours while you are there. Several people may be attached. Ends
-    with 0 after the detach key, else with the job's own exit code; 4 when its holder was lost.
-    """
-    with Jobs(settings) as jobs:
-        job_id = args.job or _newest(jobs)
-        return attach(jobs, job_id, read_only=args.read_only, detach_key=settings.detach_key)
-
-
-def _newest(jobs: Jobs) -> str:
-    for status in jobs.list():
-        if not status.state.ended:
-            return status.job_id
-    raise BadInput("No job runs.", advice="Start one: ptyjobs run -- CMD")
 
 
 class Ended(Exception):

@@ -23,7 +23,7 @@ from ptyjobs.client.base import (
 from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import Gone, connect
 from ptyjobs.config import Config
-from ptyjobs.errors import HolderLost, PtyJobsError
+from ptyjobs.errors import Hint, HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Reason, Size, Status, View
 from ptyjobs.spawn.zygote import Zygote
 from ptyjobs.store.jobdir import JobDir
@@ -96,7 +96,9 @@ class Link(asyncio.Protocol):
                 return result_of(await future)
         except TimeoutError:
             raise HolderLost(
-                "The job's holder does not answer.", advice="Look with status, then kill it."
+                "The job's holder does not answer.",
+                advice="Look with status, then kill it.",
+                hint=Hint.CHECK_THEN_KILL,
             ) from None
         except asyncio.CancelledError:
             with contextlib.suppress(Gone):
@@ -417,7 +419,10 @@ class AsyncJobs(Base):
             await link.request("follow", follow_params(since, input, size, name), timeout=5.0)
         except Gone:  # before the connection, or on it
             raise HolderLost(
-                f"Job {job_id!r} has ended.", advice="Read it with output or tail."
+                f"Job {job_id!r} has ended.",
+                advice="Read it with output or tail.",
+                hint=Hint.READ_OUTPUT,
+                facts={"job_id": job_id},
             ) from None
         return AsyncFollow(link)
 

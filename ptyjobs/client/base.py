@@ -18,12 +18,13 @@ from ptyjobs.client.subreaper import Guard
 from ptyjobs.config import Config, load
 from ptyjobs.errors import (
     BadInput,
+    Hint,
     HolderLost,
     LimitReached,
     PtyJobsError,
     StartFailed,
-    by_code,
     cannot_start,
+    from_wire,
 )
 from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Size
 from ptyjobs.store.jobdir import JobDir
@@ -45,7 +46,7 @@ DYING = 0.1  # seconds until a process is gone whose sockets are closed
 def result_of(message: dict[str, Any]) -> dict[str, Any]:
     error = message.get("error")
     if error is not None:
-        raise by_code(error["code"], error["message"], error.get("advice", ""))
+        raise from_wire(error)
     ok: dict[str, Any] = message["ok"]
     return ok
 
@@ -84,6 +85,8 @@ class Base:
             raise HolderLost(
                 f"The holder of job {job.job_id!r} does not answer.",
                 advice="Try again; `status` tells whether it still runs.",
+                hint=Hint.CHECK_STATUS,
+                facts={"job_id": job.job_id},
             )
         return call.ended(Ended(job, status, self._seen.get(job.job_id, 0)))
 

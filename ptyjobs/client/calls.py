@@ -8,7 +8,7 @@ directory, with the same meaning.
 from __future__ import annotations
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
-from ptyjobs.errors import JobEnded
+from ptyjobs.errors import Hint, JobEnded
 from ptyjobs.model import (
     Answer,
     Confidence,
@@ -203,6 +203,8 @@ def _no_input(job: Ended) -> Any:
     raise JobEnded(
         f"Job {job.status.job_id!r} has {how}.",
         advice="Its output can still be read with output or tail.",
+        hint=Hint.READ_OUTPUT,
+        facts={"job_id": job.status.job_id},
     )
 
 

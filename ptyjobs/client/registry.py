@@ -13,7 +13,7 @@ import os
 import time
 
 from ptyjobs._dataclass import TYPE_CHECKING, replace
-from ptyjobs.errors import DuplicateJob, LimitReached, UnknownJob
+from ptyjobs.errors import DuplicateJob, Hint, LimitReached, UnknownJob
 from ptyjobs.model import Event, State, Status, next_state
 from ptyjobs.process import cgroup
 from ptyjobs.store.jobdir import JobDir, check_job_id, private_directory
@@ -58,14 +58,15 @@ class Registry:
         import difflib  # only for an id that is not there
 
         close = difflib.get_close_matches(job_id, ids, n=1)
+        hint = None
         if not ids:
-            advice = "There are no jobs; start one with execute."
+            advice, hint = "There are no jobs; start one with execute.", Hint.START_A_JOB
         elif close:
             advice = f"Did you mean {close[0]!r}?"
         else:
             shown = ", ".join(ids[:SHOWN_IDS]) + (" ..." if len(ids) > SHOWN_IDS else "")
             advice = f"Jobs: {shown}."
-        raise UnknownJob(f"No job {job_id[:80]!r}.", advice=advice)
+        raise UnknownJob(f"No job {job_id[:80]!r}.", advice=advice, hint=hint)
 
     def all(self) -> list[JobDir]:
         """Every job's directory, newest first."""

@@ -20,7 +20,7 @@ from ptyjobs.client.base import (
 from ptyjobs.client.calls import Call, Killed
 from ptyjobs.client.connect import Gone, connect
 from ptyjobs.config import Config
-from ptyjobs.errors import HolderLost, PtyJobsError
+from ptyjobs.errors import Hint, HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
 from ptyjobs.store.jobdir import JobDir
 
@@ -88,7 +88,9 @@ class Wire:
                     return result_of(message)
         except TimeoutError:
             raise HolderLost(
-                "The job's holder does not answer.", advice="Look with status, then kill it."
+                "The job's holder does not answer.",
+                advice="Look with status, then kill it.",
+                hint=Hint.CHECK_THEN_KILL,
             ) from None
         finally:
             self._messages[:0] = [m for m in held if isinstance(m, protocol.Data) or "event" in m]
@@ -320,7 +322,10 @@ class Jobs(Base):
             connection.request("follow", follow_params(since, input, size, name), timeout=5.0)
         except Gone:  # before the connection, or on it
             raise HolderLost(
-                f"Job {job_id!r} has ended.", advice="Read it with output or tail."
+                f"Job {job_id!r} has ended.",
+                advice="Read it with output or tail.",
+                hint=Hint.READ_OUTPUT,
+                facts={"job_id": job_id},
             ) from None
         return Follow(connection)
 

@@ -355,16 +355,31 @@ def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
         extra: dict[str, Any] = {"nargs": "?", "const": "true"} if kind is types.FLAG else {}
         group.add_argument(
             f"--{setting.name.replace('_', '-')}",
-            dest=setting.name,
+            dest=flag_dest(setting.name),
             metavar="VALUE",
             help=f"{setting.metadata['help']} ({kind.words})".replace("%", "%%"),
             **extra,
         )
 
 
+_FLAG_DEST = "setting:"
+
+
+def flag_dest(name: str) -> str:
+    """The `dest` that marks a flag as one that sets the setting `name` (see `flags_of`)."""
+    assert name in _BY_NAME, name
+    return _FLAG_DEST + name
+
+
+def set_by(dest: str) -> str:
+    """The setting that a flag with this `dest` sets; empty for a flag that sets none."""
+    return dest.removeprefix(_FLAG_DEST) if dest.startswith(_FLAG_DEST) else ""
+
+
 def flags_of(namespace: argparse.Namespace) -> dict[str, Any]:
-    """The settings among parsed arguments, ready for `load(flags=...)`."""
-    return {n: v for n, v in vars(namespace).items() if n in _BY_NAME and v is not None}
+    """The values of the flags that are marked as settings, ready for `load(flags=...)`."""
+    values = {set_by(dest): value for dest, value in vars(namespace).items() if set_by(dest)}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def docs_table() -> str:

@@ -234,4 +234,4 @@ def _progress_to(peer: Peer, request: int) -> Callable[[str], None]:
 
 def error_reply(error: PtyJobsError) -> dict[str, Any]:
     """The error member of a reply."""
-    return {"code": error.code, "message": error.message, "advice": error.advice}
+    return error.to_wire()

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ptyjobs.errors import BadInput, JobEnded, Refused
+from ptyjobs.errors import BadInput, Hint, JobEnded, Refused
 from ptyjobs.holder import input_reader
 from ptyjobs.holder.input_reader import Reader
 from ptyjobs.holder.waiter import Ask
@@ -213,7 +213,12 @@ def _mouse(holder: Holder, action: Params) -> bytes:
         rows = screen.text()
         row = next((n for n, line in enumerate(rows) if text in line), None)
         if row is None:
-            raise BadInput(f"{text!r} is not on the screen.", advice="Look with tail first.")
+            raise BadInput(
+                f"{text!r} is not on the screen.",
+                advice="Look with tail first.",
+                hint=Hint.LOOK_FIRST,
+                facts={"job_id": holder.job.spec.job_id},
+            )
         before = rows[row].partition(text)[0]
         col = next(c for c in range(screen.size.cols) if screen.row_text(row, 0, c) == before)
     if row is None or col is None:
@@ -249,6 +254,8 @@ def _need_running(holder: Holder) -> None:
         raise JobEnded(
             f"Job {job.spec.job_id!r} has {how}.",
             advice="Its output can still be read with output or tail.",
+            hint=Hint.READ_OUTPUT,
+            facts={"job_id": job.spec.job_id},
         )
 
 

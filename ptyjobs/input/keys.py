@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ptyjobs.errors import BadInput, BadKey
+from ptyjobs.errors import BadInput, BadKey, Hint
 from ptyjobs.input.mouse import MouseModes, mouse
 
 __all__ = ["KeyModes", "MouseModes", "encode", "mouse", "paste", "typed"]
@@ -179,10 +179,12 @@ def _unknown(name: str) -> BadKey:
     prefix = name[: len(name) - len(tail)]
     nearest = list(dict.fromkeys(prefix + spellings[c] for c in close))
     advice = f"Did you mean {' or '.join(nearest)}?" if nearest else ""
-    hint = "Keys are spelled C-c, M-x, S-Up, F5, Enter, Tab, Escape, BSpace, PageUp, Down*5;"
+    spelling = "Keys are spelled C-c, M-x, S-Up, F5, Enter, Tab, Escape, BSpace, PageUp, Down*5;"
     return BadKey(
         f"There is no key {name!r}; nothing was sent.",
-        advice=f"{advice} {hint} text goes in the input parameter.".lstrip(),
+        advice=f"{advice} {spelling} text goes in the input parameter.".lstrip(),
+        hint=Hint.KEY_NAMES,
+        facts={"near": advice, "spelling": spelling},
     )
 
 

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ptyjobs.errors import BadPattern, LimitReached
+from ptyjobs.errors import BadPattern, LimitReached, from_wire
 from ptyjobs.model import Page, from_json, to_json
 from ptyjobs.store.log import LogReader
 from ptyjobs.store.regex_timeout import bounded_search
@@ -73,8 +73,8 @@ def grep(folder: str, pattern: str, *, since: int | None, limit: int, last: bool
             advice="Kill or wait for other jobs, then try again.",
         ) from failure
     told = json.loads(done.stdout)
-    if "page" not in told:
-        raise BadPattern(told["message"], advice=told["advice"])
+    if "error" in told:
+        raise from_wire(told["error"])
     return from_json(Page, told["page"])
 
 
@@ -111,7 +111,7 @@ def main() -> None:
         page = search(log, pattern, **wanted["asked"], bound=_bounded, needed=needed)
         told = {"page": to_json(page)}
     except BadPattern as error:
-        told = {"message": error.message, "advice": error.advice}
+        told = {"error": error.to_wire()}
     with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
         sys.stdout.write(json.dumps(told))
         sys.stdout.flush()

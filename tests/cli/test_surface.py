@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -11,23 +12,55 @@ from pathlib import Path
 
 import pytest
 
-from ptyjobs.cli import completion, describe, main, positions
+from ptyjobs import config
+from ptyjobs.cli import command, main, positions
 from ptyjobs.cli import format as words
-from ptyjobs.errors import BadInput
+from ptyjobs.cli.commands import completion, describe
+from ptyjobs.errors import BadInput, Hint, from_wire
 from tests.cli.conftest import Shell
 
-COMMANDS = [name for names in main.FAMILIES.values() for name in names]
+COMMANDS = list(command.COMMANDS)
 
 
-def test_the_families_register_what_the_table_says() -> None:
+def test_every_command_has_a_module_of_its_own() -> None:
     assert list(describe.commands()) == COMMANDS
+    folder = Path(completion.__file__).parent
+    assert sorted(path.stem for path in folder.glob("[a-z]*.py")) == sorted(COMMANDS)
 
 
-@pytest.mark.parametrize("family", main.FAMILIES)
-def test_a_family_brings_its_own_commands_alone(family: str) -> None:
-    choices = main.parser(family)._subparsers
-    assert choices is not None
-    assert tuple(choices._group_actions[0].choices or ()) == main.FAMILIES[family]
+def test_a_flag_sets_a_setting_only_where_it_is_marked() -> None:
+    """A flag whose name equals a setting's by chance must not set it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", default="7")
+    parser.add_argument("--size", dest=config.flag_dest("cols"), default="90")
+    assert config.flags_of(parser.parse_args([])) == {"cols": "90"}
+    assert config.flags_of(command.alone("run").parse_args(["--rows", "5"])) == {"rows": "5"}
+
+
+@pytest.mark.parametrize("hint", Hint)
+def test_a_hint_is_worded_for_the_shell_and_crosses_the_socket(
+    hint: Hint, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = {"job_id": "j1", "near": "Did you mean F1?", "spelling": "Keys are spelled F5;"}
+    error = BadInput("It failed.", advice="Call tail.", hint=hint, facts=facts)
+    received = from_wire(json.loads(json.dumps(error.to_wire())))
+    assert (received.hint, dict(received.facts)) == (hint, facts)
+
+    def broken(*_: object, **__: object) -> None:
+        raise received
+
+    monkeypatch.setattr("ptyjobs.cli.commands.list.Registry", broken)
+    assert main.main(["list"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("ptyjobs: It failed. ")
+    assert "tail" not in told
+    assert "{" not in told
+
+
+def test_an_error_of_another_version_keeps_its_advice() -> None:
+    wire = {"code": "new_code", "message": "It failed.", "advice": "Try.", "hint": "new_hint"}
+    received = from_wire(wire)
+    assert (received.message, received.advice, received.hint) == ("It failed.", "Try.", None)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -42,7 +75,7 @@ def test_every_command_is_explained(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_imports_the_sdk_or_asyncio_before_it_runs(name: str) -> None:
     code = (
-        "import sys; from ptyjobs.cli import main; main.alone(sys.argv[1]);"
+        "import sys; from ptyjobs.cli import command; command.alone(sys.argv[1]);"
         "print({'mcp', 'asyncio', 'pyte', 'PIL'} & set(sys.modules))"
     )
     done = subprocess.run(
@@ -67,7 +100,7 @@ def test_a_fault_of_ours_has_its_own_exit_code(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr("ptyjobs.cli.look.Registry", broken)
+    monkeypatch.setattr("ptyjobs.cli.commands.list.Registry", broken)
     assert main.main(["list"]) == 5
     assert "RuntimeError: a fault" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ptyjobs import config
-from ptyjobs.cli import describe
+from ptyjobs.cli.commands import describe
 from ptyjobs.mcp import tools
 from ptyjobs.model import TRANSITIONS
 

@@ -16,7 +16,7 @@ from ptyjobs.config import Config
 if TYPE_CHECKING:
     from typing import Any
 
-    from ptyjobs.cli.main import Add
+    from ptyjobs.cli.command import Add
 
 IDS = "command ptyjobs list --ids 2>/dev/null"
 JOB_ARGUMENTS = ("job", "jobs")  # arguments that are job ids
@@ -33,7 +33,7 @@ def register(add: Add) -> None:
 
 def completion(args: argparse.Namespace, settings: Config) -> int:
     """Print the completion file of a shell: commands, flags, choices and job ids."""
-    from ptyjobs.cli.describe import surface
+    from ptyjobs.cli.commands.describe import surface
 
     script = SHELLS[args.shell_name](surface()["commands"])
     print(json.dumps({"shell": args.shell_name, "script": script}) if args.json else script)

@@ -11,13 +11,13 @@ import json
 
 from ptyjobs import __version__, config
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.cli import main as cli
+from ptyjobs.cli import command as cli
 from ptyjobs.config import Config
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from ptyjobs.cli.main import Add
+    from ptyjobs.cli.command import Add
 
 VERSION = 1  # of the shape; grows when a member changes its meaning
 
@@ -46,12 +46,11 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 
 def arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     """What a command takes, without -h and without the settings' own flags."""
-    names = {setting.name for setting in config.SETTINGS}
     return [
         action
         for action in parser._actions
         if action.dest not in ("help", "json")
-        and not (action.dest in names and action.default is argparse.SUPPRESS)
+        and not (config.set_by(action.dest) and action.default is argparse.SUPPRESS)
     ]
 
 
@@ -102,7 +101,7 @@ def _summary(parser: argparse.ArgumentParser) -> str:
 def _argument(action: argparse.Action) -> dict[str, Any]:
     default = None if action.default is argparse.SUPPRESS else action.default
     return {
-        "name": action.dest,
+        "name": config.set_by(action.dest) or action.dest,
         "flags": list(action.option_strings),
         "takes": None if action.nargs == 0 else (action.metavar or action.dest.upper()),
         "choices": list(action.choices) if action.choices else None,

@@ -22,7 +22,7 @@ from ptyjobs.errors import PtyJobsError
 from ptyjobs.model import Tier, to_json
 
 if TYPE_CHECKING:
-    from ptyjobs.cli.main import Add
+    from ptyjobs.cli.command import Add
 
 DESCRIPTORS_A_JOB = 12  # a server's and a holder's, generously
 

@@ -10,7 +10,7 @@ from ptyjobs.cli.files import named
 from ptyjobs.config import Config
 
 if TYPE_CHECKING:
-    from ptyjobs.cli.main import Add
+    from ptyjobs.cli.command import Add
 
 
 def register(add: Add) -> None:

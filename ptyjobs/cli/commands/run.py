@@ -1,7 +1,6 @@
 """`run`: start a job as a person; attached, detached, or as a filter in a pipe.
 
-Owns the way from the words of a command line to a JobSpec, and `stream`, the view of a job for
-those who have no terminal.
+Owns the way from the words of a command line to a JobSpec.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ import sys
 from collections.abc import Sequence
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.cli.format import READER, exit_code
+from ptyjobs.cli.format import READER
+from ptyjobs.cli.stream import stream
 from ptyjobs.client.preparation import prepare
 from ptyjobs.client.sync import Jobs
-from ptyjobs.config import Config
-from ptyjobs.errors import BadInput, HolderLost
+from ptyjobs.config import Config, flag_dest, flags_of
+from ptyjobs.errors import BadInput
 from ptyjobs.model import to_json
-from ptyjobs.protocol import Data
 
 if TYPE_CHECKING:
-    from ptyjobs.cli.main import Add
+    from ptyjobs.cli.command import Add
 
 EXAMPLES = """\
   ptyjobs run -- python3 -i            attached; C-\\ leaves it running
@@ -39,12 +38,16 @@ def register(add: Add) -> None:
     running.add_argument(
         "--env", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
     )
-    running.add_argument("--rows", metavar="N", help="rows of its terminal")
-    running.add_argument("--cols", metavar="N", help="columns of its terminal")
+    running.add_argument("--rows", dest=flag_dest("rows"), metavar="N", help="rows of its terminal")
+    running.add_argument(
+        "--cols", dest=flag_dest("cols"), metavar="N", help="columns of its terminal"
+    )
     running.add_argument(
         "--target", default="", metavar="TARGET", help="where: ssh:HOST, docker:NAME, slurm, ..."
     )
-    running.add_argument("--sandbox", metavar="KIND", help="none, bwrap or landlock")
+    running.add_argument(
+        "--sandbox", dest=flag_dest("sandbox"), metavar="KIND", help="none, bwrap or landlock"
+    )
     running.add_argument("--timeout", type=float, metavar="S", help="kill it after S seconds")
     running.add_argument("--on-exit", default="", metavar="CMD", help="run when the job has ended")
     running.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
@@ -69,14 +72,15 @@ def run(args: argparse.Namespace, settings: Config) -> int:
 
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
     size = attach.terminal_size() if interactive and not args.detach else None
+    flags = flags_of(args)
     spec = prepare(
         settings,
         command=command_of(args.words),
         name=args.name,
         cwd=args.cwd,
         env=dict(_variable(word) for word in args.env),
-        rows=size.rows if size and not args.rows else None,
-        cols=size.cols if size and not args.cols else None,
+        rows=size.rows if size and not flags.get("rows") else None,
+        cols=size.cols if size and not flags.get("cols") else None,
         lifetime="persistent" if args.detach or interactive else "session",
         timeout=args.timeout,
         on_exit=args.on_exit,
@@ -104,28 +108,3 @@ def _variable(word: str) -> tuple[str, str]:
     if not equals:
         raise BadInput(f"--env {word!r} has no '='.", advice="--env NAME=VALUE")
     return name, value
-
-
-def stream(jobs: Jobs, job_id: str, *, show: bool = True) -> int:
-    """Without a terminal of our own: the output as it comes, the program's exit code."""
-    offset = 0
-    try:
-        follow = jobs.follow(job_id, since=0)
-        while (message := follow.receive()) is not None:
-            if isinstance(message, Data):
-                _out(message.data, show=show)
-                offset = message.offset + len(message.data)
-            elif message.get("event") == "exit":
-                break
-    except HolderLost:  # it had ended before we could look
-        pass
-    while (found := jobs.raw(job_id, since=offset))[1]:
-        _out(found[1], show=show)
-        offset = found[0] + len(found[1])
-    return exit_code(jobs.status(job_id))
-
-
-def _out(data: bytes, *, show: bool) -> None:
-    if show:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()

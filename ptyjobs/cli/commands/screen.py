@@ -16,7 +16,7 @@ from ptyjobs.errors import BadInput
 from ptyjobs.model import to_json
 
 if TYPE_CHECKING:
-    from ptyjobs.cli.main import Add
+    from ptyjobs.cli.command import Add
     from ptyjobs.terminal import Screen
 
 FORMATS = ("text", "ansi", "svg", "png", "html")

@@ -18,8 +18,8 @@ import time
 from collections.abc import Sequence
 
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.commands.status import page
 from ptyjobs.cli.format import age, amount, fit, safe, turn
-from ptyjobs.cli.look import page
 from ptyjobs.cli.query import glance
 from ptyjobs.cli.terminal import Terminal
 from ptyjobs.client.sync import Jobs
@@ -28,7 +28,7 @@ from ptyjobs.errors import BadInput, PtyJobsError
 from ptyjobs.model import Size, Status, to_json
 
 if TYPE_CHECKING:
-    from ptyjobs.cli.main import Add
+    from ptyjobs.cli.command import Add
 
 PAUSE = 1.0  # seconds between two looks
 HELP = " up/down select   Enter attach   k end it   s status   a ended too   q quit "

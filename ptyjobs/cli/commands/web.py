@@ -11,7 +11,7 @@ from ptyjobs.config import Config
 from ptyjobs.errors import Unsupported
 
 if TYPE_CHECKING:
-    from ptyjobs.cli.main import Add
+    from ptyjobs.cli.command import Add
 
 EXAMPLES = """  ptyjobs web                 print the address, serve until C-c
   ptyjobs web --write --open  let the browser type, and open it now"""

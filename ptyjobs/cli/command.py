@@ -1,0 +1,145 @@
+"""The shape of a command: how it registers, its parser, and what every command shares.
+
+Owns the table of commands, the parsers and the exit codes. Each command has one module in
+`ptyjobs.cli.commands`, with a `register(add)`; it is imported by name when it is needed, so that
+`ptyjobs list` does not load the others. Never runs a command (see `main`). Never imports the MCP
+SDK.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+
+from ptyjobs import __version__, config
+from ptyjobs._dataclass import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    Command = Callable[[argparse.Namespace, config.Config], int]
+
+    class Add(Protocol):
+        """Adds one sub-command: its description is the function's docstring."""
+
+        def __call__(
+            self, name: str, command: Command, *, job: bool = False, examples: str = ""
+        ) -> argparse.ArgumentParser: ...
+
+
+COMMANDS = (
+    "serve", "demo", "run", "list", "status", "logs", "screen", "attach", "send", "wait", "kill",
+    "clean", "record", "export", "play", "fixture", "web", "top", "doctor", "describe",
+    "completion",
+)  # fmt: skip
+"""Every command, in the order of the help; each is a module of `ptyjobs.cli.commands`."""
+
+EXIT_CODES = {
+    0: "yes: it was done, it is so",
+    1: "no: time was over, a check failed, it was refused",
+    2: "usage: an unknown command, flag or value",
+    3: "no such job",
+    4: "trouble with a job's holder: lost, or it could not start",
+    5: "internal: please report it",
+}
+"""What every command's exit code means; `run`, `attach` and `record` pass the program's own on."""
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """argparse's formatter without `shutil`, which imports every archive format for the width."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    try:
+        return int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        pass
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (AttributeError, ValueError, OSError):  # closed, or no terminal
+        return 80
+
+
+def parser(*names: str, flags: bool = True) -> argparse.ArgumentParser:
+    """The parser of these commands, of all by default; `flags`: with every setting's flag."""
+    top = argparse.ArgumentParser(
+        prog="ptyjobs",
+        usage="ptyjobs [SETTING ...] [COMMAND [-h] ...]",
+        description="Interactive jobs under a real terminal. Alone: serve MCP on stdio.",
+        epilog="exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()),
+        formatter_class=Help,
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    top.set_defaults(command=_serve, json=False)
+    if flags:
+        config.add_flags(top)
+    subs = top.add_subparsers(metavar="COMMAND", dest="command_name", prog="ptyjobs")
+
+    def add(
+        name: str, command: Command, *, job: bool = False, examples: str = ""
+    ) -> argparse.ArgumentParser:
+        summary = (command.__doc__ or "").partition("\n")[0]
+        sub = subs.add_parser(name, help=summary, **_texts(command, examples))
+        return _completed(sub, command, job=job)
+
+    for name in names or COMMANDS:
+        _register(name, add)
+    return top
+
+
+def alone(name: str) -> argparse.ArgumentParser:
+    """The parser of one command for the words after its name: a third of the work of `parser`."""
+    made: list[argparse.ArgumentParser] = []
+
+    def add(
+        name: str, command: Command, *, job: bool = False, examples: str = ""
+    ) -> argparse.ArgumentParser:
+        sub = argparse.ArgumentParser(prog=f"ptyjobs {name}", **_texts(command, examples))
+        made.append(_completed(sub, command, job=job))
+        return sub
+
+    _register(name, add)
+    return made[0]
+
+
+def _register(name: str, add: Add) -> None:
+    importlib.import_module(f"ptyjobs.cli.commands.{name}").register(add)
+
+
+def _texts(command: Command, examples: str) -> dict[str, Any]:
+    lines = (command.__doc__ or "").strip().splitlines()
+    return {
+        "description": "\n".join(line.strip() for line in lines),
+        "epilog": f"examples:\n{examples}" if examples else None,
+        "formatter_class": Help,
+    }
+
+
+def _completed(
+    sub: argparse.ArgumentParser, command: Command, *, job: bool
+) -> argparse.ArgumentParser:
+    sub.set_defaults(command=command)
+    sub.add_argument("--json", action="store_true", help="answer in JSON, also with an error")
+    if job:
+        sub.add_argument("job", metavar="JOB", help="a job id, see `ptyjobs list`")
+    return sub
+
+
+def _serve(args: argparse.Namespace, settings: config.Config) -> int:
+    code: int = importlib.import_module("ptyjobs.cli.commands.serve").serve(args, settings)
+    return code
+
+
+def print_json(value: object, *, indent: int | None = None) -> None:
+    """Print a value of the model, or plain JSON types, as one JSON document."""
+    import json
+
+    from ptyjobs.model import to_json
+
+    print(json.dumps(to_json(value), indent=indent), flush=True)

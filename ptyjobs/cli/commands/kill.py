@@ -1,0 +1,51 @@
+"""`kill`: end jobs, or send them a signal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.client.sync import Jobs
+from ptyjobs.config import Config
+from ptyjobs.model import to_json
+
+if TYPE_CHECKING:
+    from ptyjobs.cli.command import Add
+    from ptyjobs.client.calls import Killed
+
+EXAMPLES = """\
+  ptyjobs kill web                     politely first, then by force
+  ptyjobs kill build --signal INT      as C-c would: the job may go on"""
+
+
+def register(add: Add) -> None:
+    ending = add("kill", kill, examples=EXAMPLES)
+    ending.add_argument("jobs", nargs="+", metavar="JOB", help="job ids")
+    ending.add_argument(
+        "--signal", default="", metavar="NAME", help="only send this signal, e.g. INT"
+    )
+    ending.add_argument("--grace", type=float, metavar="S", help="seconds before it is forced")
+
+
+def kill(args: argparse.Namespace, settings: Config) -> int:
+    """End jobs with everything they started, or send one signal."""
+    done = []
+    with Jobs(settings) as jobs:
+        for job_id in dict.fromkeys(args.jobs):
+            jobs.registry.find(job_id)  # a misspelt id stops it before anything is killed
+        for job_id in dict.fromkeys(args.jobs):
+            killed = jobs.kill(job_id, signal=args.signal, grace=args.grace)
+            done.append({"job_id": job_id, **to_json(killed)})
+            if not args.json:
+                print(f"{job_id}: {_done(killed, args.signal)}")
+    if args.json:
+        print(json.dumps(done))
+    return 0
+
+
+def _done(killed: Killed, signal: str) -> str:
+    if killed.result == "already_terminated":
+        return "had ended already"
+    count = f"{killed.processes} process{'es' if killed.processes != 1 else ''}"
+    return f"{signal} sent to {count}" if killed.result == "signalled" else f"killed, {count} ended"

@@ -1,0 +1,71 @@
+"""`status`: the full status of one job."""
+
+from __future__ import annotations
+
+import time
+
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.command import print_json
+from ptyjobs.cli.format import age, amount, safe, turn
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ptyjobs.cli.command import Add
+    from ptyjobs.config import Config
+    from ptyjobs.model import Status
+
+
+def register(add: Add) -> None:
+    add("status", status, job=True)
+
+
+def status(args: argparse.Namespace, settings: Config) -> int:
+    """Everything that is known of one job."""
+    from ptyjobs.client.sync import Jobs
+
+    with Jobs(settings) as jobs:
+        found = jobs.status(args.job)
+    if args.json:
+        print_json(found, indent=2)
+    else:
+        print("\n".join(page(found)))
+    return 0
+
+
+def page(found: Status, *, now: float | None = None) -> list[str]:
+    """A status for a person, a fact a line."""
+    now = time.time() if now is None else now
+    ended = found.state.ended
+    until = found.ended if found.ended is not None else now
+    lasted = f"{'ran' if ended else 'up'} {age(until - found.started)}"
+    facts = [
+        ("job", f"{found.job_id}: {found.state.value}, {turn(found)}".rstrip(", ")),
+        ("why", found.reason),
+        ("command", safe(found.command)),
+        ("directory", found.directory or found.cwd),
+        ("target", found.target),
+        ("title", safe(found.title)),
+        ("progress", found.progress),
+        ("started", f"{_clock(found.started)}, {lasted}"),
+        ("ended", f"{_clock(until)}, {age(now - until)} ago" if ended else ""),
+        ("output", f"{amount(found.end)}, {_silence(found)}" if not ended else amount(found.end)),
+        ("last line", safe(found.last_line.strip())),
+        ("terminal", f"{found.size.rows} rows, {found.size.cols} columns"),
+        ("lifetime", found.lifetime.value if not ended else ""),
+        ("attached", f"{found.attached}" if found.attached else ""),
+        ("processes", ", ".join(found.processes)),
+        ("used", f"{found.cpu:.1f} s of CPU, {amount(found.rss)} of memory" if found.rss else ""),
+        ("ports", ", ".join(map(str, found.ports))),
+        ("dropped", f"the first {amount(found.floor)} of output" if found.floor else ""),
+        *(("fault", error) for error in found.errors),
+    ]  # fmt: skip
+    return [f"{name:10} {text}" for name, text in facts if text]
+
+
+def _silence(found: Status) -> str:
+    return "" if found.output_age is None else f"last {age(found.output_age)} ago"
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

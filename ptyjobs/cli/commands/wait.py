@@ -1,0 +1,117 @@
+"""`wait`: wait until jobs are ready, exit, print a pattern, open a port or go quiet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+
+from ptyjobs._dataclass import TYPE_CHECKING, replace
+from ptyjobs.cli.format import READER
+from ptyjobs.client.sync import Jobs
+from ptyjobs.config import Config
+from ptyjobs.model import Answer, Reason, to_json
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ptyjobs.cli.command import Add
+    from ptyjobs.client.calls import WaitResult
+
+EXAMPLES = """\
+  ptyjobs wait py                      until it wants input again
+  ptyjobs wait web --port --timeout 60
+  ptyjobs wait a b c --exited --all    until all of them have ended"""
+_WORDS = {
+    Reason.WAITING_FOR_INPUT: "waits for input",
+    Reason.PROMPT: "waits at its prompt",
+    Reason.PASSWORD: "asks for a secret",
+    Reason.QUIET: "is quiet",
+    Reason.TIMEOUT: "time is over",
+}
+
+
+def register(add: Add) -> None:
+    waiting = add("wait", wait, examples=EXAMPLES)
+    waiting.add_argument("jobs", nargs="+", metavar="JOB", help="job ids")
+    until = waiting.add_mutually_exclusive_group()
+    until.add_argument("--exited", action="store_true", help="until it has exited")
+    until.add_argument(
+        "--pattern", default="", metavar="REGEX", help="until it prints this regular expression"
+    )
+    until.add_argument("--port", action="store_true", help="until it listens on a TCP port")
+    until.add_argument("--quiet", action="store_true", help="until it printed nothing for 1 s")
+    many = waiting.add_mutually_exclusive_group()
+    many.add_argument("--any", action="store_true", help="of several: the first (default)")
+    many.add_argument("--all", action="store_true", help="of several: all of them")
+    waiting.add_argument(
+        "--timeout", type=float, default=30.0, metavar="S", help="seconds, default 30"
+    )
+
+
+def wait(args: argparse.Namespace, settings: Config) -> int:
+    """Wait until it is your turn, or for an exit, a pattern, a port or silence.
+
+    Of several jobs the first one ends the wait, or with --all the last one. A pattern is looked for
+    in what came since the job's start or the last send or wait. 1 when time is over.
+    """
+    words = {"exited": args.exited, "port": args.port, "quiet": args.quiet}
+    until = next((word for word, asked in words.items() if asked), "ready")
+    asked = {
+        "until": "pattern" if args.pattern else until,
+        "patterns": [args.pattern] if args.pattern else [],
+        "timeout": args.timeout,
+    }
+    if len(set(args.jobs)) == 1 and until != "port":
+        result = _wait_for_one(args.jobs[0], asked, settings)
+    else:
+        import asyncio
+
+        result = asyncio.run(_wait_for_several(args, asked, settings))
+    if args.json:
+        print(json.dumps(to_json(result)))
+    else:
+        for answer in result.answers:
+            if args.all or answer.job_id in result.met or not result.met:
+                prefix = f"{answer.job_id}: " if len(args.jobs) > 1 else ""
+                print(prefix + str(_reason(answer)))
+    return 0 if len(result.met) >= (len(set(args.jobs)) if args.all else 1) else 1
+
+
+def _wait_for_one(job_id: str, asked: dict[str, Any], settings: Config) -> WaitResult:
+    """Without asyncio, which takes longer to start than most waits last."""
+    from ptyjobs.client.base import meets
+    from ptyjobs.client.calls import WaitResult
+
+    with Jobs(settings, reader=READER) as jobs:
+        answer = jobs.wait(job_id, **asked)
+        if asked["patterns"] and answer.state.ended and answer.verdict.pattern is None:
+            answer = _printed_before(jobs, answer, asked["patterns"][0])
+    met = (job_id,) if meets(answer, asked["until"]) else ()
+    return WaitResult((answer,), met, timed_out=not met)
+
+
+def _printed_before(jobs: Jobs, answer: Answer, pattern: str) -> Answer:
+    """The job was gone before anybody waited for it: its log knows whether it printed that."""
+    page = jobs.output(answer.job_id, grep=pattern)
+    found = re.search(pattern, page.text) if page.matches else None
+    if found is None:
+        return answer
+    return replace(answer, verdict=replace(answer.verdict, pattern=0, match=found[0]))
+
+
+async def _wait_for_several(
+    args: argparse.Namespace, asked: dict[str, Any], settings: Config
+) -> WaitResult:
+    from ptyjobs.client.aio import AsyncJobs
+
+    jobs = AsyncJobs(settings, reader=READER)
+    try:
+        return await jobs.wait(args.jobs, any_of=not args.all, **asked)
+    finally:
+        await jobs.close()
+
+
+def _reason(answer: Answer) -> object:
+    verdict = answer.verdict
+    return verdict.match or verdict.exit or _WORDS.get(verdict.reason, verdict.reason.value)
