@@ -15,10 +15,11 @@ import sys
 
 from ptyjobs import __version__, config
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol
+    from typing import Any, NoReturn, Protocol
 
     Command = Callable[[argparse.Namespace, config.Config], int]
 
@@ -36,6 +37,9 @@ COMMANDS = (
     "completion",
 )  # fmt: skip
 """Every command, in the order of the help; each is a module of `ptyjobs.cli.commands`."""
+
+ALIASES = {"ls": "list", "ps": "list", "stop": "kill"}
+"""Other names of commands, as docker and the shell have them; only as the first word."""
 
 EXIT_CODES = {
     0: "yes: it was done, it is so",
@@ -66,13 +70,23 @@ def _columns() -> int:
         return 80
 
 
+class Parser(argparse.ArgumentParser):
+    """Reports a usage error as BadInput: one line, or JSON where that was asked for."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message[:1].upper()}{message[1:]}.", advice=f"Usage: {self.prog} --help")
+
+
 def parser(*names: str, flags: bool = True) -> argparse.ArgumentParser:
     """The parser of these commands, of all by default; `flags`: with every setting's flag."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="ptyjobs",
         usage="ptyjobs [SETTING ...] [COMMAND [-h] ...]",
         description="Interactive jobs under a real terminal. Alone: serve MCP on stdio.",
-        epilog="exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()),
+        epilog="aliases: "
+        + ", ".join(f"{alias} = {name}" for alias, name in ALIASES.items())
+        + "\nexit codes: "
+        + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()),
         formatter_class=Help,
     )
     top.add_argument("--version", action="version", version=__version__)
@@ -100,7 +114,7 @@ def alone(name: str) -> argparse.ArgumentParser:
     def add(
         name: str, command: Command, *, job: bool = False, examples: str = ""
     ) -> argparse.ArgumentParser:
-        sub = argparse.ArgumentParser(prog=f"ptyjobs {name}", **_texts(command, examples))
+        sub = Parser(prog=f"ptyjobs {name}", **_texts(command, examples))
         made.append(_completed(sub, command, job=job))
         return sub
 

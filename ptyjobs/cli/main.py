@@ -6,13 +6,14 @@ The commands and their parsers are in `command` and `commands`.
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import sys
 
 from ptyjobs import config
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.cli.command import COMMANDS, alone, parser
+from ptyjobs.cli.command import ALIASES, COMMANDS, alone, parser
 from ptyjobs.errors import BadInput, Hint, PtyJobsError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _CODES = {
     "unknown_job": 3, "holder_lost": 4, "start_failed": 4, "bad_input": 2, "bad_key": 2,
     "bad_pattern": 2, "bad_config": 2, "bad_recording": 2, "internal": 5,
 }  # fmt: skip
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 HINTS = {
     Hint.READ_OUTPUT: "Its output can still be read with ptyjobs logs or ptyjobs screen.",
@@ -41,6 +44,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse the words, loading only the commands that they need."""
     if not argv:
         return parser("serve").parse_args(argv)
+    argv = [ALIASES.get(argv[0], argv[0]), *argv[1:]]
     if argv[0] in COMMANDS:
         return alone(argv[0]).parse_args(argv[1:])
     if argv[0] == "help":
@@ -77,6 +81,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `ptyjobs logs | head`
         sys.stdout = None  # nothing is left to flush at the exit
         return 0
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or error.filename is not None:
+            raise
+        sys.stdout = None
+        print(f"ptyjobs: Standard output: {error.strerror}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     except Exception:  # the border of the program: a fault of ours has an exit code of its own

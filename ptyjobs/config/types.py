@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Not compiled here: few starts meet a setting of these kinds.
 _SIZE = r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?"
-_TIME = r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?"
+_TIME = r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d)?"
 _TIME_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}

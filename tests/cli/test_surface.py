@@ -239,3 +239,51 @@ def test_an_advice_names_commands_and_not_tools(shell: Shell) -> None:
     told = shell.run("send", "sh", "--key", ":wq")
     assert told.returncode == 2
     assert "parameter" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "--timeout", "-1", "--", "true"),
+        ("wait", "j", "--timeout", "-5"),
+        ("wait", "j", "--timeout", "nan"),
+        ("send", "j", "x", "--timeout", "soon"),
+        ("kill", "j", "--grace", "-1"),
+        ("logs", "j", "--last", "-3"),
+        ("screen", "j", "--lines", "-1"),
+        ("play", "j", "--idle-limit", "-1"),
+        ("play", "j", "--no-such-flag"),
+    ],
+)
+def test_a_number_or_flag_that_cannot_be_used_is_one_line_or_json(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(list(words)) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert next(word for word in words if word.startswith("--")) in told
+    assert main.main([words[0], "--json", *words[1:]]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "bad_input"
+
+
+def test_durations_take_units() -> None:
+    given = command.alone("wait").parse_args(["j", "--timeout", "2m"])
+    assert given.timeout == 120.0
+    assert command.alone("kill").parse_args(["j", "--grace", ".5"]).grace == 0.5
+
+
+def test_a_full_standard_output_is_one_line(shell: Shell) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ptyjobs", "list"],
+            env=shell.env, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.stderr == "ptyjobs: Standard output: No space left on device.\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(("alias", "name"), command.ALIASES.items())
+def test_an_alias_is_its_command(alias: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main([alias, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: ptyjobs {name} ")

@@ -6,6 +6,7 @@ import argparse
 import json
 
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.numbers import duration
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.model import to_json
@@ -25,7 +26,7 @@ def register(add: Add) -> None:
     ending.add_argument(
         "--signal", default="", metavar="NAME", help="only send this signal, e.g. INT"
     )
-    ending.add_argument("--grace", type=float, metavar="S", help="seconds before it is forced")
+    ending.add_argument("--grace", type=duration, metavar="S", help="seconds before it is forced")
 
 
 def kill(args: argparse.Namespace, settings: Config) -> int:

@@ -7,6 +7,7 @@ import sys
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.command import print_json
+from ptyjobs.cli.numbers import count
 from ptyjobs.errors import BadInput, JobEnded
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def register(add: Add) -> None:
     )
     reading.add_argument("--since", default="", metavar="OFFSET|TIME", help="e.g. 1840 or 3.5s")
     reading.add_argument("--grep", default="", metavar="REGEX", help="only lines that match")
-    reading.add_argument("--last", type=int, metavar="N", help="only the last N lines")
+    reading.add_argument("--last", type=count, metavar="N", help="only the last N lines")
 
 
 def logs(args: argparse.Namespace, settings: Config) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.files import named
+from ptyjobs.cli.numbers import duration
 from ptyjobs.cli.terminal import RESTORE, terminal_size
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
@@ -34,7 +35,9 @@ def register(add: Add) -> None:
     player = add("play", play, examples=EXAMPLES)
     player.add_argument("file", metavar="FILE", help="a recording or a job id")
     player.add_argument("--speed", type=float, default=1.0, help="default 1")
-    player.add_argument("--idle-limit", dest="pause", type=float, metavar="S", help="longest pause")
+    player.add_argument(
+        "--idle-limit", dest="pause", type=duration, metavar="S", help="longest pause"
+    )
 
 
 def play(args: argparse.Namespace, settings: Config) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.format import READER
+from ptyjobs.cli.numbers import duration
 from ptyjobs.cli.stream import stream
 from ptyjobs.client.preparation import prepare
 from ptyjobs.client.sync import Jobs
@@ -48,7 +49,7 @@ def register(add: Add) -> None:
     running.add_argument(
         "--sandbox", dest=flag_dest("sandbox"), metavar="KIND", help="none, bwrap or landlock"
     )
-    running.add_argument("--timeout", type=float, metavar="S", help="kill it after S seconds")
+    running.add_argument("--timeout", type=duration, metavar="S", help="kill it after S seconds")
     running.add_argument("--on-exit", default="", metavar="CMD", help="run when the job has ended")
     running.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
 

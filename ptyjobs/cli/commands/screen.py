@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.files import named
+from ptyjobs.cli.numbers import count
 from ptyjobs.cli.positions import moment
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
@@ -34,7 +35,7 @@ def register(add: Add) -> None:
         "--at", default="", metavar="OFFSET|TIME", help="an earlier moment, e.g. 1234 or 3.5s"
     )
     showing.add_argument(
-        "--lines", type=int, default=50, metavar="N", help="lines of text, default 50"
+        "--lines", type=count, default=50, metavar="N", help="lines of text, default 50"
     )
     showing.add_argument("--title", default="", metavar="TEXT", help="put on top of an svg")
 

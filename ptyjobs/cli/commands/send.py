@@ -8,6 +8,7 @@ import sys
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.format import READER
+from ptyjobs.cli.numbers import duration
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
@@ -36,7 +37,7 @@ def register(add: Add) -> None:
     typing.add_argument("--paste", action="store_true", help="paste standard input or the text")
     typing.add_argument("--secret", action="store_true", help="ask for it here, without echo")
     typing.add_argument(
-        "--timeout", type=float, default=10.0, metavar="S", help="seconds, default 10"
+        "--timeout", type=duration, default=10.0, metavar="S", help="seconds, default 10"
     )
 
 

@@ -8,6 +8,7 @@ import re
 
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.cli.format import READER
+from ptyjobs.cli.numbers import duration
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.model import Answer, Reason, to_json
@@ -45,7 +46,7 @@ def register(add: Add) -> None:
     many.add_argument("--any", action="store_true", help="of several: the first (default)")
     many.add_argument("--all", action="store_true", help="of several: all of them")
     waiting.add_argument(
-        "--timeout", type=float, default=30.0, metavar="S", help="seconds, default 30"
+        "--timeout", type=duration, default=30.0, metavar="S", help="seconds, default 30"
     )
 
 

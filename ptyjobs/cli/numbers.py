@@ -1,0 +1,30 @@
+"""Numbers on the command line: checked when they are parsed, with units.
+
+Owns the argparse types for durations and counts. A value that cannot be used is reported with the
+flag's name by the parser.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from ptyjobs.config import types
+
+YEAR = 31_536_000.0  # seconds; the longest duration that a setting takes as well
+
+
+def duration(word: str) -> float:
+    """Seconds, zero or more; also `500ms`, `30s`, `5m`, `2h`, `1d`."""
+    return float(_read(types.seconds(0, YEAR), word))
+
+
+def count(word: str) -> int:
+    """A whole number, zero or more."""
+    return int(_read(types.integer(0, 1_000_000_000), word))
+
+
+def _read(kind: types.Kind, word: str) -> float:
+    try:
+        return float(kind.read(word))
+    except types.Unusable as expected:
+        raise argparse.ArgumentTypeError(f"{word!r} is not usable; expected {expected}") from None
