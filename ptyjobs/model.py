@@ -118,10 +118,15 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended: a code or a signal number, never both."""
+    """How a process ended: a code or a signal number, never both.
+
+    `cause` says why ptyjobs ended it ("its time limit of 5 s was over"); empty if it ended by
+    itself. A program that handles SIGTERM may exit with 0 then, which is no success.
+    """
 
     code: int | None = None
     signal: int | None = None
+    cause: str = ""
 
     @classmethod
     def from_wait_status(cls, status: int) -> Exit:
@@ -145,8 +150,13 @@ class Exit:
 
     def __str__(self) -> str:
         if self.signal is None:
-            return f"exited with code {self.code}"
-        return f"ended by {self.signal_name}"
+            how = f"exited with code {self.code}"
+        else:
+            how = f"ended by {self.signal_name}"
+        if not self.cause:
+            return how
+        killed = self.cause if self.cause.startswith("killed") else f"killed: {self.cause}"
+        return f"{killed} · {how}"
 
     def event(self, *, by_kill: bool) -> Event:
         """The state event of this end; SIGTERM and SIGKILL count as killed, whoever sent them."""
@@ -185,6 +195,7 @@ class JobSpec:
     log_limit: int = 64 << 20  # bytes of log kept on disk
     log_full: str = "drop"  # "drop" | "wait": what a log without room costs, output or time
     timeout: float | None = None  # seconds until the job is killed
+    grace: float = 1.0  # seconds between SIGTERM and SIGKILL
     idle_limit: float | None = None  # seconds without client or output until a persistent job ends
     replies: bool = True  # answer terminal queries
     on_exit: str = ""  # a command line run when the job has ended

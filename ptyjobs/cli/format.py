@@ -6,6 +6,8 @@ line) goes through `safe`, because an escape sequence in it would act on the per
 
 from __future__ import annotations
 
+from signal import SIGTERM
+
 from ptyjobs.model import Reason, Status
 
 READER = "command line"
@@ -66,7 +68,8 @@ def turn(status: Status) -> str:
     """What the job is about, in a few words: its readiness, or how it ended."""
     if status.state.ended:
         how = str(status.exit).removeprefix("exited with ") if status.exit else ""
-        return ", ".join(filter(None, (how, status.reason)))
+        known = status.exit is not None and status.exit.cause
+        return ", ".join(filter(None, (how, "" if known else status.reason)))
     if status.waiting is None:
         return safe(status.doing)
     if status.waiting.reason is Reason.PASSWORD:
@@ -77,7 +80,13 @@ def turn(status: Status) -> str:
 
 
 def exit_code(status: Status) -> int:
-    """A job's end as a shell's exit code."""
+    """A job's end as a shell's exit code.
+
+    A program that we ended and that exited with 0 counts as ended by SIGTERM (143), because a
+    script must not take a job cut short for a success.
+    """
     if status.exit is None:
         return 1
+    if status.exit.cause and status.exit.code == 0:
+        return 128 + SIGTERM
     return status.exit.code if status.exit.code is not None else 128 + (status.exit.signal or 0)

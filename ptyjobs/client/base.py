@@ -121,7 +121,7 @@ class Base:
         assert self.zygote is not None
         persistent = spec.lifetime is Lifetime.PERSISTENT
         try:
-            return self.zygote.fork_holder(job.path, persistent=persistent)
+            return self.zygote.fork_holder(job.path, persistent=persistent, grace=spec.grace)
         except PtyJobsError:
             if self.zygote.join(0.5):  # it was just killed: the next one will do
                 return self._fork_holder(job, spec)

@@ -53,6 +53,8 @@ class Killed:
     result: str
     processes: int
     status: Status
+    forced: tuple[str, ...] = ()  # "pid name" of each process that outlived the grace
+    words: str = ""  # output between the first signal and the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,9 @@ def discard(*, before: int) -> Call[int]:
 
 def kill(*, signal: str, grace: float) -> Call[Killed]:
     def parse(ok: Params) -> Killed:
-        return Killed(ok["result"], int(ok["processes"]), from_json(Status, ok["status"]))
+        status = from_json(Status, ok["status"])
+        forced, words = tuple(ok.get("forced", ())), str(ok.get("words", ""))
+        return Killed(ok["result"], int(ok["processes"]), status, forced, words)
 
     def ended(job: Ended) -> Killed:
         return Killed("already_terminated", 0, job.status)

@@ -78,6 +78,7 @@ def prepare(
         log_limit=config.log_limit,
         log_full=_log_full(log_full or config.log_full),
         timeout=config.job_timeout if timeout is None else timeout,
+        grace=config.kill_grace,
         idle_limit=config.idle_limit,
         replies=config.replies,
         on_exit=on_exit,

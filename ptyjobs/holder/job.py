@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ptyjobs import targets
+from ptyjobs._dataclass import replace
 from ptyjobs.holder.input_log import TypedText
 from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
 from ptyjobs.process import exec, tree
@@ -417,6 +418,8 @@ class Job:
         return "" if kind == targets.EXITED else kind
 
     def _publish(self, exit_: Exit, now: float) -> None:
+        if self.killing_reason:
+            exit_ = replace(exit_, cause=self.killing_reason)
         self.exit = exit_
         by_kill = bool(self.killing_reason)
         self.state = next_state(self.state, exit_.event(by_kill=by_kill))

@@ -23,12 +23,14 @@ class Limits:
         self._deadline: float | None = None
         self._last_client = self._home_due = 0.0
         self.persistent = False
+        self.grace = 0.0  # seconds between SIGTERM and SIGKILL; none before there is a job
 
     def begin(self, spec: JobSpec, now: float) -> None:
         """The job is being started."""
         self._last_client = now
         self._home_due = now + HOME_EVERY
         self.persistent = spec.lifetime is Lifetime.PERSISTENT
+        self.grace = spec.grace
         if spec.timeout is not None:
             self._deadline = now + spec.timeout
 

@@ -34,7 +34,6 @@ from ptyjobs.process.fair_share import Courtesy, Page
 from ptyjobs.protocol import Data
 from ptyjobs.store.jobdir import JobDir
 
-LEASE_GRACE = 0.12  # seconds between TERM and KILL once the server has gone
 LINGER = 0.5  # seconds that the last answers get to reach their clients
 READS_PER_TURN = 16
 NEXT = 0.001  # seconds for the next bytes of a flood to come
@@ -278,7 +277,7 @@ class Holder:
             self.turns.drop_done()
         self.ending.step(now)
         if not self.ending.active and (why := self.limits.step(now, alone=not self._peers)):
-            self.ending.begin(now, grace=1.0, reason=why)
+            self.ending.begin(now, grace=self.limits.grace, reason=why)
         self.glimpses.step(now)
         self._fold_due = None
         if job.pty is not None and not self.courtesy.hot:
@@ -322,7 +321,7 @@ class Holder:
         os.close(self._lease)
         self._lease = -1
         if not self.limits.persistent:
-            self.ending.begin(now, grace=LEASE_GRACE, reason="its server has ended")
+            self.ending.begin(now, grace=self.limits.grace, reason="its server has ended")
 
     def close(self) -> None:
         """Release what the loop held; the kernel closes the rest."""

@@ -1,6 +1,6 @@
-"""How a job's tree is ended, and who waits to hear of it.
+"""End a job's tree and answer the requests that asked for it.
 
-Owns the one `Killing` of a holder and the requests that asked for it. Never blocks: the loop calls
+Owns the one `TreeKill` of a holder and the requests that asked for it. Never blocks: the loop calls
 `step` when children end and when `due` has come. The subtle thing: the answer is given only when
 nothing of the tree is left *and* the job's end has been published.
 """
@@ -14,6 +14,10 @@ from ptyjobs.holder.job import Job
 from ptyjobs.holder.peers import Peer
 from ptyjobs.model import Status, to_json
 from ptyjobs.process import tree
+from ptyjobs.process.tree_kill import TreeKill
+from ptyjobs.store import views
+
+LAST_WORDS = 600  # characters of the output between the first signal and the end in an answer
 
 
 class Ending:
@@ -22,7 +26,8 @@ class Ending:
     def __init__(self, job: Job, *, status: Callable[[], Status]) -> None:
         self._job = job
         self._status = status
-        self._killing: tree.Killing | None = None
+        self._killing: TreeKill | None = None
+        self._since = 0  # log offset at the first signal
         self._asked: list[tuple[Peer, int]] = []
         self.due = 0.0  # when `step` is wanted next, while `active`
         self.never_started = False  # it was asked to end before there was a job
@@ -40,7 +45,7 @@ class Ending:
     def kill(self, peer: Peer, request: int, *, now: float, grace: float, reason: str) -> None:
         """End the tree; the peer is answered when nothing of it is left."""
         if self._job.state.ended and not tree.alive(os.getpid()):
-            self._reply(peer, request, "already_terminated", 0)
+            self._reply(peer, request, "already_terminated")
             return
         self._asked.append((peer, request))
         self.begin(now, grace=grace, reason=reason)
@@ -53,7 +58,9 @@ class Ending:
         job.wait_no_longer()
         job.courtesy.resume()
         if self._killing is None:
-            self._killing = tree.Killing(os.getpid(), now=now, grace=grace)
+            self._since = job.log.end if job.pty is not None else 0
+            root = os.getpid()
+            self._killing = TreeKill(lambda: tree.children(root), now=now, grace=grace)
         else:
             self._killing.hurry(now=now, grace=grace)
         self.never_started = job.pty is None and not job.state.ended
@@ -76,9 +83,24 @@ class Ending:
             return
         self._killing = None
         for peer, request in self._asked:
-            self._reply(peer, request, "killed", killing.killed)
+            self._reply(peer, request, "killed", killing)
         self._asked.clear()
 
-    def _reply(self, peer: Peer, request: int, result: str, count: int) -> None:
-        answer = {"result": result, "processes": count, "status": to_json(self._status())}
+    def _reply(
+        self, peer: Peer, request: int, result: str, killing: TreeKill | None = None
+    ) -> None:
+        answer = {"result": result, "processes": 0, "status": to_json(self._status())}
+        if killing is not None:
+            answer["processes"] = killing.killed
+            answer["forced"] = killing.forced
+            answer["words"] = self._last_words()
         peer.send({"id": request, "ok": answer})
+
+    def _last_words(self) -> str:
+        """The output since the first signal, its end if there is much."""
+        job = self._job
+        if job.pty is None or job.log.end <= self._since:
+            return ""
+        since = max(self._since, job.log.end - 4 * LAST_WORDS)
+        page = views.page(job.dir.log, size=job.size, since=since, limit=LAST_WORDS, last=True)
+        return page.text.strip("\n")

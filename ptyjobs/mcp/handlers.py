@@ -237,8 +237,8 @@ async def list_jobs(call: Call, args: dict[str, Any]) -> Result:
 
 
 async def kill(call: Call, args: dict[str, Any]) -> Result:
-    killed = await call.jobs.kill(args["job_id"], signal=args["signal"])
-    return status_text.of_killed(killed.result, killed.processes, killed.status, args["signal"])
+    killed = await call.jobs.kill(args["job_id"], signal=args["signal"], grace=args["grace"])
+    return status_text.of_killed(killed, args["signal"])
 
 
 async def resize(call: Call, args: dict[str, Any]) -> Result:

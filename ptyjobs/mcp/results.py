@@ -143,7 +143,7 @@ def exit_words(end: Exit | None, state: State) -> str:
     if end is None:
         return str(state)
     words = str(end)
-    if state is State.KILLED and end.signal is not None:
+    if state is State.KILLED and end.signal is not None and not end.cause:
         return f"killed ({end.signal_name})"
     if end.signal is not None and end.signal == signal.SIGSEGV:
         return f"{words} (crashed)"
@@ -178,6 +178,7 @@ def _answer_facts(answer: Answer) -> dict[str, Any]:
         "match": verdict.match,
         "exit_code": verdict.exit.code if verdict.exit else None,
         "signal": verdict.exit.signal_name if verdict.exit else None,
+        "cause": verdict.exit.cause if verdict.exit else "",
         "command_exit": verdict.command_exit,
         "lines": fresh.lines,
         "omitted_lines": fresh.omitted_lines,

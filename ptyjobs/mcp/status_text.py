@@ -7,10 +7,13 @@ in, in seconds since the epoch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ptyjobs.mcp.results import (
     SEPARATOR,
     Result,
+    block,
     byte_size,
     describe,
     duration,
@@ -19,7 +22,12 @@ from ptyjobs.mcp.results import (
     one_line,
     quoted,
 )
-from ptyjobs.model import Status, to_json
+from ptyjobs.model import Exit, Status, to_json
+
+if TYPE_CHECKING:
+    from ptyjobs.client.calls import Killed
+
+SHOWN_FORCED = 5  # processes named that did not end within the grace
 
 
 def of_status(status: Status, *, now: float) -> Result:
@@ -71,7 +79,7 @@ def _status_head(status: Status, *, now: float) -> str:
         if status.exit is not None:
             words = exit_words(status.exit, status.state)
             parts = [words] if words.startswith(status.state.value) else [*parts, words]
-        if status.reason:
+        if status.reason and not (status.exit and status.exit.cause):
             parts.append(status.reason)
         if status.ended is not None:
             parts.append(f"{duration(max(0.0, now - status.ended))} ago")
@@ -99,8 +107,9 @@ def of_list(statuses: Sequence[Status], *, now: float, ended_hidden: int = 0) ->
     return Result(fit("\n".join(lines)), {"jobs": facts})
 
 
-def of_killed(result: str, processes: int, status: Status, asked: str) -> Result:
+def of_killed(killed: Killed, asked: str) -> Result:
     """The answer of kill: `killed`, `already_terminated` or `signalled`."""
+    result, processes, status = killed.result, killed.processes, killed.status
     if result == "signalled":
         parts = [f"signal {asked} sent", status.state.value]
         parts += [describe(status.waiting, status.state)] if status.waiting else []
@@ -110,7 +119,26 @@ def of_killed(result: str, processes: int, status: Status, asked: str) -> Result
         parts += [f"{processes} left-over processes ended"] if processes else []
     else:
         what = "1 process" if processes == 1 else f"{processes} processes"
-        parts = ["killed", f"{what} ended"]
-    text = one_line(f"[{status.job_id}] " + SEPARATOR.join(parts))
-    facts = {"job_id": status.job_id, "result": result, "processes": processes}
-    return Result(text, {**facts, "state": status.state.value, "exit": to_json(status.exit)})
+        parts = ["killed", f"{what} ended", plain_exit(status.exit), force_words(killed.forced)]
+    facts = {
+        "job_id": status.job_id,
+        "result": result,
+        "processes": processes,
+        "forced": list(killed.forced),
+        "state": status.state.value,
+        "exit": to_json(status.exit),
+    }
+    return Result(block(status.job_id, parts, killed.words), facts)
+
+
+def plain_exit(end: Exit | None) -> str:
+    """The code or signal without its cause, after text that names the cause; "" if unknown."""
+    return str(replace(end, cause="")) if end else ""
+
+
+def force_words(forced: Sequence[str]) -> str:
+    """The processes that did not end within the grace, in a phrase; "" if there were none."""
+    if not forced:
+        return ""
+    shown = ", ".join(forced[:SHOWN_FORCED]) + (" ..." if len(forced) > SHOWN_FORCED else "")
+    return f"SIGKILL was needed for {len(forced)}: {shown}"

@@ -180,9 +180,14 @@ LIST = Tool(
 KILL = Tool(
     "kill",
     "End a job",
-    "End a job and every process it started, politely first, then by force. With `signal` only "
-    'send that signal to the foreground program, e.g. "INT", "HUP".',
-    (JOB, Param("signal", "text", "signal name or number", default="")),
+    "End a job and every process it started: SIGTERM, up to `grace` seconds to clean up, then "
+    "SIGKILL. Returns its last output. With `signal` only send that signal to the foreground "
+    'program, e.g. "INT", "HUP".',
+    (
+        JOB,
+        Param("signal", "text", "signal name or number", default=""),
+        Param("grace", "number", "seconds to clean up; default 1", low=0, high=60),
+    ),
     handlers.kill,
     destructive=True,
     idempotent=True,

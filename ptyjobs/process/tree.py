@@ -1,17 +1,15 @@
 """The process tree below one process: find it, signal it, leave nothing of it.
 
-Owns the child-subreaper flag and the kill policy (`Killing`, a state machine that takes `now`, so
-that a holder never blocks in it). Nothing is ever signalled by name or pattern: only pids found
-below the given root in this moment. The subtle thing: a process group, a session or an environment
-marker each miss some trees; descendants of a subreaper, killed until none is left, miss none
-(reliability sheet §2).
+Owns the child-subreaper flag and the walk through /proc; the order of signals is `tree_kill`'s.
+Nothing is ever signalled by name or pattern: only pids found below the given root in this moment.
+The subtle thing: a process group, a session or an environment marker each miss some trees;
+descendants of a subreaper, killed until none is left, miss none.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import sys
 from dataclasses import dataclass
 
@@ -160,54 +158,3 @@ def reap() -> dict[int, int]:
         if pid == 0:
             return ended
         ended[pid] = status
-
-
-class Killing:
-    """Ends every descendant of `root`: TERM, HUP and CONT; a grace; then STOP and KILL until none.
-
-    Call `step(now)` after every reaping and at the time it returned; `done` when nothing is left.
-    `killed` counts the distinct processes that were signalled.
-    """
-
-    RETRY = 0.01  # seconds between two KILL rounds; a respawning pair loses within some of them
-    GIVE_UP = 10.0  # seconds after which unkillable processes (state D) are reported, not awaited
-
-    def __init__(self, root: int, *, now: float, grace: float) -> None:
-        self._root = root
-        self._hard = now + grace
-        self._give_up = now + grace + self.GIVE_UP
-        self._seen: set[int] = set()
-        self._asked = False
-        self.done = False
-        self.left: tuple[int, ...] = ()
-
-    @property
-    def killed(self) -> int:
-        return len(self._seen)
-
-    def hurry(self, *, now: float, grace: float) -> None:
-        """Shorten the grace to `grace` from now."""
-        self._hard = min(self._hard, now + grace)
-
-    def step(self, now: float) -> float:
-        """Do what is due; the time at which to call again (now itself when done)."""
-        living = alive(self._root)
-        if not living:
-            self.done = True
-            return now
-        if not self._asked:
-            self._asked = True
-            self._seen.update(living)
-            send(living, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT)
-        if now < self._hard:
-            return min(self._hard, now + self.RETRY)
-        self._seen.update(living)
-        send(living, signal.SIGSTOP)
-        frozen = alive(self._root)
-        self._seen.update(frozen)
-        send(frozen, signal.SIGSTOP)
-        send(frozen, signal.SIGKILL)
-        if now >= self._give_up:
-            self.left = tuple(frozen)
-            self.done = True
-        return now + self.RETRY

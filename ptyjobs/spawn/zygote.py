@@ -33,13 +33,16 @@ from pathlib import Path
 
 from ptyjobs.errors import StartFailed
 from ptyjobs.process import cgroup, tree
+from ptyjobs.process.tree_kill import TreeKill
 from ptyjobs.spawn import immortal
 from ptyjobs.spawn import prefork as spares
 from ptyjobs.spawn.prefork import REST, RETRY, Post, Spare
 
-SERVER_GRACE = 1.0  # seconds that holders get to clean up after the server, before the zygote acts
+SERVER_GRACE = 1.0  # seconds beyond its grace after which a holder without server is killed through
+ORPHAN_GRACE = 1.0  # seconds between SIGTERM and SIGKILL for what a killed holder leaves
+STRANGERS = 20.0  # ms between two looks at what a killed holder has left
 MAX_REQUEST = 16 << 10  # bytes
-SESSION, PERSISTENT = b"s", b"p"  # what a request begins with; the job's directory follows
+SESSION, PERSISTENT = b"s", b"p"  # a request: this, the grace in seconds, a colon, the directory
 
 
 @dataclass
@@ -55,7 +58,9 @@ class Zygote:
         """Readable when the zygote has ended (a pidfd)."""
         return self._pidfd
 
-    def fork_holder(self, directory: Path, *, persistent: bool) -> socket.socket:
+    def fork_holder(
+        self, directory: Path, *, persistent: bool, grace: float = 0.0
+    ) -> socket.socket:
         """A new holder for `directory`; the connection to it.
 
         Raises StartFailed when the zygote has gone, or when there are no descriptors.
@@ -67,7 +72,7 @@ class Zygote:
                 f"No connection to a new job can be made ({failure}).",
                 advice="End jobs or clients, or raise the limit of open files (ulimit -n).",
             ) from failure
-        request = (PERSISTENT if persistent else SESSION) + os.fsencode(directory)
+        request = (PERSISTENT if persistent else SESSION) + b"%g:" % grace + os.fsencode(directory)
         try:
             socket.send_fds(self._requests, [request], [theirs.fileno()])
         except OSError as failure:  # EPIPE, ECONNRESET: it died; ENOBUFS, EMFILE: no room
@@ -181,6 +186,7 @@ class _Holder:
     pid: int
     slot: int
     persistent: bool
+    grace: float  # seconds that its job gets when the server has ended
     group: Path | None  # its cgroup
 
 
@@ -198,6 +204,7 @@ class _Loop:
         self._spare_due = time.monotonic() + REST  # when the next one is forked
         self._counts = True  # references to what is here; until it has nothing better to do
         self._holders: dict[int, _Holder] = {}
+        self._killing: TreeKill | None = None  # of what killed holders have left
         self._refused: set[int] = set()  # connections whose askers have yet to read why
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_read, False)
@@ -213,7 +220,9 @@ class _Loop:
         serving, strangers = True, False
         while serving:
             wait = self._prepare()
-            for fd, _ in self._poll.poll(1000 if strangers and wait is None else wait):
+            if strangers:
+                wait = STRANGERS if wait is None else min(wait, STRANGERS)
+            for fd, _ in self._poll.poll(wait):
                 if fd == self._wake[0]:
                     _drain(fd)
                 elif fd in self._refused:
@@ -221,7 +230,7 @@ class _Loop:
                 elif fd == self._lease or not self._request():
                     serving = False
             if self._reap() or strangers:  # nobody becomes our child but by another's death
-                strangers = self._kill_strangers()
+                strangers = self._end_strangers()
         self._wind_up()
 
     def count_no_more(self) -> None:
@@ -270,7 +279,8 @@ class _Loop:
             return False
         for fd in fds:
             os.set_inheritable(fd, False)  # what comes over a socket would go on to every job
-        folder = os.fsdecode(data[1:])
+        grace, _, name = data[1:].partition(b":")
+        folder = os.fsdecode(name)
         slot = self._page.take()
         self._spare_due = time.monotonic() + REST
         born = self._employ(folder, fds[0], slot)
@@ -284,7 +294,7 @@ class _Loop:
             if born[0] == 0:
                 self._become_holder(folder, fds[0], slot, born[1])
         pid, group = born
-        self._holders[pid] = _Holder(pid, slot, data[:1] == PERSISTENT, group)
+        self._holders[pid] = _Holder(pid, slot, data[:1] == PERSISTENT, float(grace), group)
         os.close(fds[0])
         return True
 
@@ -382,27 +392,34 @@ class _Loop:
         if spare is not None:
             spare.close()
             tree.send([spare.pid], signal.SIGKILL)
-            self._holders[spare.pid] = _Holder(spare.pid, self._page.take(), False, spare.group)
+            self._holders[spare.pid] = _Holder(
+                spare.pid, self._page.take(), False, 0.0, spare.group
+            )
 
     def _strangers(self) -> list[int]:
         known = {*self._holders, self._spare.pid if self._spare is not None else 0}
         return [pid for pid in tree.children(os.getpid()) if pid not in known]
 
-    def _kill_strangers(self) -> bool:
+    def _end_strangers(self) -> bool:
         """End every child that is no holder: its own holder has died before it. Any left?"""
-        strangers = self._strangers()
-        for pid in strangers:
-            below = tree.descendants(pid)
-            tree.send([pid, *below], signal.SIGSTOP)
-            tree.send([pid, *tree.descendants(pid)], signal.SIGKILL)
-        return bool(strangers)
+        if not self._strangers():
+            self._killing = None
+            return False
+        now = time.monotonic()
+        if self._killing is None:
+            self._killing = TreeKill(self._strangers, now=now, grace=ORPHAN_GRACE)
+        self._killing.step(now)
+        if self._killing.done:
+            self._killing = None
+        return True
 
     def _wind_up(self) -> None:
-        deadline = time.monotonic() + SERVER_GRACE
+        graces = [held.grace for held in self._holders.values() if not held.persistent]
+        deadline = time.monotonic() + max(graces, default=0.0) + SERVER_GRACE
         self._dismiss_spare()
         while True:
             self._reap()
-            self._kill_strangers()
+            self._end_strangers()
             ours = [h for h in self._holders.values() if not h.persistent]
             if not ours and not self._strangers():
                 return
@@ -412,7 +429,7 @@ class _Loop:
                     tree.send(below, signal.SIGSTOP)
                     tree.send(tree.descendants(held.pid), signal.SIGKILL)
                     tree.send([held.pid], signal.SIGKILL)
-            wait = 20 if time.monotonic() >= deadline else 50
+            wait = 20 if self._killing is not None or time.monotonic() >= deadline else 50
             for fd, _ in self._poll.poll(wait):
                 if fd == self._wake[0]:
                     _drain(fd)

@@ -106,7 +106,7 @@ class FakeJobs:
         self.calls.append(("kill", (job_id,), options))
         self._check(job_id)
         status = Status("py", State.KILLED, "python3 -i", "/tmp", exit=Exit(signal=15))
-        return SimpleNamespace(result="killed", processes=2, status=status)
+        return SimpleNamespace(result="killed", processes=2, status=status, forced=(), words="")
 
     async def close(self) -> None:
         self.closed = True

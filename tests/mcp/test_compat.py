@@ -219,7 +219,7 @@ def test_the_other_servers_texts(tmp_path: Path) -> None:
         assert out.count("ping") == 2, "the terminal's echo and cat's answer"
         assert server.text("get-task-stderr", name=name) == "No output yet."
         assert server.text("stop-background-task", name=name) == f'Task "{name}" has been stopped.'
-        assert "killed (SIGTERM)" in server.text("get-task-stdout", name=name)
+        assert "killed on request · ended by SIGTERM" in server.text("get-task-stdout", name=name)
         again = server.text("run-background-task", name=name, shell="exit 4")
         assert "started with PID" in again
         for tool in ("stop-background-task", "get-task-stdout", "get-task-stderr"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs._dataclass import TYPE_CHECKING, replace
+from ptyjobs.cli.format import safe
 from ptyjobs.cli.numbers import duration
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
@@ -49,4 +50,9 @@ def _done(killed: Killed, signal: str) -> str:
     if killed.result == "already_terminated":
         return "had ended already"
     count = f"{killed.processes} process{'es' if killed.processes != 1 else ''}"
-    return f"{signal} sent to {count}" if killed.result == "signalled" else f"killed, {count} ended"
+    if killed.result == "signalled":
+        return f"{signal} sent to {count}"
+    how = f", {replace(killed.status.exit, cause='')}" if killed.status.exit else ""
+    force = f", SIGKILL was needed for {', '.join(killed.forced)}" if killed.forced else ""
+    words = "".join(f"\n{safe(line)}" for line in killed.words.splitlines())
+    return f"killed, {count} ended{how}{force}{words}"
