@@ -29,7 +29,7 @@ def test_list_says_at_one_glance_who_waits_and_for_what(shell: Shell) -> None:
     head, *rows = shell.run("list").stdout.splitlines()
     assert head.split()[:5] == ["JOB", "STATE", "AGE", "QUIET", "WHY"]
     found = {row.split()[0]: row for row in rows}
-    assert list(found) == ["bad", "ask", "py"]
+    assert list(found) == ["ask", "py", "bad"]  # running first
     assert "waits at >>>" in found["py"]
     assert "asks for a secret" in found["ask"]
     assert "failed" in found["bad"]

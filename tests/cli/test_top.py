@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
+from ptyjobs.cli.commands import top
+from ptyjobs.model import State, Status
 from tests.cli.conftest import Outer, Shell
 from tests.faults import world
 
@@ -33,7 +36,7 @@ def test_top_shows_selects_attaches_and_ends(
     outer.sees("command    python3 -q -i")
     outer.tmux("resize-window", "-t", "0", "-x", "100", "-y", "12")
     outer.sees("2 running", "q quit")
-    outer.type("k")
+    outer.type("x")
     outer.sees("End py and all that it started? y/n")
     outer.type("y")
     outer.sees("py was ended", "1 running")
@@ -53,3 +56,34 @@ def test_top_without_a_terminal_says_what_to_use(shell: Shell) -> None:
 def test_top_on_a_dumb_terminal_says_what_to_use(shell: Shell, outer: Outer) -> None:
     outer.open("TERM=dumb $PTYJOBS top", cols=120)
     outer.sees("Use ptyjobs list --watch", "left:2")
+
+
+def board(ids: tuple[str, ...]) -> tuple[top.Board, list[str]]:
+    """A dashboard on these jobs, and the jobs that it ended."""
+    ended: list[str] = []
+    made = object.__new__(top.Board)
+    made._jobs = SimpleNamespace(kill=ended.append)  # type: ignore[assignment]  # a double
+    made._found = [Status(job_id, State.RUNNING, "cat", "/") for job_id in ids]
+    made._selected, made._doomed, made._details, made._all = ids[0], "", False, False
+    made._look = lambda: None  # type: ignore[method-assign]  # no jobs to look at
+    return made, ended
+
+
+@pytest.mark.parametrize("answer", sorted({*top.KEYS, b"n", b"N", b" "} - {b"y", b"Y"}))
+def test_a_key_that_answers_the_question_does_nothing_else(answer: bytes) -> None:
+    made, ended = board(("a", "b", "c"))
+    made._on_key(b"j")
+    made._on_key(b"x")
+    assert made._doomed == "b"
+    assert made._on_key(answer) == (False, None)
+    assert (made._selected, made._doomed, made._details, ended) == ("b", "", False, [])
+    made._on_key(b"x")
+    made._on_key(b"y")
+    assert ended == ["b"]
+
+
+def test_k_moves_as_in_vi_and_asks_nothing() -> None:
+    made, _ = board(("a", "b"))
+    made._on_key(b"j")
+    made._on_key(b"k")
+    assert (made._selected, made._doomed) == ("a", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ptyjobs.cli.commands.list import table
 from ptyjobs.cli.format import turn
 from ptyjobs.model import Exit, State, Status
 
@@ -21,3 +22,13 @@ def test_the_end_of_a_job_is_told_with_its_reason(
 ) -> None:
     status = Status("j1", state, "true", "/", exit=end, reason=reason)
     assert turn(status) == words
+
+
+@pytest.mark.parametrize("width", [0, 80, 200])
+def test_a_list_shows_running_jobs_first_and_whole_ids(width: int) -> None:
+    longest = "n" * 64
+    ended = [Status(f"done-{n}", State.COMPLETED, "true", "/", exit=Exit(code=0)) for n in range(3)]
+    running = Status(longest, State.RUNNING, "cat", "/")
+    lines = table([*ended, running], now=0.0, width=width)[1:]
+    assert [line.split()[0] for line in lines] == [longest, "done-0", "done-1", "done-2"]
+    assert all(len(line) <= width for line in lines if width)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WATCH_PAUSE = 1.0  # seconds between two looks of list --watch
 HEAD = ("JOB", "STATE", "AGE", "QUIET", "WHY", "TITLE OR COMMAND", "LAST LINE")
+ID = 64  # the longest job id: it is never cut, because other commands take it
 LAST_LINE, COMMAND = 24, 12  # columns that these two get at least, where there are so many
 EXAMPLES = """\
   ptyjobs list
@@ -36,7 +37,7 @@ def register(add: Add) -> None:
 
 
 def list_jobs(args: argparse.Namespace, settings: Config) -> int:
-    """All jobs, newest first: state and why, age, silence, last words."""
+    """All jobs, running ones first, then newest first: state and why, age, silence, last words."""
     registry = Registry(settings.state_dir)
     if args.ids:
         for job in registry.all():
@@ -72,12 +73,13 @@ def _show_table(found: Sequence[Status], *, watch: bool) -> None:
 
 
 def table(found: Sequence[Status], *, now: float, width: int = 0) -> list[str]:
-    """One line a job under a head; cut to `width` columns where it is not 0."""
+    """One line a job under a head, running jobs first; cut to `width` columns where it is not 0."""
     if not found:
         return ["No jobs. Start one: ptyjobs run -d -- CMD"]
     rows: list[tuple[str, ...]] = [HEAD]
-    rows += [_row(status, now) for status in found]
-    limits = (24, 9, 4, 5, 30, 32)
+    running_first = sorted(found, key=lambda status: status.state.ended)
+    rows += [_row(status, now) for status in running_first]
+    limits = (ID, 9, 4, 5, 30, 32)
     widths = [min(max(len(row[n]) for row in rows), most) for n, most in enumerate(limits)]
     if width:  # the command gives way to the last line
         said = min(max(len(row[-1]) for row in rows), LAST_LINE)

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
 
 PAUSE = 1.0  # seconds between two looks
-HELP = " up/down select   Enter attach   k end it   s status   a ended too   q quit "
+HELP = " up/down select   Enter attach   x end it   s status   a ended too   q quit "
 HEAD = ("JOB", "STATE", "AGE", "QUIET", "CPU", "MEM", "OUT", "PORTS", "WHY", "LAST LINE")
 WIDTHS = (18, 9, 4, 5, 5, 5, 5, 11, 28)  # at most; the last column takes the rest
 KEY = re.compile(rb"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])|[^\x00]", re.DOTALL)
 KEYS = {
-    b"\x1b[A": "up", b"\x1bOA": "up", b"p": "up", b"\x1b[B": "down", b"\x1bOB": "down",
-    b"n": "down", b"j": "down", b"\r": "attach", b"\n": "attach", b"k": "kill", b"s": "status",
+    b"\x1b[A": "up", b"\x1bOA": "up", b"k": "up", b"\x1b[B": "down", b"\x1bOB": "down",
+    b"j": "down", b"\r": "attach", b"\n": "attach", b"x": "kill", b"s": "status",
     b"a": "all", b"q": "quit", b"\x03": "quit", b"\x1b": "back",
 }  # fmt: skip
 
@@ -136,7 +136,9 @@ class Board:
         """(whether to leave, the job to attach to)."""
         doomed, self._doomed = self._doomed, ""
         self.notice = ""
-        if doomed and data in (b"y", b"Y"):
+        if doomed and data not in (b"y", b"Y"):
+            return False, None  # the key answers the question and does nothing else
+        if doomed:
             with contextlib.suppress(PtyJobsError):  # it has ended by itself
                 self._jobs.kill(doomed)
             self.notice = f"{doomed} was ended"
