@@ -185,6 +185,7 @@ class JobSpec:
     stderr: str = "merged"  # "merged" | "separate": a second pty for descriptor 2
     marks: bool = False  # shell integration: OSC 133 command boundaries
     sandbox: str = "none"  # "none" | "bwrap" | "landlock"
+    writable: str = ""  # the folder that a sandboxed job may write; "" is its `cwd`
     hidden: tuple[str, ...] = ()  # folders a sandboxed job must not touch (our own state)
     target: str = ""  # "" is this machine; otherwise "ssh:host", "slurm", ...
     target_table: dict[str, Any] = field(default_factory=dict)  # its `[targets.NAME]` table

@@ -155,6 +155,7 @@ class AsyncJobs(Base):
     ) -> None:
         super().__init__(config, zygote=zygote, reader=reader)
         self._links: dict[str, Link] = {}
+        self._starting: dict[str, asyncio.Event] = {}  # jobs whose start has not been sent yet
 
     async def __aenter__(self) -> AsyncJobs:
         return self
@@ -163,6 +164,8 @@ class AsyncJobs(Base):
         await self.close()
 
     async def _connect(self, job: JobDir) -> Link:
+        if (starting := self._starting.get(job.job_id)) is not None:
+            await starting.wait()  # on another connection this call could overtake the start
         link = self._links.get(job.job_id)
         if link is not None and not link.closed:
             return link
@@ -225,8 +228,13 @@ class AsyncJobs(Base):
         check_patterns(until)
         asked = spec
         job, spec = self._allocate(spec, name=name)
-        link = await _link(self._fork_holder(job, spec))
-        self._links[job.job_id] = link
+        starting = self._starting[job.job_id] = asyncio.Event()
+        try:
+            link = await _link(self._fork_holder(job, spec))
+            self._links[job.job_id] = link
+        finally:
+            del self._starting[job.job_id]
+            starting.set()  # nobody runs before the start is sent: there is no await until then
         call = calls.start(
             spec,
             wait=wait,

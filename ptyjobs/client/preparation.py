@@ -56,11 +56,13 @@ def prepare(
     )
     _check_names(env or {})
     _check_policy(config, command, argv, env or {}, on_exit)
+    working_dir = _directory(config.working_dir or os.getcwd())
+    confined = config.sandbox != "none"
     spec = JobSpec(
         job_id=name or program_name(command, argv),
         argv=line,
         command=command or shlex.join(argv),
-        cwd=_directory(config.working_dir or os.getcwd() if target or not cwd else cwd),
+        cwd=working_dir if target or not cwd else _directory(cwd),
         size=size,
         lifetime=_lifetime(lifetime),
         env=child_env(
@@ -77,12 +79,13 @@ def prepare(
         marks=config.marks if marks is None else marks,
         log_limit=config.log_limit,
         log_full=_log_full(log_full or config.log_full),
-        timeout=config.job_timeout if timeout is None else timeout,
+        timeout=_time_limit(config, timeout),
         grace=config.kill_grace,
         idle_limit=config.idle_limit,
         replies=config.replies,
         on_exit=on_exit,
-        sandbox=sandbox or config.sandbox,
+        sandbox=_sandbox(config, sandbox, on_exit=on_exit),
+        writable=working_dir if confined else "",
         hidden=(os.fspath(config.state_dir),),
         allowed=config.allowed_commands,
         block_dangerous=config.block_dangerous,
@@ -145,6 +148,30 @@ def _check_policy(
     policy.check_env(env)
 
 
+def _sandbox(config: Config, asked: str | None, *, on_exit: str = "") -> str:
+    """The sandbox of a call; Refused if it is not the one that the setting demands."""
+    floor = config.sandbox
+    if floor == "none":
+        return asked or floor
+    if asked and asked != floor:
+        raise Refused(
+            f"Every job here runs in the sandbox {floor} (setting sandbox); {asked!r} is refused.",
+            advice="Leave sandbox out.",
+        )
+    if on_exit:
+        raise Refused(
+            f"on_exit would run outside the sandbox {floor} (setting sandbox).",
+            advice="Leave on_exit out; wait for the job's end instead.",
+        )
+    return floor
+
+
+def _time_limit(config: Config, asked: float | None) -> float | None:
+    """Seconds until the job is killed: what the call asks for, at most the setting."""
+    limits = [limit for limit in (asked, config.job_timeout) if limit is not None]
+    return min(limits, default=None)
+
+
 def _placed(
     config: Config, spec: JobSpec, target: str, *, cwd: str, env: tuple[str, ...]
 ) -> JobSpec:
@@ -157,8 +184,10 @@ def _placed(
     if spec.sandbox != "none" and not place.sandbox:
         raise Refused(
             f"The sandbox {spec.sandbox} holds only on this machine, not on {target}.",
-            advice="Start it without a target, or set sandbox=none.",
+            advice="Start it without a target.",
         )
+    if place.sandbox:
+        _sandbox(config, place.sandbox)
     import secrets  # with hashlib: only for a target
 
     token = f"ptyjobs-{secrets.token_hex(8)}"

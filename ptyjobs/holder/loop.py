@@ -110,6 +110,8 @@ class Holder:
         """Start the job for `reader`; StartFailed leaves a `failed` record behind."""
         if self.job.pty is not None:
             raise StartFailed("This holder has its job already.")
+        if self.ending.never_started:
+            raise StartFailed("The job was killed before it started.")
         now = time.monotonic()
         self.limits.begin(spec, now)
         try:

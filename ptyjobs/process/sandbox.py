@@ -36,6 +36,8 @@ KINDS = ("none", "bwrap", "landlock")
 
 _LOADER_VARIABLE = re.compile(r"LD_\w+|GCONV_PATH|LOCPATH|GLIBC_TUNABLES")
 _SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib")
+_REPLACED = ("/tmp", "/run", "/dev", "/proc")
+"""Of which a job in bwrap has its own."""
 _BWRAP = (
     "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--cap-drop", "ALL",
     "--ro-bind", "/", "/",
@@ -70,12 +72,13 @@ def wrap(spec: JobSpec, *, scratch: str = "", hidden: Sequence[str] = ()) -> Job
             f"The sandbox {spec.sandbox} is not available here: {facts['why']}.",
             advice="Install or enable it, or ask for another sandbox.",
         )
-    folder = _working_folder(spec.cwd)
+    folder = _working_folder(spec.writable or spec.cwd)
     for path in hidden:
-        if _inside(folder, os.path.realpath(path)):
-            raise Refused(
-                f"The working folder {spec.cwd} lies in {path}, which jobs may not touch."
-            )
+        for inside in (folder, os.path.realpath(spec.cwd)):
+            if _inside(inside, os.path.realpath(path)):
+                raise Refused(
+                    f"The working folder {inside} lies in {path}, which jobs may not touch."
+                )
     if spec.sandbox == "bwrap":
         return _in_bwrap(spec, folder, hidden)
     return _in_landlock(spec, folder, scratch, hidden)
@@ -193,6 +196,12 @@ def _own_folders(folder: str) -> list[str]:
 def _in_bwrap(spec: JobSpec, folder: str, hidden: Sequence[str]) -> JobSpec:
     if "=" in spec.argv[0]:
         raise Refused(f"A sandboxed program may not be called {spec.argv[0]!r} (env(1) sets it).")
+    directory = os.path.realpath(spec.cwd)
+    if not _inside(directory, folder) and any(_inside(directory, hides) for hides in _REPLACED):
+        raise Refused(
+            f"The sandbox bwrap hides the directory {spec.cwd}.",
+            advice=f"Leave cwd out, or use {folder} or a directory below it.",
+        )
     options = []
     for path in _name_service():
         options += ["--ro-bind", path, path]
@@ -219,7 +228,7 @@ def _in_landlock(spec: JobSpec, folder: str, scratch: str, hidden: Sequence[str]
     for path in [*map(os.path.realpath, hidden), *_own_folders(folder)]:
         if _inside(path, folder):
             raise Refused(
-                f"The working folder {spec.cwd} holds {path}, which landlock cannot except.",
+                f"The writable folder {folder} holds {path}, which landlock cannot except.",
                 advice="Choose a folder below it, or sandbox=bwrap.",
             )
     env, loader = _without_loader_variables(spec.env)

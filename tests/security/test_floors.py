@@ -1,0 +1,84 @@
+"""Settings that confine are floors: no call can loosen them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ptyjobs.client import prepare
+from ptyjobs.config import Config, load
+from ptyjobs.errors import Refused
+from ptyjobs.process import sandbox
+from tests.mcp.live import Server
+
+
+def config(tmp_path: Path, **settings: str) -> Config:
+    (tmp_path / "work").mkdir(exist_ok=True)
+    paths = {"PTYJOBS_STATE": str(tmp_path / "state"), "HOME": str(tmp_path)}
+    settings = {"PTYJOBS_WORKING_DIR": str(tmp_path / "work"), **settings}
+    return load(environ={**paths, **settings})
+
+
+@pytest.mark.parametrize("floor", ["bwrap", "landlock"])
+@pytest.mark.parametrize("asked", ["none", "bwrap", "landlock"])
+def test_a_call_cannot_choose_another_sandbox(tmp_path: Path, floor: str, asked: str) -> None:
+    settings = config(tmp_path, PTYJOBS_SANDBOX=floor)
+    if asked == floor:
+        assert prepare(settings, command="true", sandbox=asked).sandbox == floor
+        return
+    for call in ({"sandbox": asked}, {"target": f"sandbox:{asked}"}):
+        if call == {"target": "sandbox:none"}:
+            continue  # there is no such target
+        with pytest.raises(Refused) as refusal:
+            prepare(settings, command="true", **call)  # type: ignore[arg-type]
+        assert "none" not in refusal.value.advice  # it must not advise to disable the sandbox
+
+
+def test_without_the_setting_a_call_may_confine_itself(tmp_path: Path) -> None:
+    assert prepare(config(tmp_path), command="true", sandbox="landlock").sandbox == "landlock"
+
+
+@pytest.mark.parametrize("target", ["ssh:host", "docker:box"])
+def test_a_target_is_no_way_out_of_the_sandbox(tmp_path: Path, target: str) -> None:
+    settings = config(tmp_path, PTYJOBS_SANDBOX="landlock")
+    with pytest.raises(Refused) as refusal:
+        prepare(settings, command="true", target=target)
+    assert "none" not in refusal.value.advice
+
+
+def test_on_exit_does_not_run_outside_the_sandbox(tmp_path: Path) -> None:
+    with pytest.raises(Refused):
+        prepare(config(tmp_path, PTYJOBS_SANDBOX="landlock"), command="true", on_exit="id")
+
+
+def test_the_time_limit_of_the_settings_is_the_longest(tmp_path: Path) -> None:
+    settings = config(tmp_path, PTYJOBS_JOB_TIMEOUT="60")
+    assert prepare(settings, command="true", timeout=600).timeout == 60
+    assert prepare(settings, command="true", timeout=6).timeout == 6
+    assert prepare(settings, command="true").timeout == 60
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("floor", ["bwrap", "landlock"])
+def test_the_callers_directory_is_not_made_writable(tmp_path: Path, floor: str) -> None:
+    if not sandbox.available()[floor]["available"]:
+        pytest.skip(f"no {floor} here")
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    env = {
+        "PTYJOBS_SANDBOX": floor,
+        "PTYJOBS_WORKING_DIR": str(work),
+        "HOME": str(home),
+        "PTYJOBS_SHELL": "/bin/sh",
+    }
+    with Server(tmp_path / "state", env=env) as server:
+        line = f"pwd; touch {home}/out; touch {work}/in && echo wrote"
+        text = server.text("execute", command=line, cwd=str(home), wait=15)
+        if "hides the directory" not in text:  # bwrap has its own /tmp, where pytest works
+            assert "wrote" in text, text
+            assert (work / "in").exists()
+        again = server.text("execute", command=line, wait=15)
+        assert "wrote" in again, again
+    assert not (home / "out").exists()
