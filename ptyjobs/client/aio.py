@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -151,9 +151,14 @@ class AsyncJobs(Base):
     """The API for asyncio."""
 
     def __init__(
-        self, config: Config | None = None, *, zygote: Zygote | None = None, reader: str = ""
+        self,
+        config: Config | None = None,
+        *,
+        zygote: Zygote | None = None,
+        reader: str = "",
+        positions: Mapping[str, int] | None = None,
     ) -> None:
-        super().__init__(config, zygote=zygote, reader=reader)
+        super().__init__(config, zygote=zygote, reader=reader, positions=positions)
         self._links: dict[str, Link] = {}
         self._starting: dict[str, asyncio.Event] = {}  # jobs whose start has not been sent yet
 

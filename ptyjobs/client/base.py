@@ -30,7 +30,7 @@ from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Size
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, TypeVar
 
     from ptyjobs.spawn.zygote import Zygote
@@ -65,9 +65,17 @@ class Base:
     _readers = itertools.count(1)
 
     def __init__(
-        self, config: Config | None = None, *, zygote: Zygote | None = None, reader: str = ""
+        self,
+        config: Config | None = None,
+        *,
+        zygote: Zygote | None = None,
+        reader: str = "",
+        positions: Mapping[str, int] | None = None,
     ) -> None:
-        """`reader` names whose place in the output this client continues: its own by default."""
+        """`reader`: key of the read position that answers continue from; a new one by default.
+
+        `positions`: log offsets that this reader has already read up to, by job id.
+        """
         self.config = load() if config is None else config
         self.registry = registry.Registry(self.config.state_dir)
         self.reader = reader or f"{os.getpid()}.{next(self._readers)}"
@@ -77,7 +85,12 @@ class Base:
         if zygote is not None:
             self.guard.ours.add(zygote.pid)
         self._stillborn = 0  # starts in a row whose zygote died with the request in its hands
-        self._seen: dict[str, int] = {}  # job id -> log offset up to which this reader has seen
+        # job id -> log offset up to which this reader has read
+        self._seen: dict[str, int] = dict(positions or {})
+
+    def position(self, job_id: str) -> int:
+        """Log offset up to which this client has been answered; 0 before its first answer."""
+        return self._seen.get(job_id, 0)
 
     def _ended(self, job: JobDir, call: Call[T]) -> T:
         status = self.registry.status(job)

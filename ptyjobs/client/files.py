@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from ptyjobs.store import views
     from ptyjobs.store.jobdir import JobDir, LogEvent, check_job_id, private_directory
     from ptyjobs.store.log import LogReader
+    from ptyjobs.store.waits import StoredWait, WaitStore
 
 __all__ = [
     "JobDir",
     "LogEvent",
     "LogReader",
+    "StoredWait",
+    "WaitStore",
     "check_job_id",
     "private_directory",
     "status_cache",
@@ -28,6 +31,8 @@ _HOMES = {
     "JobDir": "ptyjobs.store.jobdir",
     "LogEvent": "ptyjobs.store.jobdir",
     "LogReader": "ptyjobs.store.log",
+    "StoredWait": "ptyjobs.store.waits",
+    "WaitStore": "ptyjobs.store.waits",
     "check_job_id": "ptyjobs.store.jobdir",
     "private_directory": "ptyjobs.store.jobdir",
 }

@@ -25,7 +25,7 @@ from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, TypeVar
 
     from ptyjobs.spawn.zygote import Zygote
@@ -139,9 +139,14 @@ class Jobs(Base):
     """The API without asyncio. Not for several threads at once."""
 
     def __init__(
-        self, config: Config | None = None, *, zygote: Zygote | None = None, reader: str = ""
+        self,
+        config: Config | None = None,
+        *,
+        zygote: Zygote | None = None,
+        reader: str = "",
+        positions: Mapping[str, int] | None = None,
     ) -> None:
-        super().__init__(config, zygote=zygote, reader=reader)
+        super().__init__(config, zygote=zygote, reader=reader, positions=positions)
         self._wires: dict[str, Wire] = {}
 
     def __enter__(self) -> Jobs:

@@ -186,7 +186,12 @@ class Config:
         types.seconds(0, 240), "Longest wait of wait unless asked.", default=30.0
     )
     max_wait: float = _setting(
-        types.seconds(1, 240), "No call waits longer: clients give up after 60 s.", default=50.0
+        types.seconds(1, 86400), "No call waits longer: clients give up after 60 s.", default=50.0
+    )
+    task_after: float = _setting(
+        types.seconds(0, 240),
+        "Seconds until a wait becomes an MCP task, where the client supports tasks.",
+        default=15.0,
     )
     max_chars: int = _setting(
         types.integer(500, HARD_MAX_CHARS), "Characters of output in one result.", default=8000

@@ -15,7 +15,7 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ from ptyjobs.model import Reason, Size
 
 if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
+    from ptyjobs.client.calls import WaitResult
+    from ptyjobs.mcp.tasks import Tasks
 
 LISTED_ENDED = 10
 """Ended jobs that `list` shows without being asked for all."""
@@ -66,10 +68,19 @@ class Call:
     config: Config
     orders: Orders = field(default_factory=Orders)
     on_progress: Callable[[str], None] | None = None
+    tasks: Tasks | None = None  # where this request may be answered by a task
 
     def seconds(self, asked: float | None, default: float) -> float:
         """A wait within the cap of the configuration."""
         return min(default if asked is None else asked, self.config.max_wait)
+
+    def cut(self, asked: float | None, result: Result, *, timed_out: bool) -> Result:
+        """`result` with a note if its wait was shorter than asked for."""
+        longest = self.config.max_wait
+        if not timed_out or asked is None or asked <= longest:
+            return result
+        note = f"(waited {longest:g} s, the most this server allows: max_wait)"
+        return replace(result, text=f"{result.text}\n{note}")
 
 
 async def execute(call: Call, args: dict[str, Any]) -> Result:
@@ -165,16 +176,24 @@ async def wait(call: Call, args: dict[str, Any]) -> Result:
     job_ids = tuple(dict.fromkeys(args["job_id"]))
     if not job_ids:
         raise BadInput("wait: job_id is empty.", advice="Give one or several ids (see list).")
-    found = await call.jobs.wait(
-        job_ids,
-        until=until,
-        patterns=args["pattern"],
-        any_of=args["mode"] == "any",
-        timeout=call.seconds(args["timeout"], call.config.wait_timeout),
-        budget=call.config.max_chars // min(len(job_ids), 4),
-        on_progress=call.on_progress,
-    )
-    return results.of_wait(
+    condition: dict[str, Any] = {
+        "until": until,
+        "patterns": args["pattern"],
+        "any_of": args["mode"] == "any",
+        "budget": call.config.max_chars // min(len(job_ids), 4),
+    }
+    if call.tasks is not None:
+        found = await _wait_or_task(call, call.tasks, job_ids, condition, args["timeout"])
+        if isinstance(found, Result):
+            return found
+    else:
+        found = await call.jobs.wait(
+            job_ids,
+            timeout=call.seconds(args["timeout"], call.config.wait_timeout),
+            on_progress=call.on_progress,
+            **condition,
+        )
+    result = results.of_wait(
         job_ids,
         found.answers,
         found.met,
@@ -182,6 +201,44 @@ async def wait(call: Call, args: dict[str, Any]) -> Result:
         waited=time.monotonic() - started,
         secrets=call.config.secrets,
     )
+    return call.cut(args["timeout"], result, timed_out=found.timed_out)
+
+
+async def _wait_or_task(
+    call: Call,
+    tasks: Tasks,
+    job_ids: tuple[str, ...],
+    condition: dict[str, Any],
+    asked: float | None,
+) -> WaitResult | Result:
+    """Wait for `task_after` seconds; a wait that then goes on becomes a task.
+
+    Without a timeout of its own such a wait goes on until its condition is met.
+    """
+    from ptyjobs.mcp.tasks import LONGEST
+
+    limit = LONGEST if asked is None else min(asked, LONGEST)
+    task_id = ""
+
+    def progress(line: str) -> None:
+        if task_id:
+            tasks.progress(task_id, line)
+        elif call.on_progress is not None:
+            call.on_progress(line)
+
+    waiting = asyncio.create_task(
+        call.jobs.wait(job_ids, timeout=limit, on_progress=progress, **condition)
+    )
+    try:
+        done, _ = await asyncio.wait((waiting,), timeout=min(limit + 1, call.config.task_after))
+        if done:
+            return waiting.result()
+        task = tasks.create(waiting, job_ids=job_ids, timeout=limit, **condition)
+    except BaseException:  # cancelled by the client, or no room for the task's file
+        waiting.cancel()
+        raise
+    task_id = task["taskId"]
+    return Result("", task=task)
 
 
 async def tail(call: Call, args: dict[str, Any]) -> Result:

@@ -44,6 +44,7 @@ class Result:
     images: tuple[bytes, ...] = ()
     is_error: bool = False
     structured: Mapping[str, Any] | None = None
+    task: Mapping[str, Any] | None = None  # a CreateTaskResult that answers instead of the text
 
 
 def of_answer(

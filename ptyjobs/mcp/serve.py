@@ -88,6 +88,7 @@ async def serve_stdio(config: Config, zygote: Zygote) -> int:
         for task in (watching, stopping):
             task.cancel()
         app.resources.close()
+        app.tasks.close()
         await _close(jobs, CLOSE_AFTER_SIGNAL if caught else CLOSE_AFTER_EOF)
         if serving.done():
             serving.result()

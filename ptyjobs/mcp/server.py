@@ -31,6 +31,7 @@ from ptyjobs.mcp.params import Tool
 from ptyjobs.mcp.prompts import PROMPTS, get_prompt
 from ptyjobs.mcp.resources import COMPLETE, Resources
 from ptyjobs.mcp.results import META_KEY, Result
+from ptyjobs.mcp.tasks import Tasks, declared
 
 if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
@@ -100,6 +101,7 @@ class App:
         self.surface = surface
         self.orders = Orders()
         self.resources = Resources(jobs)
+        self.tasks = Tasks(jobs, config)
         self._tools = {tool.name: tool for tool in surface.tools}
         listed = [
             tool.wire(structured=config.structured and surface.extras) for tool in surface.tools
@@ -133,6 +135,8 @@ class App:
         )
         # Its spans go nowhere without an exporter, and it costs a tenth of every call.
         server.middleware.clear()
+        if self.surface.extras:
+            self.tasks.install(server, self.wire)
         return server
 
     async def _list_tools(self, ctx: Context, params: Any) -> Any:
@@ -155,7 +159,8 @@ class App:
         progress = (
             Progress(ctx) if ctx is not None and (ctx.meta or {}).get("progress_token") else None
         )
-        call = Call(self.jobs, self.config, self.orders, progress)
+        tasks = self.tasks if declared(ctx) and self.surface.extras else None
+        call = Call(self.jobs, self.config, self.orders, progress, tasks)
         try:
             result: Result = await tool.handler(call, tool.check(arguments))
         except PtyJobsError as error:
@@ -171,6 +176,8 @@ class App:
         for image in result.images:
             data = base64.b64encode(image).decode()
             content.append({"type": "image", "data": data, "mimeType": "image/png"})
+        if result.task is not None:
+            return dict(result.task)
         wire: dict[str, Any] = {"content": content, "isError": result.is_error, **COMPLETE}
         if result.facts:
             wire["_meta"] = {META_KEY: result.facts}

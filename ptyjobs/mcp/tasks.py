@@ -1,0 +1,265 @@
+"""MCP tasks: a wait that outlasts its call goes on, and its end wakes the client.
+
+Owns the extension `io.modelcontextprotocol/tasks` (revision 2026-07-28) as far as `wait` needs it:
+which requests may be answered by a task, `tasks/get`, `tasks/cancel`, and the stored waits behind
+them. Never decides what a wait means (client) or says (results). The SDK has no task runtime; this
+is the one module to replace when it gets one.
+
+A client may declare the extension on one request and not on the next (its main conversation does,
+its sub-agents do not), so the decision is made request by request. Task ids are bearer tokens. A
+task belongs to the state directory: any server there answers for it, and takes its wait over when
+the server that began it is gone. A program that failed is a completed task, never a failed one,
+because clients flatten the text of failed tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, RequestParams
+
+from ptyjobs.client.files import StoredWait, WaitStore
+from ptyjobs.errors import PtyJobsError
+from ptyjobs.mcp import results
+from ptyjobs.mcp.results import Result
+
+if TYPE_CHECKING:
+    from mcp.server.lowlevel import Server
+
+    from ptyjobs.client import AsyncJobs
+    from ptyjobs.client.calls import WaitResult
+    from ptyjobs.config import Config
+
+EXTENSION = "io.modelcontextprotocol/tasks"
+POLL_INTERVAL = 1000  # milliseconds between two `tasks/get` of one client
+MESSAGE_INTERVAL = 1.0  # seconds between two changes of a status message
+LONGEST = 86400.0  # seconds: a task without a timeout of its own ends after a day
+MISSING_CAPABILITY = -32021  # the request did not declare the extension
+
+Context = Any  # mcp.server.context.ServerRequestContext, as in server.py
+Wire = Callable[[Result], dict[str, Any]]
+
+
+class TaskParams(RequestParams):
+    """Parameters of `tasks/get` and `tasks/cancel`."""
+
+    task_id: str
+
+
+def declared(ctx: Context | None) -> bool:
+    """True if this very request says that its sender understands tasks."""
+    capabilities = ctx.session.client_capabilities if ctx is not None else None
+    return EXTENSION in ((capabilities and capabilities.extensions) or {})
+
+
+@dataclass(slots=True)
+class _Running:
+    """One wait that this process carries out."""
+
+    wait: StoredWait
+    task: asyncio.Task[None] | None = None
+    message: str = "started"
+    changed: float = 0.0
+
+    def progress(self, line: str) -> None:
+        """Show the last line of output, at most once a second."""
+        now = time.monotonic()
+        if now - self.changed >= MESSAGE_INTERVAL:
+            self.message, self.changed = results.one_line(line)[:200], now
+
+
+class Tasks:
+    """The tasks of one server process."""
+
+    def __init__(self, jobs: AsyncJobs, config: Config) -> None:
+        self._jobs = jobs
+        self._config = config
+        self._store = WaitStore(config.state_dir)
+        self._running: dict[str, _Running] = {}
+        self._wire: Wire
+
+    def install(self, server: Server[Any], wire: Wire) -> None:
+        """Serve the extension on `server`; `wire` gives a result its protocol shape."""
+        self._wire = wire
+        server.extensions[EXTENSION] = {}
+        server.add_request_handler("tasks/get", TaskParams, self._get)
+        server.add_request_handler("tasks/cancel", TaskParams, self._cancel)
+
+    def create(
+        self,
+        waiting: asyncio.Task[WaitResult],
+        *,
+        job_ids: tuple[str, ...],
+        until: str,
+        patterns: Sequence[str],
+        any_of: bool,
+        timeout: float,
+        budget: int,
+    ) -> dict[str, Any]:
+        """Turn a wait that goes on into a task; the `CreateTaskResult` that answers its call.
+
+        Raises OSError when the state directory takes no file.
+        """
+        now = time.time()
+        wait = self._store.create(
+            StoredWait(
+                wait_id="",
+                created=now,
+                updated=now,
+                deadline=now + timeout,
+                job_ids=list(job_ids),
+                until=until,
+                patterns=list(patterns),
+                any_of=any_of,
+                budget=budget,
+                reader=self._jobs.reader,
+                offsets={job_id: self._jobs.position(job_id) for job_id in job_ids},
+            )
+        )
+        self._store.claim(wait.wait_id)
+        self._carry_out(wait, waiting)
+        return {"resultType": "task", **self._shown(wait)}
+
+    def close(self) -> None:
+        """Stop waiting; another server on the same state directory can go on."""
+        for running in self._running.values():
+            if running.task is not None:
+                running.task.cancel()
+        self._running.clear()
+        self._store.close()
+
+    def progress(self, wait_id: str, line: str) -> None:
+        """Show `line` as the status message of a task."""
+        if (running := self._running.get(wait_id)) is not None:
+            running.progress(line)
+
+    # -- requests
+
+    async def _get(self, ctx: Context, params: TaskParams) -> dict[str, Any]:
+        wait = self._find(ctx, params)
+        if wait.status == "working" and wait.wait_id not in self._running:
+            wait = self._adopt(wait)
+        shown = self._shown(wait)
+        if wait.status == "completed":
+            shown["result"] = self._wire(Result(wait.text, wait.facts))
+        return {**shown, "resultType": "complete"}
+
+    async def _cancel(self, ctx: Context, params: TaskParams) -> dict[str, Any]:
+        """End the wait, never its jobs. Clients send it twice."""
+        wait = self._find(ctx, params)
+        if wait.status == "working":
+            running = self._running.pop(wait.wait_id, None)
+            if running is not None and running.task is not None:
+                running.task.cancel()
+            wait = replace(wait, status="cancelled", updated=time.time())
+            self._store.save(wait)
+            self._store.release(wait.wait_id)
+        return {**self._shown(wait), "resultType": "complete"}
+
+    def _find(self, ctx: Context, params: TaskParams) -> StoredWait:
+        if not declared(ctx):
+            raise MCPError(
+                code=MISSING_CAPABILITY,
+                message=f"This request does not declare the extension {EXTENSION}.",
+            )
+        wait = self._store.load(params.task_id)
+        if wait is None:
+            raise MCPError(code=INVALID_PARAMS, message="There is no such task.")
+        return wait
+
+    # -- carrying out
+
+    def _adopt(self, wait: StoredWait) -> StoredWait:
+        """Carry on a wait whose server is gone, from the same read positions."""
+        if not self._store.claim(wait.wait_id):
+            return wait  # another server carries it out
+        current = self._store.load(wait.wait_id) or wait  # completed just before our claim?
+        if current.status != "working":
+            self._store.release(wait.wait_id)
+            return current
+        self._carry_out(current, self._resumed(current))
+        return current
+
+    async def _resumed(self, wait: StoredWait) -> WaitResult:
+        from ptyjobs.client import AsyncJobs
+
+        async with AsyncJobs(self._config, reader=wait.reader, positions=wait.offsets) as jobs:
+            return await jobs.wait(
+                wait.job_ids,
+                until=wait.until,
+                patterns=wait.patterns,
+                any_of=wait.any_of,
+                timeout=max(0.0, wait.deadline - time.time()),
+                budget=wait.budget,
+                on_progress=lambda line: self.progress(wait.wait_id, line),
+            )
+
+    def _carry_out(self, wait: StoredWait, waiting: Awaitable[WaitResult]) -> None:
+        running = self._running[wait.wait_id] = _Running(wait)
+        running.task = asyncio.get_running_loop().create_task(self._finish(wait, waiting))
+
+    async def _finish(self, wait: StoredWait, waiting: Awaitable[WaitResult]) -> None:
+        try:
+            found = await waiting
+            result = await self._result(wait, found)
+        except PtyJobsError as error:
+            result = results.of_error(error)
+        done = replace(
+            wait,
+            status="completed",
+            updated=time.time(),
+            text=result.text,
+            facts=dict(result.facts),
+        )
+        self._store.save(done)
+        self._running.pop(wait.wait_id, None)
+        self._store.release(wait.wait_id)
+
+    async def _result(self, wait: StoredWait, found: WaitResult) -> Result:
+        """The text of the call, with what a new conversation needs to understand it."""
+        result = results.of_wait(
+            wait.job_ids,
+            found.answers,
+            found.met,
+            timed_out=found.timed_out,
+            waited=time.time() - wait.created,
+            secrets=self._config.secrets,
+        )
+        lines = []
+        for job_id in wait.job_ids:
+            status = await self._jobs.status(job_id)
+            lines.append(f"[{job_id}] is `{status.command}` in {status.directory or status.cwd}")
+        earlier = [
+            answer.job_id
+            for answer in found.answers
+            if answer.fresh.offset > wait.offsets.get(answer.job_id, 0) > 0
+        ]
+        if earlier:
+            lines.append(f"(earlier output of {', '.join(earlier)} was in another reply)")
+        text = "\n".join([result.text, *map(results.one_line, lines)])
+        return Result(results.fit(text), result.facts)
+
+    def _shown(self, wait: StoredWait) -> dict[str, Any]:
+        running = self._running.get(wait.wait_id)
+        shown: dict[str, Any] = {
+            "taskId": wait.wait_id,
+            "status": wait.status,
+            "createdAt": _timestamp(wait.created),
+            "lastUpdatedAt": _timestamp(time.time() if running else wait.updated),
+            "ttlMs": None,
+            "pollIntervalMs": POLL_INTERVAL,
+        }
+        if wait.status == "working":
+            shown["statusMessage"] = running.message if running else "waiting"
+        return shown
+
+
+def _timestamp(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,132 @@
+"""Waits that become MCP tasks: decided by request, answered by any server, never lost."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mcp.live import Server
+
+pytestmark = pytest.mark.live
+
+TASKS = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+
+
+def meta(capabilities: dict[str, Any]) -> dict[str, Any]:
+    prefix = "io.modelcontextprotocol/"
+    return {
+        f"{prefix}protocolVersion": "2026-07-28",
+        f"{prefix}clientInfo": {"name": "test", "version": "0"},
+        f"{prefix}clientCapabilities": capabilities,
+    }
+
+
+def ask(
+    server: Server, method: str, capabilities: dict[str, Any] = TASKS, **params: Any
+) -> dict[str, Any]:
+    return server.ask(method, {**params, "_meta": meta(capabilities)}, within=30)
+
+
+def call(
+    server: Server, tool: str, capabilities: dict[str, Any] = TASKS, **arguments: Any
+) -> dict[str, Any]:
+    answer = ask(server, "tools/call", capabilities, name=tool, arguments=arguments)
+    result: dict[str, Any] = answer["result"]
+    return result
+
+
+def finished(server: Server, task_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        result: dict[str, Any] = ask(server, "tasks/get", taskId=task_id)["result"]
+        if result["status"] != "working":
+            return result
+        time.sleep(0.05)
+    raise AssertionError("the task never ended")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with contextlib.closing(Server(tmp_path, env={"PTYJOBS_TASK_AFTER": "0.2"})) as running:
+        yield running
+
+
+def start(server: Server, command: str, **more: Any) -> None:
+    call(server, "execute", command=command, name="b", wait=0, **more)
+
+
+def test_a_wait_that_goes_on_is_a_task_and_its_result_stands_alone(server: Server) -> None:
+    start(server, "read x; echo built; exit 3")
+    task = call(server, "wait", job_id=["b"], until="exited")
+    assert (task["resultType"], task["status"], task["pollIntervalMs"]) == ("task", "working", 1000)
+    call(server, "interact", job_id="b", input="", timeout=0)
+    done = finished(server, task["taskId"])
+    assert done["status"] == "completed"
+    assert done["result"]["isError"] is False
+    text = done["result"]["content"][0]["text"]
+    assert "exited with code 3" in text
+    assert "read x; echo built; exit 3" in text
+
+
+def test_a_short_wait_is_answered_as_ever(server: Server) -> None:
+    start(server, "echo built")
+    assert "built" in call(server, "wait", job_id=["b"], until="exited")["content"][0]["text"]
+
+
+def test_a_request_that_does_not_declare_tasks_gets_none(server: Server) -> None:
+    start(server, "sleep 60")
+    answer = call(server, "wait", {}, job_id=["b"], until="exited", timeout=0.5)
+    assert "still running" in answer["content"][0]["text"]
+    task = call(server, "wait", job_id=["b"], until="exited")
+    refused = ask(server, "tasks/get", {}, taskId=task["taskId"])
+    assert refused["error"]["code"] == -32021
+
+
+def test_another_server_carries_the_wait_on_after_a_kill(tmp_path: Path) -> None:
+    env = {"PTYJOBS_TASK_AFTER": "0.1"}
+    with contextlib.closing(Server(tmp_path, env=env)) as first:
+        start(first, "read x; echo built", lifetime="persistent")
+        task = call(first, "wait", job_id=["b"], until="exited")
+        first.process.kill()
+        first.process.wait(10)
+    with contextlib.closing(Server(tmp_path, env=env)) as second:
+        assert ask(second, "tasks/get", taskId=task["taskId"])["result"]["status"] == "working"
+        call(second, "interact", job_id="b", input="go", timeout=0)
+        done = finished(second, task["taskId"])
+        assert "built" in done["result"]["content"][0]["text"]
+
+
+def test_cancelling_drops_the_wait_and_never_the_job(server: Server) -> None:
+    start(server, "cat")
+    task = call(server, "wait", job_id=["b"], until="exited")
+    for _ in range(2):
+        cancelled = ask(server, "tasks/cancel", taskId=task["taskId"])["result"]
+        assert cancelled["status"] == "cancelled"
+    assert "running" in call(server, "status", job_id="b")["content"][0]["text"]
+    assert finished(server, task["taskId"])["status"] == "cancelled"
+
+
+def test_a_pattern_wait_without_a_timeout_goes_on_until_it_matches(server: Server) -> None:
+    start(server, "cat")
+    task = call(server, "wait", job_id=["b"], pattern=["read.*y"])
+    call(server, "interact", job_id="b", input="ready", timeout=0, until=["never"])
+    done = finished(server, task["taskId"])
+    assert 'matched "ready"' in done["result"]["content"][0]["text"]
+
+
+@pytest.mark.parametrize("task_id", ["x" * 32, "../jobs", ""])
+def test_an_unknown_task_is_not_found(server: Server, task_id: str) -> None:
+    answer = ask(server, "tasks/get", taskId=task_id)
+    assert answer["error"]["message"] == "There is no such task."
+
+
+def test_a_cut_wait_says_so(tmp_path: Path) -> None:
+    with contextlib.closing(Server(tmp_path, env={"PTYJOBS_MAX_WAIT": "1"})) as server:
+        start(server, "sleep 60")
+        answer = call(server, "wait", {}, job_id=["b"], until="exited", timeout=300)
+        assert "the most this server allows" in answer["content"][0]["text"]
