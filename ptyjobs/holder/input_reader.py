@@ -13,6 +13,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ptyjobs.process import tree
+from ptyjobs.process.tree_kill import is_job_control_shell
 from ptyjobs.readiness.facts import Wait
 
 if TYPE_CHECKING:
@@ -27,20 +28,25 @@ class Reader(enum.Enum):
     SHELL = enum.auto()  # it has the terminal
     PROGRAM = enum.auto()  # no shell waits behind it, or it takes whatever is typed
     ONE_LINE = enum.auto()  # it reads a line now (ICANON); a shell behind it reads what follows
+    ONE_KEY = enum.auto()  # it reads keys; any of them may end it, and a shell reads what follows
     NOBODY = enum.auto()  # it does not read now, and a shell waits behind it
 
 
 def reader(job: Job) -> Reader:
     """Who reads what is typed into this job now."""
+    if job.spec.target and not job.spec.target.startswith("sandbox"):
+        return Reader.SHELL  # what reads on another machine cannot be looked at
     group = job.pty.foreground() if job.pty is not None else 0
     known = _known()
     if not known or _is_shell(group, known):
+        return Reader.SHELL
+    if _shell_on_another_terminal(job.pid):
         return Reader.SHELL
     if not _behind(group, known):
         return Reader.PROGRAM
     if job.kernel.probe().wait not in (Wait.HARD, Wait.SOFT, Wait.OPAQUE):
         return Reader.NOBODY
-    return Reader.ONE_LINE if job.terminal().canonical else Reader.PROGRAM
+    return Reader.ONE_LINE if job.terminal().canonical else Reader.ONE_KEY
 
 
 def _known() -> set[str]:
@@ -53,7 +59,20 @@ def _known() -> set[str]:
 
 def _is_shell(pid: int, known: set[str]) -> bool:
     program = os.path.realpath(f"/proc/{pid}/exe")  # itself, when it cannot be read
-    return program in known or not program.startswith("/") or program.startswith("/proc/")
+    unreadable = not program.startswith("/") or program.startswith("/proc/")
+    return program in known or unreadable or is_job_control_shell(pid)
+
+
+def _shell_on_another_terminal(leader: int) -> bool:
+    """True if a job-control shell runs in another session of this job.
+
+    A program such as script(1) or tmux relays what is typed to it.
+    """
+    for pid in tree.alive(os.getpid()):
+        stat = tree.read_stat(pid)
+        if stat is not None and stat.session != leader and is_job_control_shell(pid):
+            return True
+    return False
 
 
 def _behind(group: int, known: set[str]) -> bool:

@@ -172,9 +172,18 @@ def _check_policy(holder: Holder, params: Params, data: bytes) -> None:
     reader = input_reader.reader(holder.job)
     if reader is Reader.PROGRAM or (reader is Reader.ONE_LINE and _ONE_LINE.fullmatch(data)):
         return
+    if reader is Reader.ONE_KEY:
+        if _ONE_KEY.fullmatch(data.decode("utf-8", "replace")):
+            return
+        raise Refused(
+            "not allowed: several keys for a program with a shell behind it, which may read the "
+            "last of them.",
+            advice="Send one key a call, or start the program as a job of its own with execute.",
+        )
     text = str(params.get("input") or "")
     names = tuple(params.get("keys") or ())
-    if reader is Reader.ONE_LINE and not names and not params.get("raw"):
+    plain = not _CONTROL.search(re.split(r"\r\n|\r|\n", text, maxsplit=1)[0])
+    if reader is Reader.ONE_LINE and plain and not names and not params.get("raw"):
         text = re.split(r"\r\n|\r|\n", text, maxsplit=1)[-1]
     policy = Policy(tuple(spec.allowed), spec.block_dangerous)
     try:
@@ -195,8 +204,11 @@ def _check_policy(holder: Holder, params: Params, data: bytes) -> None:
         ) from None
 
 
-_ONE_LINE = re.compile(rb"[^\r\n]*[\r\n]|[\x00-\x09\x0b\x0c\x0e-\x1f]*")
-"""One whole line, or control characters alone: nothing of it is left for who reads next."""
+_ONE_LINE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*[\r\n]|[\x03\x04\x1a\x1c]*")
+"""A line without control characters (C-d would end the program before the rest of it), or keys that
+end or stop a program: a shell that reads next gets nothing of it."""
+_ONE_KEY = re.compile(r"|[^\x1b]|\x1b[^\x1b]?|\x1b[\[O][0-9;?<]*[A-Za-z~]", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def locale_of(env: dict[str, str]) -> str:

@@ -14,11 +14,12 @@ help against slips, not security. Against hostile commands use a sandbox.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ptyjobs.errors import Refused
 from ptyjobs.policy import dangerous, grammar
+from ptyjobs.policy.limit import bounded_check
 from ptyjobs.policy.patterns import Pattern
 
 __all__ = ["Policy"]
@@ -32,6 +33,9 @@ _HARMLESS_VARIABLE = re.compile(
     r"LANG|LANGUAGE|LC_[A-Z]+|TERM|COLORTERM|COLUMNS|LINES|NO_COLOR|CLICOLOR(?:_FORCE)?"
     r"|FORCE_COLOR|TZ|CI|HOST|PORT"
 )
+_LOCALE_VARIABLE = re.compile(r"LANG|LANGUAGE|LC_[A-Z]+|TZ")
+_LOCALE_NAME = re.compile(r"[\w@.:+,-]*|[A-Z]\w+(?:/[A-Z][\w+-]*){1,2}", re.ASCII)
+"""A locale or a zone; no path that leaves the system's folder of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,9 @@ class Policy:
         if not self.allowed:
             return
         for simple in grammar.simple_commands(command):
-            if not any(pattern.admits(simple.words) for pattern in self._patterns):
+            with bounded_check():
+                admitted = any(pattern.admits(simple.words) for pattern in self._patterns)
+            if not admitted:
                 raise self._unmatched(simple, command)
 
     def check_argv(self, argv: Sequence[str]) -> None:
@@ -78,20 +84,26 @@ class Policy:
 
         self.check(shlex.join(argv))
 
-    def check_env(self, names: Iterable[str]) -> None:
+    def check_env(self, env: Mapping[str, str]) -> None:
         """Raise Refused for a caller's variable that could make an allowed command run another.
 
         `PATH=/tmp/x`, `BASH_ENV`, `LD_PRELOAD`, `NODE_OPTIONS`, `GIT_PAGER`: nobody can list them
-        all, so with an allow-list only names known to say something else may be given.
+        all, so with an allow-list only names known to say something else may be given. The value
+        of a locale variable must be a name, because glibc loads the catalogue that a path names.
         """
         if not self.allowed:
             return
-        for name in names:
+        for name, value in env.items():
             if not _HARMLESS_VARIABLE.fullmatch(name):
                 raise Refused(
                     f"not allowed: the environment variable {name}.",
                     advice="With an allow-list only language, time zone, terminal and colour, CI, "
                     "HOST and PORT may be given; others belong in the server's own environment.",
+                )
+            if _LOCALE_VARIABLE.fullmatch(name) and not _LOCALE_NAME.fullmatch(value):
+                raise Refused(
+                    f"not allowed: {name} with a value that may be a path.",
+                    advice="With an allow-list give a name such as de_DE.UTF-8 or Europe/Berlin.",
                 )
 
     def check_typed(self, line: str, *, utf8: bool = False) -> None:

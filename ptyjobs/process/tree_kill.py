@@ -180,6 +180,11 @@ class TreeKill:
         send([process.pid], signal.SIGTERM, signal.SIGHUP, signal.SIGCONT)
 
 
+def is_job_control_shell(pid: int) -> bool:
+    """True if the process ignores SIGTSTP and SIGTTOU, as a job-control shell has to."""
+    return _read(pid, "", 0.0).shell
+
+
 def _read(pid: int, name: str, now: float) -> _Process:
     """A process with its signal masks (proc_pid_status(5)); unreadable ones count as empty."""
     masks = {b"SigBlk": 0, b"SigIgn": 0, b"SigCgt": 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
@@ -244,12 +245,37 @@ def test_argv_is_checked_as_its_words() -> None:
 )  # fmt: skip
 def test_variables_that_could_run_something_else(name: str) -> None:
     with pytest.raises(Refused):
-        POLICY.check_env(["LANG", name])
-    Policy().check_env([name])
+        POLICY.check_env({"LANG": "C", name: "x"})
+    Policy().check_env({name: "x"})
 
 
 def test_variables_that_only_say_something() -> None:
-    POLICY.check_env(["LANG", "LC_ALL", "TZ", "TERM", "COLUMNS", "NO_COLOR", "PORT"])
+    POLICY.check_env(
+        {"LANG": "de_DE.UTF-8@euro", "LC_ALL": "C", "LANGUAGE": "de:en", "TZ": "Europe/Berlin"}
+    )
+    POLICY.check_env({"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1", "PORT": "80"})
+
+
+@pytest.mark.parametrize("name", ["LANG", "LANGUAGE", "LC_MESSAGES", "TZ"])
+@pytest.mark.parametrize("value", ["../../x", "/tmp/x", "de:/tmp/x", ":/tmp/x", "Europe/../../x"])
+def test_a_locale_that_may_be_a_path_is_refused(name: str, value: str) -> None:
+    with pytest.raises(Refused):
+        POLICY.check_env({name: value})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "command"),
+    [
+        ("^npm run [a-z]+( [a-z]+)*$", "npm run " + "x " * 7000 + "1"),
+        ("^(a|a)*b", "a" * 40),
+        ("^(?:a+)+$", "a" * 40 + "!"),
+    ],
+)
+def test_a_check_is_bounded_in_time(pattern: str, command: str) -> None:
+    began = time.process_time()
+    with pytest.raises(Refused):
+        Policy((pattern,)).check(command)
+    assert time.process_time() - began < 5
 
 
 TYPED_REFUSED = [

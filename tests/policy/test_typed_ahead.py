@@ -89,11 +89,15 @@ def test_a_program_that_reads_a_line_gets_it_and_nothing_is_left_for_the_shell(
     assert not mark.exists()
 
 
-def test_a_program_that_takes_keys_takes_all_of_them(jobs: Jobs, shell: str) -> None:
+def test_a_program_that_takes_keys_gets_one_a_call(jobs: Jobs, shell: str) -> None:
+    """Any key may end it (`q` in a pager), and the shell behind it would read the next ones."""
     program = "import sys,tty,os; tty.setraw(0); print('go', flush=True); os.read(0, 99)"
     jobs.interact(shell, input=f'python3 -c "{program}"', timeout=20, until=["go"])
-    answer = jobs.interact(shell, input="any\nthing", timeout=20)
-    assert answer.sent
+    for several in ("any\nthing", "qid"):
+        with pytest.raises(Refused):
+            jobs.interact(shell, input=several, timeout=20)
+    answer = jobs.interact(shell, keys=["x"], timeout=20)
+    assert answer.sent == 1
 
 
 @pytest.mark.parametrize("command", ["cat", "python3 -i -q"])
