@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptyjobs.errors import StartFailed
-from ptyjobs.process import cgroup, tree
+from ptyjobs.process import cgroup, own_env, tree
 from ptyjobs.process.tree_kill import TreeKill
 from ptyjobs.spawn import immortal
 from ptyjobs.spawn import prefork as spares
@@ -141,7 +141,7 @@ def start_fresh() -> Zygote:
         os.set_inheritable(fd, True)
     argv = [sys.executable, "-m", "ptyjobs.spawn.zygote", str(theirs.fileno()), str(lease_read)]
     try:
-        pid = os.posix_spawn(sys.executable, argv, os.environ)
+        pid = os.posix_spawn(sys.executable, argv, own_env.cleaned(os.environ))
     finally:
         theirs.close()
         os.close(lease_read)
@@ -150,6 +150,7 @@ def start_fresh() -> Zygote:
 
 def _main(requests: socket.socket, lease: int, *, ahead: bool = False) -> None:
     os.setsid()  # out of the group that a client signals
+    own_env.clean()
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     _close_others({requests.fileno(), lease})

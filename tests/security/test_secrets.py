@@ -1,0 +1,41 @@
+"""Secrets of the server do not reach its jobs."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from ptyjobs.client.registry import Registry
+from ptyjobs.process import tree
+from tests.faults import world
+from tests.mcp.live import Server
+
+pytestmark = pytest.mark.live
+
+ENV = {"PTYJOBS_SECRET_VAULT": "hunter2", "MY_TOKEN": "hunter2", "PTYJOBS_ENV_DENY": "*TOKEN*"}
+
+
+@pytest.mark.parametrize("zygote", ["the first", "a restarted one"])
+def test_no_process_of_ours_above_a_job_shows_secrets(tmp_path: Path, zygote: str) -> None:
+    with Server(tmp_path / "state", env=ENV) as server:
+        if zygote == "a restarted one":
+            server.text("execute", command="true", wait=10)
+            (pid,) = tree.children(server.process.pid)
+            os.kill(pid, signal.SIGKILL)
+            assert world.eventually(lambda: not world.running(pid))
+        line = "env; tr '\\0' '\\n' </proc/$PPID/environ; echo the end"
+        text = server.text("execute", command=line, name="j", wait=15)
+        assert "the end" in text
+        assert "hunter2" not in text
+        server.text("execute", command="sleep 99", name="long", wait=0)
+        status = Registry(server.state).find("long").status()
+        assert status is not None
+        holder = tree.read_stat(status.holder or 0)
+        assert holder is not None
+        for pid in (holder.pid, holder.ppid):  # the holder and its zygote
+            assert pid != server.process.pid
+            assert b"hunter2" not in Path(f"/proc/{pid}/environ").read_bytes()
+        assert "PATH=" in server.text("execute", command="env", wait=15)
