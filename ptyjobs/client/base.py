@@ -109,6 +109,11 @@ class Base:
             self._stillborn = 0
 
     def _allocate(self, spec: JobSpec, *, name: str) -> tuple[JobDir, JobSpec]:
+        if not isinstance(spec, JobSpec):
+            raise BadInput(
+                f"start takes the JobSpec that prepare() returns, not {type(spec).__name__}.",
+                advice="Use execute() for a command line.",
+            )
         if self.registry.running() >= self.config.max_jobs:
             raise LimitReached(
                 f"{self.config.max_jobs} jobs run already (max_jobs).",

@@ -56,8 +56,8 @@ def prepare(
     )
     _check_names(env or {})
     _check_policy(config, command, argv, env or {}, on_exit)
-    working_dir = _directory(config.working_dir or os.getcwd())
     confined = config.sandbox != "none"
+    working_dir = _own_directory(config) if confined or target or not cwd else ""
     spec = JobSpec(
         job_id=name or program_name(command, argv),
         argv=line,
@@ -234,6 +234,29 @@ def _log_full(word: str) -> str:
     if word not in ("drop", "wait"):
         raise BadInput(f"Unknown log_full {word!r}.", advice="drop or wait.")
     return word
+
+
+def _own_directory(config: Config) -> str:
+    """The configured working directory, else this process's own.
+
+    One that was removed and made again (a git worktree) is found by its path.
+    """
+    if config.working_dir:
+        return _directory(config.working_dir)
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        pass
+    try:
+        path = os.readlink("/proc/self/cwd").removesuffix(" (deleted)")
+    except OSError:  # no /proc
+        path = os.environ.get("PWD", "")
+    if not os.path.isdir(path):
+        raise BadInput(
+            f"The working directory of ptyjobs, {path or 'its own'}, no longer exists.",
+            advice="Give cwd, or restart ptyjobs in an existing directory.",
+        )
+    return path
 
 
 def _directory(path: str) -> str:

@@ -115,7 +115,7 @@ def warm_up() -> None:
 
 def _rehearse(folder: str) -> None:
     """One job through the real code, without a process of its own for its holder."""
-    old = os.getcwd()
+    here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # it may have been removed
     ours, theirs = socket.socketpair()
     holder = unborn(Page(), lease=-1)
     ours.sendall(_START)
@@ -130,7 +130,8 @@ def _rehearse(folder: str) -> None:
     _live(holder, folder, theirs, slot=0)
     holder.unplug()
     ours.close()
-    os.chdir(old)
+    os.fchdir(here)
+    os.close(here)
 
 
 _SPEC = JobSpec(
