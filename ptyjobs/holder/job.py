@@ -203,10 +203,22 @@ class Job:
     def notes(self) -> tuple[str, ...]:
         """What everybody who gets an answer should know of the job now."""
         if not self.held:
-            return ()
+            return self._left_over()
         why = self.errors.get("log", "log")
         how = f"free its disk, ptyjobs logs {self.spec.job_id} -f --discard, or kill it"
         return (f"{why} (log_full=wait): {how}",)
+
+    def _left_over(self) -> tuple[str, ...]:
+        """A note on the processes that outlive a job which ended by itself."""
+        if not self.state.ended or self.killing_reason or self.spec.on_exit:
+            return ()
+        count = len(tree.alive(os.getpid()))
+        if not count:
+            return ()
+        words = "1 process of the job lives on: kill ends it"
+        if count > 1:
+            words = f"{count} processes of the job live on: kill ends them"
+        return (words,)
 
     def _answer_queries(self, now: float) -> None:
         self.fold.screen.refill_replies(now)

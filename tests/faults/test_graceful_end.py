@@ -202,3 +202,13 @@ def test_the_grace_at_the_servers_end_is_the_settings(tmp_path: Path) -> None:
         start(server, f"{sys.executable} {tmp_path}/slow.py")
         server.process.kill()
         assert world.eventually(lambda: saved(tmp_path))
+
+
+def test_processes_that_outlive_their_job_are_noted(server: Server) -> None:
+    line = "nohup sleep 66 >/dev/null 2>&1 & sleep 0.3; echo up"
+    text = server.text("execute", command=line, name="j", wait=15)
+    assert "exited with code 0" in text
+    assert "(1 process of the job lives on: kill ends it)" in text
+    server.text("kill", job_id="j")
+    quiet = server.text("execute", command="echo up", name="k", wait=15)
+    assert "lives on" not in quiet

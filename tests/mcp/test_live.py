@@ -172,7 +172,7 @@ def test_calls_pass_a_waiting_one(server: Server) -> None:
     answer = [note for note in server.notes if note.get("id") == waiting] or [
         server.answer(waiting)
     ]
-    assert "[s] killed (SIGTERM)" in answer[0]["result"]["content"][0]["text"]
+    assert "[s] killed on request · ended by SIGTERM" in answer[0]["result"]["content"][0]["text"]
 
 
 def test_a_full_screen_program_shows_its_screen(server: Server) -> None:
@@ -310,7 +310,8 @@ def test_ended_jobs_are_forgotten_by_the_retention(tmp_path: Path) -> None:
 def test_a_job_is_killed_after_the_configured_time(tmp_path: Path) -> None:
     with Server(tmp_path / "state", env={"MCP_BG_JOB_TIMEOUT": "1"}) as server:
         server.call("execute", command="sleep 30", name="s", wait=0)
-        assert "[s] killed (SIGTERM)" in server.text("wait", job_id="s", until="exited", timeout=5)
+        text = server.text("wait", job_id="s", until="exited", timeout=5)
+        assert "[s] killed: its time limit of 1 s was over · ended by SIGTERM" in text
 
 
 def test_an_allow_list_without_its_parser_stops_the_server(tmp_path: Path) -> None:
