@@ -253,6 +253,7 @@ class Answer:
     by_person: bool = False  # keys came from an attached person meanwhile
     title: str = ""
     notes: tuple[str, ...] = ()  # one-line hints with the next step in them
+    unmatched: str = ""  # the patterns that did not match, in words; where they did before
 
 
 @dataclass(frozen=True, slots=True)

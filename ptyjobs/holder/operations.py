@@ -118,6 +118,7 @@ def wait(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
         params,
         timeout=float(params.get("timeout", 30.0)),
         ready=until == "ready",
+        certain=until == "pattern",
         quiet=QUIET if until == "quiet" else None,
     )
     holder.turns.wait(peer, request, ask)
@@ -128,6 +129,7 @@ def _ask(params: Params, *, timeout: float, **more: Any) -> Ask:
     return Ask(
         timeout=max(0.0, timeout),
         ready=more.pop("ready", not params.get("until") and params.get("ready", True)),
+        certain=more.pop("certain", bool(params.get("until"))),
         patterns=tuple(compile_patterns(params.get("until") or ())),
         budget=int(params.get("budget", 8000)),
         view=str(params.get("view", "auto")),

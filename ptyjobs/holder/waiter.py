@@ -42,6 +42,7 @@ PACE = 0.005  # seconds until the end of a leader that has gone is looked for ag
 NEWEST = 1000  # bytes of a flood in which its last line is looked for
 PROMPTS = 8  # earlier prompts that are looked for among the lines of an answer
 BACKLOG = 1 << 20  # bytes that are searched when a wait begins, the last ones before it
+EARLIER = 64 << 10  # bytes before a wait that are searched for an earlier match
 STEPS = 200  # steps of the machine before other events get a turn
 FLOODS = 0.1  # seconds between two probes of a job whose flood never pauses
 
@@ -52,6 +53,7 @@ class Ask:
 
     timeout: float
     ready: bool = True  # the program's turn ends the wait; False: only exit or a pattern does
+    certain: bool = False  # with ready=False: a certain prompt ends it too
     patterns: tuple[re.Pattern[str], ...] = ()
     budget: int = 8000
     view: str = "auto"
@@ -114,6 +116,7 @@ class Waiter:
             memory=job.memory,
             quiet_floor=job.spec.quiet_floor,
             until_ready=ask.ready,
+            certain=ask.certain,
         )
 
     def observe(self, screen: Screen) -> bool:
@@ -283,6 +286,35 @@ class Waiter:
             exited=self.job.state.ended,
         )
 
+    def _unmatched(self, verdict: Verdict) -> str:
+        """Words for a pattern that has not come, and where it was printed before this wait."""
+        patterns = self.ask.patterns
+        if not patterns or verdict.reason is Reason.PATTERN:
+            return ""
+        wanted = " or ".join(f'"{pattern.pattern}"' for pattern in patterns)
+        found = self._matched_before() if self.ask.sent is None else None
+        if found is None:
+            return f"no match of {wanted}"
+        offset, text = found
+        return f'no new match of {wanted} ("{text}" came before this wait, at log {offset})'
+
+    def _matched_before(self) -> tuple[int, str] | None:
+        """Log offset of the last line before the mark that matches, and the match."""
+        log, end = self.job.dir.log, self.mark.offset
+        at, data = log.read(max(0, end - EARLIER), min(end, EARLIER))
+        until, found = Until(self.ask.patterns), None
+        for line in data.splitlines(keepends=True):
+            try:
+                with bounded_search():
+                    match = until.feed(line)
+            except BadPattern:  # it takes too long on these lines: a note is not worth more
+                return None
+            if match is not None:
+                found = at, match[1][:60]
+                until = Until(self.ask.patterns)
+            at += len(line)
+        return found
+
     def expire(self, now: float) -> None:
         """Answer at once with what there is (a shutdown or a kill overtakes the wait)."""
         self._answer(Verdict(Reason.CANCELLED, Confidence.LOW, waited=now - self.began), now)
@@ -292,7 +324,8 @@ class Waiter:
         self.job.courtesy.waiting(False)
         try:
             self.job.fold.catch_up(self.job.log.end, self.observe)
-            fresh, prompt = self._finish(prompt_row=verdict.reason.ready)
+            asks = verdict.reason.ready and not self.settle.drawn
+            fresh, prompt = self._finish(prompt_row=asks)
             title = self.job.fold.screen.title
         except Exception as error:  # a fold that fails is told and dropped; the answer still comes
             self.job.errors["screen"] = f"screen: {type(error).__name__}: {error}"[:300]
@@ -308,6 +341,7 @@ class Waiter:
                 unsent=unsent,
                 by_person=self.by_person,
                 title=title,
+                unmatched=self._unmatched(verdict),
             )
         )
 

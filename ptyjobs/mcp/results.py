@@ -56,7 +56,8 @@ def of_answer(
     prompt, `again` is the call named as the next step on a time-out.
     """
     fresh = answer.fresh
-    parts = [prefix, *_verdict_parts(answer, secrets=secrets, again=again)]
+    parts = [prefix, answer.unmatched]
+    parts += _verdict_parts(answer, secrets=secrets, again=again)
     parts += (
         [
             f"only {answer.sent:,} of {answer.sent + answer.unsent:,} bytes were read by the "
@@ -192,6 +193,7 @@ def _answer_facts(answer: Answer) -> dict[str, Any]:
         "attached": answer.attached,
         "by_person": answer.by_person,
         "title": answer.title,
+        "unmatched": answer.unmatched,
         "why": verdict.why,
     }
     zero_counts = ("exit_code", "pattern")  # everywhere else nought means "not so"

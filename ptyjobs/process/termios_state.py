@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 TIOCGPTPEER = 0x5441  # asm-generic/ioctls.h: open the slave of this master, without a path
 _OPEN = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
-_VMIN = 6  # index in c_cc, asm-generic/termbits.h
+_VTIME, _VMIN = 5, 6  # indices in c_cc, asm-generic/termbits.h
 _BUFFER = bytes(64)
 
 
@@ -28,6 +28,7 @@ class Mode(NamedTuple):
     echo: bool
     bare: bool  # no line editing, echo, signals nor output processing: cfmakeraw, as ssh sets it
     returns: bool  # VMIN 0: a read comes back without input
+    after: float = 0.0  # seconds after which such a read returns (VTIME)
 
 
 _seen: dict[bytes, Mode] = {}  # parsed words; terminals have a handful of modes
@@ -49,7 +50,8 @@ def _parse(raw: bytes) -> Mode:
     canonical = bool(lflag & termios.ICANON)
     echo = bool(lflag & termios.ECHO)
     bare = not (canonical or echo or lflag & termios.ISIG or oflag & termios.OPOST)
-    return Mode(canonical, echo, bare, not canonical and raw[17 + _VMIN] == 0)
+    returns = not canonical and raw[17 + _VMIN] == 0
+    return Mode(canonical, echo, bare, returns, raw[17 + _VTIME] / 10 if returns else 0.0)
 
 
 def readable(fd: int) -> bool:

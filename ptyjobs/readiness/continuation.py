@@ -42,14 +42,15 @@ def continues(
         return speaks and before.mark in ("A", "B") and _counts(before) == _counts(now)
     if not row.strip():
         return _set_in(row, current, look)
+    below = look.above.startswith((current.raw.rstrip() or "\0", row.rstrip()))
     known = memory.known(row, pid=probe.pid)
-    if known is not None:
-        return known.continuation
+    if known is not None:  # behind the output of a command it is a first prompt, whatever it was
+        return known.continuation and below
     if any(_behind_output(normal(row), prompt.text) for prompt in _firsts(memory, probe.pid)):
         return False
     if "?" in row:
         return False  # it asks a person
-    if not look.above.startswith((current.raw.rstrip() or "\0", row.rstrip())):
+    if not below:
         return False
     if before.paste_on and now.paste_on and now.paste_ends == before.paste_ends:
         return True  # its line editor did not accept the line

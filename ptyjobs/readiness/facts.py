@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import Protocol
 
-from ptyjobs.model import Tier, Verdict
+from ptyjobs.model import Size, Tier, Verdict
 from ptyjobs.terminal.values import Modes
 
 
@@ -41,6 +41,7 @@ class Probe:
     cpu: int = 0  # CPU time of the foreground processes, ns
     timed: bool = False  # it waits for its terminal alone, and not for ever
     wakes: float = 0.0  # seconds after which that wait ends by itself; 0: never, or not known
+    returns: float = 0.0  # seconds after which its read returns without input (VTIME)
     works: bool = False  # SOFT, but another thread of it runs or wants to
     place: bytes = b""  # where the main thread sleeps, when it is another one that waits
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...
@@ -97,6 +98,7 @@ class Look:
     alternate: bool = False
     synchronized: bool = False  # DECSET 2026 is on
     cursor_visible: bool = True
+    blank: bool = False  # an alternate screen without a single character
 
 
 class Shown(Protocol):
@@ -110,6 +112,8 @@ class Shown(Protocol):
     def pending_wrap(self) -> bool: ...
     @property
     def alternate(self) -> bool: ...
+    @property
+    def size(self) -> Size: ...
     @property
     def modes(self) -> Modes: ...
     def row_text(self, row: int, start: int = 0, stop: int | None = None) -> str: ...
@@ -131,6 +135,8 @@ def look_at(screen: Shown) -> Look:
         alternate=screen.alternate,
         synchronized=screen.modes.synchronized,
         cursor_visible=screen.modes.cursor_visible,
+        blank=screen.alternate
+        and not any(screen.row_text(y).strip() for y in range(screen.size.rows)),
     )
 
 

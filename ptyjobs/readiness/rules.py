@@ -133,6 +133,15 @@ class Weighing:
         entered = self.sent is not None and self.sent.enter
         return entered and bool(self.look.after_cursor[:1].strip())
 
+    def left_the_line(self) -> bool:
+        """Enter was pressed behind a prompt, and the cursor is on an empty row without one.
+
+        Line editors that never turn bracketed paste off show nothing else while they work.
+        """
+        entered = self.sent is not None and self.sent.enter
+        prompt = self.memory.current
+        return entered and prompt is not None and bool(prompt.text) and not self.look.before_cursor
+
     def asks(self) -> bool:
         """The cursor stands where one is asked: a gap before it, or a sign that ends questions.
 
@@ -149,6 +158,8 @@ class Weighing:
             return _waits(MARK, "it reads its terminal alone")
         if self.sent is not None and self.sent.escape:
             return _waits(self._escape(), "a lone ESC, which may begin a key")
+        if look.blank:
+            return _silent(BLANK, "its screen is empty")
         working = self._children_work()
         if look.alternate or self.now.keys:
             screen = _waits(ASIDE if working else PAINT, "a full-screen program that takes keys")
@@ -157,7 +168,7 @@ class Weighing:
             if self.asks():
                 return _waits(ASIDE, "it accepts input after a question of a command")
             return _silent(WORKING, "its marks say that it works")
-        if marks == "edit" or self.editing():
+        if (marks == "edit" and not self.left_the_line()) or self.editing():
             return _waits(EDIT, "still in the same line")
         if working:
             return _silent(WORKING, "a child of it works")
@@ -183,6 +194,8 @@ class Weighing:
         mode = probe.canonical, probe.echo
         if not text and probe.echo and all(mode != (p.canonical, p.echo) for p in prompts):
             return _silent(WORKING, "it accepts input, and not by its line editor")
+        if not text and self._reader_alone():
+            return _waits(ASIDE, "a thread of it reads a line, and the rest sleeps as before")
         if not text or not self.fresh:
             return _silent(BLANK, "it accepts input, where it showed a prompt before")
         current = self.memory.current
@@ -193,8 +206,30 @@ class Weighing:
             return _silent(QUESTION, "it accepts input, its prompt is not shown")
         return _silent(WORKING, "it accepts input but waits for something else too")
 
+    def _reader_alone(self) -> bool:
+        """A thread blocks in a read of a line while the main thread sleeps where it slept before.
+
+        It read what was typed and asks for more, as `input()` in a thread does.
+        """
+        probe, base = self.probe, self.baseline
+        return (
+            base is not None
+            and not probe.main
+            and probe.canonical
+            and not probe.wakes
+            and not probe.works
+            and probe.signature == "read"
+            and (base.pid, base.start, base.tid) == (probe.pid, probe.start, probe.tid)
+            and bool(probe.place)
+            and base.place == probe.place
+        )
+
     def _escape(self) -> float:
         """How long the rest of a key is waited for: as long as its time-out when that is new."""
+        own = self.probe.returns or self.probe.wakes
+        before = self.baseline and (self.baseline.returns or self.baseline.wakes)
+        if not self.fresh and ESCAPE < own <= ESCDELAY and own != before:
+            return own + PAINT  # its own time-out, which began with this key
         patient = self.baseline is not None and self.baseline.wait is Wait.HARD
         return ESCDELAY if patient and self.probe.timed and not self.fresh else ESCAPE
 

@@ -53,7 +53,11 @@ class Settle:
         sent: Sent | None = None,
         quiet_floor: float = 0.0,
         until_ready: bool = True,
+        certain: bool = False,
     ) -> None:
+        """`until_ready=False`: only an exit or a pattern ends the wait; with `certain` also a
+        moment at which nothing can happen before input: the job's only program waits at its prompt.
+        """
         self._start = now
         self._deadline = deadline
         self._tier = tier
@@ -64,6 +68,7 @@ class Settle:
         self._sent = sent
         self._floor = quiet_floor
         self._until_ready = until_ready
+        self._certain = certain
         self._exit: Exit | None = None
         self._match: tuple[int, str] | None = None
         self._unsent = 0
@@ -202,14 +207,17 @@ class Settle:
                 now, Rule(0, Reason.PATTERN, Confidence.CERTAIN, "the pattern matched"), look=None
             )
         if self._decided is not None:
-            return self._finish(now, self._decided)
+            if self._until_ready or self._at_rest():
+                return self._finish(now, self._decided)
+            self._decided = self._candidate = None  # another process of it may print a match
+            self._due = now + max(PACE, self._pause(now))
         if now >= self._deadline:
             return self._late(now)
-        if not self._until_ready:
+        if not self._until_ready and not self._certain:
             return DoWait(self._deadline)
         if self._probed < 0 or now >= self._due:
             return DoProbe()
-        rule = self._stuck(now)
+        rule = self._stuck(now) if self._until_ready else None
         if rule is not None:
             return self._finish(now, rule)
         if self._streak is not None:
@@ -234,6 +242,8 @@ class Settle:
         at = max(base + rule.settle, self._window + min(rule.settle, PAINT))
         if self._evidence.snapshot().synchronized:
             at = max(at, self._output + FRAME)
+        if not self._until_ready and (rule.settle > MARK_FAR or not self._at_rest()):
+            return DoWait(min(self._due, self._deadline))
         if self._redraws(now) or self._ticks(now, weighing):
             rule = Rule(0, Reason.WAITING_FOR_INPUT, Confidence.MEDIUM, "it redraws all the time")
             return self._finish(now, rule)
@@ -245,6 +255,11 @@ class Settle:
         if self._works(now, probe, rule):
             return DoWait(min(self._window + min(rule.settle, PAINT), self._deadline))
         return self._finish(now, rule)
+
+    def _at_rest(self) -> bool:
+        """No process of the job but the one that waits, and those that wait for it."""
+        probe = self._probe
+        return probe is not None and not (probe.children - probe.lineage)
 
     def _weigh(self, probe: Probe, look: Look) -> Weighing:
         return Weighing(
@@ -293,12 +308,14 @@ class Settle:
             and self._probe is not None
             and self._probe.wait is Wait.SOFT
             and self._evidence.snapshot().alternate
+            and not (self._look is not None and self._look.blank)
         )
 
     def _ticks(self, now: float, weighing: Weighing) -> bool:
         """Its line editor stands where it stood, and draws elsewhere (a clock in a toolbar)."""
         since = max(self._accepting or now, self._still, self._start)
-        return now - since > POLLING and (weighing.marks() == "edit" or weighing.editing())
+        edits = weighing.marks() == "edit" and not weighing.left_the_line()
+        return now - since > POLLING and (edits or weighing.editing())
 
     def _stuck(self, now: float) -> Rule | None:
         """Busy, but in a way that only its user can end."""
@@ -360,6 +377,9 @@ class Settle:
         )
         sure = rule.reason in (Reason.WAITING_FOR_INPUT, Reason.PROMPT) and not look.alternate
         learns = sure or (rule.confidence is Confidence.MEDIUM and weighing.asks())
+        typed = self._sent is not None and not self._sent.enter
+        if self.drawn or (typed and self._memory.known(look.before_cursor) is None):
+            learns = False  # a drawn row, or the echo of what was typed, is no prompt
         blanks = len(look.before_cursor) - len(look.before_cursor.rstrip(" "))
         if learns and not weighing.editing() and (blanks <= GAP or continuation):
             self._memory.learn(
@@ -389,7 +409,7 @@ class Settle:
             reason=rule.reason,
             confidence=rule.confidence,
             waited=now - self._start,
-            prompt=look.before_cursor if look is not None else "",
+            prompt="" if look is None or self.drawn else look.before_cursor,
             doing=doing if rule.reason in (Reason.TIMEOUT, Reason.QUIET) else "",
             input_consumed=self._consumed(),
             continuation=continuation,
@@ -400,6 +420,14 @@ class Settle:
             tier=probe.tier if probe is not None and probe.tier is not Tier.FULL else self._tier,
             why=rule.why,
         )
+
+    @property
+    def drawn(self) -> bool:
+        """True if the program draws a screen and takes keys: its rows are no prompts."""
+        if self._look is None or self._look.alternate:
+            return False  # an alternate screen is answered as a screen
+        now, probe = self._evidence.snapshot(), self._probe
+        return now.keys and not now.paste_on and probe is not None and not probe.canonical
 
     def _consumed(self) -> bool:
         """Whether the program took what was typed."""
@@ -412,7 +440,7 @@ class Settle:
             return True
         if probe.unread or probe.stopped or probe.blocked:
             return False
-        if probe.canonical and sent.text and not sent.enter:
+        if probe.canonical and sent.text and not sent.enter and (base is None or base.canonical):
             return False  # the line discipline keeps it until Enter
         # The same hard wait as before the send: it has not run at all.
         return not (base is not None and base.wait is Wait.HARD and _same_moment(base, probe))

@@ -208,6 +208,7 @@ class Kernel:
             cpu=found.runtime if exact else self._census.cpu(pid, group),
             timed=found.sleep.timed and not found.sleep.others,
             wakes=found.sleep.wakes,
+            returns=inner.after if found.sleep.kind is Kind.READ else 0.0,
             works=found.works,
             place=found.place,
             relayed=found.relayed,
