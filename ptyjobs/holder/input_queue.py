@@ -7,14 +7,15 @@ terminal and never decides that a wait is over (`readiness.settle` does).
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ptyjobs.errors import PtyJobsError
-from ptyjobs.holder.job import Job
+from ptyjobs.holder.job import Gap, Job
 from ptyjobs.holder.peers import Peer
 from ptyjobs.holder.waiter import Ask, Waiter, last_lines
 from ptyjobs.model import Answer, to_json
@@ -100,9 +101,13 @@ class Turns:
         *,
         mark: Mark | None = None,
         data: bytes = b"",
+        strokes: Sequence[bytes] = (),
         notes: tuple[str, ...] = (),
     ) -> None:
-        """Register a waiter; with `data` it types first. The reply goes to `peer`."""
+        """Register a waiter; with `data` it types first. The reply goes to `peer`.
+
+        `strokes`: the presses of keys that `data` ends with.
+        """
         job = self._job
         now = time.monotonic()
         owner = peer.number << 32 | (request & 0xFFFFFFFF)
@@ -125,7 +130,7 @@ class Turns:
         self._job.fold.begin()
         self._waiters.append(waiter)
         if data:
-            job.enqueue(data, owner=owner, apart=self._apart(baseline, data))
+            job.enqueue(data, owner=owner, cuts=self._cuts(baseline, data, strokes))
             self._typing = waiter
             job.pump(now)
         else:
@@ -163,20 +168,30 @@ class Turns:
 
         return reply
 
-    def _apart(self, baseline: Probe | None, data: bytes) -> bool:
-        """Whether Enter behind a text is typed by itself, as a person types it.
+    def _cuts(
+        self, baseline: Probe | None, data: bytes, strokes: Sequence[bytes]
+    ) -> list[tuple[int, Gap]]:
+        """Positions at which input is typed in pieces, as a person types it.
 
-        An event loop may take what one read brings for a paste, and a return in it for text. Line
-        editors, which show the terminal's own cursor, do not; and between text and Enter they would
-        draw suggestions that nobody reads.
+        A program in raw mode may take what one read brings for one key, or for a paste, and a
+        return in it for text; ESC and the next key together are Alt. So keys go in one by one, and
+        Enter behind a text by itself. Line editors, which show the terminal's own cursor on the
+        primary screen, take text and Enter at once; in between they would draw suggestions.
         """
-        if baseline is None or baseline.wait is not Wait.SOFT or baseline.canonical:
-            return False
-        if len(data) < 2 or not data.endswith(b"\r"):
-            return False
-        fold = self._job.fold
-        fold.catch_up(self._job.log.end)
-        return not fold.screen.modes.cursor_visible
+        if baseline is None or baseline.canonical or baseline.wait is Wait.OPAQUE:
+            return []
+        cuts = []
+        at = len(data) - sum(map(len, strokes))
+        for before, stroke in itertools.pairwise((data[:at], *strokes)):
+            if at:
+                cuts.append((at, Gap.ESCAPED if before == b"\x1b" else Gap.READ))
+            at += len(stroke)
+        if not strokes and len(data) > 1 and data.endswith(b"\r"):
+            fold = self._job.fold
+            fold.catch_up(self._job.log.end)
+            if fold.screen.alternate or not fold.screen.modes.cursor_visible:
+                cuts.append((len(data) - 1, Gap.PAINTED))
+        return cuts
 
     def _late_text(self, before: Mark) -> str:
         """What came between this reader's last answer and its new input."""

@@ -8,9 +8,12 @@ published only after the terminal has been drained, because the last bytes of a 
 
 from __future__ import annotations
 
+import enum
+import itertools
 import os
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,7 +37,21 @@ EXIT_CAP = 0.25  # seconds after which the end is published in any case; later o
 REPLY_HOLD_MOST = 0.15  # seconds in all, for a program that asks again and again
 REPLY_HOLD = 0.03  # seconds that typed input waits behind a reply (people sheet §1)
 UNREAD = 0.0005  # seconds until it is looked again whether the program has read its input
-UNREAD_MOST = 0.1  # seconds in all; then what follows is typed ahead
+UNREAD_MOST = 0.6  # seconds in all; then what follows is typed ahead (loops with lags of 0.2 s)
+PAINTED_MOST = 0.15  # seconds that a program which has read a text gets to show it before Enter
+ESCAPE_GAP = 0.03  # seconds behind a lone ESC, at least
+ESCAPE_MOST = 1.2  # seconds, at most: the time-out of ncurses is 1 s
+
+
+class Gap(enum.Enum):
+    """What a piece of input waits for after the piece before it has gone in."""
+
+    NONE = "none"
+    READ = "read"  # the program has read what went in: a key for programs that read chunks
+    PAINTED = "painted"  # and has written something since: Enter behind a text
+    ESCAPED = "escaped"  # and has stopped waiting for the rest of a key that begins with ESC
+
+
 PIECE = 1024  # bytes of input that are written at once
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
@@ -69,7 +86,9 @@ class Outgoing:
     after: float  # not before this time
     latest: float  # from then on it goes in, whatever the job has asked meanwhile
     person: bool = False
-    apart: bool = False  # not before all that went in has been read
+    gap: Gap = Gap.NONE
+    since: int = 0  # log offset at which the piece before it had gone in
+    read_at: float = 0.0  # when that piece was first seen to be read; 0: not yet
 
 
 class Job:
@@ -78,6 +97,7 @@ class Job:
     def __init__(self, listener: Listener, courtesy: Courtesy) -> None:
         self.dir: JobDir
         self.listener = listener
+        self._piece_in = 0.0  # when the last piece of input that others follow went in
         self.courtesy = courtesy
         self.spec: JobSpec
         self.state = State.STARTING
@@ -254,21 +274,27 @@ class Job:
     # -- input -------------------------------------------------------------------------------
 
     def enqueue(
-        self, data: bytes, *, owner: int, person: bool = False, apart: bool = False
+        self,
+        data: bytes,
+        *,
+        owner: int,
+        person: bool = False,
+        cuts: Sequence[tuple[int, Gap]] = (),
     ) -> None:
         """Queue input; `pump` writes it when the terminal takes it.
 
-        `apart`: its last byte goes in by itself, once the others were read.
+        `cuts`: positions in `data`, ascending, each with what the piece from there waits for.
         """
         if not data:
             return
         after = self.hold_input
         latest = max(after, time.monotonic()) + REPLY_HOLD_MOST
         whole = memoryview(data)
-        last = len(data) - 1 if apart else len(data)
-        self.queue.append(Outgoing(owner, whole[:last], after, latest, person))
-        if apart:
-            self.queue.append(Outgoing(owner, whole[last:], after, latest, person, apart=True))
+        bounds = [(0, Gap.NONE), *cuts, (len(data), Gap.NONE)]
+        for (start, gap), (end, _) in itertools.pairwise(bounds):
+            if end > start:
+                piece = whole[start:end]
+                self.queue.append(Outgoing(owner, piece, after, latest, person, gap))
 
     def type(self, data: bytes, now: float, *, owner: int) -> None:
         """A person's keys: at once where nothing waits before them, else in their turn."""
@@ -290,7 +316,7 @@ class Job:
             head = self.queue[0]
             if now < min(max(head.after, self.hold_input), head.latest):
                 return progressed
-            if head.apart and now < head.latest and self.kernel.unread():
+            if head.gap is not Gap.NONE and not self._taken(head, now):
                 head.after = now + UNREAD
                 return progressed
             # In pieces, so that an echo is read in between and neither side fills up.
@@ -301,11 +327,34 @@ class Job:
             head.left = head.left[taken:]
             if not head.left:
                 self.queue.popleft()
-                if self.queue and self.queue[0].apart:
-                    self.queue[0].latest = now + UNREAD_MOST
+                if self.queue and self.queue[0].gap is not Gap.NONE:
+                    self.queue[0].latest = now + UNREAD_MOST + ESCAPE_MOST
+                    self.queue[0].since = self.log.end
+                    self._piece_in = now
             if self.queue:
                 self.read_once(now)
         return progressed
+
+    def _taken(self, head: Outgoing, now: float) -> bool:
+        """True once the program has dealt with the piece before `head`, or has had its time."""
+        if not head.read_at:
+            if self.kernel.unread():
+                if now - self._piece_in < UNREAD_MOST:
+                    return False
+                for piece in self.queue:  # it does not read now: type the rest ahead at once
+                    piece.gap = Gap.NONE
+                return True
+            head.read_at = now
+        waited = now - head.read_at
+        if head.gap is Gap.PAINTED:
+            return self.log.end > head.since or waited >= PAINTED_MOST
+        if head.gap is Gap.ESCAPED:
+            if waited < ESCAPE_GAP:
+                return False
+            probe = self.kernel.probe()
+            own = probe.returns or probe.wakes
+            return waited >= min(own, ESCAPE_MOST) or not 0.0 < own <= ESCAPE_MOST
+        return True
 
     def unsent(self, owner: int) -> int:
         """Bytes of `owner` that have not gone in yet."""

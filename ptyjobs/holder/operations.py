@@ -104,7 +104,9 @@ def begin_input(holder: Holder, peer: Peer, request: int, params: Params) -> Non
         enters = data.count(b"\r") - len(re.findall(r"\r\n|\r|\n", typed))
         text = typed + "\n" * enters if typed else data.decode("utf-8", "replace")
         job.typed.typed(now, job.log.end, text, echo=job.terminal().echo)
-    holder.turns.wait(peer, request, ask, mark=mark, data=data, notes=notes)
+    names = () if params.get("raw") else params.get("keys") or ()
+    strokes = keymap.strokes(names, modes=job.fold.screen.modes)
+    holder.turns.wait(peer, request, ask, mark=mark, data=data, strokes=strokes, notes=notes)
 
 
 def wait(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:

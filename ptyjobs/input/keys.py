@@ -117,15 +117,20 @@ def encode(names: Sequence[str], *, modes: KeyModes) -> bytes:
     A single character is itself. Raises BadKey, with the nearest names, before anything is sent
     when one name does not exist or has no bytes in these modes.
     """
-    return b"".join(_encode_one(name, modes) for name in names)
+    return b"".join(strokes(names, modes=modes))
 
 
-def _encode_one(name: str, modes: KeyModes) -> bytes:
+def strokes(names: Sequence[str], *, modes: KeyModes) -> list[bytes]:
+    """As `encode`, one item for each press of a key."""
+    return [stroke for name in names for stroke in _strokes(name, modes)]
+
+
+def _strokes(name: str, modes: KeyModes) -> list[bytes]:
     base, times = _split_repeat(name)
     modifiers, key = _split_modifiers(base, name)
     if key in _KEYS:
-        return _special(_KEYS[key], modifiers | _KEYS[key].modifiers, modes) * times
-    return _character(key, modifiers, modes, name) * times
+        return [_special(_KEYS[key], modifiers | _KEYS[key].modifiers, modes)] * times
+    return [_character(key, modifiers, modes, name)] * times
 
 
 def _split_repeat(name: str) -> tuple[str, int]:

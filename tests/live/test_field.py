@@ -1,0 +1,227 @@
+"""Kinds of programs that were answered too early, too late or in wrong words, each as a session.
+
+Child programs are inline; `PY` runs them. Bounds are generous: what decides is the order of events
+or a reason in the answer, never a short time.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ptyjobs.client import Jobs
+from ptyjobs.config import Config
+from ptyjobs.model import Answer, Confidence, Reason
+
+pytestmark = pytest.mark.live
+
+
+class Session:
+    """One job, driven as a model drives it."""
+
+    def __init__(self, jobs: Jobs, command: str, **more: Any) -> None:
+        self.jobs = jobs
+        self.first = jobs.execute(command, name="j", **more)
+
+    def send(self, text: str = "", **more: Any) -> Answer:
+        return self.jobs.interact("j", input=text, **more)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    with Jobs(Config(state_dir=tmp_path / "state")) as client:
+        yield client
+
+
+def program(source: str) -> str:
+    return f"{sys.executable} -c {shlex.quote(source)}"
+
+
+LATE = """
+import os, select, tty
+tty.setraw(0); r, w = os.pipe(); os.write(1, b"\\x1b[?1049h\\x1b[2J\\x1b[H")
+select.select([0, r], [], [], 1.5)
+os.write(1, b"1. Sign in"); select.select([0, r], [], [])
+"""
+
+BUILDING = """
+import os, select, threading, time, tty
+tty.setraw(0); os.write(1, b"\\x1b[?1049h\\x1b[2J\\x1b[H")
+threading.Thread(target=lambda: select.select([0], [], []), daemon=True).start()
+end = time.time() + 2
+while time.time() < end: sum(range(1000))
+os.write(1, b"1. Sign in\\r\\n"); time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("source", [LATE, BUILDING], ids=["waits", "computes"])
+def test_an_empty_alternate_screen_is_not_waiting(jobs: Jobs, source: str) -> None:
+    assert "Sign in" in Session(jobs, program(source), wait=20).first.fresh.text
+
+
+def test_a_threaded_reader_without_a_prompt_is_waiting(jobs: Jobs) -> None:
+    session = Session(
+        jobs,
+        program(
+            "import threading\n"
+            "def read():\n"
+            " while 1:\n"
+            "  if input('> ') == '{':\n"
+            "   while input() != '}': pass\n"
+            "threading.Thread(target=read).start()"
+        ),
+    )
+    assert session.send("{").verdict.reason is Reason.WAITING_FOR_INPUT
+    assert session.send("}").verdict.prompt == "> "
+
+
+def test_a_prompt_behind_output_is_a_first_prompt_whatever_it_was(jobs: Jobs) -> None:
+    session = Session(jobs, "bash --norc")
+    session.send("PS1='> '")
+    answer = session.send("echo x")
+    assert not answer.verdict.continuation
+    assert answer.fresh.text.strip() == "x"
+
+
+def test_an_open_block_is_still_told(jobs: Jobs) -> None:
+    session = Session(jobs, "bash --norc")
+    assert session.send("for i in 1 2").verdict.continuation
+    assert session.send("do echo $i").verdict.continuation
+    assert not session.send("done").verdict.continuation
+
+
+def test_a_line_editor_that_never_turns_paste_off_works_until_its_prompt_comes(jobs: Jobs) -> None:
+    session = Session(
+        jobs,
+        program(
+            "import os, select, time, tty\n"
+            "tty.setraw(0); r, w = os.pipe()\n"
+            "os.write(1, b'\\x1b[?2004hcmd> ')\n"
+            "while 1:\n"
+            "  line = b''\n"
+            "  while not line.endswith(b'\\r'):\n"
+            "    select.select([0, r], [], []); d = os.read(0, 99); os.write(1, d); line += d\n"
+            "  os.write(1, b'\\r\\n')\n"
+            "  select.select([0, r], [], [], 1.5) if b'slow' in line else None\n"
+            "  os.write(1, b'done\\r\\ncmd> ')\n"
+        ),
+    )
+    session.send("quick")
+    assert "done" in session.send("slow").fresh.text
+
+
+def test_a_pattern_that_cannot_come_is_reported_at_the_prompt(jobs: Jobs) -> None:
+    session = Session(jobs, "bash --norc")
+    answer = session.send("echo building; false", until=["Build succeeded"], timeout=60)
+    assert answer.unmatched == 'no match of "Build succeeded"'
+    assert answer.verdict.prompt
+    assert "building" in answer.fresh.text
+
+
+def test_a_pattern_of_a_background_job_is_waited_for(jobs: Jobs) -> None:
+    session = Session(jobs, "bash --norc")
+    answer = session.send("(sleep 1.5; echo re''ady) &", until=["ready"], timeout=60)
+    assert answer.verdict.reason is Reason.PATTERN
+
+
+def test_a_pattern_that_was_printed_before_is_named_with_its_offset(jobs: Jobs) -> None:
+    Session(jobs, "echo one; echo READY; sleep 60", wait=0.5)
+    found = jobs.wait("j", until="pattern", patterns=["READ."], timeout=0.5)
+    assert found.verdict.reason is Reason.TIMEOUT
+    assert '"READY" came before this wait, at log 5' in found.unmatched
+
+
+def test_keys_typed_without_enter_are_no_prompt(jobs: Jobs) -> None:
+    session = Session(
+        jobs,
+        program(
+            "import os, select\n"
+            "r, w = os.pipe(); print('menu: h help', flush=True)\n"
+            "while 1:\n"
+            "  select.select([0, r], [], [])\n"
+            "  if os.read(0, 999) == b'h\\n': print('HELP', flush=True)\n"
+        ),
+    )
+    session.send("h")
+    session.send(keys=["x"])
+    session.send(keys=["BSpace"], timeout=5)
+    answer = session.send("h", timeout=9)
+    assert answer.verdict.reason is not Reason.TIMEOUT
+    assert "HELP" in answer.fresh.text
+
+
+def test_what_a_pager_read_is_not_called_unread(jobs: Jobs) -> None:
+    session = Session(jobs, """bash -c 'seq 200 | less; read -p "Again: " x'""")
+    assert session.send("q", enter=False).verdict.input_consumed
+
+
+def test_a_program_that_draws_and_takes_keys_has_no_prompt(jobs: Jobs) -> None:
+    drawn = program(
+        "import os, select, tty\n"
+        "tty.setraw(0); r, w = os.pipe()\n"
+        "os.write(1, b'\\x1b[?1h\\x1b[H\\x1b[2JPID USER\\r\\n 17 root')\n"
+        "select.select([0, r], [], [])"
+    )
+    answer = Session(jobs, drawn, wait=5).first
+    assert answer.verdict.prompt == ""
+    assert "17 root" in answer.fresh.text
+
+
+def test_escape_is_answered_after_the_time_out_of_the_program(jobs: Jobs) -> None:
+    session = Session(
+        jobs,
+        program(
+            "import os, termios, tty\n"
+            "tty.setraw(0); os.write(1, b'\\x1b[?1049h\\x1b[Hready')\n"
+            "def key(wait):\n"
+            "  a = termios.tcgetattr(0)\n"
+            "  a[6][termios.VMIN], a[6][termios.VTIME] = (0, 8) if wait else (1, 0)\n"
+            "  termios.tcsetattr(0, termios.TCSANOW, a); return os.read(0, 1)\n"
+            "while 1:\n"
+            "  if key(False) == b'\\x1b' and key(True) == b'': os.write(1, b'MENU')\n"
+        ),
+    )
+    assert "MENU" in session.send(keys=["Escape"]).fresh.text
+
+
+CHUNKS = program(
+    "import os, tty\n"
+    "tty.setraw(0); os.write(1, b'\\x1b[?1049h\\x1b[Hgo')\n"
+    "while 1: os.write(1, b' %r' % os.read(0, 99))"
+)
+
+
+def test_each_key_is_read_before_the_next_is_typed(jobs: Jobs) -> None:
+    session = Session(jobs, CHUNKS)
+    text = session.send(keys=["Down", "Enter", "Escape", "q"]).fresh.text
+    assert text.split()[1:] == ["b'\\x1b[B'", "b'\\r'", "b'\\x1b'", "b'q'"]
+
+
+@pytest.mark.parametrize("lag", [0.0, 0.05, 0.2])
+def test_enter_behind_a_text_is_read_by_itself(jobs: Jobs, lag: float) -> None:
+    session = Session(
+        jobs,
+        program(
+            "import os, select, time, tty\n"
+            "tty.setraw(0); r, w = os.pipe(); os.write(1, b'\\x1b[?25l> ')\n"
+            "while 1:\n"
+            f"  select.select([0, r], [], []); time.sleep({lag})\n"
+            "  d = os.read(0, 4096)\n"
+            "  said = b'SUBMIT' if d == b'\\r' else b'text %r' % d\n"
+            "  os.write(1, b'\\r\\n' + said + b'\\r\\n> ')\n"
+        ),
+    )
+    for number in range(5):
+        assert "SUBMIT" in session.send(f"message {number}").fresh.text
+
+
+def test_a_certain_wait_for_a_pattern_ends_at_once(jobs: Jobs) -> None:
+    Session(jobs, """bash -c "read -p 'Overwrite? ' x" """, wait=5)
+    answer = jobs.wait("j", until="pattern", patterns=["done"], timeout=60)
+    assert answer.verdict.prompt == "Overwrite? "
+    assert answer.verdict.confidence is Confidence.CERTAIN
