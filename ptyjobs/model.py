@@ -237,6 +237,7 @@ class Fresh:
     omitted_chars: int = 0
     hidden: bool = False  # holds concealed text, or text in its background's colour
     dropped: int = 0  # bytes of it that the log quota has already thrown away
+    redrawn: bool = False  # the text is empty, yet rows of the screen changed
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,9 +72,13 @@ def of_answer(
         else []
     )
     parts += [f"{fresh.dropped:,} B already gone from the log"] if fresh.dropped else []
+    parts += ["screen changed, see tail"] if fresh.redrawn else []
     parts += ["holds hidden text"] if fresh.hidden else []
     parts += [_people(answer)] if answer.attached or answer.by_person else []
     body = fresh.text
+    prompt = answer.verdict.prompt
+    if fresh.view == "lines" and len(prompt) > MAX_PROMPT:  # cut in the status line: whole here
+        body = f"{body}\n{prompt}" if body else prompt
     if fresh.late.strip():
         body = f"--- before this input:\n{fresh.late.rstrip()}\n--- reply:\n{body}"
     return Result(block(answer.job_id, parts, body, answer.notes), _answer_facts(answer))

@@ -150,6 +150,10 @@ class Views(Feeding):
         moved = self._moved
         return [y for y, row in enumerate(self._rows) if row.gen > since or moved[y] > since]
 
+    def written_rows(self, since: int) -> list[int]:
+        """Rows of the active screen written after generation `since`; scrolling writes none."""
+        return [y for y, row in enumerate(self._rows) if row.gen > since]
+
     # --- lines of the primary screen and its scrollback ---------------------------------------
 
     @property

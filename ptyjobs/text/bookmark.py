@@ -2,7 +2,7 @@
 
 Owns `Mark`, taken when input is sent, and the list of what fresh text reads of a screen. Never
 reads an answer. The subtle thing: the line number is absolute, so the mark stays at its place while
-output scrolls; the rows above are kept to notice when a program has cleared the screen instead.
+output scrolls; the visible rows are kept to find those that a program redraws in place.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ptyjobs.model import Size
 from ptyjobs.terminal import values
-from ptyjobs.terminal.values import Line
+from ptyjobs.terminal.values import Line, Modes, Run
 
 
 class TextScreen(Protocol):
@@ -37,10 +37,15 @@ class TextScreen(Protocol):
     def floor_line(self) -> int: ...
     @property
     def marks(self) -> Sequence[values.Mark]: ...
+    @property
+    def modes(self) -> Modes: ...
     def line_range(self, start: int, stop: int) -> list[Line]: ...
     def text(self) -> list[str]: ...
     def row_text(self, row: int, start: int = 0, stop: int | None = None) -> str: ...
+    def wraps(self, row: int) -> bool: ...
+    def runs(self, row: int) -> list[Run]: ...
     def changed_rows(self, since: int) -> list[int]: ...
+    def written_rows(self, since: int) -> list[int]: ...
     def has_hidden(self, rows: list[int] | None = None) -> bool: ...
 
 
@@ -49,9 +54,10 @@ class Mark:
     """Where the terminal stood when input was sent; fresh text begins here.
 
     `line`, `first_line` and `floor_line` are absolute numbers of primary lines (of the cursor, of
-    row 0, of the oldest kept), `above` the rows over the cursor's.
+    row 0, of the oldest kept); `rows` are the texts of the visible primary rows.
     `alternate`: taken on the alternate screen; then `line` is the first free primary line. `order`
-    is that of the last OSC 133 mark. `form`: the cursor stood inside of what a program has painted.
+    is that of the last OSC 133 mark. `form`: text stood below the cursor's row, as in a menu.
+    `looks`: the rows with their styles, where a form or a hidden cursor may show a choice so.
     """
 
     line: int = 0
@@ -68,7 +74,13 @@ class Mark:
     floor_line: int = 0
     order: int = -1
     form: bool = False
-    above: tuple[str, ...] = field(default=(), repr=False)
+    rows: tuple[str, ...] = field(default=(), repr=False)
+    looks: tuple[tuple[Run, ...], ...] = field(default=(), repr=False)
+
+    @property
+    def above(self) -> tuple[str, ...]:
+        """The rows over the mark's line."""
+        return self.rows[: self.line - self.first_line]
 
 
 def mark(screen: TextScreen, *, offset: int, echo: bool, canonical: bool) -> Mark:
@@ -85,9 +97,11 @@ def mark(screen: TextScreen, *, offset: int, echo: bool, canonical: bool) -> Mar
         floor_line=screen.floor_line,
     )
     if screen.alternate:
-        used = [n for n, line in enumerate(screen.line_range(first, first + rows)) if line.text]
-        return replace(base, line=first + (used[-1] + 1 if used else 0))
+        texts = tuple(line.text.rstrip(" ") for line in screen.line_range(first, first + rows))
+        used = [n for n, text in enumerate(texts) if text]
+        return replace(base, line=first + (used[-1] + 1 if used else 0), rows=texts)
     row = screen.cursor_row
+    form = text_below(screen)
     # A cursor waiting behind the last column is past all cells of its row.
     col = screen.size.cols if screen.pending_wrap else screen.cursor_col
     return replace(
@@ -97,12 +111,17 @@ def mark(screen: TextScreen, *, offset: int, echo: bool, canonical: bool) -> Mar
         cells_before=screen.row_text(row, 0, col),
         cells_after=screen.row_text(row, col).rstrip(" "),
         order=screen.marks[-1].order if screen.marks else -1,
-        form=text_below(screen),
-        above=tuple(screen.text()[:row]),
+        form=form,
+        rows=tuple(screen.text()),
+        looks=looks(screen) if form or not screen.modes.cursor_visible else (),
     )
 
 
+def looks(screen: TextScreen) -> tuple[tuple[Run, ...], ...]:
+    """The visible rows with their styles."""
+    return tuple(tuple(screen.runs(row)) for row in range(screen.size.rows))
+
+
 def text_below(screen: TextScreen) -> bool:
-    """Whether there is text on the row under the cursor: it stands inside of what is painted."""
-    row = screen.cursor_row + 1
-    return row < screen.size.rows and bool(screen.row_text(row).strip(" "))
+    """Whether there is text below the cursor's row: it stands inside of what is painted."""
+    return any(screen.text()[screen.cursor_row + 1 :])

@@ -31,13 +31,23 @@ class Typed:
 
     lines: tuple[str, ...]
     prompt: str  # the cells left of the cursor
-    after: str  # the cells right of the cursor (a right prompt)
+    after: str  # the cells right of the cursor (a right prompt, a default)
     col: int
     cols: int
     kernel: bool  # the kernel echoes: ECHO and ICANON were on
     end_prompt: str = ""  # the prompt that the program waits at now, if it does
     prompts: tuple[str, ...] = ()  # that it has shown before, continuation prompts among them
     moved: bool = False  # the screen was cleared or repainted: the mark's row is not there any more
+    ghost: str = ""  # a suggestion that the line editor shows behind the typed line
+
+    def left_over(self, rest: str) -> bool:
+        """Whether `rest`, behind the echo, stood there before or is a suggestion.
+
+        What is typed over a default leaves the end of it.
+        """
+        first = self.lines[0] if self.lines else ""
+        covered = after_cells(self.after, _cells(first))
+        return rest.strip() in ("", self.after.strip(), covered.strip(), self.ghost)
 
 
 @dataclass(slots=True)
@@ -75,7 +85,7 @@ def without_echo(rows: Sequence[Line], typed: Typed) -> list[Line]:
         match = _Match()
         start = 1 if typed.prompt.strip() else 0
     else:
-        rest = "" if match.rest.strip() == typed.after.strip() else match.rest
+        rest = "" if typed.left_over(match.rest) else match.rest
         last = rows[match.row - 1] if 0 < match.row <= len(rows) else first
         # What stands behind the echo was printed there by a program that reads single keys.
         kept = ([Line(rest, last.wrapped)] if rest.strip() else []) + list(rows[match.row :])
@@ -108,7 +118,7 @@ def _at_mark(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
         return _edited(rows, first, typed)
     match = _Match(*found, lines=1, prefixes=[p for p in typed.prompts if p.strip()])
     for line in typed.lines[1:]:
-        if match.rest.strip() not in ("", typed.after.strip()) or match.row > len(rows):
+        if not typed.left_over(match.rest) or match.row > len(rows):
             break
         following = _continuation(rows, match, line, typed)
         if following is None:

@@ -24,8 +24,17 @@ from ptyjobs.terminal.values import Line
 from ptyjobs.terminal.widths import WIDTH
 from ptyjobs.text import sanitize
 from ptyjobs.text.bookmark import Mark, TextScreen, mark, text_below
+from ptyjobs.text.changes import Changes, changes, unchanged_frame, unseen
 from ptyjobs.text.echo import Typed, typed_lines, without_echo
-from ptyjobs.text.prompts import marked_start, split
+from ptyjobs.text.prompts import (
+    FRAME,
+    default_right,
+    editor_start,
+    ghost_text,
+    logical_row,
+    marked_start,
+    split,
+)
 
 __all__ = ["FreshText", "Mark", "TextScreen", "mark"]
 
@@ -35,9 +44,6 @@ MAX_STEP = 4096
 
 TAIL_STEP = 512
 """Lines taken at once from the end, until they are enough."""
-
-NEAR = 4
-"""Rows over the mark that are compared. When all of them change, the screen was cleared."""
 
 MAX_CLEARED = 2048
 """Lines that may pass in one slice which also clears the scrollback. More in one step means that
@@ -154,28 +160,42 @@ class FreshText:
     # --- the lines since the mark -------------------------------------------------------------
 
     def _lines(self, screen: TextScreen, *, prompt_row: bool, end: int) -> tuple[Fresh, str]:
-        start, moved = self._start(screen)
+        begin = self._start(screen)
+        start, moved = begin.start, begin.moved
         cursor = screen.first_line + screen.cursor_row
         prompt, tail_text = "", None
         if prompt_row:
-            cursor, prompt, tail_text = self._split_prompt(screen, cursor, start, moved=moved)
+            cursor, prompt, tail_text = self._split_prompt(screen, cursor, begin)
+        last = self._last_rows(screen, cursor, begin, tail_text, prompt_row=prompt_row)
+        stop = cursor
+        frame, same_below = unchanged_frame(self._mark, screen, start)
+        if same_below:  # a box that only moved down behind new rows is no news
+            stop = max(start, cursor - frame)
+            last = last[:1] if tail_text is not None or not self._same_row(screen) else []
         lost = 0
-        if screen.floor_line > start or (self.head_full and cursor - start > self._budget // 8):
+        if screen.floor_line > start or (self.head_full and stop - start > self._budget // 8):
             head = self._head[:]
-            tail = self._tail(screen, max(screen.floor_line, self._next), cursor)
-            lost = max(0, cursor - len(tail) - self._next)
+            tail = self._tail(screen, max(screen.floor_line, self._next), stop)
+            lost = max(0, stop - len(tail) - self._next)
         else:
-            head = screen.line_range(start, cursor) if cursor > start else []
+            head = screen.line_range(start, stop) if stop > start else []
             tail = []
-        last = self._last_rows(screen, cursor, start, tail_text, moved=moved)
         (tail if lost else head).extend(last)
         if not lost and tail:
             head, tail = head + tail, []
-        typed = self._typed_at(prompt, moved=moved, cols=screen.size.cols)
-        head = without_echo(head, typed)
+        # A form's row is shown whole: no cells left of the mark are cut off.
+        whole = moved or (prompt_row and tail_text is None and cursor == start)
+        typed = self._typed_at(screen, prompt, moved=whole)
+        head = [*begin.above, *without_echo(head, typed)]
         hidden = screen.has_hidden(list(range(max(0, start - screen.first_line), screen.size.rows)))
         fresh = self._compose(_joined(head), _joined(tail), lost, end)
-        return replace(fresh, hidden=hidden), prompt
+        redrawn = not fresh.text and unseen(self._mark, screen, but=range(start, cursor + 1))
+        return replace(fresh, hidden=hidden, redrawn=redrawn), prompt
+
+    def _same_row(self, screen: TextScreen) -> bool:
+        """Whether the cursor's row reads as the mark's did."""
+        at = self._mark.line - self._mark.first_line
+        return screen.row_text(screen.cursor_row).rstrip(" ") == self._mark.rows[at]
 
     def _tail(self, screen: TextScreen, floor: int, stop: int) -> list[Line]:
         """As many of the lines up to `stop` as the budget's other half can show."""
@@ -191,56 +211,14 @@ class FreshText:
             chars += sum(len(line.text) + 1 for line in step)
         return out
 
-    def _start(self, screen: TextScreen) -> tuple[int, bool]:
-        """The line where the answer begins, and whether that is another than the mark's."""
+    def _start(self, screen: TextScreen) -> Changes:
+        """Where the answer begins, and the rows over the mark that belong to it."""
         mark = self._mark
         if self._cleared:
-            return screen.floor_line, True
+            return Changes(screen.floor_line, moved=True)
         if screen.size.cols != mark.cols:
-            return self._after_reflow(screen), False
-        cursor = screen.first_line + screen.cursor_row
-        changed = self._changed_above(screen, cursor)
-        if changed is not None:
-            return changed, True
-        return min(cursor, mark.line), cursor < mark.line or self._overwritten(screen)
-
-    def _overwritten(self, screen: TextScreen) -> bool:
-        """The mark's row has lost its prompt: cleared with nothing above it, or written anew."""
-        mark = self._mark
-        known = mark.cells_before.rstrip(" ")
-        if not known or mark.line < screen.floor_line:
-            return False
-        rows = screen.line_range(mark.line, mark.line + 1)
-        if not rows or rows[0].text.startswith(known):
-            return False
-        first = next(iter(typed_lines(self._typed)), "")  # irb marks an open block in its prompt
-        return not first or rows[0].text[mark.col : mark.col + len(first)] != first
-
-    def _changed_above(self, screen: TextScreen, cursor: int) -> int | None:
-        """The first line over the mark that is another now: the screen was cleared, or repainted.
-
-        After a typed line, which may redraw the prompt's upper rows, that is when all lines of the
-        last few over the mark have changed. Else one is enough (a menu under keys, bars while
-        waiting), and also when the cursor is above the mark.
-        """
-        mark = self._mark
-        above = mark.above
-        top = mark.line - len(above)
-        if top < screen.floor_line:
-            return None
-        still = screen.first_line == mark.first_line
-        now = screen.text() if still else [row.text for row in screen.line_range(top, mark.line)]
-        now = [text.rstrip(" ") for text in now[: len(above)]]
-        now += [""] * (len(above) - len(now))
-        other = {n for n, text in enumerate(above) if now[n] != text}
-        near = [n for n, text in enumerate(above) if text][-NEAR:]
-        higher = cursor < mark.line
-        if typed_lines(self._typed) and not higher and not (near and other.issuperset(near)):
-            return None
-        if still and (higher or (mark.form and text_below(screen))):
-            # The same text may have been written again: ask the screen which rows were touched.
-            other.update(n for n in screen.changed_rows(mark.generation) if n < len(above))
-        return top + min(other) if other else None
+            return Changes(self._after_reflow(screen), moved=False)
+        return changes(mark, screen, typed_lines(self._typed))
 
     def _after_reflow(self, screen: TextScreen) -> int:
         """The mark's line after another width: the nearest row that still shows its prompt."""
@@ -257,80 +235,116 @@ class FreshText:
         return min(found, key=lambda number: abs(number - line), default=line)
 
     def _split_prompt(
-        self, screen: TextScreen, cursor: int, start: int, *, moved: bool
+        self, screen: TextScreen, cursor: int, begin: Changes
     ) -> tuple[int, str, str | None]:
-        """The line where the prompt begins, its last row with text, and what was printed before it.
+        """The line where the prompt begins, the prompt, and the output before it on its row.
 
         None for the last when there is no prompt: the cursor stands inside of a painted form.
         """
-        col = screen.size.cols if screen.pending_wrap else screen.cursor_col
-        text = screen.row_text(screen.cursor_row, 0, col)
+        mark, start, moved = self._mark, begin.start, begin.moved
+        top, text = logical_row(screen, low=start)
+        below = text_below(screen)
         if (
-            cursor == start
-            and text.startswith(self._mark.cells_before)
-            and not self._mark.alternate
+            top == mark.line
+            and not (moved or mark.alternate)
+            and text.startswith(mark.cells_before)
         ):
-            return cursor, text, ""  # still the row of the mark: nothing was printed on it
+            # Still the row of the mark: nothing was printed on it.
+            if (below and begin.above) or self._parked(screen, below):
+                return cursor, self._drawn(screen, text), None
+            right = default_right(screen)
+            same = not mark.cells_before or right == mark.cells_after
+            return top, text + right if same else text, ""
         first = start if moved else start + 1
-        marked = marked_start(
-            screen, after=self._mark.order, line=first, stop=cursor, prompts=self._prompts
-        )
-        if marked is not None:
-            line, at = marked
-            if line == cursor:
-                return cursor, text[at:], text[:at]
-            before = screen.row_text(line - screen.first_line, 0, at)
-            # One that ends in a line end leaves the cursor's row empty: then the row above it.
-            rows = [row.text for row in screen.line_range(line, cursor)]
-            rows[0] = rows[0][len(before) :]
-            shown = next((row for row in (text, *reversed(rows)) if row.strip(" ")), text)
-            return line, shown, before
-        found = split(text, self._prompts)
-        if text_below(screen):
-            painted = screen.cursor_row + 1 in screen.changed_rows(self._mark.generation)
-            if self._mark.form or (painted and found is None):
-                return cursor, text, None
-        return cursor, text[found or 0 :], text[: found or 0]
+        marked = marked_start(screen, mark=mark, line=first, stop=cursor, prompts=self._prompts)
+        if marked is not None and marked[0] < cursor:
+            return self._rows_of_prompt(screen, marked, cursor, text)
+        if top < first:
+            top, text = logical_row(screen, low=first)
+        at = marked[1] if marked else editor_start(screen, after=mark.order, top=top, text=text)
+        known = split(text, self._prompts)
+        if below:
+            painted = any(n > screen.cursor_row for n in screen.written_rows(mark.generation))
+            if self._parked(screen, below) or (
+                at is None and known != 0 and (mark.form or painted)
+            ):
+                return cursor, self._drawn(screen, text), None
+        at = at if at is not None else known or 0
+        return top, text[at:] + default_right(screen), text[:at]
+
+    @staticmethod
+    def _rows_of_prompt(
+        screen: TextScreen, marked: tuple[int, int], cursor: int, text: str
+    ) -> tuple[int, str, str]:
+        """A prompt of several rows: its last one with text is what the status shows."""
+        line, at = marked
+        before = screen.row_text(line - screen.first_line, 0, at)
+        # One that ends in a line end leaves the cursor's row empty: then the row above it.
+        rows = [row.text for row in screen.line_range(line, cursor)]
+        rows[0] = rows[0][len(before) :]
+        shown = next((row for row in (text, *reversed(rows)) if row.strip(" ")), text)
+        return line, shown, before
+
+    @staticmethod
+    def _parked(screen: TextScreen, below: bool) -> bool:
+        """A hidden cursor inside of a form: its row is part of the picture and no prompt."""
+        return below and not screen.modes.cursor_visible
+
+    def _drawn(self, screen: TextScreen, text: str) -> str:
+        """The prompt inside of a form: none where the cursor is hidden or the row is a frame's."""
+        return "" if self._parked(screen, below=True) or FRAME.match(text) else text
 
     def _last_rows(
         self,
         screen: TextScreen,
         cursor: int,
-        start: int,
+        begin: Changes,
         before_prompt: str | None,
         *,
-        moved: bool,
+        prompt_row: bool,
     ) -> list[Line]:
         """What belongs to the answer of the cursor's row and of the rows below it."""
         if before_prompt is None:
             own = screen.line_range(cursor, cursor + 1)
-        elif cursor == start and not moved:
+        elif cursor == begin.start and not begin.moved:
             # Keys on the prompt's row: a completion's list below it is what the program said.
-            own = [Line(screen.row_text(screen.cursor_row, 0, self._mark.col))]
+            own = [Line(screen.row_text(cursor - screen.first_line, 0, self._mark.col))]
         else:
-            return [Line(before_prompt)] if before_prompt.strip(" ") else []
-        changed = screen.changed_rows(self._mark.generation)
-        if not (moved and self._mark.form) and not any(n > screen.cursor_row for n in changed):
+            own = [Line(before_prompt)] if before_prompt.strip(" ") else []
+        own_row = screen.cursor_row
+        written = [n for n in screen.written_rows(self._mark.generation) if n > own_row]
+        if not (begin.moved and self._mark.form) and not written:
             return own
-        below = screen.line_range(cursor + 1, screen.first_line + screen.size.rows)
+        below = screen.line_range(
+            screen.first_line + own_row + 1, screen.first_line + screen.size.rows
+        )
         while below and not below[-1].text.strip(" "):
             below.pop()
         return own + below
 
-    def _typed_at(self, prompt: str, *, moved: bool, cols: int) -> Typed:
+    def _typed_at(self, screen: TextScreen, prompt: str, *, moved: bool) -> Typed:
         mark = self._mark
         secret = mark.canonical and not mark.echo
+        lines = () if secret else typed_lines(self._typed)
         return Typed(
-            lines=() if secret else typed_lines(self._typed),
+            lines=lines,
             prompt="" if moved else mark.cells_before,
             after=mark.cells_after,
+            ghost=self._ghost(screen, lines) if not moved else "",
             col=0 if moved else mark.col,
-            cols=cols,
+            cols=screen.size.cols,
             kernel=mark.canonical and mark.echo,
             end_prompt=prompt,
             prompts=self._prompts,
             moved=moved,
         )
+
+    def _ghost(self, screen: TextScreen, lines: Sequence[str]) -> str:
+        """The grey suggestion that a line editor left behind the typed line."""
+        row = self._mark.line - screen.first_line
+        if not lines or self._mark.canonical or not 0 <= row < screen.size.rows:
+            return ""
+        return ghost_text(screen, row, min(self._mark.col + len(lines[0]), screen.size.cols))
 
     def _compose(self, head: list[str], tail: list[str], lost: int, end: int) -> Fresh:
         mark = self._mark

@@ -1,9 +1,11 @@
-"""Where on the cursor's row, or above it, a prompt begins.
+"""The prompt that the cursor stands behind, told apart from the output before it.
 
-Owns telling a prompt apart from output that ends on its row. Never decides whether there is a
-prompt at all (the verdict does). What the program marked (OSC 133, or where its line editor began)
-is believed first: only so a prompt of several rows is known as one. Else it is compared with the
-prompts that were seen before.
+Owns the extent of a prompt: its upper rows, the rows that a long one wraps over, and a default at
+the right of the cursor. Never decides whether there is a prompt at all (the verdict does). Marks
+are believed first: OSC 133, or the place where a line editor switched bracketed paste on. Else the
+row is compared with the prompts seen before. The subtle thing: a row may be output that ends
+without a line end, or a longer prompt that ends like an earlier one. Output touches the prompt; a
+prompt that gained words in front has a blank behind them.
 """
 
 from __future__ import annotations
@@ -12,41 +14,98 @@ import re
 from collections.abc import Sequence
 
 from ptyjobs.terminal import values
-from ptyjobs.text.bookmark import TextScreen
+from ptyjobs.terminal.style import Colour, Style
+from ptyjobs.text.bookmark import Mark, TextScreen
+from ptyjobs.text.changes import UPPER_ROWS
 from ptyjobs.text.echo import prompt_pattern
 
-UPPER_ROWS = 3
-"""Rows of a prompt over its last one. More than that behind a line editor's start are output."""
+EARLIER = 16
+"""Earlier prompts on the screen and in the scrollback whose upper rows are compared."""
+
+GAP = "  "
+"""Blanks in front of a right prompt; a default stands nearer to its question."""
+
+FRAME = re.compile("[ \u2500-\u259f|+]")
+"""How rows of a drawn frame begin."""
+
+
+def logical_row(screen: TextScreen, *, low: int) -> tuple[int, str]:
+    """The cursor's row up to the cursor, with the rows that wrap into it: first line and text."""
+    col = screen.size.cols if screen.pending_wrap else screen.cursor_col
+    row = screen.cursor_row
+    text = screen.row_text(row, 0, col)
+    while row and screen.first_line + row > low and screen.wraps(row - 1):
+        row -= 1
+        text = screen.row_text(row) + text
+    return screen.first_line + row, text
 
 
 def marked_start(
-    screen: TextScreen, *, after: int, line: int, stop: int, prompts: Sequence[str]
+    screen: TextScreen, *, mark: Mark, line: int, stop: int, prompts: Sequence[str]
 ) -> tuple[int, int] | None:
     """The cell where the marked prompt begins that the cursor stands in, as (line, column).
 
-    Only a mark of an `order` beyond `after` that stands on a visible line `line <= n <= stop`
-    counts, and only if neither a command's output nor its end was marked behind it. Without marks
-    of its own a line editor still shows where it begins: it switches bracketed paste on. That is
-    believed of rows over the cursor's alone (some editors print the prompt first), not of the
-    first time, which may be a program's start, and not behind a known prompt.
+    Only a mark newer than `mark` on a visible line `line <= n <= stop` counts, and only if neither
+    a command's output nor its end was marked behind it. A line editor shows where it begins, too:
+    it switches bracketed paste on. Rows over the cursor's belong to its prompt only if an earlier
+    prompt had the same ones: a question asked once may have several rows, and all are news.
     """
     low = max(line, screen.first_line)
     editor: values.Mark | None = None
-    for mark in reversed(screen.marks):
-        if mark.order <= after or mark.kind in ("C", "D"):
+    for candidate in reversed(screen.marks):
+        if candidate.order <= mark.order or candidate.kind in ("C", "D"):
             break
-        if mark.kind == "A":
-            return (mark.line, mark.col) if low <= mark.line <= stop else None
+        if candidate.kind == "A":
+            begin = (candidate.line, candidate.col)
+            return begin if low <= candidate.line <= stop else None
         if editor is not None:
             break
-        editor = mark if mark.kind == "E" else None
+        editor = candidate if candidate.kind == "E" else None
     if editor is None or not low <= editor.line < stop <= editor.line + UPPER_ROWS:
         return None
-    first = next(mark.order for mark in screen.marks if mark.kind == "E")
     before = screen.row_text(editor.line - screen.first_line, 0, editor.col)
-    if first == editor.order or split(before, prompts) is not None:
+    if split(before, prompts) is not None or not _had_upper_rows(screen, mark, editor, stop):
         return None
     return editor.line, editor.col
+
+
+def _had_upper_rows(screen: TextScreen, mark: Mark, editor: values.Mark, stop: int) -> bool:
+    """Whether an earlier prompt had the same rows over its last one."""
+    height = stop - editor.line
+    upper = _rows_from(screen, editor, height)
+    at = mark.line - mark.first_line
+    if not mark.alternate and at >= height and list(mark.rows[at - height : at]) == upper:
+        return True
+    earlier = [m for m in screen.marks if m.kind in ("A", "E") and m.order <= mark.order]
+    return any(_rows_from(screen, m, height) == upper for m in earlier[-EARLIER:])
+
+
+def _rows_from(screen: TextScreen, begin: values.Mark, height: int) -> list[str]:
+    if begin.line < screen.floor_line:
+        return []
+    rows = screen.line_range(begin.line, begin.line + height)
+    return [
+        row.text[begin.col if n == 0 else 0 :].rstrip(" ") for n, row in enumerate(rows)
+    ]  # columns are characters: upper rows before which wide output stands are not compared
+
+
+def editor_start(screen: TextScreen, *, after: int, top: int, text: str) -> int | None:
+    """Where in the cursor's logical row `text` from line `top` on a line editor began its prompt.
+
+    None when none did, or when it had printed the prompt before.
+    """
+    cursor = screen.first_line + screen.cursor_row
+    for candidate in reversed(screen.marks):
+        if candidate.order <= after or candidate.kind in ("C", "D"):
+            return None
+        if candidate.kind == "E":
+            if not top <= candidate.line <= cursor:
+                return None
+            rows = range(top - screen.first_line, candidate.line - screen.first_line)
+            before = "".join(screen.row_text(row) for row in rows)
+            before += screen.row_text(candidate.line - screen.first_line, 0, candidate.col)
+            return len(before) if text[len(before) :].strip(" ") else None
+    return None
 
 
 def split(text: str, prompts: Sequence[str]) -> int | None:
@@ -59,7 +118,7 @@ def _start(text: str, known: str) -> int | None:
     """Where a prompt like `known` begins that ends `text`; None when there is none.
 
     Like: the same but for digits; or the same beginning and the same last character, so that a
-    directory in it may change.
+    directory in it may change. Words in front of it, with a blank behind them, belong to it.
     """
     body = known.rstrip(" ")
     if not body:
@@ -67,12 +126,57 @@ def _start(text: str, known: str) -> int | None:
     match = re.search(f"(?:{prompt_pattern(known)})$", text)
     if match is not None:
         before = text[: match.start()]
-        # `>> ` after `> ` is another prompt and no output.
-        return match.start() if not set(before) <= set(known) else 0
+        # `>> ` after `> ` is another prompt and no output. Shells fill a row with blanks behind
+        # output without a line end, so that the prompt wraps: more than one blank joins nothing.
+        joined = _ends_in_one_blank(before) or set(before) <= set(known)
+        return 0 if joined else match.start()
     if not text.rstrip(" ").endswith(body[-1]):
         return None
     for length in range(len(body) - 1, max(2, len(body) // 3 - 1), -1):
         at = text.rfind(body[:length])
         if at >= 0 and any(char.isalnum() for char in body[:length]):
-            return at
+            return 0 if _ends_in_one_blank(text[:at]) else at
     return None
+
+
+def _ends_in_one_blank(text: str) -> bool:
+    return text.endswith(" ") and not text.endswith("  ")
+
+
+def default_right(screen: TextScreen) -> str:
+    """The text that stands ready at the right of the cursor.
+
+    Not a right prompt, which has a gap before it, nor the grey suggestion of a line editor. With a
+    hidden cursor all of the row belongs to the question.
+    """
+    row, col = screen.cursor_row, screen.cursor_col
+    text = screen.row_text(row, col).rstrip(" ") if not screen.pending_wrap else ""
+    if not text or not screen.modes.cursor_visible:
+        return text
+    return "" if text.startswith(GAP) or ghost_text(screen, row, col) else text
+
+
+def ghost_text(screen: TextScreen, row: int, col: int) -> str:
+    """The grey text from the first written cell at or behind `col` on; "" when it is not grey."""
+    at, ghost = 0, ""
+    for run in screen.runs(row):
+        stop = at + len(run.text)
+        part = run.text[max(0, col - at) :]
+        at = stop
+        if not part.strip(" "):
+            ghost += part if ghost else ""
+        elif ghost or _grey(run.style):
+            ghost += part
+        else:
+            return ""
+    return ghost.strip(" ")
+
+
+def _grey(style: Style) -> bool:
+    return style.faint or _is_grey(style.fg)
+
+
+def _is_grey(colour: Colour) -> bool:
+    if isinstance(colour, int):
+        return colour == 8 or 234 <= colour <= 250
+    return colour is not None and max(colour) - min(colour) <= 24 and 40 <= max(colour) <= 190

@@ -225,3 +225,69 @@ def test_a_certain_wait_for_a_pattern_ends_at_once(jobs: Jobs) -> None:
     answer = jobs.wait("j", until="pattern", patterns=["done"], timeout=60)
     assert answer.verdict.prompt == "Overwrite? "
     assert answer.verdict.confidence is Confidence.CERTAIN
+
+
+MENU = program(
+    "import os, select, sys, tty\n"
+    "tty.setraw(0); r, w = os.pipe(); at = 0\n"
+    "def rows():\n"
+    "  items = ['>*'[i == at] + ' ' + t for i, t in enumerate(['No', 'Yes'])]\n"
+    "  return ['Trust?', ''] + items\n"
+    "os.write(1, b'\\x1b[?25l' + '\\r\\n'.join(rows()).encode())\n"
+    "while 1:\n"
+    "  select.select([0, r], [], []); d = os.read(0, 99)\n"
+    "  at = 1 if d == b'\\x1b[B' else 0\n"
+    "  os.write(1, b'\\x1b[3A\\r' + '\\r\\n'.join(x + '\\x1b[K' for x in rows()).encode())\n"
+)
+
+
+def test_upper_rows_of_a_question_are_text(jobs: Jobs) -> None:
+    session = Session(
+        jobs, """bash -c 'read -e -p "Name: " a; read -e -p "Type DELETE to wipe PROD\n> " c'"""
+    )
+    answer = session.send("bob")
+    assert "Type DELETE to wipe PROD" in answer.fresh.text
+    assert answer.verdict.prompt == "> "
+
+
+def test_lines_behind_a_full_screen_that_began_in_a_row_are_kept(jobs: Jobs) -> None:
+    session = Session(
+        jobs,
+        r"""bash -c "printf 'hint: '; printf '\e[?1049hFULL'; read x; """
+        r"""printf '\e[?1049l\r\e[K'; echo first; echo second" """,
+    )
+    assert session.send("go").fresh.text.split() == ["first", "second"]
+
+
+def test_rows_of_a_menu_redrawn_in_place_are_news(jobs: Jobs) -> None:
+    session = Session(jobs, MENU)
+    text = session.send(keys=["Down"]).fresh.text
+    assert "> No" in text
+    assert "* Yes" in text
+    assert "* No" in session.send(keys=["Up"]).fresh.text
+
+
+def test_a_question_wider_than_the_terminal_is_whole(jobs: Jobs) -> None:
+    question = "Delete the production configuration of every host? " * 3 + "[y/N] "
+    answer = Session(jobs, f"""bash -c 'read -p "{question}" a'""").first
+    assert answer.verdict.prompt == question
+
+
+def test_a_question_that_ends_like_an_earlier_one_is_whole(jobs: Jobs) -> None:
+    session = Session(
+        jobs, """bash -c 'read -p "Name: " a; read -p "Confirm Name: " b; read -p "New Name: " c'"""
+    )
+    assert session.send("x").verdict.prompt == "Confirm Name: "
+    assert session.send("x").verdict.prompt == "New Name: "
+
+
+def test_a_default_right_of_the_cursor_is_part_of_the_prompt(jobs: Jobs) -> None:
+    session = Session(
+        jobs,
+        program(
+            "import sys; sys.stdout.write('Name: [jane]\\x1b[6D'); sys.stdout.flush()\n"
+            "print('hello', input())"
+        ),
+    )
+    assert session.first.verdict.prompt == "Name: [jane]"
+    assert session.send("bob").fresh.text == "hello bob"

@@ -1,0 +1,162 @@
+"""Rows of the primary screen that differ from those at the mark.
+
+Owns finding what a program redrew in place: where the answer begins, and the changed rows over the
+mark. Never removes an echo and never reads a prompt. The subtle thing: lines are compared by their
+absolute numbers, so output that only scrolls changes nothing here. Rows with the same text count
+as changed where a person still sees a difference: another style in a form, or a repaint of the
+whole screen, as a pager makes after a search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ptyjobs.terminal.values import Line
+from ptyjobs.text.bookmark import Mark, TextScreen, looks, text_below
+
+NEAR = 4
+"""Rows over the mark that are compared. When all of them change, the screen was cleared."""
+
+UPPER_ROWS = 3
+"""Rows of a prompt over its last one. A line editor rewrites no more than these over its row."""
+
+CONTEXT = 3
+"""Unchanged rows between two changed ones that are shown with them, as in a menu."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """`start`: the line where the answer begins. `moved`: the mark's row lost its prompt, so the
+    answer begins in its first column. `above`: changed rows over the mark, to be shown first."""
+
+    start: int
+    moved: bool
+    above: tuple[Line, ...] = ()
+
+
+def changes(mark: Mark, screen: TextScreen, typed: Sequence[str]) -> Changes:
+    """Where the answer behind `mark` begins. `typed` are the lines that were sent as text."""
+    cursor = screen.first_line + screen.cursor_row
+    higher = cursor < mark.line
+    first = typed[0] if typed else ""
+    other, repainted = _changed_above(mark, screen, higher=higher)
+    if not other:
+        return Changes(min(cursor, mark.line), higher or _overwritten(mark, screen, first))
+    top = mark.first_line
+    if higher or repainted or mark.alternate:
+        return Changes(top + min(other), moved=True)
+    blocks = _blocks(other)
+    overwritten = _overwritten(mark, screen, first, below_change=max(other) == len(mark.above) - 1)
+    reaches = len(mark.above) - blocks[-1].stop <= CONTEXT
+    if overwritten:
+        start = top + blocks.pop().start if reaches else mark.line
+    else:
+        start = mark.line
+        if reaches and not typed:
+            blocks[-1] = range(blocks[-1].start, len(mark.above))
+    above: list[Line] = []
+    for block in blocks:
+        above += screen.line_range(top + block.start, top + block.stop)
+    return Changes(start, overwritten, tuple(above))
+
+
+def unchanged_frame(mark: Mark, screen: TextScreen, start: int) -> tuple[int, bool]:
+    """How much of the form around the cursor only moved down behind new rows.
+
+    Returns how many rows over the cursor's are those that stood over it at the mark, and whether
+    the rows below it are those that stood below it.
+    """
+    cursor = screen.first_line + screen.cursor_row
+    if not mark.form or cursor <= mark.line:
+        return 0, False
+    rows = screen.text()
+    at = mark.line - mark.first_line
+    below = _stripped(rows[screen.cursor_row + 1 :]) == _stripped(mark.rows[at + 1 :])
+    if not below:
+        return 0, False
+    count = 0
+    while (
+        count < min(at, screen.cursor_row, cursor - start)
+        and rows[screen.cursor_row - count - 1] == mark.rows[at - count - 1]
+        and mark.rows[at - count - 1]
+    ):
+        count += 1
+    return count, True
+
+
+def unseen(mark: Mark, screen: TextScreen, *, but: Iterable[int]) -> bool:
+    """Whether a visible row other than the lines `but` has another text than at the mark."""
+    if mark.cols != screen.size.cols:
+        return False
+    skip = set(but)
+    now = screen.line_range(screen.first_line, screen.first_line + screen.size.rows)
+    for line, row in enumerate(now, screen.first_line):
+        at = line - mark.first_line
+        old = mark.rows[at] if 0 <= at < len(mark.rows) else ""
+        if line not in skip and row.text.rstrip(" ") != old:
+            return True
+    return False
+
+
+def _changed_above(mark: Mark, screen: TextScreen, *, higher: bool) -> tuple[set[int], bool]:
+    """The rows over the mark that changed, from 0 at the mark's top row; whether all near did."""
+    above, top = mark.above, mark.first_line
+    if top < screen.floor_line:
+        return set(), False
+    now = [line.text.rstrip(" ") for line in screen.line_range(top, mark.line)]
+    now += [""] * (len(above) - len(now))
+    other = {n for n, text in enumerate(above) if now[n] != text}
+    near = [n for n, text in enumerate(above) if text][-NEAR:]
+    repainted = bool(near) and other.issuperset(near)
+    if mark.alternate or screen.alternate:
+        return other, repainted
+    scrolled = screen.first_line - top
+    written = {n + scrolled for n in screen.written_rows(mark.generation)}
+    visible = [n for n, text in enumerate(above) if text and n >= scrolled]
+    if len(visible) > UPPER_ROWS and written.issuperset(visible):
+        # All was painted anew: also what reads as before, which a pager may have jumped to.
+        return other | set(visible), True
+    if not scrolled and (higher or (mark.form and text_below(screen))):
+        other |= {n for n in written if n < len(above)}
+    if not scrolled and mark.looks:
+        styles = looks(screen)
+        other |= {n for n in range(len(above)) if styles[n] != mark.looks[n]}
+    return other, repainted
+
+
+def _blocks(rows: set[int]) -> list[range]:
+    """Runs of changed rows, with the few unchanged ones between them."""
+    blocks: list[range] = []
+    for row in sorted(rows):
+        if blocks and row - blocks[-1].stop <= CONTEXT:
+            blocks[-1] = range(blocks[-1].start, row + 1)
+        else:
+            blocks.append(range(row, row + 1))
+    return blocks
+
+
+def _overwritten(mark: Mark, screen: TextScreen, first: str, *, below_change: bool = False) -> bool:
+    """The mark's row has lost its prompt: cleared with nothing above it, or written anew."""
+    if mark.alternate or mark.line < screen.floor_line:
+        return False
+    rows = screen.line_range(mark.line, mark.line + 1)
+    if not rows:
+        return bool(mark.cells_before.strip(" "))
+    text, known = rows[0].text, mark.cells_before.rstrip(" ")
+    if first and text[mark.col : mark.col + len(first)] == first:
+        return False  # its echo is there; irb marks an open block in its prompt
+    if known:
+        return not text.startswith(known)
+    if text[: mark.col].strip(" "):
+        return True
+    old = (mark.cells_before + mark.cells_after).rstrip(" ")
+    return below_change and bool(text.strip(" ")) and text.rstrip(" ") != old
+
+
+def _stripped(rows: Sequence[str]) -> list[str]:
+    """The rows without the blank ones at their end."""
+    out = list(rows)
+    while out and not out[-1].strip(" "):
+        out.pop()
+    return out
