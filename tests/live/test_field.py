@@ -261,10 +261,10 @@ def test_lines_behind_a_full_screen_that_began_in_a_row_are_kept(jobs: Jobs) -> 
 
 def test_rows_of_a_menu_redrawn_in_place_are_news(jobs: Jobs) -> None:
     session = Session(jobs, MENU)
-    text = session.send(keys=["Down"]).fresh.text
-    assert "> No" in text
-    assert "* Yes" in text
-    assert "* No" in session.send(keys=["Up"]).fresh.text
+    down = session.send(keys=["Down"])
+    assert (down.fresh.text, down.verdict.prompt) == ("> No", "* Yes")
+    up = session.send(keys=["Up"])
+    assert (up.fresh.text, up.verdict.prompt) == ("* No", "> Yes")
 
 
 def test_a_question_wider_than_the_terminal_is_whole(jobs: Jobs) -> None:
