@@ -100,6 +100,10 @@ def test_a_circle_is_found_with_its_chain() -> None:
     assert circle({"a": ["b", "c"], "b": ["c"], "c": []}) == []
 
 
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circle(GRAPH) == [], " → ".join(circle(GRAPH))
+
+
 def test_every_package_has_a_tier() -> None:
     assert {package_of(path) for path in GRAPH} - {"__init__", "__main__"} == set(TIER)
 

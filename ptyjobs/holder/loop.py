@@ -1,10 +1,10 @@
 """The holder: one process, one job, one loop.
 
 Owns the poller, the clock and the order of things: output first, then requests, then waiters, then
-time. Everything it drives lives in a module of its own (job, waiter, requests, followers, peers,
-tree); nothing here decides. It is the one process that must never die before its job: an error
-above the loop is recorded in `status` and the loop goes on. It never sleeps and never blocks but in
-the poller, and in a write to the log, which is why the zygote can kill through it.
+time. Everything it drives lives elsewhere (`service` and its parts, peers, tree); nothing here
+decides. It is the one process that must never die before its job: an error above the loop is
+recorded in `status` and the loop goes on. It never sleeps and never blocks but in the poller, and
+in a write to the log, which is why the zygote can kill through it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,12 @@ from typing import Any
 
 from ptyjobs.errors import PtyJobsError, Refused, StartFailed, cannot_start
 from ptyjobs.holder import operations
-from ptyjobs.holder.followers import Followers
-from ptyjobs.holder.input_queue import Turns, error_reply
+from ptyjobs.holder.input_queue import error_reply
 from ptyjobs.holder.job import Job
-from ptyjobs.holder.limits import Limits
 from ptyjobs.holder.peers import MAX_PEERS, Peer, listen, same_user
-from ptyjobs.holder.status import Reporter
-from ptyjobs.holder.status_cache import LULL, Glimpses
-from ptyjobs.holder.termination import Ending
-from ptyjobs.model import JobSpec, Size, Status, Tier
+from ptyjobs.holder.service import JobService
+from ptyjobs.holder.status_cache import LULL
+from ptyjobs.model import JobSpec, Tier
 from ptyjobs.process import tree
 from ptyjobs.process.fair_share import Courtesy, Page
 from ptyjobs.protocol import Data
@@ -49,10 +46,8 @@ class Holder:
         self.tier = tier
         self.courtesy = Courtesy(page)
         self.job = Job(self, self.courtesy)
-        self.followers = Followers(self.job)
-        self.reporter = Reporter(self.job)
-        self.turns = Turns(
-            self.job, type_=self._type, people=lambda: self.followers.people, guard=self._guard
+        self.service = JobService(
+            self.job, spawn=self.spawn, type_input=operations.begin_input, guard=self._guard
         )
         self._lease = lease
         self._poll: select.epoll
@@ -65,10 +60,7 @@ class Holder:
         self._master_mask = select.EPOLLIN  # what the master is polled for
         self.wanted = False  # others than the master have had something for us since the last turn
         self._master_out = False  # the master has left the poller (its job closed the terminal)
-        self.ending = Ending(self.job, status=self.status)
-        self.glimpses = Glimpses(self.job, lambda: self.status(live=True, brief=True))
         self._leave_at: float | None = None
-        self.limits = Limits(self.job)
         self._fold_due: float | None = None  # a backlog is folded a little at a time
 
     # -- birth -------------------------------------------------------------------------------
@@ -86,7 +78,7 @@ class Holder:
 
         SIGCHLD has a handler already (the zygote's), or nothing would wake the loop.
         """
-        self.pid = os.getpid()
+        self.pid = self.service.pid = os.getpid()
         self._poll = select.epoll()
         self._wake = os.pipe()
         for fd in self._wake:
@@ -110,10 +102,10 @@ class Holder:
         """Start the job for `reader`; StartFailed leaves a `failed` record behind."""
         if self.job.pty is not None:
             raise StartFailed("This holder has its job already.")
-        if self.ending.never_started:
+        if self.service.ending.never_started:
             raise StartFailed("The job was killed before it started.")
         now = time.monotonic()
-        self.limits.begin(spec, now)
+        self.service.limits.begin(spec, now)
         try:
             self.job.dir.write_spec(spec)
             self.job.spawn(spec, now=now, tier=self.tier)
@@ -128,13 +120,13 @@ class Holder:
         self._poll.register(self.job.pty.master, select.EPOLLIN)
         if self.job.pty.errors >= 0:
             self._poll.register(self.job.pty.errors, select.EPOLLIN)
-        self.glimpses.due = now + LULL
-        self.turns.begin(reader)
-        self._guard(self.job.dir.write_status, self.status())
+        self.service.glimpses.due = now + LULL
+        self.service.inputs.begin(reader)
+        self._guard(self.job.dir.write_status, self.service.status())
 
     def _not_started(self, error: PtyJobsError, now: float) -> None:
         self.job.failed_to_start(error.message)
-        self._guard(self.job.dir.write_status, self.status())
+        self._guard(self.job.dir.write_status, self.service.status())
         self._leave_at = now + LINGER
 
     # -- the loop ----------------------------------------------------------------------------
@@ -176,7 +168,7 @@ class Holder:
     def _next_time(self) -> float:
         now = time.monotonic()
         job = self.job
-        times = [self.turns.due, self.glimpses.due, now + 60.0]
+        times = [self.service.inputs.due, self.service.glimpses.due, now + 60.0]
         held = job.input_due()
         if held is not None:
             times.append(max(held, now + 0.0005))
@@ -190,13 +182,13 @@ class Holder:
             times.append(self.courtesy.paused_until)
         if self.courtesy.hot:
             times.append(now + 0.5)
-        if self.ending.active:
-            times.append(self.ending.due)
+        if self.service.ending.active:
+            times.append(self.service.ending.due)
         times += [t for t in (self._leave_at, self._fold_due) if t is not None]
         if job.pty is not None and job.terminal_closed_until > now:
             times.append(job.terminal_closed_until)
-        if not self.ending.active:
-            times.append(self.limits.due(now, alone=not self._peers))
+        if not self.service.ending.active:
+            times.append(self.service.limits.due(now, alone=not self._peers))
         return min(times)
 
     def _dispatch(self, fd: int, mask: int, now: float) -> None:
@@ -211,7 +203,7 @@ class Holder:
         elif job.pty is not None and fd == job.pty.master:
             self._on_terminal(now)
         elif job.pty is not None and fd == job.pty.errors:
-            self.reporter.read_errors()
+            self.service.reporter.read_errors()
         elif fd == self._listening.fileno():
             self._accept()
 
@@ -234,7 +226,7 @@ class Holder:
         return events == [(self.job.pty.master, select.EPOLLIN)]
 
     def _peers_pending(self) -> bool:
-        return self.turns.due <= time.monotonic()
+        return self.service.inputs.due <= time.monotonic()
 
     def _poll_terminal(self) -> None:
         """Register the master for what is wanted of it now."""
@@ -271,38 +263,40 @@ class Holder:
         self.courtesy.calm(now)
         if job.queue or job.replies:
             job.pump(now)
-        self.turns.on_time(now)
+        self.service.inputs.on_time(now)
         if job.held and now >= job.room_due:
             job.read_once(now)
         if job.ending:
             job.try_finish(now)
-            self.turns.drop_done()
-        self.ending.step(now)
-        if not self.ending.active and (why := self.limits.step(now, alone=not self._peers)):
-            self.ending.begin(now, grace=self.limits.grace, reason=why)
-        self.glimpses.step(now)
+            self.service.inputs.drop_done()
+        self.service.ending.step(now)
+        if not self.service.ending.active and (
+            why := self.service.limits.step(now, alone=not self._peers)
+        ):
+            self.service.ending.begin(now, grace=self.service.limits.grace, reason=why)
+        self.service.glimpses.step(now)
         self._fold_due = None
         if job.pty is not None and not self.courtesy.hot:
             self._guard(self._fold_a_little, now)
-        self.followers.pump()
+        self.service.followers.pump()
         self._poll_terminal()
         self._poll_peers()
 
     def _fold_a_little(self, now: float) -> None:
-        observers = (waiter.observe for waiter in self.turns)
+        observers = (waiter.observe for waiter in self.service.inputs)
         if self.job.fold.idle(self.job.log.end, *observers):
             self._fold_due = now + 0.01
 
     def _finished(self) -> bool:
         if self._leave_at is None:
-            over = self.job.state.ended or self.ending.never_started
-            if not over or self.ending.active:
+            over = self.job.state.ended or self.service.ending.never_started
+            if not over or self.service.ending.active:
                 return False
             if tree.alive(self.pid):
                 return False
             self._leave_at = time.monotonic() + LINGER
         flushed = not any(peer.wants_write for peer in self._peers.values())
-        quiet = not self.turns and not self.ending.awaited
+        quiet = not self.service.inputs and not self.service.ending.awaited
         return (flushed and quiet) or time.monotonic() >= self._leave_at
 
     # -- children and the lease --------------------------------------------------------------
@@ -315,20 +309,22 @@ class Holder:
         if self.job.pid in ended and self.job.pty is not None:
             self.job.leader_ended(ended[self.job.pid], now)
             self.job.try_finish(now)
-        self.ending.step(now)
+        self.service.ending.step(now)
 
     def _on_lease_end(self, now: float) -> None:
         """The server has gone, by whatever road."""
         self._poll.unregister(self._lease)
         os.close(self._lease)
         self._lease = -1
-        if not self.limits.persistent:
-            self.ending.begin(now, grace=self.limits.grace, reason="its server has ended")
+        if not self.service.limits.persistent:
+            self.service.ending.begin(
+                now, grace=self.service.limits.grace, reason="its server has ended"
+            )
 
     def close(self) -> None:
         """Release what the loop held; the kernel closes the rest."""
         self.job.close()
-        self.reporter.close()
+        self.service.reporter.close()
         for peer in self._peers.values():
             peer.close()
 
@@ -340,48 +336,31 @@ class Holder:
         for fd in (*self._wake, self._lock):
             os.close(fd)
 
-    def signal_foreground(self, number: int) -> int:
-        """Send a signal to the foreground group (the leader's own when there is none)."""
-        job = self.job
-        if job.state.ended or job.pty is None:
-            return 0
-        group = job.pty.foreground() or job.pid
-        try:
-            os.killpg(group, number)
-        except ProcessLookupError:  # it ended in this moment
-            return 0
-        members = [
-            pid
-            for pid in tree.alive(self.pid)
-            if (s := tree.read_stat(pid)) is not None and s.pgrp == group
-        ]
-        return max(1, len(members))
-
     # -- what the job tells ------------------------------------------------------------------
 
     def on_logged(self, offset: int, data: bytes) -> None:
-        if len(self.followers):
-            self.followers.on_output(offset, data)
+        if len(self.service.followers):
+            self.service.followers.on_output(offset, data)
 
     def on_output(self, now: float, data: bytes) -> None:
-        self.glimpses.due = now + LULL
-        for waiter in self.turns:
+        self.service.glimpses.due = now + LULL
+        for waiter in self.service.inputs:
             waiter.on_output(now, data)
 
     def on_ended(self, now: float) -> None:
         """The output is complete and the exit known: now both become visible together."""
         self._guard(self.job.typed.prove)
-        if self.turns:
-            self.observed_fold()  # before the status looks at the screen
-        status = self.status()
+        if self.service.inputs:
+            self.service.observed_fold()  # before the status looks at the screen
+        status = self.service.status()
         self.job.events.flush()
         self._guard(self.job.dir.write_status, status)
-        self.glimpses.remove()
-        self.turns.on_ended(now)
-        self.followers.on_ended(status)
-        self.turns.refuse_inputs()
+        self.service.glimpses.remove()
+        self.service.inputs.on_ended(now)
+        self.service.followers.on_ended(status)
+        self.service.inputs.refuse_inputs()
         if self.job.spec.on_exit:
-            self._guard(self.reporter.run_on_exit)
+            self._guard(self.service.reporter.run_on_exit)
 
     # -- clients -----------------------------------------------------------------------------
 
@@ -400,7 +379,7 @@ class Holder:
             peer.flush()
         if mask & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
             for message in peer.receive():
-                self.limits.client(time.monotonic())
+                self.service.limits.client(time.monotonic())
                 if isinstance(message, Data):
                     self._on_keys(peer, message.data)
                 else:
@@ -417,7 +396,7 @@ class Holder:
             peer.send({"id": number, "error": error})
             return
         try:
-            reply = operation(self, peer, number, message)
+            reply = operation(self.service, peer, number, message)
         except PtyJobsError as error:
             peer.send({"id": number, "error": error_reply(error)})
         except (KeyError, TypeError, ValueError) as error:
@@ -429,11 +408,11 @@ class Holder:
 
     def _on_keys(self, peer: Peer, data: bytes) -> None:
         """Bytes typed by an attached person: straight in."""
-        follower = self.followers.get(peer)
+        follower = self.service.followers.get(peer)
         if follower is None or not follower.types or self.job.state.ended:
             return
         self.courtesy.resume()
-        for waiter in self.turns:
+        for waiter in self.service.inputs:
             waiter.by_person = True
         job, now = self.job, time.monotonic()
         terminal, end = job.terminal(), job.log.end
@@ -447,10 +426,10 @@ class Holder:
         fd = peer.fileno()
         if self._peers.pop(fd, None) is None:
             return
-        self.limits.client(time.monotonic())
+        self.service.limits.client(time.monotonic())
         self._poll.unregister(fd)
-        self.followers.remove(peer)
-        self.turns.drop_peer(peer)
+        self.service.followers.remove(peer)
+        self.service.inputs.drop_peer(peer)
         peer.close()
 
     def _poll_peers(self) -> None:
@@ -464,31 +443,3 @@ class Holder:
                 self._masks[fd] = mask
         for fd in [fd for fd in self._masks if fd not in self._peers]:
             del self._masks[fd]
-
-    def _type(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
-        operations.begin_input(self, peer, request, params)
-
-    # -- services for requests ---------------------------------------------------------------
-
-    def observed_fold(self) -> None:
-        """Bring the screen up to date, with every waiter looking on."""
-        job = self.job
-        job.fold.catch_up(job.log.end, *(w.observe for w in self.turns))
-
-    def set_size(self, size: Size) -> None:
-        """The job's own size."""
-        if self.followers.own_size is not None:
-            self.followers.own_size = size
-        else:
-            self.observed_fold()
-            self.job.resize(size, time.monotonic())
-
-    def status(self, *, live: bool = False, brief: bool = False) -> Status:
-        """The job's status; with `live` the figures of this moment."""
-        return self.reporter.status(
-            holder=self.pid,
-            attached=self.followers.people,
-            waiters=len(self.turns),
-            live=live,
-            brief=brief,
-        )

@@ -26,52 +26,52 @@ from ptyjobs.store import views
 from ptyjobs.text.patterns import compile_patterns
 
 if TYPE_CHECKING:
-    from ptyjobs.holder.loop import Holder
     from ptyjobs.holder.peers import Peer
+    from ptyjobs.holder.service import JobService
 
 Params = dict[str, Any]
 Reply = dict[str, Any] | None  # None: the answer comes later
-Operation = Callable[["Holder", "Peer", int, Params], Reply]
+Operation = Callable[["JobService", "Peer", int, Params], Reply]
 
 MAX_INPUT = 16 << 20  # bytes of one input
 QUIET = 1.0  # seconds of silence that end a wait for quiet
 COOKED_LINE = 4095  # bytes of a line that the kernel's line editor keeps (N_TTY_BUF_SIZE)
 
 
-def hello(holder: Holder, peer: Peer, _id: int, params: Params) -> Reply:
+def hello(service: JobService, peer: Peer, _id: int, params: Params) -> Reply:
     """Introduce a client: `reader` names whose place in the output its answers continue."""
     from ptyjobs.model import PROTOCOL_VERSION
 
     peer.reader = str(params.get("reader", ""))
-    return {"protocol": PROTOCOL_VERSION, "holder": holder.pid, "state": holder.job.state.value}
+    return {"protocol": PROTOCOL_VERSION, "holder": service.pid, "state": service.job.state.value}
 
 
-def start(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
+def start(service: JobService, peer: Peer, request: int, params: Params) -> Reply:
     """Spawn the job; with `wait` > 0 the answer is the first output, else it comes at once."""
     spec = from_json(JobSpec, params["spec"])
     peer.reader = str(params.get("reader", ""))
-    holder.spawn(spec, peer.reader)
+    service.spawn(spec, peer.reader)
     wait = float(params.get("wait", 0.0))
     if wait <= 0:
-        return {"status": to_json(holder.status())}
+        return {"status": to_json(service.status())}
     ask = _ask(params, timeout=wait)
-    holder.turns.wait(peer, request, ask)
+    service.inputs.wait(peer, request, ask)
     return None
 
 
-def interact(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
+def interact(service: JobService, peer: Peer, request: int, params: Params) -> Reply:
     """Type, then wait until it is the caller's turn again; answers with the fresh output."""
-    _need_running(holder)
-    _encode(holder, params)  # bad keys and patterns are told before anything waits
+    _need_running(service)
+    _encode(service, params)  # bad keys and patterns are told before anything waits
     compile_patterns(params.get("until") or ())
-    holder.turns.queue_input(peer, request, params)
+    service.inputs.queue_input(peer, request, params)
     return None
 
 
-def begin_input(holder: Holder, peer: Peer, request: int, params: Params) -> None:
+def begin_input(service: JobService, peer: Peer, request: int, params: Params) -> None:
     """Called by the holder when it is this request's turn to type."""
-    job = holder.job
-    _need_running(holder)
+    job = service.job
+    _need_running(service)
     now = time.monotonic()
     job.courtesy.resume()
     job.drain(now)
@@ -80,9 +80,9 @@ def begin_input(holder: Holder, peer: Peer, request: int, params: Params) -> Non
             "The program is not at a no-echo prompt, so the secret was not sent.",
             advice="Wait for its password prompt, then send it again.",
         )
-    data, typed = _encode(holder, params)
-    _check_policy(holder, params, data)
-    notes = _cooked_line_note(holder, data)
+    data, typed = _encode(service, params)
+    _check_policy(service, params, data)
+    notes = _cooked_line_note(service, data)
     mark = job.mark_now()
     quiet_input = job.at_secret_prompt or bool(params.get("secret"))
     ask = _ask(
@@ -106,10 +106,10 @@ def begin_input(holder: Holder, peer: Peer, request: int, params: Params) -> Non
         job.typed.typed(now, job.log.end, text, echo=job.terminal().echo)
     names = () if params.get("raw") else params.get("keys") or ()
     strokes = keymap.strokes(names, modes=job.fold.screen.modes)
-    holder.turns.wait(peer, request, ask, mark=mark, data=data, strokes=strokes, notes=notes)
+    service.inputs.wait(peer, request, ask, mark=mark, data=data, strokes=strokes, notes=notes)
 
 
-def wait(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
+def wait(service: JobService, peer: Peer, request: int, params: Params) -> Reply:
     """Wait for the program's turn, its exit or a pattern, from where this reader has seen."""
     until = str(params.get("for", "ready"))
     if until not in ("ready", "exited", "pattern", "quiet"):
@@ -123,7 +123,7 @@ def wait(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
         certain=until == "pattern",
         quiet=QUIET if until == "quiet" else None,
     )
-    holder.turns.wait(peer, request, ask)
+    service.inputs.wait(peer, request, ask)
     return None
 
 
@@ -140,15 +140,15 @@ def _ask(params: Params, *, timeout: float, **more: Any) -> Ask:
     )
 
 
-def _encode(holder: Holder, params: Params) -> tuple[bytes, str]:
+def _encode(service: JobService, params: Params) -> tuple[bytes, str]:
     """The bytes of a request's input and the text among them whose echo is to be removed."""
-    modes = holder.job.fold.screen.modes
+    modes = service.job.fold.screen.modes
     text = str(params.get("input") or "")
     names = params.get("keys") or ()
     data = b""
     mouse = params.get("mouse")
     if mouse:
-        data += _mouse(holder, mouse)
+        data += _mouse(service, mouse)
     raw = bytes.fromhex(str(params.get("raw") or ""))
     enter = bool(params.get("enter", True)) and not names and not raw and not mouse
     if text or enter:
@@ -164,16 +164,16 @@ def _encode(holder: Holder, params: Params) -> tuple[bytes, str]:
     return data, text or str(params.get("shown") or "")
 
 
-def _check_policy(holder: Holder, params: Params, data: bytes) -> None:
+def _check_policy(service: JobService, params: Params, data: bytes) -> None:
     """With an allow-list, a line that a shell reads must be allowed like a command.
 
     At its prompt, or later because it was typed ahead: while another program has the terminal and
     does not read it, or behind the line that such a program reads.
     """
-    spec = holder.job.spec
+    spec = service.job.spec
     if not (spec.allowed or spec.block_dangerous):
         return
-    reader = input_reader.reader(holder.job)
+    reader = input_reader.reader(service.job)
     if reader is Reader.PROGRAM or (reader is Reader.ONE_LINE and _ONE_LINE.fullmatch(data)):
         return
     if reader is Reader.ONE_KEY:
@@ -220,10 +220,10 @@ def locale_of(env: dict[str, str]) -> str:
     return env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
 
 
-def _mouse(holder: Holder, action: Params) -> bytes:
+def _mouse(service: JobService, action: Params) -> bytes:
     """A mouse action at `row`, `col` (from 0), or at the first cell of a visible `text`."""
-    holder.observed_fold()
-    screen = holder.job.fold.screen
+    service.observed_fold()
+    screen = service.job.fold.screen
     row, col = action.get("row"), action.get("col")
     if text := action.get("text"):
         rows = screen.text()
@@ -233,7 +233,7 @@ def _mouse(holder: Holder, action: Params) -> bytes:
                 f"{text!r} is not on the screen.",
                 advice="Look with tail first.",
                 hint=Hint.LOOK_FIRST,
-                facts={"job_id": holder.job.spec.job_id},
+                facts={"job_id": service.job.spec.job_id},
             )
         before = rows[row].partition(text)[0]
         col = next(c for c in range(screen.size.cols) if screen.row_text(row, 0, c) == before)
@@ -249,9 +249,9 @@ def _mouse(holder: Holder, action: Params) -> bytes:
     )
 
 
-def _cooked_line_note(holder: Holder, data: bytes) -> tuple[str, ...]:
+def _cooked_line_note(service: JobService, data: bytes) -> tuple[str, ...]:
     """Warn where the kernel's line editor would cut a line."""
-    if not holder.job.terminal().canonical:
+    if not service.job.terminal().canonical:
         return ()
     longest = max(map(len, data.replace(b"\r", b"\n").split(b"\n")), default=0)
     if longest <= COOKED_LINE:
@@ -262,10 +262,10 @@ def _cooked_line_note(holder: Holder, data: bytes) -> tuple[str, ...]:
     )
 
 
-def _need_running(holder: Holder) -> None:
+def _need_running(service: JobService) -> None:
     """JobEnded once the end is published: until then status says that the job runs."""
-    if holder.job.state.ended:
-        job = holder.job
+    if service.job.state.ended:
+        job = service.job
         how = str(job.exit) if job.exit else "ended"
         raise JobEnded(
             f"Job {job.spec.job_id!r} has {how}.",
@@ -275,40 +275,40 @@ def _need_running(holder: Holder) -> None:
         )
 
 
-def cancel(holder: Holder, peer: Peer, _id: int, params: Params) -> Reply:
+def cancel(service: JobService, peer: Peer, _id: int, params: Params) -> Reply:
     """Drop a waiting request of this client; the job and its output stay."""
-    return {"cancelled": holder.turns.cancel(peer, int(params["request"]))}
+    return {"cancelled": service.inputs.cancel(peer, int(params["request"]))}
 
 
-def tail(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
+def tail(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
     """The rendered current view."""
-    job = holder.job
-    holder.observed_fold()
+    job = service.job
+    service.observed_fold()
     shown = views.view(job.fold.screen, lines=int(params.get("lines", 50)), end=job.log.end)
     return {"view": to_json(shown)}
 
 
-def repaint(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
+def repaint(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
     """Bytes that rebuild the screen on another terminal, as latin-1 text."""
-    job = holder.job
-    holder.observed_fold()
+    job = service.job
+    service.observed_fold()
     data = job.fold.screen.repaint(scrollback=int(params.get("scrollback", 0)))
     return {"data": data.decode("latin-1"), "size": to_json(job.size), "end": job.log.end}
 
 
-def status(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
+def status(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
     """Everything that is known of the job now; `brief` leaves out what costs a look at /proc."""
     brief = bool(params.get("brief"))
     if brief:
-        holder.glimpses.due = 0.0  # what is on disk was not true any more
-        return {"status": told(holder.status(live=True, brief=True))}
-    return {"status": to_json(holder.status(live=True))}
+        service.glimpses.due = 0.0  # what is on disk was not true any more
+        return {"status": told(service.status(live=True, brief=True))}
+    return {"status": to_json(service.status(live=True))}
 
 
-def resize(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
+def resize(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
     """Change the job's own size; people attached keep theirs until they leave."""
-    holder.set_size(_size(params))
-    return {"status": to_json(holder.status())}
+    service.set_size(_size(params))
+    return {"status": to_json(service.status())}
 
 
 def _size(params: Params) -> Size:
@@ -320,11 +320,11 @@ def _size(params: Params) -> Size:
     return size
 
 
-def kill(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
+def kill(service: JobService, peer: Peer, request: int, params: Params) -> Reply:
     """End the whole tree, or send one signal to the foreground group."""
     if params.get("signal") not in (None, ""):
-        return _signal(holder, str(params["signal"]))
-    holder.ending.kill(
+        return _signal(service, str(params["signal"]))
+    service.ending.kill(
         peer,
         request,
         now=time.monotonic(),
@@ -334,11 +334,11 @@ def kill(holder: Holder, peer: Peer, request: int, params: Params) -> Reply:
     return None
 
 
-def _signal(holder: Holder, name: str) -> Reply:
+def _signal(service: JobService, name: str) -> Reply:
     number = parse_signal(name)
-    reached = holder.signal_foreground(number)
+    reached = service.signal_foreground(number)
     result = "signalled" if reached else "already_terminated"
-    return {"result": result, "processes": reached, "status": to_json(holder.status())}
+    return {"result": result, "processes": reached, "status": to_json(service.status())}
 
 
 def parse_signal(name: str) -> int:
@@ -354,39 +354,39 @@ def parse_signal(name: str) -> int:
         ) from None
 
 
-def mark(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
+def mark(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
     """Write a marker into the recording."""
-    holder.job.events.event(
-        time.monotonic(), holder.job.log.end, "m", str(params.get("label", ""))[:1000]
+    service.job.events.event(
+        time.monotonic(), service.job.log.end, "m", str(params.get("label", ""))[:1000]
     )
     return {}
 
 
-def discard(holder: Holder, _peer: Peer, _id: int, params: Params) -> Reply:
+def discard(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
     """Give up the oldest output up to offset `before` (whole segments), for a log that is full."""
-    log = holder.job.log
+    log = service.job.log
     floor = log.discard(min(int(params["before"]), log.end))
-    holder.job.room()
+    service.job.room()
     return {"floor": floor}
 
 
-def follow(holder: Holder, peer: Peer, _id: int, params: Params) -> Reply:
+def follow(service: JobService, peer: Peer, _id: int, params: Params) -> Reply:
     """Stream the output from now on (behind a repaint) or from offset `since`."""
     size = _size(params) if params.get("rows") else None
     since = params.get("since")
-    holder.followers.add(
+    service.followers.add(
         peer,
         since=None if since is None else int(since),
         types=bool(params.get("input")),
         size=size,
         name=str(params.get("name", "")),
     )
-    return {"end": holder.job.log.end, "floor": holder.job.log.floor}
+    return {"end": service.job.log.end, "floor": service.job.log.floor}
 
 
-def window(holder: Holder, peer: Peer, _id: int, params: Params) -> Reply:
+def window(service: JobService, peer: Peer, _id: int, params: Params) -> Reply:
     """An attached person's terminal has a new size."""
-    holder.followers.resize(peer, _size(params))
+    service.followers.resize(peer, _size(params))
     return {}
 
 

@@ -10,6 +10,9 @@ somebody reads it. `skip` is for bytes that nobody will ever see: it keeps the t
 from __future__ import annotations
 
 import re
+from typing import Any
+
+from ptyjobs.model import Size
 
 from .feeding import SMALL_WINDOW
 from .history import Block
@@ -42,6 +45,27 @@ _STATEFUL_OR_SGR = re.compile(_KEPT + r"|\[[0-9;:]*+m)")
 
 class Fast(Repaint):
     """Short cuts for floods."""
+
+    @staticmethod
+    def _scratch(size: Size, scrollback: int) -> Any:
+        """An empty screen; the class of the whole screen hands itself in."""
+        raise NotImplementedError
+
+    def _block(self, text: str, count: int, style: Style, blank: Style) -> Block:
+        """Lines for the scrollback, drawn on a screen of their own when somebody reads them."""
+        make, cols = self._scratch, self.columns
+
+        def render() -> list[Entry]:
+            # Two rows: the last line written ends on the upper one, all others have scrolled off.
+            screen = make(Size(2, cols), count)
+            screen._y = 1
+            screen._pen = style
+            screen._rows[1].clear(cols, blank)
+            screen._phantoms = 1  # the row above
+            screen._run(text)
+            return [*screen.history.slice(0, count), screen._rows[0].pack()]
+
+        return Block(count, render)
 
     def feed_fast(self, data: bytes) -> bytes:
         """As `feed`, sooner: the same state and the same replies."""
@@ -169,7 +193,7 @@ class Fast(Repaint):
             text = "\r\n".join(piece) + "\r\n"
             after = _pen_after(style, text)
             if not self.alternate:
-                self.history.push_block(_block(text, count, style, blank, self.columns))
+                self.history.push_block(self._block(text, count, style, blank))
             style = after
             blank = style.blank
         self._pen = style
@@ -262,23 +286,3 @@ def _pen_after(style: Style, text: str) -> Style:
     for token in _SGR.findall(text, at):
         style = after_sgr(style, token, token[2:-1])
     return style
-
-
-def _block(text: str, count: int, style: Style, blank: Style, cols: int) -> Block:
-    """Lines for the scrollback, drawn on a screen of their own when somebody reads them."""
-
-    def render() -> list[Entry]:
-        from ptyjobs.model import Size
-
-        from .screen import Screen
-
-        # Two rows: the last line written ends on the upper one, all others have scrolled off.
-        screen = Screen(Size(2, cols), scrollback=count)
-        screen._y = 1
-        screen._pen = style
-        screen._rows[1].clear(cols, blank)
-        screen._phantoms = 1  # the row above
-        screen._run(text)
-        return [*screen.history.slice(0, count), screen._rows[0].pack()]
-
-    return Block(count, render)

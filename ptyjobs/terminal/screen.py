@@ -80,6 +80,10 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
         self._dirty: set[int] = set(range(self.lines))
         self._dirty_seen = 0
 
+    @staticmethod
+    def _scratch(size: Size, scrollback: int) -> Screen:
+        return Screen(size, scrollback=scrollback)
+
     # --- where and how big --------------------------------------------------------------------
 
     @property

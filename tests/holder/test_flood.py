@@ -20,6 +20,7 @@ from ptyjobs.holder import waiter as waiters
 from ptyjobs.holder.input_queue import Turns
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.loop import Holder
+from ptyjobs.holder.service import JobService
 from ptyjobs.holder.waiter import ENDING, FLOODS, PROGRESS_EVERY, Ask, Waiter
 from ptyjobs.model import Answer, Reason, Size, State, Tier
 from ptyjobs.process import pty as ptys
@@ -211,7 +212,8 @@ def test_a_backlog_is_folded_for_those_who_wait() -> None:
     wait = waiter(job, [], now=0.0, timeout=1.0)
     holder = Holder.__new__(Holder)
     holder.job = cast(Job, job)
-    holder.turns = cast(Turns, [wait])
+    holder.service = JobService.__new__(JobService)
+    holder.service.inputs = cast(Turns, [wait])
     holder._fold_a_little(5.0)
     assert seen == [wait.observe]
     assert holder._fold_due == 5.01

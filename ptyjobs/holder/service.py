@@ -1,0 +1,97 @@
+"""One job and everything that a request may do to it.
+
+Owns the parts that belong to one job: the job itself, its input queue and waits, its followers, its
+status, its end and its limits. Never polls and never reads a socket: `loop` drives it, `operations`
+act on it. The subtle thing: it is built before the fork, without a job, and is the same for every
+holder; `start` is the second phase.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ptyjobs.holder.followers import Followers
+from ptyjobs.holder.input_queue import Turns
+from ptyjobs.holder.limits import Limits
+from ptyjobs.holder.status import Reporter
+from ptyjobs.holder.status_cache import Glimpses
+from ptyjobs.holder.termination import Ending
+from ptyjobs.process import tree
+
+if TYPE_CHECKING:
+    from ptyjobs.holder.job import Job
+    from ptyjobs.holder.peers import Peer
+    from ptyjobs.model import JobSpec, Size, Status
+
+TypeInput = Callable[["JobService", "Peer", int, dict[str, Any]], None]
+
+
+class JobService:
+    """What requests act on. `pid` is the holder's, once it is a process of its own."""
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        spawn: Callable[[JobSpec, str], None],
+        type_input: TypeInput,
+        guard: Callable[..., None],
+    ) -> None:
+        """`spawn` starts the job, `type_input` types a queued input, `guard` survives errors."""
+        self.pid = 0
+        self.job = job
+        self.spawn = spawn
+        self.followers = Followers(job)
+        self.reporter = Reporter(job)
+        self.inputs = Turns(
+            job,
+            type_=lambda peer, request, params: type_input(self, peer, request, params),
+            people=lambda: self.followers.people,
+            guard=guard,
+        )
+        self.ending = Ending(job, status=self.status)
+        self.glimpses = Glimpses(job, lambda: self.status(live=True, brief=True))
+        self.limits = Limits(job)
+
+    def signal_foreground(self, number: int) -> int:
+        """Send a signal to the foreground group (the leader's own when there is none)."""
+        job = self.job
+        if job.state.ended or job.pty is None:
+            return 0
+        group = job.pty.foreground() or job.pid
+        try:
+            os.killpg(group, number)
+        except ProcessLookupError:  # it ended in this moment
+            return 0
+        members = [
+            pid
+            for pid in tree.alive(self.pid)
+            if (s := tree.read_stat(pid)) is not None and s.pgrp == group
+        ]
+        return max(1, len(members))
+
+    def observed_fold(self) -> None:
+        """Bring the screen up to date, with every waiter looking on."""
+        job = self.job
+        job.fold.catch_up(job.log.end, *(w.observe for w in self.inputs))
+
+    def set_size(self, size: Size) -> None:
+        """The job's own size."""
+        if self.followers.own_size is not None:
+            self.followers.own_size = size
+        else:
+            self.observed_fold()
+            self.job.resize(size, time.monotonic())
+
+    def status(self, *, live: bool = False, brief: bool = False) -> Status:
+        """The job's status; with `live` the figures of this moment."""
+        return self.reporter.status(
+            holder=self.pid,
+            attached=self.followers.people,
+            waiters=len(self.inputs),
+            live=live,
+            brief=brief,
+        )
