@@ -1,7 +1,10 @@
 """What erases, inserts and deletes cells.
 
 Owns ED, EL, ECH, ICH, DCH, IL, DL, their selective forms, the column operations and DECALN. Erased
-cells take the current background (BCE); selective erase spares what DECSCA protected.
+cells take the current background (BCE); selective erase spares what DECSCA protected. The subtle
+thing: while a wrap is pending the cursor is behind the last cell, so erasing to the end of the line
+spares that cell and the wrap (tmux, xterm.js, alacritty, kitty). `grep --color` and gcc erase after
+every colour change, and would lose a character of their text otherwise.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ class Editing(Motion):
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
         """EL: 0 to the end, 1 from the start, 2 all; `private` is DECSEL."""
         if how == 0:
+            if self._pending:
+                self._erase_behind(private=private)
+                return
             row = self._rows[self._y]
             if row.chars is None or row.wide or private or self._iso:
                 self._erase_row(self._y, self._x, self.columns, selective=private)
@@ -34,11 +40,19 @@ class Editing(Motion):
         elif how == 2:
             self._erase_row(self._y, 0, self.columns, selective=private)
 
+    def _erase_behind(self, *, private: bool) -> None:
+        """Erase to the end of the line at a pending wrap, which may be at a side margin."""
+        if self._x + 1 < self.columns:
+            self._erase_row(self._y, self._x + 1, self.columns, selective=private)
+            self._pending = True
+
     def erase_in_display(self, how: int = 0, private: bool = False) -> None:
         """ED: 0 to the end, 1 from the start, 2 all, 3 the scrollback; `private` is DECSED."""
         if how == 0:
+            pending = self._pending
             self.erase_in_line(0, private)
             self._erase_rows(self._y + 1, self.lines, selective=private)
+            self._pending = pending
         elif how == 1:
             self._erase_rows(0, self._y, selective=private)
             self.erase_in_line(1, private)

@@ -11,6 +11,8 @@ from ptyjobs.model import Size
 from ptyjobs.terminal import Line, Screen, Style
 
 SIX = b"1\r\n2\r\n3\r\n4\r\n5\r\n6"
+SPLIT = "01234567AB"
+SIDE = b"\x1b[10Gz\x1b[?69h\x1b[1;5s"  # something right of the margin, to be erased
 FIVE = b"1\r\n2\r\n3\r\n4\r\n5"
 
 # name, bytes, rows, cursor (row, col)
@@ -26,7 +28,11 @@ CASES: list[tuple[str, bytes, list[str], tuple[int, int]]] = [
     ("CUF at a pending wrap", b"0123456789\x1b[CX", ["012345678X"], (0, 9)),
     ("a tab keeps the pending wrap", b"0123456789\tX", ["0123456789", "X"], (1, 1)),
     ("SGR keeps the pending wrap", b"0123456789\x1b[1mX", ["0123456789", "X"], (1, 1)),
-    ("EL ends the pending wrap", b"0123456789\x1b[KX", ["012345678X"], (0, 9)),
+    ("EL keeps the pending wrap", b"0123456789\x1b[KX", ["0123456789", "X"], (1, 1)),
+    ("ED keeps the pending wrap", b"\n1\x1b[H0123456789\x1b[JX", ["0123456789", "X"], (1, 1)),
+    ("DECSEL keeps the pending wrap", b"0123456789\x1b[?KX", ["0123456789", "X"], (1, 1)),
+    ("grep --color at the edge", b"01234567\x1b[1m\x1b[KAB\x1b[m\x1b[KC", [SPLIT, "C"], (1, 1)),
+    ("EL at a side margin's wrap", SIDE + b"12345\x1b[KX", ["12345", "X"], (1, 1)),
     ("scrolling", SIX, ["2", "3", "4", "5", "6"], (4, 1)),
     ("LF keeps the column", b"ab\ncd", ["ab", "  cd"], (1, 4)),
     ("newline mode", b"\x1b[20hab\ncd", ["ab", "cd"], (1, 2)),
