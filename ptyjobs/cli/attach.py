@@ -13,6 +13,7 @@ and live bytes meet exactly; the connection that types is kept, because its size
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import select
 import signal
@@ -22,8 +23,10 @@ import time
 from ptyjobs.cli.format import exit_code
 from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
 from ptyjobs.cli.viewport import Mirror
+from ptyjobs.client import orphans
+from ptyjobs.client.files import JobDir
 from ptyjobs.client.sync import Follow, Jobs
-from ptyjobs.errors import BadInput, HolderLost
+from ptyjobs.errors import BadInput, HolderLost, Refused
 from ptyjobs.model import Size, Status, from_json
 from ptyjobs.protocol import Data
 
@@ -59,6 +62,15 @@ def key_bytes(name: str) -> tuple[bytes, ...]:
     return plain_form, b"\x1b[%d;5u" % char, b"\x1b[27;5;%d~" % char
 
 
+def refuse_own(job: JobDir) -> None:
+    """Raise Refused if this process runs inside `job`: its output would feed itself for ever."""
+    if os.environ.get(orphans.MARK) == orphans.name(job.path):
+        raise Refused(
+            f"This terminal is inside job {job.job_id} already.",
+            advice="Attach from another terminal.",
+        )
+
+
 def attach(
     jobs: Jobs,
     job_id: str,
@@ -73,7 +85,7 @@ def attach(
     0 after detaching; the job's own code (or 128 + signal) when it ended meanwhile.
     Raises HolderLost when its holder was lost meanwhile, SystemExit when the terminal was.
     """
-    jobs.registry.find(job_id)
+    refuse_own(jobs.registry.find(job_id))
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadInput("attach needs a terminal.", advice=f"Use ptyjobs logs -f {job_id}.")
     leave = key_bytes(detach_key) if detach_key != "C-\\" else DETACHES  # no key table to load

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,3 +267,11 @@ def test_the_prompt_comes_back_below_what_the_job_shows(shell: Shell, outer: Out
     assert shown[at + 1].rstrip() == ">>>"
     assert shown[at + 2].startswith("[detached from py")
     assert shown[at + 3] == "next"
+
+
+def test_a_job_cannot_be_attached_from_inside_itself(shell: Shell) -> None:
+    shell.run("run", "-d", "--name", "sh", "--", "bash --norc")
+    command = f"PTYJOBS_STATE={shell.state} {sys.executable} -m ptyjobs attach sh; echo code:$?"
+    answer = shell.run("send", "sh", command, "--timeout", "20").stdout
+    assert "This terminal is inside job sh already." in answer
+    assert "code:1" in answer
