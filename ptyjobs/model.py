@@ -138,6 +138,17 @@ class Exit:
         return cls(code=os.WEXITSTATUS(status))
 
     @property
+    def shell_code(self) -> int:
+        """The number that a shell would show: the code, or 128 + the signal.
+
+        A program that we ended and that exited with 0 counts as ended by SIGTERM (143), because a
+        script must not take a job cut short for a success.
+        """
+        if self.cause and self.code == 0:
+            return 143
+        return self.code if self.code is not None else 128 + (self.signal or 0)
+
+    @property
     def signal_name(self) -> str | None:
         if self.signal is None:
             return None

@@ -6,8 +6,6 @@ line) goes through `safe`, because an escape sequence in it would act on the per
 
 from __future__ import annotations
 
-from signal import SIGTERM
-
 from ptyjobs.model import Reason, Status
 
 READER = "command line"
@@ -80,13 +78,5 @@ def turn(status: Status) -> str:
 
 
 def exit_code(status: Status) -> int:
-    """A job's end as a shell's exit code.
-
-    A program that we ended and that exited with 0 counts as ended by SIGTERM (143), because a
-    script must not take a job cut short for a success.
-    """
-    if status.exit is None:
-        return 1
-    if status.exit.cause and status.exit.code == 0:
-        return 128 + SIGTERM
-    return status.exit.code if status.exit.code is not None else 128 + (status.exit.signal or 0)
+    """A job's end as a shell's exit code; 1 where it is unknown."""
+    return 1 if status.exit is None else status.exit.shell_code

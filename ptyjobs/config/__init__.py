@@ -8,12 +8,14 @@ named directory or program exists).
 The subtle thing: nothing falls back silently. A value that cannot be used, an unknown key in the
 file and an unknown `PTYJOBS_*` variable each stop the program with one line that names the
 setting, where it came from and the value, because an allow-list that vanishes through a typing
-error elsewhere is worse than no server.
+error elsewhere is worse than no server. The exception is an unknown variable in an `on_exit`
+command, which is told on standard error.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
 from ptyjobs._dataclass import MISSING, TYPE_CHECKING, Field, dataclass, field, fields, replace
 from ptyjobs.config import types
@@ -30,7 +32,11 @@ HARD_MAX_CHARS = 40_000
 """Characters no tool result exceeds: clients move larger ones out of the model's sight."""
 
 SECRET_PREFIX = "PTYJOBS_SECRET_"
-_NOT_SETTINGS = ("PTYJOBS_CONFIG", "PTYJOBS_JOB", "PTYJOBS_JOB_DIR")
+_NOT_SETTINGS = (
+    "PTYJOBS_CONFIG", "PTYJOBS_JOB", "PTYJOBS_JOB_DIR", "PTYJOBS_JOB_STATE", "PTYJOBS_EXIT",
+    "PTYJOBS_TOKEN", "PTYJOBS_LEADER", "PTYJOBS_ZDOTDIR", "PTYJOBS_PYTHONSTARTUP",
+)  # fmt: skip
+"""Variables that ptyjobs itself sets: in jobs, in their `on_exit` commands, on targets."""
 _FREE_PREFIXES = (SECRET_PREFIX, "PTYJOBS_TEST")
 
 
@@ -304,6 +310,9 @@ def _from_environment(environ: Mapping[str, str]) -> Iterable[tuple[str, Any, st
         if not variable.startswith("PTYJOBS_") or variable in known or variable in _NOT_SETTINGS:
             continue
         if not variable.startswith(_FREE_PREFIXES):
+            if "PTYJOBS_EXIT" in environ:  # an on_exit command: nobody is there to correct it
+                print(f"ptyjobs: {variable} is no setting and is ignored.", file=sys.stderr)
+                continue
             advice = _closest(variable, known)
             raise BadConfig(f"environment {variable}: there is no such setting.", advice=advice)
     return [(n, environ[v], f"environment {v}") for v, n in known.items() if v in environ]

@@ -306,6 +306,8 @@ class Holder:
             while os.read(self._wake[0], 4096):
                 pass
         ended = tree.reap()
+        if self.service.reporter.hook_ended(ended):
+            self._guard(self.job.dir.write_status, self.service.status())
         if self.job.pid in ended and self.job.pty is not None:
             self.job.leader_ended(ended[self.job.pid], now)
             self.job.try_finish(now)

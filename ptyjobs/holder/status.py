@@ -12,10 +12,11 @@ import re
 import time
 from pathlib import Path
 
-from ptyjobs._dataclass import replace
+from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.holder.job import Job
 from ptyjobs.model import (
     Confidence,
+    Exit,
     JobSpec,
     Reason,
     State,
@@ -28,10 +29,14 @@ from ptyjobs.process import tree
 from ptyjobs.readiness.settle import Wait
 from ptyjobs.store.log import LogWriter
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 STALLED_AFTER = 10.0  # seconds without output, CPU or I/O
 MAX_PROCESSES = 50
 CATCH_UP = 64 << 10  # bytes that are still rendered when a job has ended, for its last line
 SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
+IN_DIRECTORY = 'cd -- "$1" && exec /bin/sh -c "$2"'
 LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 
@@ -42,6 +47,7 @@ class Reporter:
         self._job = job
         self._activity: tuple[float, float, int] = (0.0, 0.0, 0)  # when, CPU, end of the log
         self._errors: LogWriter | None = None
+        self._hook = 0  # pid of the on_exit command while it runs
 
     def status(
         self, *, holder: int, attached: int, waiters: int, live: bool, brief: bool = False
@@ -167,16 +173,34 @@ class Reporter:
     # -- at the end --------------------------------------------------------------------------
 
     def run_on_exit(self) -> None:
-        """Run the job's `on_exit` command line with PTYJOBS_JOB and PTYJOBS_EXIT set."""
+        """Run the job's `on_exit` command line, in the job's directory.
+
+        It gets the job's environment, PTYJOBS_JOB, PTYJOBS_EXIT (a number, as a shell has it),
+        PTYJOBS_JOB_STATE, and the state directory, so that it can call ptyjobs.
+        """
         job = self._job
         env = {
             **job.spec.env,
             "PTYJOBS_JOB": job.spec.job_id,
-            "PTYJOBS_EXIT": str(job.exit),
-            "PTYJOBS_STATE": job.state.value,
+            "PTYJOBS_EXIT": str(job.exit.shell_code if job.exit else 1),
+            "PTYJOBS_JOB_STATE": job.state.value,
+            "PTYJOBS_STATE_DIR": str(job.dir.path.parent.parent),
         }
+        argv = ["sh", "-c", IN_DIRECTORY, "sh", job.spec.cwd, job.spec.on_exit]
         null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
-        os.posix_spawn("/bin/sh", ["sh", "-c", job.spec.on_exit], env, file_actions=null)
+        self._hook = os.posix_spawn("/bin/sh", argv, env, file_actions=null)
+
+    def hook_ended(self, ended: Mapping[int, int]) -> bool:
+        """Look for the `on_exit` command among reaped processes; True if it has failed."""
+        if self._hook not in ended:
+            return False
+        job, end = self._job, Exit.from_wait_status(ended[self._hook])
+        self._hook = 0
+        if end.code == 0:
+            return False
+        job.errors["on_exit"] = f"on_exit: {end}"
+        job.events.event(time.monotonic(), job.log.end, "h", f"on_exit: {end}")
+        return True
 
     def close(self) -> None:
         if self._errors is not None:

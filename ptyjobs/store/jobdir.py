@@ -37,7 +37,8 @@ class LogEvent:
 
     Codes are those of asciicast: "o" (an index entry: output up to `offset` had come by `time`),
     "r" (resize, data "ROWSxCOLS"), "m" (marker), "i" (input, only typed while ECHO was on),
-    "x" (exit, data "code 3" or "signal 9"), "g" (gap, data errno name).
+    "x" (exit, data "code 3" or "signal 9"), "g" (gap, data errno name),
+    "h" (the on_exit command has failed, data how).
     """
 
     time: float

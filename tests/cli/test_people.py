@@ -253,7 +253,31 @@ def test_on_exit_runs_when_the_job_has_ended(shell: Shell, tmp_path: Path) -> No
     line = f'echo "$PTYJOBS_JOB $PTYJOBS_EXIT" > {note}'
     shell.run("run", "-d", "--name", "j", "--on-exit", line, "--", "exit 2")
     assert world.eventually(lambda: note.exists() and note.read_text() != "")
-    assert note.read_text() == "j exited with code 2\n"
+    assert note.read_text() == "j 2\n"
+
+
+def test_an_on_exit_command_calls_ptyjobs_in_the_directory_of_the_job(
+    shell: Shell, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    line = f"pwd > said; {sys.executable} -m ptyjobs logs j >> said; echo $PTYJOBS_EXIT >> said"
+    shell.run(
+        "run", "-d", "--name", "j", "--cwd", str(here), "--env", "PTYJOBS_OF_MINE=1",
+        "--on-exit", line, "--", "echo last words; kill -9 $$",
+    )  # fmt: skip
+    said = here / "said"
+    assert world.eventually(lambda: said.exists() and "137" in said.read_text())
+    assert said.read_text().split("\n")[:3] == [str(here), "last words", "137"]
+
+
+def test_a_failed_on_exit_command_is_in_the_status_and_the_events(shell: Shell) -> None:
+    shell.run("run", "-d", "--name", "j", "--on-exit", "exit 7", "--", "true")
+    failure = "on_exit: exited with code 7"
+    assert world.eventually(lambda: failure in shell.run("status", "j").stdout)
+    events = (shell.state / "jobs" / "j" / "events").read_text()
+    assert f'"h","{failure}"' in events
+    assert "on_exit" not in shell.run("export", "j").stdout
 
 
 def test_what_was_printed_before_the_wait_counts(shell: Shell) -> None:

@@ -107,6 +107,12 @@ def test_an_unknown_variable_is_not_overlooked() -> None:
         load({**HOME, "PTYJOBS_ALOWED_COMMANDS": "^ls"})
 
 
+def test_an_on_exit_command_never_fails_for_a_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    job = {"PTYJOBS_JOB": "j", "PTYJOBS_EXIT": "0", "PTYJOBS_JOB_STATE": "completed"}
+    load({**HOME, **job, "PTYJOBS_OF_MINE": "1"})
+    assert capsys.readouterr().err == "ptyjobs: PTYJOBS_OF_MINE is no setting and is ignored.\n"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
