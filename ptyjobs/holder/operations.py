@@ -23,6 +23,7 @@ from ptyjobs.model import JobSpec, Size, from_json, to_json, told
 from ptyjobs.policy import Policy
 from ptyjobs.readiness.settle import Sent
 from ptyjobs.store import views
+from ptyjobs.terminal.replies import CELL
 from ptyjobs.text.patterns import compile_patterns
 
 if TYPE_CHECKING:
@@ -246,6 +247,8 @@ def _mouse(service: JobService, action: Params) -> bytes:
         action=str(action.get("action", "click")),
         modifiers=tuple(action.get("modifiers", ())),
         modes=screen.modes,
+        size=screen.size,
+        cell=CELL,
     )
 
 

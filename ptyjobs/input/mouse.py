@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from ptyjobs.errors import BadInput
+from ptyjobs.model import Size
 
 BUTTONS = {
     "left": 0, "middle": 1, "right": 2, "none": 3,
@@ -38,19 +39,26 @@ def mouse(
     action: str,
     modifiers: Collection[str] = (),
     modes: MouseModes,
-    cell: tuple[int, int] = (16, 8),
+    size: Size,
+    cell: tuple[int, int],
 ) -> bytes:
     """The bytes of a mouse action at a cell (from 0), in the mode and encoding asked for.
 
     `button`: left, middle, right, none (only with move), wheel-up, wheel-down, wheel-left,
     wheel-right; `action`: press, release, click (press and release), move; `modifiers`: any of
-    shift, alt, ctrl; `cell`: height and width of a cell in pixels, for sgr_pixels. Raises
-    BadInput for an unknown word, a cell outside the encoding's reach, and when the program did not
-    ask to be told of this action.
+    shift, alt, ctrl; `size` of the screen; `cell`: height and width of a cell in pixels, for
+    sgr_pixels. Raises BadInput for an unknown word, a cell outside the screen or the encoding's
+    reach, and an action that the program's tracking mode does not report.
     """
     _check_words(button, action, modifiers)
     if row < 0 or col < 0:
         raise BadInput(f"There is no cell {row},{col}.", advice="Rows and columns count from 0.")
+    if row >= size.rows or col >= size.cols:
+        raise BadInput(
+            f"Cell {row},{col} is outside the screen of {size.rows} rows and {size.cols} columns; "
+            "nothing was sent.",
+            advice="Rows and columns count from 0.",
+        )
     if action == "click":
         steps = (
             ["press"]

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from ptyjobs.errors import BadInput, BadKey
 from ptyjobs.input import keys
 from ptyjobs.input.mouse import mouse
+from ptyjobs.model import Size
+from ptyjobs.terminal.replies import CELL
 
 
 @dataclass(frozen=True)
@@ -261,7 +263,17 @@ def click(
     modifiers: tuple[str, ...] = (),
 ) -> bytes:  # fmt: skip
     modes = Modes(mouse=mode, mouse_encoding=encoding)
-    return mouse(row, col, button=button, action=action, modifiers=modifiers, modes=modes)
+    return mouse(
+        row, col, button=button, action=action, modifiers=modifiers, modes=modes,
+        size=Size(400, 400), cell=CELL,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "col"), [(400, 0), (0, 400), (1000, 1000)])
+def test_a_click_outside_the_screen_is_refused(row: int, col: int) -> None:
+    with pytest.raises(BadInput, match="outside the screen of 400 rows and 400 columns"):
+        click(row, col, mode="normal", encoding="sgr")
+    assert click(399, 399, mode="normal", encoding="sgr", action="press") == b"\x1b[<0;400;400M"
 
 
 def test_mouse_encodings() -> None:
@@ -272,7 +284,7 @@ def test_mouse_encodings() -> None:
         click(1, 200, mode="normal", encoding="utf8", action="press")
         == b"\x1b[M " + "é".encode() + b'"'
     )
-    assert click(1, 2, mode="normal", encoding="sgr_pixels", action="press") == b"\x1b[<0;20;24M"
+    assert click(1, 2, mode="normal", encoding="sgr_pixels", action="press") == b"\x1b[<0;25;30M"
     assert click(1, 2, mode="x10", encoding="") == b'\x1b[M #"'
     assert click(1, 2, mode="normal", encoding="sgr", button="wheel-down") == b"\x1b[<65;3;2M"
     ctrl = click(1, 2, mode="normal", encoding="sgr", action="press", modifiers=("ctrl", "shift"))
