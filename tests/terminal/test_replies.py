@@ -84,6 +84,11 @@ def test_replies_are_metered() -> None:
     assert 2000 < len(screen.feed(b"\x1b[c" * 10_000)) <= 2048
 
 
+def test_in_band_resize_is_not_claimed() -> None:
+    screen = Screen(Size(5, 20))
+    assert screen.feed(b"\x1b[?2048$p\x1b[?2048h\x1b[?2048$p") == b"\x1b[?2048;0$y" * 2
+
+
 def test_replies_can_be_off() -> None:
     screen = Screen(Size(5, 20))
     screen.replies_on = False
