@@ -11,6 +11,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ptyjobs.errors import BadInput, Hint, JobEnded, Refused
@@ -29,6 +30,7 @@ from ptyjobs.text.patterns import compile_patterns
 if TYPE_CHECKING:
     from ptyjobs.holder.peers import Peer
     from ptyjobs.holder.service import JobService
+    from ptyjobs.terminal.values import Modes
 
 Params = dict[str, Any]
 Reply = dict[str, Any] | None  # None: the answer comes later
@@ -106,7 +108,7 @@ def begin_input(service: JobService, peer: Peer, request: int, params: Params) -
         text = typed + "\n" * enters if typed else data.decode("utf-8", "replace")
         job.typed.typed(now, job.log.end, text, echo=job.terminal().echo)
     names = () if params.get("raw") else params.get("keys") or ()
-    strokes = keymap.strokes(names, modes=job.fold.screen.modes)
+    strokes = keymap.strokes(names, modes=_key_modes(service))
     service.inputs.wait(peer, request, ask, mark=mark, data=data, strokes=strokes, notes=notes)
 
 
@@ -141,9 +143,21 @@ def _ask(params: Params, *, timeout: float, **more: Any) -> Ask:
     )
 
 
+def _key_modes(service: JobService) -> Modes:
+    """The modes that keys are encoded for.
+
+    While the kernel edits lines, no program reads keys: keyboard modes and bracketed paste were
+    left on by one that has ended, and C-c must be the byte that the kernel knows.
+    """
+    modes = service.job.fold.screen.modes
+    if not service.job.terminal().canonical:
+        return modes
+    return replace(modes, kitty_flags=0, modify_other_keys=0, bracketed_paste=False)
+
+
 def _encode(service: JobService, params: Params) -> tuple[bytes, str]:
     """The bytes of a request's input and the text among them whose echo is to be removed."""
-    modes = service.job.fold.screen.modes
+    modes = _key_modes(service)
     text = str(params.get("input") or "")
     names = params.get("keys") or ()
     data = b""

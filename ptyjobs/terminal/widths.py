@@ -1,12 +1,15 @@
 """How many cells a character takes, remembered.
 
-Owns the width rule: Unicode's, one code point at a time, as `wcwidth` has it. A character of width
+Owns the width rule: Unicode's, one code point at a time, as `wcwidth` has it, but one cell for
+spacing marks (Mc), as glibc's wcwidth(3), tmux and xterm.js count them. A character of width
 0 (mark, joiner, variation selector) joins the cell before it, so a joined emoji keeps all its code
 points in the text while each part keeps its own cells: what xterm and tmux do, and what programs
 that count columns with wcwidth(3) expect.
 """
 
 from __future__ import annotations
+
+import unicodedata
 
 import wcwidth as _wcwidth
 
@@ -26,6 +29,8 @@ class Widths(dict[str, int]):
         if len(self) >= MAX_REMEMBERED:
             self.clear()
         width = _wcwidth.wcwidth(character)
+        if width == 0 and unicodedata.category(character) == "Mc":
+            width = 1
         # Line and paragraph separators and the like: no terminal draws them.
         self[character] = width
         return width

@@ -291,3 +291,10 @@ def test_a_default_right_of_the_cursor_is_part_of_the_prompt(jobs: Jobs) -> None
     )
     assert session.first.verdict.prompt == "Name: [jane]"
     assert session.send("bob").fresh.text == "hello bob"
+
+
+def test_control_c_reaches_a_cooked_terminal_whatever_modes_were_left_on(jobs: Jobs) -> None:
+    session = Session(jobs, "bash --norc")
+    session.send("printf '\\e[>1u'")
+    session.send("sleep 60", timeout=0.5)
+    assert session.send(keys=["C-c"], timeout=20).verdict.reason is not Reason.TIMEOUT
