@@ -215,6 +215,33 @@ class Jobs(Base):
         check_patterns(until)
         asked = spec
         job, spec = self._allocate(spec, name=name)
+        try:
+            return self._started(job, spec, asked, name=name, wait=wait, budget=budget, until=until)
+        except (KeyboardInterrupt, SystemExit):  # nobody has its id, so nobody could end it
+            self._abandon(job)
+            raise
+
+    def _abandon(self, job: JobDir) -> None:
+        """End a job whose start was interrupted; forget it if it was never begun."""
+        wire = self._wires.pop(job.job_id, None)
+        if wire is not None:  # an answer may be under way on it
+            wire.close()
+        with contextlib.suppress(PtyJobsError):  # it has no holder
+            self.kill(job.job_id)
+        if job.spec() is None:
+            self.registry.remove(job)
+
+    def _started(
+        self,
+        job: JobDir,
+        spec: JobSpec,
+        asked: JobSpec,
+        *,
+        name: str,
+        wait: float,
+        budget: int | None,
+        until: Sequence[str],
+    ) -> Answer:
         connection = self._wires[job.job_id] = Wire(self._fork_holder(job, spec))
         limit = budget or self.config.max_chars
         call = calls.start(spec, wait=wait, budget=limit, until=until)

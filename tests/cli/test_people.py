@@ -292,3 +292,17 @@ def test_what_was_printed_before_the_wait_counts(shell: Shell) -> None:
     gone = shell.run("wait", "web", "--pattern", r"Listening on \d+")
     assert (gone.stdout, gone.returncode) == ("Listening on 80\n", 0)
     assert shell.run("wait", "web", "--pattern", "nothing").returncode == 1
+
+
+def test_all_running_jobs_are_listed_and_killed(shell: Shell) -> None:
+    shell.run("run", "--name", "old", "--", "true")
+    for name in ("a", "b"):
+        shell.run("run", "-d", "--name", name, "--", "cat")
+    running = ("list", "--running", "--ids")
+    assert sorted(shell.run(*running).stdout.split()) == ["a", "b"]
+    assert "old" not in shell.run("list", "--running").stdout
+    assert shell.run("kill").returncode == 2
+    assert shell.run("kill", "--all", "a").returncode == 2
+    killed = json.loads(shell.run("kill", "--all", "--json").stdout)
+    assert sorted(job["job_id"] for job in killed) == ["a", "b"]
+    assert shell.run(*running).stdout == ""

@@ -10,6 +10,7 @@ from ptyjobs.cli.format import safe
 from ptyjobs.cli.numbers import duration
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
+from ptyjobs.errors import BadInput
 from ptyjobs.model import to_json
 
 if TYPE_CHECKING:
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   ptyjobs kill web                     politely first, then by force
-  ptyjobs kill build --signal INT      as C-c would: the job may go on"""
+  ptyjobs kill build --signal INT      as C-c would: the job may go on
+  ptyjobs kill --all"""
 
 
 def register(add: Add) -> None:
     ending = add("kill", kill, examples=EXAMPLES)
-    ending.add_argument("jobs", nargs="+", metavar="JOB", help="job ids")
+    ending.add_argument("jobs", nargs="*", metavar="JOB", help="job ids")
+    ending.add_argument("--all", action="store_true", help="every job that runs")
     ending.add_argument(
         "--signal", default="", metavar="NAME", help="only send this signal, e.g. INT"
     )
@@ -32,8 +35,12 @@ def register(add: Add) -> None:
 
 def kill(args: argparse.Namespace, settings: Config) -> int:
     """End jobs with everything they started, or send one signal."""
+    if bool(args.jobs) is args.all:
+        raise BadInput("kill takes job ids, or --all.", advice="ptyjobs list names the jobs.")
     done = []
     with Jobs(settings) as jobs:
+        if args.all:
+            args.jobs = [status.job_id for status in jobs.list() if not status.state.ended]
         for job_id in dict.fromkeys(args.jobs):
             jobs.registry.find(job_id)  # a misspelt id stops it before anything is killed
         for job_id in dict.fromkeys(args.jobs):

@@ -26,12 +26,13 @@ LAST_LINE, COMMAND = 24, 12  # columns that these two get at least, where there 
 EXAMPLES = """\
   ptyjobs list
   ptyjobs list --watch                 or with figures and keys: ptyjobs top
-  ptyjobs kill $(ptyjobs list --ids)   all of them"""
+  ptyjobs list --running --ids         for a script"""
 
 
 def register(add: Add) -> None:
     listing = add("list", list_jobs, examples=EXAMPLES)
     listing.add_argument("--all", action="store_true", help="all ended jobs, not the last ten")
+    listing.add_argument("--running", action="store_true", help="only jobs that have not ended")
     listing.add_argument("--ids", action="store_true", help="only the ids, one a line")
     listing.add_argument("--watch", action="store_true", help="again every second, until C-c")
 
@@ -41,12 +42,15 @@ def list_jobs(args: argparse.Namespace, settings: Config) -> int:
     registry = Registry(settings.state_dir)
     if args.ids:
         for job in registry.all():
-            print(job.job_id)
+            if not (args.running and registry.status(job).state.ended):
+                print(job.job_id)
         return 0
     from ptyjobs.cli.query import glance
 
     while True:
         found = glance(registry, all=args.all, brief=not args.json)
+        if args.running:
+            found = [status for status in found if not status.state.ended]
         if args.json:
             print_json(found)
         else:

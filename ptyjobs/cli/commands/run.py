@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli import interrupts
 from ptyjobs.cli.format import READER
 from ptyjobs.cli.numbers import duration
 from ptyjobs.cli.stream import stream
@@ -87,17 +88,19 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         on_exit=args.on_exit,
         target=args.target,
     )
-    with Jobs(settings, reader=READER) as jobs:
+    with interrupts.raised(), Jobs(settings, reader=READER) as jobs:
         job_id = jobs.start(spec, name=args.name).job_id
-        if args.detach:
-            print(json.dumps(to_json(jobs.status(job_id))) if args.json else job_id)
-            return 0
-        if interactive:
-            try:
+        try:
+            if args.detach:
+                shown = json.dumps(to_json(jobs.status(job_id))) if args.json else job_id
+                print(shown, flush=True)
+                return 0
+            if interactive:
                 return attach.attach(jobs, job_id, detach_key=settings.detach_key)
-            except SystemExit:  # a signal: its terminal was closed, and it with it
-                jobs.kill(job_id)
-                raise
+        except (KeyboardInterrupt, SystemExit):  # C-c before the terminal is raw, or a signal
+            jobs.kill(job_id)
+            print(f"ptyjobs: Interrupted; {job_id} was ended.", file=sys.stderr)
+            raise
         code = stream(jobs, job_id, show=not args.json)
         if args.json:
             print(json.dumps({"status": to_json(jobs.status(job_id)), "exit_code": code}))

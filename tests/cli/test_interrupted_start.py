@@ -1,0 +1,72 @@
+"""A start that is interrupted: the job has ended, or its id was told."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ptyjobs import config
+from ptyjobs.client import sync
+from tests.cli.conftest import Shell
+from tests.faults import world
+
+pytestmark = pytest.mark.live
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_an_interrupted_start_leaves_no_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interruption: type[BaseException]
+) -> None:
+    request = sync.Wire.request
+
+    def interrupted(wire: sync.Wire, op: str, *args: Any, **kwargs: Any) -> object:
+        answer = request(wire, op, *args, **kwargs)
+        if op == "start":
+            raise interruption
+        return answer
+
+    monkeypatch.setattr(sync.Wire, "request", interrupted)
+    with sync.Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as jobs:
+        with pytest.raises(interruption):
+            jobs.execute("sleep 100", lifetime="persistent", wait=0)
+        found = jobs.list()
+        assert found
+        assert all(status.state.ended for status in found)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_detached_job_has_ended_or_its_id_is_told(shell: Shell, number: int) -> None:
+    for n in range(6):
+        name = f"j{n}"
+        argv = [sys.executable, "-m", "ptyjobs", "run", "-d", "--name", name, "--", "sleep", "100"]
+        with subprocess.Popen(
+            argv, env=shell.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            spec = shell.state / "jobs" / name
+            while not spec.exists() and process.poll() is None:
+                time.sleep(0.001)
+            time.sleep(0.004 * n)
+            process.send_signal(number)
+            told = process.communicate(timeout=30)[0]
+        if told != f"{name}\n":
+            assert name not in shell.run("list", "--ids", "--running").stdout.split()
+
+
+def test_a_terminal_that_closes_while_a_job_starts_takes_it_along(shell: Shell) -> None:
+    pid, fd = pty.fork()
+    if pid == 0:
+        words = ["run", "--name", "j", "--", "sleep 100"]
+        os.execve(sys.executable, [sys.executable, "-m", "ptyjobs", *words], shell.env)
+    assert world.eventually(lambda: (shell.state / "jobs" / "j").exists())
+    os.close(fd)
+    os.waitpid(pid, 0)
+    running = ("list", "--ids", "--running")
+    assert world.eventually(lambda: "j" not in shell.run(*running).stdout.split())
