@@ -38,3 +38,12 @@ def test_links_inside_a_document_lead_somewhere(name: str) -> None:
         assert target in anchors, target
     for target in re.findall(r"\]\(([\w./-]+)\)", text):
         assert (generate.ROOT / name).parent.joinpath(target).exists(), target
+
+
+def test_the_walk_through_the_code_names_files_that_exist() -> None:
+    text = (generate.ROOT / "docs/architecture.md").read_text()
+    named = re.findall(r"`(\w+/[\w/]*\.py|\w+/|protocol\.py)`", text)
+    assert len(named) > 20
+    for path in set(named) - {"ptyjobs/", "tests/test_layers.py"}:
+        assert (generate.ROOT / "ptyjobs" / path).exists(), path
+    assert len(text.splitlines()) <= 45
