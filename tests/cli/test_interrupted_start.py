@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -40,24 +37,6 @@ def test_an_interrupted_start_leaves_no_job(
         found = jobs.list()
         assert found
         assert all(status.state.ended for status in found)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_detached_job_has_ended_or_its_id_is_told(shell: Shell, number: int) -> None:
-    for n in range(6):
-        name = f"j{n}"
-        argv = [sys.executable, "-m", "ptyjobs", "run", "-d", "--name", name, "--", "sleep", "100"]
-        with subprocess.Popen(
-            argv, env=shell.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        ) as process:
-            spec = shell.state / "jobs" / name
-            while not spec.exists() and process.poll() is None:
-                time.sleep(0.001)
-            time.sleep(0.004 * n)
-            process.send_signal(number)
-            told = process.communicate(timeout=30)[0]
-        if told != f"{name}\n":
-            assert name not in shell.run("list", "--ids", "--running").stdout.split()
 
 
 def test_a_terminal_that_closes_while_a_job_starts_takes_it_along(shell: Shell) -> None:
