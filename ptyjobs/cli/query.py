@@ -68,7 +68,7 @@ def _ask(jobs: Sequence[JobDir], *, brief: bool, patience: float) -> dict[str, S
     if not jobs:
         return {}
     from ptyjobs import protocol
-    from ptyjobs.client.connect import Gone, connect
+    from ptyjobs.client.connect import ConnectionClosed, connect
 
     limit = time.monotonic() + patience
     question = protocol.encode({"op": "status", "id": 1, "brief": brief})
@@ -80,7 +80,7 @@ def _ask(jobs: Sequence[JobDir], *, brief: bool, patience: float) -> dict[str, S
             try:
                 sock = stack.enter_context(connect(job, blocking=False))
                 sock.send(question)
-            except (Gone, BlockingIOError, BrokenPipeError, ConnectionResetError):
+            except (ConnectionClosed, BlockingIOError, BrokenPipeError, ConnectionResetError):
                 continue  # it has ended, or it is stuck and many wait for it
             pending[sock.fileno()] = (job.job_id, sock, protocol.Decoder())
             poll.register(sock.fileno(), select.POLLIN)

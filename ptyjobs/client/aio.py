@@ -21,7 +21,7 @@ from ptyjobs.client.base import (
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
-from ptyjobs.client.connect import Gone, connect
+from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.config import Config
 from ptyjobs.errors import Hint, HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Reason, Size, Status, View
@@ -71,14 +71,14 @@ class Link(asyncio.Protocol):
         self.closed = True
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(Gone())
+                future.set_exception(ConnectionClosed())
         self._waiting.clear()
         if self.events is not None:
             self.events.put_nowait(None)
 
     def send(self, message: protocol.Message) -> None:
         if self.closed or self._transport is None:
-            raise Gone
+            raise ConnectionClosed
         self._transport.write(protocol.encode(message))
 
     async def request(
@@ -101,7 +101,7 @@ class Link(asyncio.Protocol):
                 hint=Hint.CHECK_THEN_KILL,
             ) from None
         except asyncio.CancelledError:
-            with contextlib.suppress(Gone):
+            with contextlib.suppress(ConnectionClosed):
                 self.send({"op": "cancel", "id": next(self._numbers), "request": number})
             raise
         finally:
@@ -176,7 +176,7 @@ class AsyncJobs(Base):
             return link
         link = await _link(connect(job))
         self._links[job.job_id] = link
-        with contextlib.suppress(Gone):
+        with contextlib.suppress(ConnectionClosed):
             link.send({"op": "hello", "id": 0, "reader": self.reader})
         return link
 
@@ -186,7 +186,7 @@ class AsyncJobs(Base):
             link = await self._connect(job)
             ok = await link.request(call.op, call.params, timeout=call.timeout, progress=progress)
             result = call.parse(ok)
-        except Gone:
+        except ConnectionClosed:
             self._links.pop(job.job_id, None)
             result = await self._after(job, call)
         self._note(job, result)
@@ -251,7 +251,7 @@ class AsyncJobs(Base):
         try:
             ok = await link.request("start", params, timeout=wait, progress=on_progress)
             answer = call.parse(ok)
-        except Gone:
+        except ConnectionClosed:
             self._links.pop(job.job_id, None)
             if await asyncio.to_thread(self._unborn, job):
                 return await self.start(
@@ -430,7 +430,7 @@ class AsyncJobs(Base):
             link = await _link(connect(job))
             link.events = asyncio.Queue()
             await link.request("follow", follow_params(since, input, size, name), timeout=5.0)
-        except Gone:  # before the connection, or on it
+        except ConnectionClosed:  # before the connection, or on it
             raise HolderLost(
                 f"Job {job_id!r} has ended.",
                 advice="Read it with output or tail.",

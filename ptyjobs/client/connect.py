@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LONGEST = 107  # bytes of a socket's path (unix(7))
 
 
-class Gone(Exception):
+class ConnectionClosed(Exception):
     """The holder has closed the connection: its job has ended, or it was killed."""
 
 
@@ -36,7 +36,7 @@ def connect(job: JobDir, *, blocking: bool = True) -> socket.socket:
             _connect_by_descriptor(sock, job)
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         sock.close()
-        raise Gone from None
+        raise ConnectionClosed from None
     except BaseException:
         sock.close()
         raise

@@ -15,7 +15,7 @@ import time
 
 from ptyjobs import protocol
 from ptyjobs.client.calls import SLACK, Call, Killed
-from ptyjobs.client.connect import Gone, connect
+from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.client.registry import is_alive
 from ptyjobs.process import tree
 from ptyjobs.store.jobdir import JobDir
@@ -35,7 +35,7 @@ def answers(job: JobDir) -> bool:
     """Whether the job's holder answers a greeting; one that has gone needs none."""
     try:
         sock = connect(job)
-    except Gone:
+    except ConnectionClosed:
         return True
     with sock, contextlib.suppress(TimeoutError, ConnectionResetError):
         sock.settimeout(GREETING)

@@ -18,7 +18,7 @@ from ptyjobs.client.base import (
     result_of,
 )
 from ptyjobs.client.calls import Call, Killed
-from ptyjobs.client.connect import Gone, connect
+from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.config import Config
 from ptyjobs.errors import Hint, HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
@@ -52,7 +52,7 @@ class Wire:
         try:
             self.sock.sendall(frame)
         except (BrokenPipeError, ConnectionResetError):
-            raise Gone from None
+            raise ConnectionClosed from None
 
     def receive(self, *, timeout: float | None) -> protocol.Message:
         """The next message; Gone at the end, TimeoutError after `timeout` seconds."""
@@ -63,9 +63,9 @@ class Wire:
             try:
                 data = self.sock.recv(RECEIVE)
             except ConnectionResetError:
-                raise Gone from None
+                raise ConnectionClosed from None
             if not data:
-                raise Gone
+                raise ConnectionClosed
             self._messages.extend(self._decoder.feed(data))
         return self._messages.pop(0)
 
@@ -112,7 +112,7 @@ class Follow:
         """The next event; None at the end. Raises TimeoutError."""
         try:
             return self._connection.receive(timeout=timeout)
-        except Gone:
+        except ConnectionClosed:
             return None
 
     @property
@@ -123,12 +123,12 @@ class Follow:
     def send(self, data: bytes) -> None:
         try:
             self._connection.send_frame(protocol.data_frame(0, data))
-        except Gone:  # `receive` will tell
+        except ConnectionClosed:  # `receive` will tell
             return
 
     def resize(self, size: Size) -> None:
         params = {"op": "window", "id": 0, "rows": size.rows, "cols": size.cols}
-        with contextlib.suppress(Gone):
+        with contextlib.suppress(ConnectionClosed):
             self._connection.send(params)
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class Jobs(Base):
             connection = self._connect(job)
             ok = connection.request(call.op, call.params, timeout=call.timeout, progress=progress)
             result = call.parse(ok)
-        except Gone:
+        except ConnectionClosed:
             result = self._after(job, call)
         self._note(job, result)
         return result
@@ -248,7 +248,7 @@ class Jobs(Base):
         params = {**call.params, "reader": self.reader}
         try:
             answer = call.parse(connection.request("start", params, timeout=wait))
-        except Gone:
+        except ConnectionClosed:
             if self._unborn(job):
                 self._wires.pop(job.job_id).close()
                 return self.start(asked, name=name, wait=wait, budget=budget, until=until)
@@ -352,7 +352,7 @@ class Jobs(Base):
         try:
             connection = Wire(connect(job))
             connection.request("follow", follow_params(since, input, size, name), timeout=5.0)
-        except Gone:  # before the connection, or on it
+        except ConnectionClosed:  # before the connection, or on it
             raise HolderLost(
                 f"Job {job_id!r} has ended.",
                 advice="Read it with output or tail.",

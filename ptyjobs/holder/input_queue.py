@@ -29,7 +29,7 @@ Guard = Callable[..., None]
 Typing = Callable[[Peer, int, dict[str, Any]], None]
 
 
-class Turns:
+class InputQueue:
     """All who wait for one job or want to type into it.
 
     `type_` carries out an input whose turn has come, `people` counts who is attached, `guard` runs

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEEP = 64  # ancestors looked at
 
 
-class Reader(enum.Enum):
+class InputReader(enum.Enum):
     """Who reads the next input."""
 
     SHELL = enum.auto()  # it has the terminal
@@ -32,21 +32,21 @@ class Reader(enum.Enum):
     NOBODY = enum.auto()  # it does not read now, and a shell waits behind it
 
 
-def reader(job: Job) -> Reader:
+def reader(job: Job) -> InputReader:
     """Who reads what is typed into this job now."""
     if job.spec.target and not job.spec.target.startswith("sandbox"):
-        return Reader.SHELL  # what reads on another machine cannot be looked at
+        return InputReader.SHELL  # what reads on another machine cannot be looked at
     group = job.pty.foreground() if job.pty is not None else 0
     known = _known()
     if not known or _is_shell(group, known):
-        return Reader.SHELL
+        return InputReader.SHELL
     if _shell_on_another_terminal(job.pid):
-        return Reader.SHELL
+        return InputReader.SHELL
     if not _behind(group, known):
-        return Reader.PROGRAM
+        return InputReader.PROGRAM
     if job.kernel.probe().wait not in (Wait.HARD, Wait.SOFT, Wait.OPAQUE):
-        return Reader.NOBODY
-    return Reader.ONE_LINE if job.terminal().canonical else Reader.ONE_KEY
+        return InputReader.NOBODY
+    return InputReader.ONE_LINE if job.terminal().canonical else InputReader.ONE_KEY
 
 
 def _known() -> set[str]:

@@ -24,7 +24,7 @@ from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
 from ptyjobs.process import exec, tree
 from ptyjobs.process.fair_share import Courtesy
 from ptyjobs.process.helper import Helper
-from ptyjobs.process.pty import Pty, Terminal
+from ptyjobs.process.pty import LineMode, Pty
 from ptyjobs.readiness.evidence import Evidence, PromptMemory
 from ptyjobs.readiness.linux.probe import Kernel
 from ptyjobs.store.fold import Fold
@@ -119,7 +119,7 @@ class Job:
         self._exit_at = 0.0
         self._reaping: Helper | None = None
         self._mark: Mark | None = None
-        self._mark_key: tuple[int, Size, Terminal] = (-1, Size(), Terminal(True, True))
+        self._mark_key: tuple[int, Size, LineMode] = (-1, Size(), LineMode(True, True))
         self.held = b""  # read from the terminal, but the log has no room for it yet
         self.room_due = 0.0  # when it is offered again
         self._waits = False  # for room in the log, instead of losing output
@@ -373,8 +373,8 @@ class Job:
         head = self.queue[0]
         return min(max(head.after, self.hold_input), head.latest)
 
-    def terminal(self) -> Terminal:
-        return self.pty.terminal() if self.pty is not None else Terminal(True, True)
+    def terminal(self) -> LineMode:
+        return self.pty.terminal() if self.pty is not None else LineMode(True, True)
 
     @property
     def at_secret_prompt(self) -> bool:

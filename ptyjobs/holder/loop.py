@@ -27,7 +27,7 @@ from ptyjobs.holder.service import JobService
 from ptyjobs.holder.status_cache import LULL
 from ptyjobs.model import JobSpec, Tier
 from ptyjobs.process import tree
-from ptyjobs.process.fair_share import Courtesy, Page
+from ptyjobs.process.fair_share import Courtesy, SharedPage
 from ptyjobs.protocol import Data
 from ptyjobs.store.jobdir import JobDir
 
@@ -40,7 +40,7 @@ COARSE = 0.5  # seconds: a longer pause need not end to the millisecond
 class Holder:
     """The loop and what hangs on it."""
 
-    def __init__(self, page: Page, *, lease: int, tier: Tier) -> None:
+    def __init__(self, page: SharedPage, *, lease: int, tier: Tier) -> None:
         """Without job, directory and descriptor: the zygote makes it, for every fork the same."""
         self.pid = 0
         self.tier = tier

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptyjobs.errors import BadInput, Hint, JobEnded, Refused
 from ptyjobs.holder import input_reader
-from ptyjobs.holder.input_reader import Reader
+from ptyjobs.holder.input_reader import InputReader
 from ptyjobs.holder.waiter import Ask
 from ptyjobs.input import keys as keymap
 from ptyjobs.input.mouse import mouse as encode_mouse
@@ -189,9 +189,11 @@ def _check_policy(service: JobService, params: Params, data: bytes) -> None:
     if not (spec.allowed or spec.block_dangerous):
         return
     reader = input_reader.reader(service.job)
-    if reader is Reader.PROGRAM or (reader is Reader.ONE_LINE and _ONE_LINE.fullmatch(data)):
+    if reader is InputReader.PROGRAM or (
+        reader is InputReader.ONE_LINE and _ONE_LINE.fullmatch(data)
+    ):
         return
-    if reader is Reader.ONE_KEY:
+    if reader is InputReader.ONE_KEY:
         if _ONE_KEY.fullmatch(data.decode("utf-8", "replace")):
             return
         raise Refused(
@@ -202,7 +204,7 @@ def _check_policy(service: JobService, params: Params, data: bytes) -> None:
     text = str(params.get("input") or "")
     names = tuple(params.get("keys") or ())
     plain = not _CONTROL.search(re.split(r"\r\n|\r|\n", text, maxsplit=1)[0])
-    if reader is Reader.ONE_LINE and plain and not names and not params.get("raw"):
+    if reader is InputReader.ONE_LINE and plain and not names and not params.get("raw"):
         text = re.split(r"\r\n|\r|\n", text, maxsplit=1)[-1]
     policy = Policy(tuple(spec.allowed), spec.block_dangerous)
     try:
@@ -215,7 +217,7 @@ def _check_policy(service: JobService, params: Params, data: bytes) -> None:
             utf8="UTF-8" in locale_of(spec.env).upper().replace("UTF8", "UTF-8"),
         )
     except Refused as error:
-        if reader is Reader.SHELL:
+        if reader is InputReader.SHELL:
             raise
         raise Refused(
             f"{error.message.rstrip('.')}: the shell behind this program may read it.",

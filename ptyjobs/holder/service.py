@@ -14,11 +14,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ptyjobs.holder.followers import Followers
-from ptyjobs.holder.input_queue import Turns
+from ptyjobs.holder.input_queue import InputQueue
 from ptyjobs.holder.limits import Limits
 from ptyjobs.holder.status import Reporter
 from ptyjobs.holder.status_cache import Glimpses
-from ptyjobs.holder.termination import Ending
+from ptyjobs.holder.termination import Termination
 from ptyjobs.process import tree
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ class JobService:
         self.spawn = spawn
         self.followers = Followers(job)
         self.reporter = Reporter(job)
-        self.inputs = Turns(
+        self.inputs = InputQueue(
             job,
             type_=lambda peer, request, params: type_input(self, peer, request, params),
             people=lambda: self.followers.people,
             guard=guard,
         )
-        self.ending = Ending(job, status=self.status)
+        self.ending = Termination(job, status=self.status)
         self.glimpses = Glimpses(job, lambda: self.status(live=True, brief=True))
         self.limits = Limits(job)
 

@@ -20,7 +20,7 @@ from ptyjobs.store import views
 LAST_WORDS = 600  # characters of the output between the first signal and the end in an answer
 
 
-class Ending:
+class Termination:
     """Ends everything below this process, the holder."""
 
     def __init__(self, job: Job, *, status: Callable[[], Status]) -> None:

@@ -61,7 +61,7 @@ class Orders:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ToolCall:
     """What a handler works with besides its arguments."""
 
     jobs: AsyncJobs
@@ -83,7 +83,7 @@ class Call:
         return replace(result, text=f"{result.text}\n{note}")
 
 
-async def execute(call: Call, args: dict[str, Any]) -> Result:
+async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
     from ptyjobs.client import prepare
 
     wait = call.seconds(args["wait"], call.config.interact_timeout)
@@ -116,7 +116,7 @@ async def execute(call: Call, args: dict[str, Any]) -> Result:
     return results.of_answer(answer, prefix=prefix, secrets=call.config.secrets)
 
 
-async def interact(call: Call, args: dict[str, Any]) -> Result:
+async def interact(call: ToolCall, args: dict[str, Any]) -> Result:
     text, keys, secret = args["input"], args["keys"], args["secret"]
     if secret and text:
         raise BadInput(
@@ -166,7 +166,7 @@ def read_secret(name: str, config: Config) -> str:
     return value.removesuffix("\n")
 
 
-async def wait(call: Call, args: dict[str, Any]) -> Result:
+async def wait(call: ToolCall, args: dict[str, Any]) -> Result:
     until = args["until"] or ("pattern" if args["pattern"] else "ready")
     if until == "pattern" and not args["pattern"]:
         raise BadInput(
@@ -205,7 +205,7 @@ async def wait(call: Call, args: dict[str, Any]) -> Result:
 
 
 async def _wait_or_task(
-    call: Call,
+    call: ToolCall,
     tasks: Tasks,
     job_ids: tuple[str, ...],
     condition: dict[str, Any],
@@ -241,7 +241,7 @@ async def _wait_or_task(
     return Result("", task=task)
 
 
-async def tail(call: Call, args: dict[str, Any]) -> Result:
+async def tail(call: ToolCall, args: dict[str, Any]) -> Result:
     job_id = args["job_id"]
     if args["format"] != "text":
         return await _picture(call, job_id, args["format"])
@@ -249,7 +249,7 @@ async def tail(call: Call, args: dict[str, Any]) -> Result:
     return results.of_view(job_id, view)
 
 
-async def _picture(call: Call, job_id: str, format: str) -> Result:
+async def _picture(call: ToolCall, job_id: str, format: str) -> Result:
     from ptyjobs.render import ansi
     from ptyjobs.terminal import Screen
 
@@ -266,7 +266,7 @@ async def _picture(call: Call, job_id: str, format: str) -> Result:
     return Result(results.fit(text), {"job_id": job_id})
 
 
-async def output(call: Call, args: dict[str, Any]) -> Result:
+async def output(call: ToolCall, args: dict[str, Any]) -> Result:
     page = await call.jobs.output(
         args["job_id"],
         since=args["since"],
@@ -277,11 +277,11 @@ async def output(call: Call, args: dict[str, Any]) -> Result:
     return results.of_page(args["job_id"], page, since=args["since"], grep=args["grep"])
 
 
-async def status(call: Call, args: dict[str, Any]) -> Result:
+async def status(call: ToolCall, args: dict[str, Any]) -> Result:
     return status_text.of_status(await call.jobs.status(args["job_id"]), now=time.time())
 
 
-async def list_jobs(call: Call, args: dict[str, Any]) -> Result:
+async def list_jobs(call: ToolCall, args: dict[str, Any]) -> Result:
     found = await call.jobs.list(detail=True)
     shown, ended, hidden = [], 0, 0
     for job in found:
@@ -293,12 +293,12 @@ async def list_jobs(call: Call, args: dict[str, Any]) -> Result:
     return status_text.of_list(shown, now=time.time(), ended_hidden=hidden)
 
 
-async def kill(call: Call, args: dict[str, Any]) -> Result:
+async def kill(call: ToolCall, args: dict[str, Any]) -> Result:
     killed = await call.jobs.kill(args["job_id"], signal=args["signal"], grace=args["grace"])
     return status_text.of_killed(killed, args["signal"])
 
 
-async def resize(call: Call, args: dict[str, Any]) -> Result:
+async def resize(call: ToolCall, args: dict[str, Any]) -> Result:
     size = Size(args["rows"], args["cols"])
     status = await call.jobs.resize(args["job_id"], size)
     text = f"[{status.job_id}] terminal is now {status.size.rows}x{status.size.cols}"

@@ -26,7 +26,7 @@ from ptyjobs import __version__
 from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.mcp import results, tools
-from ptyjobs.mcp.handlers import Call, Orders
+from ptyjobs.mcp.handlers import Orders, ToolCall
 from ptyjobs.mcp.params import Tool
 from ptyjobs.mcp.prompts import PROMPTS, get_prompt
 from ptyjobs.mcp.resources import COMPLETE, Resources
@@ -160,7 +160,7 @@ class App:
             Progress(ctx) if ctx is not None and (ctx.meta or {}).get("progress_token") else None
         )
         tasks = self.tasks if declared(ctx) and self.surface.extras else None
-        call = Call(self.jobs, self.config, self.orders, progress, tasks)
+        call = ToolCall(self.jobs, self.config, self.orders, progress, tasks)
         try:
             result: Result = await tool.handler(call, tool.check(arguments))
         except PtyJobsError as error:

@@ -27,7 +27,7 @@ LINGER = 1.0  # seconds for which the last waiter's need is remembered
 PATIENCE = 0.010  # a waiter whose back-off exceeds this no longer needs the machine at once
 
 
-class Page:
+class SharedPage:
     """The shared page; the zygote makes it and gives each holder a slot."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Page:
 class Courtesy:
     """One holder's part: tells it when to leave its pty alone."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: SharedPage) -> None:
         self._page = page
         self.slot = 0  # its byte on the page
         self._hot = False

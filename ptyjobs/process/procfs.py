@@ -18,7 +18,7 @@ PTMX = os.makedev(5, 2)  # Documentation/admin-guide/devices.txt
 DEV_TTY = os.makedev(5, 0)
 
 
-class Gone(Exception):
+class ProcessExited(Exception):
     """The process or thread has ended (ENOENT, ESRCH)."""
 
 
@@ -31,13 +31,13 @@ def read(path: str, size: int = 4096) -> bytes:
     try:
         fd = os.open(path, _FLAGS)
     except (FileNotFoundError, ProcessLookupError, NotADirectoryError) as error:
-        raise Gone(path) from error
+        raise ProcessExited(path) from error
     except PermissionError as error:
         raise Denied(path) from error
     try:
         return os.read(fd, size)
     except ProcessLookupError as error:
-        raise Gone(path) from error
+        raise ProcessExited(path) from error
     except PermissionError as error:
         raise Denied(path) from error
     finally:
@@ -50,7 +50,7 @@ def read_all(path: str) -> bytes:
         with open(path, "rb", buffering=0) as file:
             return file.readall()
     except (FileNotFoundError, ProcessLookupError) as error:
-        raise Gone(path) from error
+        raise ProcessExited(path) from error
     except PermissionError as error:
         raise Denied(path) from error
 
@@ -115,17 +115,17 @@ class _Kept:
         try:
             self._fd = os.open(path, _FLAGS)
         except (FileNotFoundError, ProcessLookupError, NotADirectoryError) as error:
-            raise Gone(path) from error
+            raise ProcessExited(path) from error
         except PermissionError as error:
             raise Denied(path) from error
 
     def read(self, size: int) -> bytes:
         if self._fd < 0:
-            raise Gone(self._path)
+            raise ProcessExited(self._path)
         try:
             return os.pread(self._fd, size, 0)
         except ProcessLookupError as error:
-            raise Gone(self._path) from error
+            raise ProcessExited(self._path) from error
         except PermissionError as error:
             raise Denied(self._path) from error
 
@@ -214,7 +214,7 @@ class Process:
             for thread in self.others(count - 1):
                 try:
                     raw += thread.children()
-                except Gone:
+                except ProcessExited:
                     self.forget(thread)
         if raw != self._raw:
             self._raw, self._below = raw, [int(pid) for pid in raw.split()]
@@ -224,12 +224,12 @@ class Process:
         """CPU time of all its threads in ns; 0 when it has gone."""
         try:
             total = self.main.ran()[0]
-        except Gone:
+        except ProcessExited:
             return 0
         for thread in self.others(count - 1) if count > 1 else []:
             try:
                 total += thread.ran()[0]
-            except Gone:
+            except ProcessExited:
                 self.forget(thread)
         return total
 
@@ -263,13 +263,13 @@ class Memory:
             if len(data) == size:
                 return data
             self.close()
-        raise Gone(self._path)
+        raise ProcessExited(self._path)
 
     def _open(self) -> None:
         try:
             self._fd = os.open(self._path, _FLAGS)
         except (FileNotFoundError, ProcessLookupError) as error:
-            raise Gone(self._path) from error
+            raise ProcessExited(self._path) from error
         except PermissionError as error:
             raise Denied(self._path) from error
 
@@ -305,7 +305,7 @@ def descriptor(proc: str, pid: int, number: int, tty: Tty) -> str:
     try:
         info = os.stat(f"{proc}/{pid}/fd/{number}")
     except (FileNotFoundError, ProcessLookupError) as error:
-        raise Gone(f"{pid}/{number}") from error
+        raise ProcessExited(f"{pid}/{number}") from error
     except PermissionError as error:
         raise Denied(f"{pid}/{number}") from error
     if _stat.S_ISCHR(info.st_mode):

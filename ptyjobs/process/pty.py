@@ -39,7 +39,7 @@ SIGNALS = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
 
 
 @dataclass(frozen=True, slots=True)
-class Terminal:
+class LineMode:
     """The line discipline's state that matters here."""
 
     canonical: bool  # ICANON: the kernel edits lines
@@ -51,7 +51,7 @@ class Terminal:
         return self.canonical and not self.echo
 
 
-_TERMINALS = {(c, e): Terminal(c, e) for c in (False, True) for e in (False, True)}
+_TERMINALS = {(c, e): LineMode(c, e) for c in (False, True) for e in (False, True)}
 
 
 class Pty:
@@ -182,7 +182,7 @@ class Pty:
         number = struct.unpack("I", fcntl.ioctl(self.master, _TIOCGPTN, b"\0" * 4))[0]
         return f"/dev/pts/{number}"
 
-    def terminal(self) -> Terminal:
+    def terminal(self) -> LineMode:
         local = termios.tcgetattr(self.master)[3]
         return _TERMINALS[bool(local & termios.ICANON), bool(local & termios.ECHO)]
 

@@ -7,7 +7,7 @@ the very place and manner of a second prompt, this cannot tell the two apart (SP
 
 from __future__ import annotations
 
-from ptyjobs.readiness.evidence import Prompt, PromptMemory, Snapshot, normal
+from ptyjobs.readiness.evidence import PromptGuess, PromptMemory, Snapshot, normal
 from ptyjobs.readiness.facts import Look, Probe, Sent
 
 
@@ -62,7 +62,7 @@ def continues(
     return now.paste_on and now.paste_ends > before.paste_ends and row.rstrip()[-1] not in ":])"
 
 
-def _firsts(memory: PromptMemory, pid: int) -> list[Prompt]:
+def _firsts(memory: PromptMemory, pid: int) -> list[PromptGuess]:
     """The prompts of that process which were not second ones."""
     return [prompt for prompt in memory.of(pid) if not prompt.continuation]
 
@@ -73,7 +73,7 @@ def _behind_output(row: str, prompt: str) -> bool:
     return bool(prompt.strip()) and output != row and not set(output) <= set(prompt)
 
 
-def _set_in(row: str, current: Prompt, look: Look) -> bool:
+def _set_in(row: str, current: PromptGuess, look: Look) -> bool:
     """No second prompt, but the cursor is set in below the first one (fish, julia)."""
     if current.continuation and not current.text.strip():
         return True

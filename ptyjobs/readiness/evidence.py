@@ -144,7 +144,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class PromptGuess:
     """A cursor row of a moment when the program was known to wait."""
 
     text: str  # digits generalised
@@ -188,10 +188,10 @@ class PromptMemory:
     LIMIT = 64
 
     def __init__(self) -> None:
-        self._prompts: dict[tuple[str, int, int], Prompt] = {}
-        self.current: Prompt | None = None  # the one shown when the job last waited
+        self._prompts: dict[tuple[str, int, int], PromptGuess] = {}
+        self.current: PromptGuess | None = None  # the one shown when the job last waited
 
-    def learn(self, prompt: Prompt) -> None:
+    def learn(self, prompt: PromptGuess) -> None:
         """Remember a row that was the cursor's when the program waited."""
         self.current = prompt
         if not prompt.text.strip():
@@ -205,7 +205,7 @@ class PromptMemory:
         while len(self._prompts) > self.LIMIT:
             self._prompts.pop(next(iter(self._prompts)))
 
-    def known(self, text: str, *, pid: int = 0) -> Prompt | None:
+    def known(self, text: str, *, pid: int = 0) -> PromptGuess | None:
         """The prompt that reads `text`, of that process if pid is given."""
         wanted = normal(text)
         for prompt in reversed(self._prompts.values()):
@@ -213,7 +213,7 @@ class PromptMemory:
                 return prompt
         return None
 
-    def of(self, pid: int) -> list[Prompt]:
+    def of(self, pid: int) -> list[PromptGuess]:
         """The prompts that process has shown, the newest first; of all processes for pid 0."""
         return [p for p in reversed(self._prompts.values()) if pid in (0, p.pid)]
 

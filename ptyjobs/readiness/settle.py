@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
 from ptyjobs.readiness.continuation import continues
-from ptyjobs.readiness.evidence import Evidence, Prompt, PromptMemory, normal
+from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, normal
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Step, Wait
 from ptyjobs.readiness.rules import (
     FAR_BLANK,
@@ -383,7 +383,7 @@ class Settle:
         blanks = len(look.before_cursor) - len(look.before_cursor.rstrip(" "))
         if learns and not weighing.editing() and (blanks <= GAP or continuation):
             self._memory.learn(
-                Prompt(
+                PromptGuess(
                     text=normal(look.before_cursor),
                     raw=look.before_cursor,
                     pid=probe.pid,

@@ -85,7 +85,7 @@ class Skipped:
     truncated: str = ""  # a sentence naming the line, or "" when the recording is whole
 
 
-class Reader:
+class CastReader:
     """Reads a recording: `header` at once, then events by iterating, then `skipped`.
 
     Raises BadRecording naming the line and what was expected there. Unknown codes are counted,

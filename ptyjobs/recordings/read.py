@@ -49,7 +49,7 @@ def read(path: Path) -> Recording:
 
 def read_cast(text: str, *, raw: bytes | None = None) -> Recording:
     """The recording that the lines of an asciicast file say; `raw` is its exact output if kept."""
-    reader = asciicast.Reader(text.splitlines(keepends=True) if "\n" in text else [text])
+    reader = asciicast.CastReader(text.splitlines(keepends=True) if "\n" in text else [text])
     events = list(reader)
     printed = [event.data for event in events if event.code == OUTPUT]
     if raw is not None and raw.decode("utf-8", "replace") == "".join(printed):

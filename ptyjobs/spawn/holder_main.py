@@ -15,11 +15,11 @@ from ptyjobs import protocol
 from ptyjobs.holder.loop import Holder
 from ptyjobs.model import JobSpec, Tier, from_json, to_json
 from ptyjobs.process import cgroup, tree
-from ptyjobs.process.fair_share import Page
+from ptyjobs.process.fair_share import SharedPage
 from ptyjobs.spawn import prefork
 
 
-def unborn(page: Page, *, lease: int) -> Holder:
+def unborn(page: SharedPage, *, lease: int) -> Holder:
     """What every holder is before it has a job; the zygote keeps one, and never lets it live."""
     return Holder(page, lease=lease, tier=_TIER)
 
@@ -109,7 +109,7 @@ def warm_up() -> None:
     with tempfile.TemporaryDirectory(prefix="ptyjobs-") as name, Gathering() as gathering:
         _rehearse(name)
     gathering.add((main, begin, fork, tree.bare_fork, cgroup.make, cgroup.fork_into))
-    gathering.add((prefork.Post.wait, socket.recv_fds))
+    gathering.add((prefork.SpareChannel.wait, socket.recv_fds))
     gathering.move()
 
 
@@ -117,7 +117,7 @@ def _rehearse(folder: str) -> None:
     """One job through the real code, without a process of its own for its holder."""
     here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # it may have been removed
     ours, theirs = socket.socketpair()
-    holder = unborn(Page(), lease=-1)
+    holder = unborn(SharedPage(), lease=-1)
     ours.sendall(_START)
     for request in (
         {"id": 1, "op": "tail", "lines": 5},

@@ -47,7 +47,7 @@ class Spare:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class SpareChannel:
     """What the spare itself waits at."""
 
     _post: socket.socket

@@ -36,7 +36,7 @@ from ptyjobs.process import cgroup, own_env, tree
 from ptyjobs.process.tree_kill import TreeKill
 from ptyjobs.spawn import immortal
 from ptyjobs.spawn import prefork as spares
-from ptyjobs.spawn.prefork import REST, RETRY, Post, Spare
+from ptyjobs.spawn.prefork import REST, RETRY, Spare, SpareChannel
 
 SERVER_GRACE = 1.0  # seconds beyond its grace after which a holder without server is killed through
 ORPHAN_GRACE = 1.0  # seconds between SIGTERM and SIGKILL for what a killed holder leaves
@@ -193,13 +193,13 @@ class _Holder:
 
 class _Loop:
     def __init__(self, requests: socket.socket, lease: int) -> None:
-        from ptyjobs.process.fair_share import Page
+        from ptyjobs.process.fair_share import SharedPage
         from ptyjobs.spawn import holder_main
 
         self._birth = holder_main
         self._requests = requests
         self._lease = lease
-        self._page = Page()
+        self._page = SharedPage()
         self._unborn = holder_main.unborn(self._page, lease=lease)
         self._spare: Spare | None = None
         self._spare_due = time.monotonic() + REST  # when the next one is forked
@@ -261,7 +261,7 @@ class _Loop:
                     raise
                 if pid == 0:
                     ours.close()
-                    self._become_spare(Post(theirs), group)
+                    self._become_spare(SpareChannel(theirs), group)
         except OSError:  # EMFILE, EAGAIN, ENOMEM: the next job starts without
             return RETRY * 1000
         self._spare = Spare(pid, group, ours)
@@ -337,7 +337,7 @@ class _Loop:
         finally:
             os._exit(status)
 
-    def _become_spare(self, post: Post, group: Path | None) -> None:
+    def _become_spare(self, post: SpareChannel, group: Path | None) -> None:
         status = 1
         try:
             self._leave()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from .fast_path import LAST, plain
 from .screen import SCROLLBACK, Cursor, Screen, Stream
 from .style import DEFAULT, Style
-from .values import Line, Mark, Modes, Run
+from .values import Line, Modes, Run, ShellMark
 from .views import Cell
 
 __all__ = [
@@ -18,10 +18,10 @@ __all__ = [
     "Cell",
     "Cursor",
     "Line",
-    "Mark",
     "Modes",
     "Run",
     "Screen",
+    "ShellMark",
     "Stream",
     "Style",
     "plain",

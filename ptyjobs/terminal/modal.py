@@ -10,7 +10,7 @@ from __future__ import annotations
 from .row import Row
 from .state import MAX_STACK
 from .style import DEFAULT
-from .values import Mark, Modes
+from .values import Modes, ShellMark
 from .writing import Writing
 
 _MOUSE = {9: "x10", 1000: "normal", 1002: "button", 1003: "any"}
@@ -147,7 +147,7 @@ class Modal(Writing):
     def _mark_here(self, kind: str, code: int | None = None) -> None:
         line = self.history.total + self._y
         col = self.columns if self._pending else self._x
-        self.marks.append(Mark(kind, line, col, code, self._mark_order))
+        self.marks.append(ShellMark(kind, line, col, code, self._mark_order))
         self._mark_order += 1
 
     def _column_mode(self) -> None:

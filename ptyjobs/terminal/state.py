@@ -14,7 +14,7 @@ from . import charsets
 from .history import History
 from .row import Row
 from .style import DEFAULT, Style
-from .values import Mark
+from .values import ShellMark
 
 MAX_MARKS = 4096
 MAX_TITLE = 4096
@@ -58,7 +58,7 @@ class State:
         self.errors = 0
         self.bells = 0
         self.unknown: dict[str, int] = {}
-        self.marks: deque[Mark] = deque(maxlen=MAX_MARKS)
+        self.marks: deque[ShellMark] = deque(maxlen=MAX_MARKS)
         self._mark_order = 0
         self.anchors: dict[str, tuple[int, int]] = {}
         """Places (absolute line, column) of the caller's that a resize carries along."""

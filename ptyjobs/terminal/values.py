@@ -27,7 +27,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ShellMark:
     """A shell's OSC 133 mark: A prompt, B typed text, C output, D end (with `exit` if told).
 
     E is no such mark: there bracketed paste was switched on, as line editors do with each prompt.

@@ -51,7 +51,7 @@ def marked_start(
     prompt had the same ones: a question asked once may have several rows, and all are news.
     """
     low = max(line, screen.first_line)
-    editor: values.Mark | None = None
+    editor: values.ShellMark | None = None
     for candidate in reversed(screen.marks):
         if candidate.order <= mark.order or candidate.kind in ("C", "D"):
             break
@@ -69,7 +69,7 @@ def marked_start(
     return editor.line, editor.col
 
 
-def _had_upper_rows(screen: TextScreen, mark: Mark, editor: values.Mark, stop: int) -> bool:
+def _had_upper_rows(screen: TextScreen, mark: Mark, editor: values.ShellMark, stop: int) -> bool:
     """Whether an earlier prompt had the same rows over its last one."""
     height = stop - editor.line
     upper = _rows_from(screen, editor, height)
@@ -80,7 +80,7 @@ def _had_upper_rows(screen: TextScreen, mark: Mark, editor: values.Mark, stop: i
     return any(_rows_from(screen, m, height) == upper for m in earlier[-EARLIER:])
 
 
-def _rows_from(screen: TextScreen, begin: values.Mark, height: int) -> list[str]:
+def _rows_from(screen: TextScreen, begin: values.ShellMark, height: int) -> list[str]:
     if begin.line < screen.floor_line:
         return []
     rows = screen.line_range(begin.line, begin.line + height)

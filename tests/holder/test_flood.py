@@ -17,14 +17,14 @@ from ptyprocess import PtyProcess
 
 from ptyjobs.errors import BadPattern
 from ptyjobs.holder import waiter as waiters
-from ptyjobs.holder.input_queue import Turns
+from ptyjobs.holder.input_queue import InputQueue
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.loop import Holder
 from ptyjobs.holder.service import JobService
 from ptyjobs.holder.waiter import ENDING, FLOODS, PROGRESS_EVERY, Ask, Waiter
 from ptyjobs.model import Answer, Reason, Size, State, Tier
 from ptyjobs.process import pty as ptys
-from ptyjobs.process.fair_share import HOT_RATE, WINDOW, Courtesy, Page
+from ptyjobs.process.fair_share import HOT_RATE, WINDOW, Courtesy, SharedPage
 from ptyjobs.process.pty import GATHER_MORE, READ_SIZE, Pty
 from ptyjobs.readiness.evidence import Evidence, PromptMemory
 from ptyjobs.readiness.facts import Probe, Wait
@@ -213,7 +213,7 @@ def test_a_backlog_is_folded_for_those_who_wait() -> None:
     holder = Holder.__new__(Holder)
     holder.job = cast(Job, job)
     holder.service = JobService.__new__(JobService)
-    holder.service.inputs = cast(Turns, [wait])
+    holder.service.inputs = cast(InputQueue, [wait])
     holder._fold_a_little(5.0)
     assert seen == [wait.observe]
     assert holder._fold_due == 5.01
@@ -292,7 +292,7 @@ def wait_for(terminal: Pty, more: Callable[[], bool]) -> bytes:
 
 
 def test_a_job_is_hot_as_soon_as_it_wrote_what_makes_it_hot() -> None:
-    courtesy = Courtesy(Page())
+    courtesy = Courtesy(SharedPage())
     courtesy.on_read(1000.0, 1)  # ends the first window
     courtesy.on_read(1000.01, int(HOT_RATE * WINDOW))
     assert not courtesy.hot

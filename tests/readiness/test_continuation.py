@@ -8,7 +8,7 @@ import pytest
 
 from ptyjobs.model import Size
 from ptyjobs.readiness.continuation import continues
-from ptyjobs.readiness.evidence import Evidence, Prompt, PromptMemory, Snapshot, normal
+from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, Snapshot, normal
 from ptyjobs.readiness.facts import Look, Probe, Sent, Wait, look_at
 from ptyjobs.terminal.screen import Screen
 from tests.readiness.driver import python
@@ -21,7 +21,9 @@ def after(prompt: str, typed: str, row: str, **more: object) -> bool:
     """`typed` stood behind `prompt`; now the cursor stands behind `row` on the next line."""
     memory = PromptMemory()
     marked = bool(more.pop("marked", False))
-    memory.learn(Prompt(normal(prompt), prompt, 7, 1, canonical=False, echo=False, marked=marked))
+    memory.learn(
+        PromptGuess(normal(prompt), prompt, 7, 1, canonical=False, echo=False, marked=marked)
+    )
     before, now = more.pop("before", Snapshot()), more.pop("now", Snapshot())
     probe = more.pop("probe", PROBE)
     look = Look(before_cursor=row, above=str(more.pop("above", prompt + typed)))

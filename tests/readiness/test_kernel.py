@@ -282,7 +282,7 @@ def test_a_reused_number_is_another_process() -> None:
     again = _fork_as(pid)
     try:
         for answer in (kept.stat, kept.main.syscall):
-            with pytest.raises(procfs.Gone):
+            with pytest.raises(procfs.ProcessExited):
                 answer()
     finally:
         kept.close()
@@ -538,7 +538,7 @@ def test_the_tables_agree_on_what_is_waited_for() -> None:
 def test_an_aarch64_line_is_read_with_its_own_numbers() -> None:
     table = syscalls.calls("aarch64")
     assert table is not None
-    reader = blocked.Reader("/proc", procfs.Process("/proc", os.getpid()), table)
+    reader = blocked.BlockedOn("/proc", procfs.Process("/proc", os.getpid()), table)
     line = b"115 0x0 0x0 0x7fffffffe000 0x0 0x0 0x0 0x7fffffffd000 0x7ffff7e00000\n"
     sleep = reader.sleep(line, os.getpid(), procfs.Tty(0, 0))
     assert (sleep.call, sleep.kind) == ("clock_nanosleep", Kind.TIMED)
@@ -547,7 +547,7 @@ def test_an_aarch64_line_is_read_with_its_own_numbers() -> None:
 def test_a_32_bit_program_is_not_guessed_at() -> None:
     table = syscalls.calls("x86_64")
     assert table is not None
-    reader = blocked.Reader("/proc", procfs.Process("/proc", os.getpid()), table)
+    reader = blocked.BlockedOn("/proc", procfs.Process("/proc", os.getpid()), table)
     line = b"3 0x0 0xffffd000 0x9 0x0 0x0 0x0 0xffffcfe0 0xf7fd0549\n"
     assert not reader.sleep(line, os.getpid(), procfs.Tty(0, 0)).seen
 
@@ -562,7 +562,7 @@ def test_an_unknown_machine_starts_one_tier_lower(monkeypatch: pytest.MonkeyPatc
 
 def test_where_the_kernel_lists_no_children(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: object) -> bytes:
-        raise procfs.Gone("children")
+        raise procfs.ProcessExited("children")
 
     monkeypatch.setattr(procfs.Thread, "children", gone)
     with python("import os\nif os.fork(): os.wait()\nelse: os.read(0, 9)") as job:

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
-from ptyjobs.readiness.evidence import Evidence, Prompt, PromptMemory, normal
+from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, normal
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait
 from ptyjobs.readiness.rules import BANNER, FIRST, MARK, PAINT, POLLING, RETRY, STOPPED, WORKING
 from ptyjobs.readiness.settle import Settle
@@ -71,8 +71,8 @@ class World:
         raise AssertionError("the machine does not stop")
 
 
-def prompt(text: str, **fields: object) -> Prompt:
-    return Prompt(text=normal(text), raw=text, pid=7, start=1, **fields)  # type: ignore[arg-type]
+def prompt(text: str, **fields: object) -> PromptGuess:
+    return PromptGuess(text=normal(text), raw=text, pid=7, start=1, **fields)  # type: ignore[arg-type]
 
 
 def known(text: str, **fields: object) -> PromptMemory:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ptyjobs.errors import BadRecording
 from ptyjobs.model import Size
 from ptyjobs.recordings.asciicast import (
+    CastReader,
     Event,
     Header,
-    Reader,
     Skipped,
     Writer,
     output,
@@ -50,7 +50,7 @@ def test_events_to_file_to_events(header: Header, events: list[Event]) -> None:
     events.sort(key=lambda e: e.time)
     lines = list(write(header, events))
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
-    reader = Reader(lines)
+    reader = CastReader(lines)
     assert reader.header == header
     assert list(reader) == events
     assert reader.skipped == Skipped()
@@ -59,7 +59,7 @@ def test_events_to_file_to_events(header: Header, events: list[Event]) -> None:
 def test_the_term_type_travels_in_both_versions() -> None:
     for version in (2, 3):
         header = Header(version=version, term="xterm-256color")
-        assert Reader(write(header, [])).header.term == "xterm-256color"
+        assert CastReader(write(header, [])).header.term == "xterm-256color"
 
 
 def test_what_the_two_versions_look_like() -> None:
@@ -82,7 +82,7 @@ def test_what_the_two_versions_look_like() -> None:
 
 def test_intervals_do_not_drift() -> None:
     events = [output(n / 10, "x") for n in range(10_000)]
-    assert list(Reader(write(Header(), events)))[-1].time == 999.9
+    assert list(CastReader(write(Header(), events)))[-1].time == 999.9
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=6))
@@ -91,13 +91,13 @@ def test_characters_cut_by_a_read_stay_whole(data: bytes, cuts: list[int]) -> No
     bounds = [0, *sorted(cuts), len(data)]
     pieces = [data[a:b] for a, b in itertools.pairwise(bounds)]
     lines = writer.start() + "".join(writer.output_bytes(0.0, p) for p in pieces) + writer.finish()
-    events = Reader(io.StringIO(lines, newline="\n"))
+    events = CastReader(io.StringIO(lines, newline="\n"))
     assert "".join(e.data for e in events) == data.decode(errors="replace")
 
 
 def test_time_never_goes_back() -> None:
     events = [output(2.0, "a"), output(1.0, "b")]
-    assert [e.time for e in Reader(write(Header(), events))] == [2.0, 2.0]
+    assert [e.time for e in CastReader(write(Header(), events))] == [2.0, 2.0]
 
 
 def test_unknown_codes_are_skipped_and_counted() -> None:
@@ -110,13 +110,13 @@ def test_unknown_codes_are_skipped_and_counted() -> None:
         '[1, "z", "b"]\n',
         '[1, "o", "c"]\n',
     ]
-    reader = Reader(lines)
+    reader = CastReader(lines)
     assert list(reader) == [output(1.0, "a"), output(4.0, "c")]
     assert reader.skipped.unknown == {"z": 2}
 
 
 def test_a_recording_cut_off_in_its_last_line_is_read_up_to_there() -> None:
-    reader = Reader(
+    reader = CastReader(
         ['{"version": 2, "width": 80, "height": 24}\n', '[1, "o", "a"]\n', '[2, "o", "b']
     )
     assert list(reader) == [output(1.0, "a")]
@@ -124,7 +124,7 @@ def test_a_recording_cut_off_in_its_last_line_is_read_up_to_there() -> None:
 
 
 def test_a_last_line_without_line_end_counts() -> None:
-    reader = Reader(['{"version": 2, "width": 80, "height": 24}\n', '[1, "o", "a"]'])
+    reader = CastReader(['{"version": 2, "width": 80, "height": 24}\n', '[1, "o", "a"]'])
     assert list(reader) == [output(1.0, "a")]
     assert reader.skipped.truncated == ""
 
@@ -155,13 +155,13 @@ HEAD = '{"version": 3, "term": {"cols": 80, "rows": 24}}\n'
 )
 def test_an_error_names_the_line_and_what_was_expected(lines: list[str], message: str) -> None:
     with pytest.raises(BadRecording, match=message):
-        list(Reader(lines))
+        list(CastReader(lines))
 
 
 def test_half_a_surrogate_pair_can_be_written_and_read() -> None:
     lines = list(write(Header(title="\ud83d"), [output(0.0, "a\udc00")]))
     "".join(lines).encode()
-    assert list(Reader([HEAD, '[0, "o", "a\\ud83d"]\n'])) == [output(0.0, "a\ufffd")]
+    assert list(CastReader([HEAD, '[0, "o", "a\\ud83d"]\n'])) == [output(0.0, "a\ufffd")]
 
 
 def test_what_cannot_be_written_is_an_error() -> None:

@@ -115,7 +115,7 @@ def test_law_4_events_to_file_to_events(path: Path) -> None:
     from ptyjobs.recordings import asciicast
 
     text = path.read_text()
-    reader = asciicast.Reader(text.splitlines(keepends=True))
+    reader = asciicast.CastReader(text.splitlines(keepends=True))
     events = list(reader)
     again = "".join(asciicast.write(reader.header, events))
     assert read_cast(again).moments == read_cast(text).moments

@@ -24,7 +24,7 @@ from ptyjobs.client.files import LogReader, views
 from ptyjobs.config import HARD_MAX_CHARS
 from ptyjobs.config.types import find_program
 from ptyjobs.errors import BadInput, JobEnded, LimitReached, PtyJobsError, Refused, UnknownJob
-from ptyjobs.mcp.handlers import Call
+from ptyjobs.mcp.handlers import ToolCall
 from ptyjobs.mcp.params import Param, Tool
 from ptyjobs.mcp.results import Result
 from ptyjobs.mcp.server import Surface
@@ -58,7 +58,7 @@ def _clean(text: str) -> str:
     return sanitize.for_model(text)[0].rstrip("\n")
 
 
-async def _execute(call: Call, args: dict[str, Any]) -> Result:
+async def _execute(call: ToolCall, args: dict[str, Any]) -> Result:
     command = args["command"].strip()
     try:
         words = _checked(command, call)
@@ -81,7 +81,7 @@ async def _execute(call: Call, args: dict[str, Any]) -> Result:
     return _answer(job_id=job_id)
 
 
-def _checked(command: str, call: Call) -> list[str]:
+def _checked(command: str, call: ToolCall) -> list[str]:
     """The command's words; Refused with that server's sentence."""
     if not command:
         raise Refused("Command cannot be empty")
@@ -101,7 +101,7 @@ def _checked(command: str, call: Call) -> list[str]:
     return words
 
 
-async def _list(call: Call, args: dict[str, Any]) -> Result:
+async def _list(call: ToolCall, args: dict[str, Any]) -> Result:
     return _answer(jobs=[_listed(status) for status in await call.jobs.list()])
 
 
@@ -115,7 +115,7 @@ def _listed(status: Status) -> dict[str, Any]:
     }
 
 
-async def _status(call: Call, args: dict[str, Any]) -> Result:
+async def _status(call: ToolCall, args: dict[str, Any]) -> Result:
     try:
         status = await call.jobs.status(args["job_id"])
     except (UnknownJob, BadInput):
@@ -123,7 +123,7 @@ async def _status(call: Call, args: dict[str, Any]) -> Result:
     return _answer(status=_word(status.state))
 
 
-async def _output(call: Call, args: dict[str, Any]) -> Result:
+async def _output(call: ToolCall, args: dict[str, Any]) -> Result:
     try:
         text = await whole(call, args["job_id"])
     except (UnknownJob, BadInput):
@@ -131,7 +131,7 @@ async def _output(call: Call, args: dict[str, Any]) -> Result:
     return _answer(stdout=text, stderr=stderr_text(call, args["job_id"]))
 
 
-async def whole(call: Call, job_id: str) -> str:
+async def whole(call: ToolCall, job_id: str) -> str:
     """The job's whole text; of a very long one head and tail."""
     first = await call.jobs.output(job_id, since=0, limit=MAX_OUTPUT)
     if not first.more:
@@ -142,7 +142,7 @@ async def whole(call: Call, job_id: str) -> str:
     return _clean(f"{head.rstrip()}\n{gone}\n{last.text}")
 
 
-async def _tail(call: Call, args: dict[str, Any]) -> Result:
+async def _tail(call: ToolCall, args: dict[str, Any]) -> Result:
     job_id, lines = args["job_id"], args["lines"]
     try:
         page = await call.jobs.output(job_id, limit=MAX_OUTPUT, last=True)
@@ -156,7 +156,7 @@ def _last(text: str, lines: int) -> str:
     return "\n".join(text.split("\n")[-lines:])
 
 
-def stderr_text(call: Call, job_id: str, *, since: int = 0) -> str:
+def stderr_text(call: ToolCall, job_id: str, *, since: int = 0) -> str:
     """What went to a separate standard error from `since` on; empty when there is none."""
     directory = call.jobs.registry.find(job_id).path / "stderr"
     if not directory.is_dir():
@@ -166,12 +166,12 @@ def stderr_text(call: Call, job_id: str, *, since: int = 0) -> str:
     return _clean(page.text)
 
 
-def _stderr_end(call: Call, job_id: str) -> int:
+def _stderr_end(call: ToolCall, job_id: str) -> int:
     directory = call.jobs.registry.find(job_id).path / "stderr"
     return LogReader(directory).end if directory.is_dir() else 0
 
 
-async def _interact(call: Call, args: dict[str, Any]) -> Result:
+async def _interact(call: ToolCall, args: dict[str, Any]) -> Result:
     job_id, text = args["job_id"], args["input"]
     text = text.removesuffix("\n")  # that server added one unless there was one
     try:
@@ -202,7 +202,7 @@ async def _interact(call: Call, args: dict[str, Any]) -> Result:
     return _answer(stdout=_clean(stdout), stderr=stderr)
 
 
-async def _kill(call: Call, args: dict[str, Any]) -> Result:
+async def _kill(call: ToolCall, args: dict[str, Any]) -> Result:
     try:
         killed = await call.jobs.kill(args["job_id"])
     except (UnknownJob, BadInput):

@@ -17,7 +17,7 @@ from ptyjobs.client.files import check_job_id
 from ptyjobs.config import HARD_MAX_CHARS
 from ptyjobs.errors import BadInput, DuplicateJob, PtyJobsError, UnknownJob
 from ptyjobs.mcp.compat import background_job as background
-from ptyjobs.mcp.handlers import Call
+from ptyjobs.mcp.handlers import ToolCall
 from ptyjobs.mcp.params import Param, Tool
 from ptyjobs.mcp.results import Result, exit_words
 from ptyjobs.mcp.server import Surface
@@ -39,7 +39,7 @@ def _text(text: str, *, is_error: bool = False) -> Result:
     return Result(sanitize.budget(shown, HARD_MAX_CHARS - 500).text, is_error=is_error)
 
 
-async def _run(call: Call, args: dict[str, Any]) -> Result:
+async def _run(call: ToolCall, args: dict[str, Any]) -> Result:
     name = args["name"]
     if not name:
         return _text("A task needs a name.", is_error=True)
@@ -53,7 +53,7 @@ async def _run(call: Call, args: dict[str, Any]) -> Result:
     return _text(f'Task "{name}" started with PID {status.pid}.')
 
 
-async def _stop(call: Call, args: dict[str, Any]) -> Result:
+async def _stop(call: ToolCall, args: dict[str, Any]) -> Result:
     try:
         await call.jobs.kill(job_id_of(args["name"]))
     except UnknownJob:
@@ -65,7 +65,7 @@ def _none(args: dict[str, Any]) -> Result:
     return _text(f'No task found with name "{args["name"]}".')
 
 
-async def _list(call: Call, args: dict[str, Any]) -> Result:
+async def _list(call: ToolCall, args: dict[str, Any]) -> Result:
     running = [status for status in await call.jobs.list() if not status.state.ended]
     if not running:
         return _text("No background tasks are currently running.")
@@ -75,13 +75,13 @@ async def _list(call: Call, args: dict[str, Any]) -> Result:
     return _text("\n".join(["Currently running tasks:", *lines]))
 
 
-def _name_of(call: Call, job_id: str) -> str:
+def _name_of(call: ToolCall, job_id: str) -> str:
     """The task name behind a job id; jobs that others started are shown by their id."""
     spec = call.jobs.registry.find(job_id).spec()
     return spec.tags.get("task", job_id) if spec else job_id
 
 
-async def _stdout(call: Call, args: dict[str, Any]) -> Result:
+async def _stdout(call: ToolCall, args: dict[str, Any]) -> Result:
     job_id = job_id_of(args["name"])
     try:
         text = await background.whole(call, job_id)
@@ -93,7 +93,7 @@ async def _stdout(call: Call, args: dict[str, Any]) -> Result:
     return _text(f'Stdout of task "{args["name"]}":\n{text}' if text else "No output yet.")
 
 
-async def _stderr(call: Call, args: dict[str, Any]) -> Result:
+async def _stderr(call: ToolCall, args: dict[str, Any]) -> Result:
     try:
         text = background.stderr_text(call, job_id_of(args["name"]))
     except UnknownJob:
@@ -101,7 +101,7 @@ async def _stderr(call: Call, args: dict[str, Any]) -> Result:
     return _text(f'Stderr of task "{args["name"]}":\n{text}' if text else "No output yet.")
 
 
-async def _send(call: Call, args: dict[str, Any]) -> Result:
+async def _send(call: ToolCall, args: dict[str, Any]) -> Result:
     job_id = job_id_of(args["name"])
     try:
         async with call.orders.of(job_id):

@@ -14,8 +14,8 @@ import struct
 from dataclasses import dataclass
 
 from ptyjobs.process import procfs
-from ptyjobs.process.procfs import Denied, Fd, Gone, Process, Tty
-from ptyjobs.readiness.linux.syscalls import Call, Kind
+from ptyjobs.process.procfs import Denied, Fd, Process, ProcessExited, Tty
+from ptyjobs.readiness.linux.syscalls import Kind, Syscall
 
 _POLLIN = 0x001 | 0x002 | 0x040 | 0x080  # POLLIN POLLPRI POLLRDNORM POLLRDBAND
 _MAX_FDS = 4096
@@ -59,10 +59,10 @@ def place(line: bytes) -> bytes:
     return b" ".join(fields[::7] if len(fields) > 8 else fields[:1])
 
 
-class Reader:
+class BlockedOn:
     """Sees through the waits of one process."""
 
-    def __init__(self, proc: str, process: Process, table: dict[int, Call]) -> None:
+    def __init__(self, proc: str, process: Process, table: dict[int, Syscall]) -> None:
         self._proc = proc
         self._pid = process.pid
         self._table = table
@@ -85,12 +85,12 @@ class Reader:
             call = self._restarted(tid)
         return self._seen(call, args, tty)
 
-    def _restarted(self, tid: int) -> Call:
+    def _restarted(self, tid: int) -> Syscall:
         # After SIGCONT a poll or a nanosleep shows as restart_syscall with its own arguments.
         where = wchan(self._proc, self._pid, tid)
-        return Call("poll", Kind.POLL) if "poll" in where else Call("nanosleep", Kind.TIMED)
+        return Syscall("poll", Kind.POLL) if "poll" in where else Syscall("nanosleep", Kind.TIMED)
 
-    def _seen(self, call: Call, args: tuple[int, ...], tty: Tty) -> Sleep:
+    def _seen(self, call: Syscall, args: tuple[int, ...], tty: Tty) -> Sleep:
         kind = call.kind
         if kind in (Kind.READ, Kind.WRITE):
             fd = args[0] & 0xFFFFFFFF
@@ -135,11 +135,13 @@ class Reader:
             return None
         try:
             seconds, part = struct.unpack("=qq", self._memory.read(address, 16))
-        except Gone:  # it is there, but we cannot read it
+        except ProcessExited:  # it is there, but we cannot read it
             return 0.0
         return float(seconds + part / (1e6 if micro else 1e9))
 
-    def _set(self, call: Call, fds: list[tuple[int, bool]], wakes: float | None, tty: Tty) -> Sleep:
+    def _set(
+        self, call: Syscall, fds: list[tuple[int, bool]], wakes: float | None, tty: Tty
+    ) -> Sleep:
         """A wait for any of `fds` (number, whether input is waited for), for ever if None."""
         is_tty = others = False
         masters: tuple[int, ...] = ()
@@ -154,7 +156,7 @@ class Reader:
                     left -= 1
                     pending += self._epolled(fd)
                     continue
-            except Gone:  # closed since it was put into an epoll set
+            except ProcessExited:  # closed since it was put into an epoll set
                 continue
             if what == Fd.TTY and reads:
                 is_tty = True
@@ -195,7 +197,7 @@ def wchan(proc: str, pid: int, tid: int) -> str:
     """The kernel function a thread sleeps in; "" when running, gone or not ours to know."""
     try:
         name = procfs.read(f"{proc}/{pid}/task/{tid}/wchan", 128).decode("ascii", "replace")
-    except (Gone, Denied):
+    except (ProcessExited, Denied):
         return ""
     return "" if name == "0" else name
 
@@ -252,7 +254,7 @@ def _held(proc: str, pid: int, what: str, tty: Tty) -> tuple[int, ...]:
         try:
             if procfs.descriptor(proc, pid, number, tty) == what:
                 found.append(number)
-        except Gone:
+        except ProcessExited:
             continue
     return tuple(found)
 
@@ -263,7 +265,7 @@ def _epolls(proc: str, pid: int, tty: Tty) -> bool:
             for fd, reads in epoll_set(procfs.fdinfo(proc, pid, number)):
                 if reads and procfs.descriptor(proc, pid, fd, tty) == Fd.TTY:
                     return True
-        except Gone:
+        except ProcessExited:
             continue
     return False
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ptyjobs.model import Tier
 from ptyjobs.process import termios_state
-from ptyjobs.process.procfs import Denied, Gone, Process, Stat, Tty
+from ptyjobs.process.procfs import Denied, Process, ProcessExited, Stat, Tty
 from ptyjobs.readiness.facts import Wait
 from ptyjobs.readiness.linux import blocked, pidfd, relays, syscalls
 from ptyjobs.readiness.linux.blocked import Sleep
@@ -26,7 +26,7 @@ _OTHERS = 16  # processes of other sessions that are asked whether they serve th
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Finding:
     """What one process (or the best of several) does."""
 
     wait: Wait
@@ -56,16 +56,16 @@ class Judge:
         *,
         tty: Tty,
         tier: Tier,
-        table: dict[int, syscalls.Call] | None,
+        table: dict[int, syscalls.Syscall] | None,
     ) -> None:
         self.tty = tty
         self.tier = tier
         self._census = census
         self._table = table
         self._proc = census.proc
-        self._readers: dict[int, tuple[Process, blocked.Reader]] = {}
+        self._readers: dict[int, tuple[Process, blocked.BlockedOn]] = {}
 
-    def search(self, group: int, mode: termios_state.Mode) -> Found | None:
+    def search(self, group: int, mode: termios_state.Mode) -> Finding | None:
         """The best of all processes in the foreground; None when there are none to be seen."""
         stats = self._census.walk()
         members = [s for s in stats.values() if s.pgrp == group and s.state not in "ZX"]
@@ -83,26 +83,26 @@ class Judge:
 
     def _judge_all(
         self, members: list[Stat], tty: Tty, mode: termios_state.Mode, depth: int
-    ) -> list[Found]:
+    ) -> list[Finding]:
         founds = []
         # The newest first: a shell that waits for the program in question comes last.
         for stat in sorted(members, key=lambda s: -s.start):
             try:
                 found = self._judge(stat, tty, mode, depth)
-            except Gone:  # it has ended, or what we kept of it has: look anew next time
+            except ProcessExited:  # it has ended, or what we kept of it has: look anew next time
                 if stat.pid in self._census.processes:
                     self._census.drop(stat.pid)
                 continue
             founds.append(found)
             if found.wait is Wait.HARD:
                 break
-        return founds or [Found(Wait.BUSY, members[0], blocked.RUNNING)]
+        return founds or [Finding(Wait.BUSY, members[0], blocked.RUNNING)]
 
-    def _judge(self, stat: Stat, tty: Tty, mode: termios_state.Mode, depth: int) -> Found:
+    def _judge(self, stat: Stat, tty: Tty, mode: termios_state.Mode, depth: int) -> Finding:
         if stat.state in "Tt":  # t: by its tracer, which has something to do with it
             stopped = stat.state == "T"
             sleep = Sleep(call="stopped" if stopped else "the hands of its debugger")
-            return Found(Wait.BUSY, stat, sleep, stat.pid, stopped=stopped)
+            return Finding(Wait.BUSY, stat, sleep, stat.pid, stopped=stopped)
         if self.tier is Tier.FULL:
             try:
                 return self.seen(stat, self._census.opened(stat), tty, mode, depth)
@@ -110,19 +110,19 @@ class Judge:
                 pass
         return self._judge_coarse(stat, tty, mode, depth)
 
-    def _reader(self, process: Process) -> blocked.Reader:
+    def _reader(self, process: Process) -> blocked.BlockedOn:
         known = self._readers.get(process.pid)
         if known is None or known[0] is not process:
             assert self._table is not None  # or the tier would not be FULL
             if len(self._readers) > 64:
                 self._readers.clear()
-            known = process, blocked.Reader(self._proc, process, self._table)
+            known = process, blocked.BlockedOn(self._proc, process, self._table)
             self._readers[process.pid] = known
         return known[1]
 
     def seen(
         self, stat: Stat, process: Process, tty: Tty, mode: termios_state.Mode, depth: int = 0
-    ) -> Found:
+    ) -> Finding:
         """What the process does, by the system calls of its threads; raises Gone and Denied."""
         main = process.main
         reader = self._reader(process)
@@ -141,7 +141,7 @@ class Judge:
         elif not sleep.seen:
             wait, tier = Wait.UNKNOWN, Tier.EVIDENCE
         doing = "" if wait is Wait.BUSY else f"{stat.name} in {sleep.call}"
-        found = Found(wait, stat, sleep, stat.pid, before, runs, doing, tier=tier)
+        found = Finding(wait, stat, sleep, stat.pid, before, runs, doing, tier=tier)
         if sleep.masters and sleep.tty and depth:
             return self._through(found, depth)
         if wait is Wait.BUSY and stat.threads > 1:
@@ -155,13 +155,13 @@ class Judge:
             return replace(found, works=_any_runs(process, stat.threads))
         return found
 
-    def _other_threads(self, found: Found, process: Process, tty: Tty) -> Found | None:
+    def _other_threads(self, found: Finding, process: Process, tty: Tty) -> Finding | None:
         reader = self._reader(process)
         for thread in process.others(found.stat.threads - 1):
             try:
                 sleep = reader.sleep(thread.syscall(), thread.tid, tty)
                 runtime = thread.ran()[0]
-            except Gone:
+            except ProcessExited:
                 process.forget(thread)
                 continue
             if sleep.tty and sleep.kind is not Kind.WRITE:
@@ -176,11 +176,11 @@ class Judge:
                 )
         return None
 
-    def _judge_coarse(self, stat: Stat, tty: Tty, mode: termios_state.Mode, depth: int) -> Found:
+    def _judge_coarse(self, stat: Stat, tty: Tty, mode: termios_state.Mode, depth: int) -> Finding:
         """Without the system call: state, wchan, epoll lists."""
         process = self._census.processes.get(stat.pid)
         before = process.main.ran()[0] if process is not None else 0
-        found = Found(Wait.BUSY, stat, blocked.RUNNING, stat.pid, before, tier=Tier.NO_SYSCALL)
+        found = Finding(Wait.BUSY, stat, blocked.RUNNING, stat.pid, before, tier=Tier.NO_SYSCALL)
         if stat.state == "R":
             return found
         try:
@@ -205,7 +205,7 @@ class Judge:
                 return replace(found, wait=Wait.SOFT, sleep=sleep, tid=thread.tid, doing=doing)
         return found
 
-    def _through(self, outer: Found, depth: int) -> Found:
+    def _through(self, outer: Finding, depth: int) -> Finding:
         """The program behind a relay, judged on its own terminal.
 
         With several behind it (the windows of a multiplexer) nothing tells which one is shown.
@@ -234,7 +234,7 @@ class Judge:
         # Nobody behind it, or we cannot tell who: what it shows is all there is.
         return replace(outer, wait=Wait.OPAQUE, doing=f"{outer.stat.name} in {outer.sleep.call}")
 
-    def _elsewhere(self, best: Found, founds: list[Found], mode: termios_state.Mode) -> Found:
+    def _elsewhere(self, best: Finding, founds: list[Finding], mode: termios_state.Mode) -> Finding:
         """Nobody in the foreground group waits for the terminal; does somebody else for it?
 
         A process of another session is under no job control here and may read: ssh below sshpass,
@@ -252,7 +252,7 @@ class Judge:
         for stat in itertools.islice(others, _OTHERS):
             try:
                 found = self._judge(stat, self.tty, mode, _DEPTH)
-            except Gone:
+            except ProcessExited:
                 continue
             if not (found.relayed or front & self._census.lineage(stat.pid)):
                 continue
@@ -264,7 +264,7 @@ class Judge:
             return replace(best, wait=Wait.OPAQUE, doing=f"{best.stat.name} in {best.sleep.call}")
         return best
 
-    def _doing(self, best: Found) -> str:
+    def _doing(self, best: Finding) -> str:
         name, sleep = best.stat.name, best.sleep
         if best.stopped:
             return f"{name} is stopped by a signal"
@@ -284,7 +284,7 @@ def _any_runs(process: Process, threads: int) -> bool:
         try:
             if blocked.parse(thread.syscall()) is None:
                 return True
-        except Gone:
+        except ProcessExited:
             process.forget(thread)
     return False
 
@@ -298,10 +298,10 @@ def _serves(sleep: Sleep) -> bool:
     return not sleep.running and (bool(sleep.sockets) or sleep.kind is Kind.SIGNAL)
 
 
-def _best(founds: list[Found]) -> Found:
+def _best(founds: list[Finding]) -> Finding:
     """The process that says most of whose turn it is."""
 
-    def order(found: Found) -> tuple[int, bool, bool]:
+    def order(found: Finding) -> tuple[int, bool, bool]:
         return _RANK[found.wait], found.sleep.kind is Kind.CHILD, found.stopped
 
     best = min(founds, key=order)

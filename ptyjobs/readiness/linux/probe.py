@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from ptyjobs.model import Tier
 from ptyjobs.process import procfs
 from ptyjobs.process import termios_state as line
-from ptyjobs.process.procfs import Denied, Gone, Process, Tty
+from ptyjobs.process.procfs import Denied, Process, ProcessExited, Tty
 from ptyjobs.readiness.linux import syscalls
-from ptyjobs.readiness.linux.classify import Found, Judge
+from ptyjobs.readiness.linux.classify import Finding, Judge
 from ptyjobs.readiness.linux.process_table import Census
 from ptyjobs.readiness.linux.syscalls import Kind
 from ptyjobs.readiness.settle import Probe, Wait
@@ -98,7 +98,7 @@ class Kernel:
             return ""
         try:
             return procfs.stat(self._proc, group).name
-        except (Gone, Denied):  # the group's leader has exited: any member will do
+        except (ProcessExited, Denied):  # the group's leader has exited: any member will do
             members = [s.name for s in self._census.walk().values() if s.pgrp == group]
             return members[-1] if members else ""
 
@@ -163,11 +163,11 @@ class Kernel:
             for process, threads, ran in last.watched:
                 if (process.cpu(threads) if threads else process.main.ran()[0]) != ran:
                     return None
-        except (Gone, Denied, KeyError):
+        except (ProcessExited, Denied, KeyError):
             return None
         return last.probe
 
-    def _again(self, group: int, mode: line.Mode) -> Found | None:
+    def _again(self, group: int, mode: line.Mode) -> Finding | None:
         """The last waiter, if it waits hard once more: then nobody else need be asked."""
         last = self._last
         if last is None or last.group != group or last.probe.wait is not Wait.HARD:
@@ -178,13 +178,13 @@ class Kernel:
             if stat.state in "Tt" or process.children(stat.threads) != self._below:
                 return None
             found = self._judge.seen(stat, process, self._tty, mode)
-        except (Gone, Denied):
+        except (ProcessExited, Denied):
             return None
         return found if found.wait is Wait.HARD else None
 
     def _remember(
         self,
-        found: Found,
+        found: Finding,
         group: int,
         mode: line.Mode,
         *,
@@ -228,7 +228,7 @@ class Kernel:
         self._last = self._watch(found, probe, mode)
         return probe
 
-    def _watch(self, found: Found, probe: Probe, mode: line.Mode) -> _Last | None:
+    def _watch(self, found: Finding, probe: Probe, mode: line.Mode) -> _Last | None:
         """What must not run for this probe to be true; None when somebody runs already."""
         process = self._census.processes.get(probe.pid)
         if process is None or found.relayed or found.sleep.running or not found.sleep.seen:
@@ -253,7 +253,11 @@ class Kernel:
                 return None
             if found.wait is not Wait.BUSY and process.stat().state in "Tt":
                 return None
-        except (Gone, Denied, KeyError):  # it went on meanwhile: the next probe starts anew
+        except (
+            ProcessExited,
+            Denied,
+            KeyError,
+        ):  # it went on meanwhile: the next probe starts anew
             return None
         return _Last(probe.group, mode, sleeping, tuple(watched), probe)
 

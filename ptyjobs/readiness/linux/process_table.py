@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from ptyjobs.process import procfs
-from ptyjobs.process.procfs import Denied, Gone, Process, Stat
+from ptyjobs.process.procfs import Denied, Process, ProcessExited, Stat
 
 KEPT = 48  # processes whose descriptors are kept
 
@@ -36,7 +36,7 @@ class Census:
     def _open(self, pid: int) -> Process | None:
         try:
             return Process(self.proc, pid)
-        except (Gone, Denied):
+        except (ProcessExited, Denied):
             return None
 
     def _stat(self, pid: int) -> tuple[Process, Stat] | None:
@@ -45,7 +45,7 @@ class Census:
         if process is not None:
             try:
                 return process, process.stat()
-            except Gone:  # ended; the number may already be another's
+            except ProcessExited:  # ended; the number may already be another's
                 self.drop(pid)
         process = self._open(pid)
         if process is None:
@@ -53,7 +53,7 @@ class Census:
         self.processes[pid] = process
         try:
             return process, process.stat()
-        except Gone:
+        except ProcessExited:
             return None
 
     def drop(self, pid: int) -> None:
@@ -67,7 +67,7 @@ class Census:
         try:
             if self._own is not None:
                 pending += self._own.children(self._own.stat().threads)
-        except Gone:  # this kernel was built without PROC_CHILDREN
+        except ProcessExited:  # this kernel was built without PROC_CHILDREN
             return self._scan()
         while pending:
             pid = pending.pop()
@@ -84,7 +84,7 @@ class Census:
                 pending += process.children(stat.threads)
                 if process.stat() == stat:
                     self.ran[pid] = ran
-            except Gone:
+            except ProcessExited:
                 continue
         return self._pruned(stats)
 
@@ -120,7 +120,7 @@ class Census:
             if name.isdigit():
                 try:
                     every.append(procfs.stat(self.proc, int(name)))
-                except (Gone, Denied):
+                except (ProcessExited, Denied):
                     continue
         return every
 
@@ -138,7 +138,7 @@ class Census:
         """What is kept of that process; raises Gone."""
         process = self.processes.get(stat.pid) or self._open(stat.pid)
         if process is None:
-            raise Gone(str(stat.pid))
+            raise ProcessExited(str(stat.pid))
         self.processes[stat.pid] = process
         return process
 

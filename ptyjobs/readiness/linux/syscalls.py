@@ -33,13 +33,13 @@ class Kind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Syscall:
     name: str
     kind: Kind
 
 
-def _table(numbers: dict[int, str]) -> dict[int, Call]:
-    return {number: Call(name, _KINDS[name]) for number, name in numbers.items()}
+def _table(numbers: dict[int, str]) -> dict[int, Syscall]:
+    return {number: Syscall(name, _KINDS[name]) for number, name in numbers.items()}
 
 
 _KINDS = {
@@ -185,6 +185,6 @@ _AARCH64 = _table(
 PIDFD_GETFD = 438  # the same number on every architecture (asm-generic since Linux 5.6)
 
 
-def calls(machine: str) -> dict[int, Call] | None:
+def calls(machine: str) -> dict[int, Syscall] | None:
     """The table of `os.uname().machine`; None for an architecture nobody has written one for."""
     return {"x86_64": _X86_64, "aarch64": _AARCH64}.get(machine)
