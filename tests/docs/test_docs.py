@@ -27,7 +27,9 @@ def test_every_promise_names_a_test_that_exists() -> None:
         assert not test or f"def {test}(" in source.read_text(), f"{path}::{test}"
 
 
-@pytest.mark.parametrize("name", ["README.md", "SPEC.md", "CHANGELOG.md", "benchmarks/README.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "SPEC.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md"]
+)
 def test_links_inside_a_document_lead_somewhere(name: str) -> None:
     text = (generate.ROOT / name).read_text()
     anchors = {
@@ -47,3 +49,9 @@ def test_the_walk_through_the_code_names_files_that_exist() -> None:
     for path in set(named) - {"ptyjobs/", "tests/test_layers.py"}:
         assert (generate.ROOT / "ptyjobs" / path).exists(), path
     assert len(text.splitlines()) <= 45
+
+
+def test_contributing_names_files_that_exist() -> None:
+    text = (generate.ROOT / "CONTRIBUTING.md").read_text()
+    for path in re.findall(r"`((?:ptyjobs|tests|docs)/[\w./]*)`", text):
+        assert (generate.ROOT / path).exists(), path
