@@ -37,6 +37,7 @@ FIRST = 0.150  # it accepts input but has shown nothing yet
 BANNER = 0.5  # it accepts input, and shows lines but no prompt after its start
 SHAPE = 0.050  # the row looks like a question
 ESCAPE = 0.2  # a lone ESC: programs wait for the rest of a key (vim 100 ms, nano 50)
+LATE_TIMER = 1.2  # times its length: when a time-out of a program has surely been acted on
 ESCDELAY = 1.1  # the same where its wait has got a time-out by it (ncurses 1 s, newt 0.5 s)
 ASIDE = 0.300  # it takes keys while a child of it works
 FRAME = 0.150  # a synchronized frame that never ends is no frame
@@ -229,7 +230,8 @@ class Weighing:
         own = self.probe.returns or self.probe.wakes
         before = self.baseline and (self.baseline.returns or self.baseline.wakes)
         if not self.fresh and ESCAPE < own <= ESCDELAY and own != before:
-            return own + PAINT  # its own time-out, which began with this key
+            # Its own time-out, which began with this key; timers ring late on a busy machine.
+            return own * LATE_TIMER + PAINT
         patient = self.baseline is not None and self.baseline.wait is Wait.HARD
         return ESCDELAY if patient and self.probe.timed and not self.fresh else ESCAPE
 
