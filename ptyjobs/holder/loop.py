@@ -292,7 +292,7 @@ class Holder:
             over = self.job.state.ended or self.service.ending.never_started
             if not over or self.service.ending.active:
                 return False
-            if tree.alive(self.pid):
+            if tree.alive(self.pid) or self.service.reporter.hook_left():
                 return False
             self._leave_at = time.monotonic() + LINGER
         flushed = not any(peer.wants_write for peer in self._peers.values())
@@ -306,8 +306,7 @@ class Holder:
             while os.read(self._wake[0], 4096):
                 pass
         ended = tree.reap()
-        if self.service.reporter.hook_ended(ended):
-            self._guard(self.job.dir.write_status, self.service.status())
+        self._guard(self.service.children_ended, ended)
         if self.job.pid in ended and self.job.pty is not None:
             self.job.leader_ended(ended[self.job.pid], now)
             self.job.try_finish(now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ptyjobs.holder.followers import Followers
@@ -52,9 +52,14 @@ class JobService:
             people=lambda: self.followers.people,
             guard=guard,
         )
-        self.ending = Termination(job, status=self.status)
+        self.ending = Termination(job, status=self.status, reaped=self.children_ended)
         self.glimpses = Glimpses(job, lambda: self.status(live=True, brief=True))
         self.limits = Limits(job)
+
+    def children_ended(self, ended: Mapping[int, int]) -> None:
+        """Children were reaped (pid and wait status): one may be the `on_exit` command."""
+        if self.reporter.hook_ended(ended):
+            self.job.dir.write_status(self.status())
 
     def signal_foreground(self, number: int) -> int:
         """Send a signal to the foreground group (the leader's own when there is none)."""

@@ -202,6 +202,10 @@ class Reporter:
         job.events.event(time.monotonic(), job.log.end, "h", f"on_exit: {end}")
         return True
 
+    def hook_left(self) -> bool:
+        """True while the `on_exit` command runs, or has ended and was not reaped."""
+        return bool(self._hook) and tree.read_stat(self._hook) is not None
+
     def close(self) -> None:
         if self._errors is not None:
             self._errors.close()

@@ -8,7 +8,7 @@ nothing of the tree is left *and* the job's end has been published.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.peers import Peer
@@ -23,9 +23,17 @@ LAST_WORDS = 600  # characters of the output between the first signal and the en
 class Termination:
     """Ends everything below this process, the holder."""
 
-    def __init__(self, job: Job, *, status: Callable[[], Status]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        *,
+        status: Callable[[], Status],
+        reaped: Callable[[Mapping[int, int]], None],
+    ) -> None:
+        """`reaped` is called with each child that was reaped here and its wait status."""
         self._job = job
         self._status = status
+        self._reaped = reaped
         self._killing: TreeKill | None = None
         self._since = 0  # log offset at the first signal
         self._asked: list[tuple[Peer, int]] = []
@@ -75,6 +83,7 @@ class Termination:
         if not killing.done:
             return
         ended = tree.reap()
+        self._reaped(ended)
         if job.pid in ended and job.pty is not None:
             job.leader_ended(ended[job.pid], now)
         job.try_finish(now)
