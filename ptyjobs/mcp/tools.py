@@ -2,8 +2,9 @@
 
 Owns every word a model reads before its first call. One entry a tool: its schema, its validation,
 the reference in README.md and SPEC.md and its dispatch are made from it. Clients cut descriptions
-at 2 to 4 thousand characters and tool lists cost every conversation, so the whole list stays under
-9,000 bytes (a test counts). The last sentence of a description is an example.
+at 2 to 4 thousand characters and tool lists cost every conversation. Limits, counted as a client
+sends name, description and schema to its model: 5,300 bytes for the five loaded tools, 7,600 for
+all nine (tested).
 """
 
 from __future__ import annotations
@@ -11,31 +12,24 @@ from __future__ import annotations
 from ptyjobs.mcp import handlers
 from ptyjobs.mcp.params import Param, Tool
 
-JOB = Param("job_id", "text", "id from execute or list", required=True)
+JOB = Param("job_id", "text", required=True)
 
 EXECUTE = Tool(
     "execute",
     "Start a job",
-    "Run a shell command line in a new terminal and return its first output as soon as the program "
-    "waits for input or has exited, at the latest after `wait` seconds. Works for everything a "
-    "person could run: a REPL, debugger, editor, server, build, ssh, or just `ls`. The result "
-    "begins with [job_id]; the job goes on, talk to it with interact. "
+    "Run a shell command in a new terminal; returns its first output when it waits for input or "
+    "exits, at most `wait` seconds later. For anything a person could run: REPL, debugger, editor, "
+    "server, build, ssh, `ls`. The job goes on: use interact with its [job_id]. "
     'Example: execute(command="python3 -i", name="py")',
     (
-        Param("command", "text", "shell command line (pipes, &&, $VARS work)", required=True),
-        Param("name", "text", "job_id to give it; default program-N", default=""),
-        Param("cwd", "text", "working directory", default=""),
-        Param("env", "table", "extra environment variables"),
+        Param("command", "text", "shell command line", required=True),
+        Param("name", "text", "job_id to give it", default=""),
+        Param("cwd", "text", default=""),
+        Param("env", "table"),
         Param("rows", "integer", "default 40", low=1, high=1000),
         Param("cols", "integer", "default 120", low=1, high=1000),
-        Param(
-            "wait",
-            "number",
-            "seconds to wait for the first output; 0 returns at once",
-            low=0,
-            cap=True,
-        ),
-        Param("timeout", "number", "kill the job after so many seconds", low=0.001),
+        Param("wait", "number", "seconds; 0 returns at once", low=0, cap=True),
+        Param("timeout", "number", "end the job after so many seconds", low=0.001),
         Param(
             "lifetime",
             "text",
@@ -43,14 +37,9 @@ EXECUTE = Tool(
             default="session",
             choices=("session", "persistent"),
         ),
-        Param("target", "text", "run there: ssh:HOST, docker:NAME, kubectl:POD, slurm", default=""),
-        Param("sandbox", "text", "confine it", choices=("none", "bwrap", "landlock")),
-        Param(
-            "log_full",
-            "text",
-            "no room for output: drop it or let the job wait",
-            choices=("drop", "wait"),
-        ),
+        Param("target", "text", "ssh:HOST, docker:NAME, kubectl:POD, slurm", default=""),
+        Param("sandbox", "text", choices=("none", "bwrap", "landlock")),
+        Param("log_full", "text", "drop output or pause the job", choices=("drop", "wait")),
     ),
     handlers.execute,
     destructive=True,
@@ -60,34 +49,24 @@ EXECUTE = Tool(
 INTERACT = Tool(
     "interact",
     "Type into a job",
-    "Type into a job, wait until it wants input again (or exits, or `until` matches, or `timeout`) "
-    "and return only the new output: echo removed, prompt in the status line. `input` is followed "
-    "by Enter unless enter=false or `keys` are given; several lines are pasted. `keys` come after "
-    "`input`: C-c, C-d, Escape, Up, Tab, F5, M-x, Down*3. Never waits longer than needed: leave "
-    'timeout alone. Examples: interact(job_id="py", input="1+1"); '
-    'interact(job_id="py", keys=["C-c"])',
+    "Type into a job, wait until it wants input again (or exits, or `until` matches) and return "
+    "only the new output, without echo; the prompt is in the status line. Enter follows `input` "
+    "unless enter=false or `keys` are given; several lines are pasted. `keys` come after `input`: "
+    "C-c, Escape, Up, Tab, F5, M-x, Down*3. Returns as soon as possible: leave timeout alone. "
+    'Examples: interact(job_id="py", input="1+1"); interact(job_id="py", keys=["C-c"])',
     (
         JOB,
         Param("input", "text", "text to type, exactly", default=""),
-        Param("keys", "keys", "key names, in order", default=()),
-        Param("enter", "flag", "press Enter after input", default=True),
-        Param(
-            "until", "words", "regular expressions; return when one matches new output", default=()
-        ),
+        Param("keys", "keys", default=()),
+        Param("enter", "flag", default=True),
+        Param("until", "words", "regular expressions; return when one matches", default=()),
         Param("timeout", "number", "seconds, default 10", low=0, cap=True),
-        Param(
-            "secret", "text", "name of a configured secret to type at a password prompt", default=""
-        ),
-        Param(
-            "mouse",
-            "text",
-            'e.g. "click 3,10" (row,column) or "click OK" (visible text)',
-            default="",
-        ),
+        Param("secret", "text", "name of a configured secret, for a password prompt", default=""),
+        Param("mouse", "text", '"click 3,10" (row,column) or "click OK" (text)', default=""),
         Param(
             "view",
             "text",
-            "screen: whole screen; rows: changed rows",
+            "screen: all of it; rows: changed rows",
             default="auto",
             choices=("auto", "lines", "screen", "rows"),
         ),
@@ -100,20 +79,20 @@ INTERACT = Tool(
 WAIT = Tool(
     "wait",
     "Wait for jobs",
-    "Wait, without typing, until a job is ready for input, has exited, prints a match of `pattern` "
-    "or listens on a port; returns its new output. With several job_ids the first one "
-    "(or mode=all) ends the wait. Use it instead of sleeping or polling. "
+    "Wait, without typing, until a job is ready for input, exits, prints a match of `pattern` or "
+    "listens on a port; returns its new output. The first of several job_ids (or mode=all) ends "
+    "the wait. Use it instead of sleeping or polling. "
     'Example: wait(job_id=["web"], pattern=["Listening on .*"])',
     (
-        Param("job_id", "words", "one or several ids", required=True),
+        Param("job_id", "words", required=True),
         Param(
             "until",
             "text",
-            "default ready, or pattern if one is given",
+            "default ready; pattern if one is given",
             choices=("ready", "exited", "pattern", "port", "quiet"),
         ),
         Param("pattern", "words", "regular expressions", default=()),
-        Param("mode", "text", "", default="any", choices=("any", "all")),
+        Param("mode", "text", default="any", choices=("any", "all")),
         Param("timeout", "number", "seconds, default 30", low=0, cap=True),
     ),
     handlers.wait,
@@ -124,18 +103,12 @@ WAIT = Tool(
 TAIL = Tool(
     "tail",
     "See the screen",
-    "What a person would see in the job's terminal now: the screen of a full-screen program, "
-    "otherwise the last `lines` lines. Does not wait. Works for ended jobs too.",
+    "The job's terminal as a person sees it now: the screen of a full-screen program, else the "
+    "last `lines` lines. Does not wait. Works for ended jobs.",
     (
         JOB,
-        Param("lines", "integer", "", default=50, low=1, high=1000),
-        Param(
-            "format",
-            "text",
-            "png returns a picture",
-            default="text",
-            choices=("text", "png", "svg", "ansi"),
-        ),
+        Param("lines", "integer", default=50, low=1, high=1000),
+        Param("format", "text", default="text", choices=("text", "png", "svg", "ansi")),
     ),
     handlers.tail,
     read_only=True,
@@ -145,13 +118,13 @@ TAIL = Tool(
 OUTPUT = Tool(
     "output",
     "Read all output",
-    "The job's whole output as text by pages, or the lines that match `grep`. Every result says "
-    "how to get the next page. For what is on screen use tail.",
+    "All output of a job by pages, or the lines that match `grep`. Each result says how to get the "
+    "next page.",
     (
         JOB,
-        Param("since", "integer", "log offset to start at (a log or since= number)", low=0),
-        Param("grep", "text", "regular expression; only matching lines", default=""),
-        Param("last", "flag", "the last page instead of the first", default=False),
+        Param("since", "integer", "log offset to start at", low=0),
+        Param("grep", "text", "regular expression", default=""),
+        Param("last", "flag", "the last page, not the first", default=False),
         Param("limit", "integer", "characters, default 8000", low=100, high=39_000),
     ),
     handlers.output,
@@ -161,8 +134,7 @@ OUTPUT = Tool(
 STATUS = Tool(
     "status",
     "Inspect a job",
-    "Everything known of one job: state and why, exit code or signal, what it is doing, age of the "
-    "last output, CPU, memory, processes, listening ports.",
+    "State and reason, exit code, what it is doing, CPU, memory, processes, ports.",
     (JOB,),
     handlers.status,
     read_only=True,
@@ -171,8 +143,8 @@ STATUS = Tool(
 LIST = Tool(
     "list",
     "List jobs",
-    "All jobs, newest first, one line each with state and command.",
-    (Param("all", "flag", "also all ended jobs, not only the last ten", default=False),),
+    "All jobs, one line each: state and command.",
+    (Param("all", "flag", "all ended jobs too, not only ten", default=False),),
     handlers.list_jobs,
     read_only=True,
 )
@@ -180,13 +152,12 @@ LIST = Tool(
 KILL = Tool(
     "kill",
     "End a job",
-    "End a job and every process it started: SIGTERM, up to `grace` seconds to clean up, then "
-    "SIGKILL. Returns its last output. With `signal` only send that signal to the foreground "
-    'program, e.g. "INT", "HUP".',
+    "End a job and all its processes: SIGTERM, `grace` seconds to clean up, SIGKILL. Returns its "
+    'last output. With `signal` ("INT", "HUP") only signal its foreground program.',
     (
         JOB,
-        Param("signal", "text", "signal name or number", default=""),
-        Param("grace", "number", "seconds to clean up; default 1", low=0, high=60),
+        Param("signal", "text", default=""),
+        Param("grace", "number", "default 1", low=0, high=60),
     ),
     handlers.kill,
     destructive=True,
@@ -200,8 +171,8 @@ RESIZE = Tool(
     "Change the size of a job's terminal.",
     (
         JOB,
-        Param("rows", "integer", "", required=True, low=1, high=1000),
-        Param("cols", "integer", "", required=True, low=1, high=1000),
+        Param("rows", "integer", required=True, low=1, high=1000),
+        Param("cols", "integer", required=True, low=1, high=1000),
     ),
     handlers.resize,
     idempotent=True,
