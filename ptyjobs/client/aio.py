@@ -423,13 +423,18 @@ class AsyncJobs(Base):
         input: bool = False,
         size: Size | None = None,
         name: str = "",
+        scrollback: int = 0,
     ) -> AsyncFollow:
-        """Watch a live job; raises HolderLost for an ended one."""
+        """Watch a live job; raises HolderLost for an ended one.
+
+        `scrollback`: lines above the screen that the first repaint holds.
+        """
         job = self.registry.find(job_id)
         try:
             link = await _link(connect(job))
             link.events = asyncio.Queue()
-            await link.request("follow", follow_params(since, input, size, name), timeout=5.0)
+            params = follow_params(since, input, size, name, scrollback)
+            await link.request("follow", params, timeout=5.0)
         except ConnectionClosed:  # before the connection, or on it
             raise HolderLost(
                 f"Job {job_id!r} has ended.",

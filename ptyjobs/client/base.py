@@ -217,8 +217,10 @@ class Base:
         )
 
 
-def follow_params(since: int | None, input: bool, size: Size | None, name: str) -> dict[str, Any]:
-    params: dict[str, Any] = {"input": input, "name": name}
+def follow_params(
+    since: int | None, input: bool, size: Size | None, name: str, scrollback: int
+) -> dict[str, Any]:
+    params: dict[str, Any] = {"input": input, "name": name, "scrollback": scrollback}
     if since is not None:
         params["since"] = since
     if size is not None:

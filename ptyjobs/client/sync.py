@@ -347,11 +347,13 @@ class Jobs(Base):
         input: bool = False,
         size: Size | None = None,
         name: str = "",
+        scrollback: int = 0,
     ) -> Follow:
         job = self.registry.find(job_id)
         try:
             connection = Wire(connect(job))
-            connection.request("follow", follow_params(since, input, size, name), timeout=5.0)
+            params = follow_params(since, input, size, name, scrollback)
+            connection.request("follow", params, timeout=5.0)
         except ConnectionClosed:  # before the connection, or on it
             raise HolderLost(
                 f"Job {job_id!r} has ended.",

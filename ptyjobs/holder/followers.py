@@ -47,9 +47,19 @@ class Followers:
         return sum(f.types for f in self._all.values())
 
     def add(
-        self, peer: Peer, *, since: int | None, types: bool, size: Size | None, name: str
+        self,
+        peer: Peer,
+        *,
+        since: int | None,
+        types: bool,
+        size: Size | None,
+        name: str,
+        scrollback: int = 0,
     ) -> None:
-        """Begin to stream: from offset `since`, or a repaint of the screen and then live bytes."""
+        """Begin to stream: from offset `since`, or a repaint of the screen and then live bytes.
+
+        `scrollback`: lines above the screen that the repaint holds.
+        """
         job = self._job
         job.fold.catch_up(job.log.end)
         if size is not None:
@@ -63,7 +73,7 @@ class Followers:
                     "event": "repaint",
                     "offset": offset,
                     "size": to_json(job.size),
-                    "data": job.fold.screen.repaint().decode("latin-1"),
+                    "data": job.fold.screen.repaint(scrollback=scrollback).decode("latin-1"),
                 }
             )
         elif since < job.log.floor:

@@ -399,6 +399,7 @@ def follow(service: JobService, peer: Peer, _id: int, params: Params) -> Reply:
         types=bool(params.get("input")),
         size=size,
         name=str(params.get("name", "")),
+        scrollback=int(params.get("scrollback", 0)),
     )
     return {"end": service.job.log.end, "floor": service.job.log.floor}
 

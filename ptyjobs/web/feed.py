@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 REACH = 4 << 20  # bytes folded for the last screen of an ended job
 CHUNK = 128 << 10  # bytes of one frame
+SCROLLBACK = 5000  # lines above the screen that a browser is sent
 RESYNC = 2 << 20  # bytes behind at which the screen is sent instead
 
 
@@ -54,7 +55,7 @@ class Feed:
             since = None
         try:
             follow = await self._jobs.follow(
-                self._job_id, since=since, input=write, name="a browser"
+                self._job_id, since=since, input=write, name="a browser", scrollback=SCROLLBACK
             )
         except HolderLost:
             await ended(self._socket, self._jobs, self._job_id, since=since)
@@ -172,7 +173,7 @@ async def ended(
     else:
         job = jobs.registry.find(job_id)
         screen = await asyncio.to_thread(views.screen_at, job, reach=REACH)
-        size, data = screen.size, screen.repaint()
+        size, data = screen.size, screen.repaint(scrollback=SCROLLBACK)
         await socket.send(json.dumps({"type": "size", "rows": size.rows, "cols": size.cols}))
         await socket.send(json.dumps({"type": "repaint", "offset": log.end}))
         await socket.send(data)

@@ -23,6 +23,7 @@ from websockets.exceptions import InvalidStatus  # noqa: E402
 
 from ptyjobs.client import AsyncJobs, prepare  # noqa: E402
 from ptyjobs.config import Config  # noqa: E402
+from ptyjobs.model import Size  # noqa: E402
 from ptyjobs.store import views  # noqa: E402
 from ptyjobs.terminal import Screen  # noqa: E402
 from ptyjobs.web import assets, timeline  # noqa: E402
@@ -173,6 +174,23 @@ def test_a_cut_connection_goes_on_at_its_offset_without_loss_or_repetition(tmp_p
         whole = log.read(begin, 1 << 20)[1]
         assert hashlib.sha256(watched.data).digest() == hashlib.sha256(whole).digest()
         assert watched.told[-1]["status"]["exit"]["code"] == 0
+
+    with_viewer(tmp_path, act)
+
+
+def test_a_browser_is_sent_the_lines_above_the_screen(tmp_path: Path) -> None:
+    async def act(viewer: Viewer) -> None:
+        await started(viewer, "seq 1 300; cat", name="live", rows=10)
+        await started(viewer, "seq 1 300", name="over", rows=10)
+        await viewer.jobs.wait(["over"], until="exited")
+        for job_id in ("live", "over"):
+            async with joined(viewer, f"job/{job_id}") as socket:
+                while json.loads(await socket.recv())["type"] != "repaint":
+                    pass
+                shown = Screen(Size(10, 120))
+                shown.feed(await socket.recv())
+            lines = [line.text for line in shown.line_range(shown.floor_line, shown.first_line)]
+            assert lines == [str(n) for n in range(1, 292)]
 
     with_viewer(tmp_path, act)
 
