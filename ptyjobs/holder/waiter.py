@@ -17,9 +17,9 @@ from ptyjobs.errors import BadPattern
 from ptyjobs.holder.job import Job
 from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
 from ptyjobs.process.fair_share import PATIENCE
+from ptyjobs.readiness import tuning
 from ptyjobs.readiness.facts import look_at
 from ptyjobs.readiness.settle import (
-    BREATH,
     DoLook,
     DoProbe,
     DoWait,
@@ -238,7 +238,7 @@ class Waiter:
         if drained:
             job.fold.draw(job.log.end, self.observe)
         self._note_progress(now)
-        self.due = time.monotonic() + BREATH if drained else now
+        self.due = time.monotonic() + tuning.BREATH if drained else now
         return True
 
     def _look(self) -> Look:

@@ -1,6 +1,6 @@
 """How long silence must last before it means anything, by what is known besides.
 
-Owns the evidence table of the readiness sheet (§4, steps 5 and 6) for everything but a *hard* wait:
+Owns the table of evidence for everything but a *hard* wait:
 a program that accepts input while it may still work, one behind a network, one we may not look at.
 Never decides that it is time: `settle.py` does. The subtle thing: evidence counts only when it came
 after the send, because programs show an old prompt again before they read what was typed.
@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ptyjobs.model import Confidence, Reason
+from ptyjobs.readiness import tuning
 from ptyjobs.readiness.evidence import PromptMemory, Snapshot, normal
 from ptyjobs.readiness.facts import Look, Probe, Sent, Wait
 
@@ -24,37 +25,6 @@ class Rule:
     confidence: Confidence
     why: str
     alone: bool = True  # only the waiting thread's CPU counts, not that of all its program
-
-
-# Seconds. Measured in the readiness sheet (§2.4, §4); each says what it waits for.
-RELAY = 0.002  # a relay has its own buffers to move
-MARK = 0.004  # a prompt was seen: only its last bytes may be missing
-MARK_FAR = 0.012  # the same where the kernel cannot be asked
-EDIT = 0.030  # the same line editor is still at work
-PAINT = 0.030  # a full-screen program draws in bursts
-TICK = 0.300  # a timer that rings so soon drives what is shown, not housekeeping
-FIRST = 0.150  # it accepts input but has shown nothing yet
-BANNER = 0.5  # it accepts input, and shows lines but no prompt after its start
-SHAPE = 0.050  # the row looks like a question
-ESCAPE = 0.2  # a lone ESC: programs wait for the rest of a key (vim 100 ms, nano 50)
-LATE_TIMER = 1.2  # times its length: when a time-out of a program has surely been acted on
-ESCDELAY = 1.1  # the same where its wait has got a time-out by it (ncurses 1 s, newt 0.5 s)
-ASIDE = 0.300  # it takes keys while a child of it works
-FRAME = 0.150  # a synchronized frame that never ends is no frame
-QUESTION = 1.0  # text that is no known prompt
-WORKING = 2.0  # evidence says that it still works
-BLANK = 10.0  # it shows an empty row where a prompt is usual: it awaits something
-FAR_SHAPE = 0.200
-FAR_FIRST = 0.5
-FAR_BLANK = 5.0  # the same where the kernel cannot be asked
-RETRY = 3.0  # sudo pauses two seconds after a wrong password
-STOPPED = 0.300
-BLINK = 0.6  # readline shows a matching bracket for half a second, its input in its own buffer
-POLLING = 1.0
-SHARE = 0.15  # of a processor: more is work, not waiting
-
-SIGNS = tuple(">$#:?])")
-GAP = 2  # columns that a prompt leaves before the cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +56,21 @@ class Weighing:
     def rule(self) -> Rule:
         """The first line of the table that fits."""
         near = self.probe.wait is Wait.SOFT
-        mark = MARK if near else MARK_FAR
+        mark = tuning.MARK if near else tuning.MARK_FAR
         marks = self.marks()
         if marks == "prompt":
             return Rule(mark, Reason.PROMPT, Confidence.HIGH, "it marked its prompt")
         secret = password(self.probe, confidence=Confidence.HIGH)
         if secret is not None:
-            return replace(secret, settle=SHAPE)
+            return replace(secret, settle=tuning.SHAPE)
         if marks == "edit" and self._inside_the_line():
-            return _waits(BLINK, "its cursor stands in the line that was entered")
+            return _waits(tuning.BLINK, "its cursor stands in the line that was entered")
         text = self.look.before_cursor
         prompt = self.memory.known(text) if text.strip() else None
         known = prompt is not None and prompt.known
         if self.fresh and known and not (near and self.look.alternate):
             if self.look.alternate:  # tmux draws its status line before it shows what was typed
-                mark = SHAPE
+                mark = tuning.SHAPE
             return Rule(mark, Reason.PROMPT, Confidence.HIGH, "its known prompt is shown")
         return self._near(marks) if near else self._far(marks)
 
@@ -150,32 +120,34 @@ class Weighing:
         """
         row = self.look.before_cursor
         text = row.rstrip(" ")
-        return bool(text) and (0 < len(row) - len(text) <= GAP or row.endswith(SIGNS))
+        return bool(text) and (0 < len(row) - len(text) <= tuning.GAP or row.endswith(tuning.SIGNS))
 
     def _near(self, marks: str) -> Rule:
         """The kernel shows that the program accepts input."""
         probe, look = self.probe, self.look
         if probe.strong:
-            return _waits(MARK, "it reads its terminal alone")
+            return _waits(tuning.MARK, "it reads its terminal alone")
         if self.sent is not None and self.sent.escape:
             return _waits(self._escape(), "a lone ESC, which may begin a key")
         if look.blank:
-            return _silent(BLANK, "its screen is empty")
+            return _silent(tuning.BLANK, "its screen is empty")
         working = self._children_work()
         if look.alternate or self.now.keys:
-            screen = _waits(ASIDE if working else PAINT, "a full-screen program that takes keys")
+            screen = _waits(
+                tuning.ASIDE if working else tuning.PAINT, "a full-screen program that takes keys"
+            )
             return replace(screen, alone=False)  # it may load in another thread
         if marks == "busy" and self._same_program():
             if self.asks():
-                return _waits(ASIDE, "it accepts input after a question of a command")
-            return _silent(WORKING, "its marks say that it works")
+                return _waits(tuning.ASIDE, "it accepts input after a question of a command")
+            return _silent(tuning.WORKING, "its marks say that it works")
         if (marks == "edit" and not self.left_the_line()) or self.editing():
-            return _waits(EDIT, "still in the same line")
+            return _waits(tuning.EDIT, "still in the same line")
         if working:
-            return _silent(WORKING, "a child of it works")
+            return _silent(tuning.WORKING, "a child of it works")
         rule = self._shown()
-        if 0.0 < probe.wakes <= TICK:  # it will act by itself in a moment: a spinner turns
-            rule = replace(rule, settle=max(rule.settle, probe.wakes + PAINT))
+        if 0.0 < probe.wakes <= tuning.TICK:  # it will act by itself in a moment: a spinner turns
+            rule = replace(rule, settle=max(rule.settle, probe.wakes + tuning.PAINT))
         return rule
 
     def _shown(self) -> Rule:
@@ -185,27 +157,31 @@ class Weighing:
         prompts = self.memory.of(probe.pid)
         if not prompts:
             if self.sent is None and self.fresh and not look.before_cursor and look.cursor_visible:
-                return replace(_waits(BANNER, "it accepts input at an empty row"), alone=False)
-            first = _waits(PAINT if self.fresh else FIRST, "it accepts input")
+                return replace(
+                    _waits(tuning.BANNER, "it accepts input at an empty row"), alone=False
+                )
+            first = _waits(tuning.PAINT if self.fresh else tuning.FIRST, "it accepts input")
             return replace(first, alone=False)
         if not look.cursor_visible:
-            return _waits(FIRST, "it accepts keys and hides the cursor")
+            return _waits(tuning.FIRST, "it accepts keys and hides the cursor")
         if not text and look.before_cursor and self.fresh:
-            return _waits(SHAPE, "it accepts input, the cursor is set in")
+            return _waits(tuning.SHAPE, "it accepts input, the cursor is set in")
         mode = probe.canonical, probe.echo
         if not text and probe.echo and all(mode != (p.canonical, p.echo) for p in prompts):
-            return _silent(WORKING, "it accepts input, and not by its line editor")
+            return _silent(tuning.WORKING, "it accepts input, and not by its line editor")
         if not text and self._reader_alone():
-            return _waits(ASIDE, "a thread of it reads a line, and the rest sleeps as before")
+            return _waits(
+                tuning.ASIDE, "a thread of it reads a line, and the rest sleeps as before"
+            )
         if not text or not self.fresh:
-            return _silent(BLANK, "it accepts input, where it showed a prompt before")
+            return _silent(tuning.BLANK, "it accepts input, where it showed a prompt before")
         current = self.memory.current
         shaped = self.asks() or (current is not None and current.resembles(look.before_cursor))
         if any(p.signature == probe.signature for p in prompts) and shaped:
-            return _waits(SHAPE, "it accepts input after a question")
+            return _waits(tuning.SHAPE, "it accepts input after a question")
         if any(p.signature == probe.signature for p in prompts):
-            return _silent(QUESTION, "it accepts input, its prompt is not shown")
-        return _silent(WORKING, "it accepts input but waits for something else too")
+            return _silent(tuning.QUESTION, "it accepts input, its prompt is not shown")
+        return _silent(tuning.WORKING, "it accepts input but waits for something else too")
 
     def _reader_alone(self) -> bool:
         """A thread blocks in a read of a line while the main thread sleeps where it slept before.
@@ -229,32 +205,34 @@ class Weighing:
         """How long the rest of a key is waited for: as long as its time-out when that is new."""
         own = self.probe.returns or self.probe.wakes
         before = self.baseline and (self.baseline.returns or self.baseline.wakes)
-        if not self.fresh and ESCAPE < own <= ESCDELAY and own != before:
+        if not self.fresh and tuning.ESCAPE < own <= tuning.ESCDELAY and own != before:
             # Its own time-out, which began with this key; timers ring late on a busy machine.
-            return own * LATE_TIMER + PAINT
+            return own * tuning.LATE_TIMER + tuning.PAINT
         patient = self.baseline is not None and self.baseline.wait is Wait.HARD
-        return ESCDELAY if patient and self.probe.timed and not self.fresh else ESCAPE
+        return tuning.ESCDELAY if patient and self.probe.timed and not self.fresh else tuning.ESCAPE
 
     def _far(self, marks: str) -> Rule:
         """Only what it shows can be judged."""
         text = self.look.before_cursor.rstrip()
         if marks == "busy":
-            if self.fresh and self.asks() and text.endswith(SIGNS):
-                return _medium(QUESTION, "silent after what looks like a question of a command")
-            return _silent(FAR_BLANK, "silent, though its marks say that it works")
+            if self.fresh and self.asks() and text.endswith(tuning.SIGNS):
+                return _medium(
+                    tuning.QUESTION, "silent after what looks like a question of a command"
+                )
+            return _silent(tuning.FAR_BLANK, "silent, though its marks say that it works")
         if self._retrying():
-            return _silent(RETRY, "silent after a password")
+            return _silent(tuning.RETRY, "silent after a password")
         if self.look.alternate and (text or not self._answered_a_prompt()):
-            return _medium(FAR_SHAPE, "a full-screen program, silent")
+            return _medium(tuning.FAR_SHAPE, "a full-screen program, silent")
         if marks == "edit" or self.editing():
-            return _medium(FAR_SHAPE, "still in the same line")
+            return _medium(tuning.FAR_SHAPE, "still in the same line")
         if self.fresh and self.asks():
-            return _medium(FAR_SHAPE, "silent after what looks like a question")
+            return _medium(tuning.FAR_SHAPE, "silent after what looks like a question")
         if not self.memory:
-            return _silent(FAR_FIRST if self.fresh else QUESTION, "silent")
+            return _silent(tuning.FAR_FIRST if self.fresh else tuning.QUESTION, "silent")
         if not text:
-            return _silent(FAR_BLANK, "silent, its prompt is not shown")
-        return _silent(QUESTION, "silent, with text that is no known prompt")
+            return _silent(tuning.FAR_BLANK, "silent, its prompt is not shown")
+        return _silent(tuning.QUESTION, "silent, with text that is no known prompt")
 
     def _same_program(self) -> bool:
         """The waiting process is the one whose prompt was answered: the marks are its own."""

@@ -1,41 +1,42 @@
 """When is it the caller's turn? The readiness state machine: facts and `now` in, a verdict out.
 
-Owns the decision procedure (SPEC.md "How we know"). Never reads a clock, a file or a screen: the
-holder carries out the steps it asks for and brings back what was seen. The subtle thing: a *hard*
-wait is only believed when two probes with an empty drain between them show the same thread with
-the same run time, because then that thread cannot have run in between.
+Owns the decision procedure (SPEC.md "How we know") over three values: the `Deadline` of the wait,
+the `Candidate` that may end it, and the `Confirmation` that must hold until then. Never reads a
+clock, a file or a screen: the holder carries out the steps it asks for and brings back what was
+seen. The subtle thing: every step is a function of what happened and of `now`, so a recording on a
+virtual clock gives the same verdicts.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
+from ptyjobs.readiness import tuning
+from ptyjobs.readiness.candidate import Candidate, same_moment
+from ptyjobs.readiness.confirmation import Confirmation
 from ptyjobs.readiness.continuation import continues
-from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, normal
+from ptyjobs.readiness.deadline import Deadline
+from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, Snapshot, normal
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Step, Wait
-from ptyjobs.readiness.rules import (
-    FAR_BLANK,
-    FRAME,
-    GAP,
-    MARK_FAR,
-    PAINT,
-    POLLING,
-    QUESTION,
-    RELAY,
-    SHARE,
-    STOPPED,
-    WORKING,
-    Rule,
-    Weighing,
-    password,
-)
+from ptyjobs.readiness.rules import Rule, Weighing
 
 __all__ = ["DoLook", "DoProbe", "DoWait", "Look", "Probe", "Sent", "Settle", "Step", "Wait"]
 
-PACE = 0.003  # seconds; while output flows, at most one probe in this time
-BREATH = 0.00025  # seconds; a gap in the output that is worth a probe at once
-BURST = 8  # probes that output may cause at once before PACE applies
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What was asked for, and what was known before the send."""
+
+    tier: Tier
+    evidence: Evidence
+    before: Snapshot  # of the evidence
+    memory: PromptMemory
+    baseline: Probe | None  # the probe before the send
+    sent: Sent | None
+    quiet_floor: float
+    until_ready: bool
+    certain: bool
 
 
 class Settle:
@@ -58,59 +59,30 @@ class Settle:
         """`until_ready=False`: only an exit or a pattern ends the wait; with `certain` also a
         moment at which nothing can happen before input: the job's only program waits at its prompt.
         """
-        self._start = now
-        self._deadline = deadline
-        self._tier = tier
-        self._evidence = evidence
-        self._before = evidence.snapshot()
-        self._memory = memory
-        self._baseline = baseline
-        self._sent = sent
-        self._floor = quiet_floor
-        self._until_ready = until_ready
-        self._certain = certain
+        self._situation = Situation(
+            tier=tier,
+            evidence=evidence,
+            before=evidence.snapshot(),
+            memory=memory,
+            baseline=baseline,
+            sent=sent,
+            quiet_floor=quiet_floor,
+            until_ready=until_ready,
+            certain=certain,
+        )
+        self._deadline = Deadline(start=now, at=deadline)
+        self._candidate = Candidate()
+        self._confirmation = Confirmation(now=now)
         self._exit: Exit | None = None
         self._match: tuple[int, str] | None = None
         self._unsent = 0
-        # output
-        self._output = now  # time of the last output
-        self._flow = now  # since when it has never been silent for as long as a frame lasts
-        self._bytes = 0
-        self._tokens = float(BURST)
-        # probes
-        self._due = now
-        self._probe: Probe | None = None
-        self._probed = -1.0
-        self._candidate: Probe | None = None
-        self._candidate_at = now
-        self._streak: float | None = None  # since when every probe found it accepting input
-        self._window = now  # in which the CPU it uses is measured
-        self._runtime = self._cpu = 0
-        self._accepting: float | None = None  # the same, whatever its output and CPU
-        self._busy_at: float | None = None  # since when every probe found it busy
-        self._busy_kind: tuple[int, bool, bool, bool] | None = None
-        self._busy_since = now
-        self._busy_runs = 0
-        self._final = 0  # probes made at the deadline
-        # the screen
-        self._look: Look | None = None
-        self._looked_bytes = -1
-        self._still = now  # since when the row of the cursor has looked the same
-        self._decided: Rule | None = None
 
     # -- what happened
 
     def on_output(self, now: float, nbytes: int) -> None:
         """The job wrote `nbytes`; `Evidence.feed` has them already."""
-        self._tokens = min(float(BURST), self._tokens + (now - self._output) / PACE)
-        if now - self._output > PAINT:
-            self._flow = now
-        self._output = now
-        self._bytes += nbytes
-        if self._tokens >= 1.0:
-            self._due = min(self._due, now)
-        else:
-            self._due = min(now + BREATH, max(self._probed, self._start) + PACE)
+        self._deadline.on_output(now, silence=now - self._confirmation.output)
+        self._confirmation.on_output(now, nbytes)
 
     def on_exit(self, now: float, exit: Exit) -> None:
         """The job has ended and its last output was read."""
@@ -124,75 +96,28 @@ class Settle:
         """`left` bytes of the input have not gone into the terminal yet."""
         if left != self._unsent:
             self._unsent = left
-            self._due = min(self._due, now)
+            self._deadline.due = min(self._deadline.due, now)
 
     def on_look(self, now: float, look: Look) -> None:
         """What DoLook asked for."""
-        if self._look != look:
-            self._still = now
-        self._look = look
-        self._looked_bytes = self._bytes
+        self._confirmation.on_look(now, look)
 
     def on_probe(self, now: float, probe: Probe) -> None:
         """What DoProbe asked for."""
-        self._tokens = max(0.0, self._tokens - 1.0)
-        self._probe = probe
-        self._probed = now
-        if now >= self._deadline:
-            self._final += 1
+        deadline, output = self._deadline, self._confirmation.output
+        deadline.on_probe(now)
+        pause = deadline.pause(now, output=output)
         ready = not probe.unread and not self._unsent
-        if probe.wait is not Wait.BUSY:
-            self._busy_kind = self._busy_at = None
         if probe.wait is Wait.HARD and ready:
-            self._hard(now, probe)
-            return
-        self._candidate = None
-        if probe.wait is Wait.BUSY or not ready:
-            self._busy(now, probe)
-            return
-        if self._streak is None:
-            self._streak = now
-            self._watch(now, probe)
-            self._accepting = now if self._accepting is None else self._accepting
-        self._due = now + max(PACE, self._pause(now))
-
-    def _pause(self, now: float) -> float:
-        """Back-off: a tenth of the silence up to 20 ms, after 1 s a twentieth up to half a second.
-
-        A program that speaks is probed at once; this bounds the cost of one that is silent.
-        """
-        silence = now - max(self._output, self._start)
-        if silence < 1.0:
-            return min(silence * 0.1, 0.02)
-        return min(silence * 0.05, 0.5)
-
-    def _hard(self, now: float, probe: Probe) -> None:
-        self._streak = None
-        first = self._candidate
-        if first is None or not _same_moment(first, probe):
-            self._candidate, self._candidate_at = probe, now
-            self._due = now + (RELAY if probe.relayed else 0.0)
-            return
-        if probe.relayed and now < max(self._output, self._candidate_at) + RELAY:
-            self._due = max(self._output, self._candidate_at) + RELAY
-            return
-        self._decided = password(probe, confidence=Confidence.CERTAIN) or Rule(
-            0.0,
-            Reason.WAITING_FOR_INPUT,
-            Confidence.CERTAIN,
-            f"{probe.doing}, on its terminal alone",
-        )
-
-    def _busy(self, now: float, probe: Probe) -> None:
-        self._streak = None
-        if self._busy_at is None:
-            self._busy_at = now
-        if probe.unread or now - self._busy_at > PAINT:  # not just between two frames
-            self._accepting = None
-        kind = (probe.pid, probe.stopped, probe.blocked, probe.polling)
-        if kind != self._busy_kind:
-            self._busy_kind, self._busy_since, self._busy_runs = kind, now, probe.runs
-        self._due = now + max(self._pause(now), 0.0001)
+            again = self._candidate.on_hard(now, probe, output=output)
+            deadline.due = deadline.due if again is None else again
+        elif probe.wait is Wait.BUSY or not ready:
+            self._candidate.on_busy(now, probe)
+            deadline.due = now + max(pause, tuning.BUSY_PACE)
+        else:
+            if self._candidate.on_accepting(now, probe):
+                self._confirmation.watch(now, probe)
+            deadline.due = now + max(tuning.PACE, pause)
 
     # -- what to do
 
@@ -206,70 +131,78 @@ class Settle:
             return self._verdict(
                 now, Rule(0, Reason.PATTERN, Confidence.CERTAIN, "the pattern matched"), look=None
             )
-        if self._decided is not None:
-            if self._until_ready or self._at_rest():
-                return self._finish(now, self._decided)
-            self._decided = self._candidate = None  # another process of it may print a match
-            self._due = now + max(PACE, self._pause(now))
-        if now >= self._deadline:
+        deadline, candidate, situation = self._deadline, self._candidate, self._situation
+        if candidate.decided is not None:
+            if situation.until_ready or self._at_rest():
+                return self._finish(now, candidate.decided)
+            candidate.forget()
+            pause = deadline.pause(now, output=self._confirmation.output)
+            deadline.due = now + max(tuning.PACE, pause)
+        if now >= deadline.at:
             return self._late(now)
-        if not self._until_ready and not self._certain:
-            return DoWait(self._deadline)
-        if self._probed < 0 or now >= self._due:
+        if not situation.until_ready and not situation.certain:
+            return DoWait(deadline.at)
+        if deadline.probed < 0 or now >= deadline.due:
             return DoProbe()
-        rule = self._stuck(now) if self._until_ready else None
+        rule = self._stuck(now) if situation.until_ready else None
         if rule is not None:
             return self._finish(now, rule)
-        if self._streak is not None:
-            return self._settling(now)
-        return DoWait(min(self._due, self._deadline))
+        if candidate.streak is not None:
+            return self._settling(now, candidate.streak)
+        return deadline.wait(deadline.due)
 
-    def _settling(self, now: float) -> Step:
-        """It accepts input: how long must it be silent?"""
-        probe = self._probe
-        assert probe is not None
-        assert self._streak is not None
-        if now < self._output + 0.001 and now >= self._start + 0.001:
-            return DoWait(min(self._output + 0.001, self._deadline))
-        if self._looked_bytes != self._bytes:
+    def _settling(self, now: float, streak: float) -> Step:
+        """It has accepted input since `streak`: how long must it be silent?"""
+        deadline, confirmation = self._deadline, self._confirmation
+        probe, look = self._newest(), confirmation.current
+        lull = confirmation.output + tuning.LULL
+        if now < lull and now >= deadline.start + tuning.LULL:
+            return deadline.wait(lull)
+        if look is None:
             return DoLook()
-        assert self._look is not None
-        weighing = self._weigh(probe, self._look)
+        weighing = self._weigh(probe, look)
         rule = weighing.rule()
-        base = max(self._output, self._streak)
-        if rule.settle > MARK_FAR:
-            rule = replace(rule, settle=max(rule.settle, self._floor))
-        at = max(base + rule.settle, self._window + min(rule.settle, PAINT))
-        if self._evidence.snapshot().synchronized:
-            at = max(at, self._output + FRAME)
-        if not self._until_ready and (rule.settle > MARK_FAR or not self._at_rest()):
-            return DoWait(min(self._due, self._deadline))
+        shown = rule.settle <= tuning.MARK_FAR  # a prompt is
+        if not shown:
+            rule = replace(rule, settle=max(rule.settle, self._situation.quiet_floor))
+        watched = confirmation.watched_until(rule.settle)
+        at = max(confirmation.output + rule.settle, streak + rule.settle, watched)
+        if self._situation.evidence.snapshot().synchronized:
+            at = max(at, confirmation.output + tuning.FRAME)
+        if not self._situation.until_ready and not (shown and self._at_rest()):
+            return deadline.wait(deadline.due)
         if self._redraws(now) or self._ticks(now, weighing):
             rule = Rule(0, Reason.WAITING_FOR_INPUT, Confidence.MEDIUM, "it redraws all the time")
             return self._finish(now, rule)
         if now < at:
-            return DoWait(min(at, self._due, self._deadline))
-        if self._probed < at:  # what was true when the silence began must be true at its end
-            self._due = now
+            return deadline.wait(min(at, deadline.due))
+        if deadline.probed < at:  # what was true when the silence began must be true at its end
+            deadline.due = now
             return DoProbe()
         if self._works(now, probe, rule):
-            return DoWait(min(self._window + min(rule.settle, PAINT), self._deadline))
+            return deadline.wait(confirmation.watched_until(rule.settle))
         return self._finish(now, rule)
+
+    def _newest(self) -> Probe:
+        """The newest probe; no step but the first comes before one."""
+        assert self._candidate.probe is not None
+        return self._candidate.probe
 
     def _at_rest(self) -> bool:
         """No process of the job but the one that waits, and those that wait for it."""
-        probe = self._probe
+        probe = self._candidate.probe
         return probe is not None and not (probe.children - probe.lineage)
 
     def _weigh(self, probe: Probe, look: Look) -> Weighing:
+        situation = self._situation
         return Weighing(
             probe=probe,
             look=look,
-            sent=self._sent,
-            baseline=self._baseline,
-            memory=self._memory,
-            before=self._before,
-            now=self._evidence.snapshot(),
+            sent=situation.sent,
+            baseline=situation.baseline,
+            memory=situation.memory,
+            before=situation.before,
+            now=situation.evidence.snapshot(),
         )
 
     def _works(self, now: float, probe: Probe, rule: Rule) -> bool:
@@ -277,66 +210,64 @@ class Settle:
 
         Work of other threads (fish reads manuals in one) buys a bounded patience.
         """
-        spent = probe.runtime - self._runtime if rule.alone else probe.cpu - self._cpu
-        idle = spent <= max(1_000_000, SHARE * 1e9 * (self._probed - self._window))
-        shown = rule.settle <= MARK_FAR  # a prompt is
+        confirmation = self._confirmation
+        idle = confirmation.idle(probe, probed=self._deadline.probed, alone=rule.alone)
+        shown = rule.settle <= tuning.MARK_FAR  # a prompt is
         if idle and (shown or not self._elsewhere(probe)) and (rule.alone or not probe.works):
             return False
-        patience = WORKING if probe.wait is Wait.SOFT else FAR_BLANK
-        if now > max(self._output, self._accepting or 0.0) + rule.settle + patience:
+        patience = tuning.WORKING if probe.wait is Wait.SOFT else tuning.FAR_BLANK
+        since = max(confirmation.output, self._candidate.accepting or 0.0)
+        if now > since + rule.settle + patience:
             return False
-        self._watch(now, probe)
+        confirmation.watch(now, probe)
         return True
 
     def _elsewhere(self, probe: Probe) -> bool:
         """A thread of it takes input, but its main thread is not where it was when it was idle."""
-        base = self._baseline
+        base = self._situation.baseline
         if base is None or not (base.place and probe.place):
             return False
         return (base.pid, base.start) == (probe.pid, probe.start) and base.place != probe.place
 
-    def _watch(self, now: float, probe: Probe) -> None:
-        """Begin a new window in which its use of processors is measured."""
-        self._window, self._runtime, self._cpu = now, probe.runtime, probe.cpu
-
     def _redraws(self, now: float) -> bool:
         """A full-screen program that never stops drawing, and takes keys all the while."""
-        since = self._accepting
+        since, look = self._candidate.accepting, self._confirmation.look
         return (
             since is not None
-            and now - max(since, self._flow) > POLLING
-            and self._probe is not None
-            and self._probe.wait is Wait.SOFT
-            and self._evidence.snapshot().alternate
-            and not (self._look is not None and self._look.blank)
+            and now - max(since, self._confirmation.flow) > tuning.POLLING
+            and self._newest().wait is Wait.SOFT
+            and self._situation.evidence.snapshot().alternate
+            and not (look is not None and look.blank)
         )
 
     def _ticks(self, now: float, weighing: Weighing) -> bool:
         """Its line editor stands where it stood, and draws elsewhere (a clock in a toolbar)."""
-        since = max(self._accepting or now, self._still, self._start)
+        accepting = self._candidate.accepting or now
+        since = max(accepting, self._confirmation.still, self._deadline.start)
         edits = weighing.marks() == "edit" and not weighing.left_the_line()
-        return now - since > POLLING and (edits or weighing.editing())
+        return now - since > tuning.POLLING and (edits or weighing.editing())
 
     def _stuck(self, now: float) -> Rule | None:
         """Busy, but in a way that only its user can end."""
-        probe = self._probe
-        assert probe is not None
-        if probe.wait is Wait.HARD and self._unsent and now - self._start > QUESTION:
+        probe, busy = self._newest(), self._candidate.busy
+        waited = now - self._deadline.start
+        if probe.wait is Wait.HARD and self._unsent and waited > tuning.QUESTION:
             why = "the terminal takes no more input"
             return Rule(0, Reason.WAITING_FOR_INPUT, Confidence.MEDIUM, why)
         if probe.wait is not Wait.BUSY:
             return None
-        quiet = now - max(self._output, self._busy_since)
-        if probe.stopped and quiet > STOPPED:
+        assert busy is not None
+        quiet = now - max(self._confirmation.output, busy.since)
+        if probe.stopped and quiet > tuning.STOPPED:
             return Rule(0, Reason.QUIET, Confidence.HIGH, f"{probe.doing}; SIGCONT resumes it")
-        if probe.blocked and quiet > STOPPED:
+        if probe.blocked and quiet > tuning.STOPPED:
             why = f"{probe.doing}: its terminal is stopped, C-q resumes it"
             return Rule(0, Reason.QUIET, Confidence.HIGH, why)
         raw = not (probe.canonical or probe.unread or self._unsent)
-        if probe.polling and raw and probe.runs - self._busy_runs >= 4:
-            if self._evidence.snapshot().alternate:  # it may draw all the time
-                quiet = now - self._busy_since
-            if quiet > POLLING:
+        if probe.polling and raw and probe.runs - busy.runs >= tuning.POLLS:
+            if self._situation.evidence.snapshot().alternate:  # it may draw all the time
+                quiet = now - busy.since
+            if quiet > tuning.POLLING:
                 why = f"{probe.doing}, and looks at its terminal between"
                 return Rule(0, Reason.QUIET, Confidence.LOW, why)
         return None
@@ -345,44 +276,46 @@ class Settle:
 
     def _late(self, now: float) -> Step:
         """The deadline: a last look at what it does, and a started confirmation is finished."""
-        if self._final == 0 and (self._probe is None or now - self._probed > 0.02):
+        deadline, candidate = self._deadline, self._candidate
+        if deadline.final == 0 and (
+            candidate.probe is None or now - deadline.probed > tuning.STALE
+        ):
             return DoProbe()
-        if self._until_ready and self._candidate is not None and self._final < 2:
+        if self._situation.until_ready and candidate.first is not None and deadline.final < 2:
             return DoProbe()
-        probe = self._probe
-        assert probe is not None
-        if self._until_ready and self._streak is not None:
-            if self._looked_bytes != self._bytes or self._look is None:
+        if self._situation.until_ready and candidate.streak is not None:
+            look = self._confirmation.current
+            if look is None:
                 return DoLook()
-            rule = self._weigh(probe, self._look).rule()
-            if rule.settle <= MARK_FAR:  # a prompt is shown: nothing else was to be awaited
-                return self._finish(now, rule) if self._final else DoProbe()  # is it true now?
+            rule = self._weigh(self._newest(), look).rule()
+            if rule.settle <= tuning.MARK_FAR:  # a prompt is shown: nothing else was to be awaited
+                return self._finish(now, rule) if deadline.final else DoProbe()  # is it true now?
         timeout = Rule(0, Reason.TIMEOUT, Confidence.CERTAIN, "the deadline came first")
-        return self._verdict(now, timeout, look=self._look)
+        return self._verdict(now, timeout, look=self._confirmation.look)
 
     def _finish(self, now: float, rule: Rule) -> Step:
         """The verdict, once the row of the prompt is known; and learn from it."""
-        if self._looked_bytes != self._bytes or self._look is None:
+        look = self._confirmation.current
+        if look is None:
             return DoLook()
-        look, probe = self._look, self._probe
-        assert probe is not None
+        probe, situation = self._newest(), self._situation
         weighing = self._weigh(probe, look)
         continuation = continues(
             probe=probe,
             look=look,
-            sent=self._sent,
-            memory=self._memory,
-            before=self._before,
+            sent=situation.sent,
+            memory=situation.memory,
+            before=situation.before,
             now=weighing.now,
         )
         sure = rule.reason in (Reason.WAITING_FOR_INPUT, Reason.PROMPT) and not look.alternate
         learns = sure or (rule.confidence is Confidence.MEDIUM and weighing.asks())
-        typed = self._sent is not None and not self._sent.enter
-        if self.drawn or (typed and self._memory.known(look.before_cursor) is None):
+        typed = situation.sent is not None and not situation.sent.enter
+        if self.drawn or (typed and situation.memory.known(look.before_cursor) is None):
             learns = False  # a drawn row, or the echo of what was typed, is no prompt
         blanks = len(look.before_cursor) - len(look.before_cursor.rstrip(" "))
-        if learns and not weighing.editing() and (blanks <= GAP or continuation):
-            self._memory.learn(
+        if learns and not weighing.editing() and (blanks <= tuning.GAP or continuation):
+            situation.memory.learn(
                 PromptGuess(
                     text=normal(look.before_cursor),
                     raw=look.before_cursor,
@@ -402,13 +335,13 @@ class Settle:
     def _verdict(
         self, now: float, rule: Rule, *, look: Look | None, continuation: bool = False
     ) -> Verdict:
-        probe = self._probe
-        old, new = self._before, self._evidence.snapshot()
+        probe, situation = self._candidate.probe, self._situation
+        old, new = situation.before, situation.evidence.snapshot()
         doing = probe.doing if probe is not None else ""
         return Verdict(
             reason=rule.reason,
             confidence=rule.confidence,
-            waited=now - self._start,
+            waited=now - self._deadline.start,
             prompt="" if look is None or self.drawn else look.before_cursor,
             doing=doing if rule.reason in (Reason.TIMEOUT, Reason.QUIET) else "",
             input_consumed=self._consumed(),
@@ -417,21 +350,23 @@ class Settle:
             match=self._match[1] if self._match else "",
             exit=self._exit,
             command_exit=new.command_exit if new.marks_done > old.marks_done else None,
-            tier=probe.tier if probe is not None and probe.tier is not Tier.FULL else self._tier,
+            tier=situation.tier if probe is None or probe.tier is Tier.FULL else probe.tier,
             why=rule.why,
         )
 
     @property
     def drawn(self) -> bool:
         """True if the program draws a screen and takes keys: its rows are no prompts."""
-        if self._look is None or self._look.alternate:
+        look, probe = self._confirmation.look, self._candidate.probe
+        if look is None or look.alternate:
             return False  # an alternate screen is answered as a screen
-        now, probe = self._evidence.snapshot(), self._probe
+        now = self._situation.evidence.snapshot()
         return now.keys and not now.paste_on and probe is not None and not probe.canonical
 
     def _consumed(self) -> bool:
         """Whether the program took what was typed."""
-        sent, probe, base = self._sent, self._probe, self._baseline
+        sent, base = self._situation.sent, self._situation.baseline
+        probe = self._candidate.probe
         if sent is None or not sent.nbytes or self._exit is not None:
             return True
         if self._unsent:
@@ -443,15 +378,4 @@ class Settle:
         if probe.canonical and sent.text and not sent.enter and (base is None or base.canonical):
             return False  # the line discipline keeps it until Enter
         # The same hard wait as before the send: it has not run at all.
-        return not (base is not None and base.wait is Wait.HARD and _same_moment(base, probe))
-
-
-def _same_moment(first: Probe, second: Probe) -> bool:
-    """The same thread of the same process, which has not run in between."""
-    return (first.wait, first.pid, first.start, first.tid, first.runtime) == (
-        second.wait,
-        second.pid,
-        second.start,
-        second.tid,
-        second.runtime,
-    )
+        return not (base is not None and base.wait is Wait.HARD and same_moment(base, probe))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
 from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, normal
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait
-from ptyjobs.readiness.rules import BANNER, FIRST, MARK, PAINT, POLLING, RETRY, STOPPED, WORKING
 from ptyjobs.readiness.settle import Settle
+from ptyjobs.readiness.tuning import BANNER, FIRST, MARK, PAINT, POLLING, RETRY, STOPPED, WORKING
 
 HARD = Probe(Wait.HARD, pid=7, tid=7, runtime=100, start=1, doing="cat in read")
 SOFT = replace(HARD, wait=Wait.SOFT, canonical=False, echo=False, signature="epoll_wait/2")

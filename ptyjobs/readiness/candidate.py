@@ -1,0 +1,95 @@
+"""The state that may end one wait, as the probes have shown it so far.
+
+Owns the newest probe, the first look at a hard wait, and since when every probe found the program
+accepting input or busy. Never weighs what the screen shows. The subtle thing: a *hard* wait is only
+believed when two probes with an empty drain between them show the same thread with the same run
+time, because then that thread cannot have run in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ptyjobs.model import Confidence, Reason
+from ptyjobs.readiness import tuning
+from ptyjobs.readiness.facts import Probe, Wait
+from ptyjobs.readiness.rules import Rule, password
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Since when it is busy, and since when in the same way."""
+
+    at: float
+    kind: tuple[int, bool, bool, bool]
+    since: float
+    runs: int  # how often its thread had run by then
+
+
+class Candidate:
+    """What the probes of one wait have shown."""
+
+    __slots__ = ("accepting", "busy", "decided", "first", "first_at", "probe", "streak")
+
+    def __init__(self) -> None:
+        self.probe: Probe | None = None  # the newest
+        self.first: Probe | None = None  # the first look at a hard wait
+        self.first_at = 0.0
+        self.decided: Rule | None = None  # the second look has confirmed it
+        self.streak: float | None = None  # since when every probe found it accepting input
+        self.accepting: float | None = None  # the same, whatever its output and CPU
+        self.busy: Busy | None = None
+
+    def on_hard(self, now: float, probe: Probe, *, output: float) -> float | None:
+        """It can do nothing before input. Return the time of the second look; None: this was it."""
+        self.probe, self.streak, self.busy = probe, None, None
+        first = self.first
+        if first is None or not same_moment(first, probe):
+            self.first, self.first_at = probe, now
+            return now + (tuning.RELAY if probe.relayed else 0.0)
+        moved = max(output, self.first_at) + tuning.RELAY
+        if probe.relayed and now < moved:
+            return moved
+        self.decided = password(probe, confidence=Confidence.CERTAIN) or Rule(
+            0.0,
+            Reason.WAITING_FOR_INPUT,
+            Confidence.CERTAIN,
+            f"{probe.doing}, on its terminal alone",
+        )
+        return None
+
+    def on_accepting(self, now: float, probe: Probe) -> bool:
+        """It accepts input, and may still work. Return True if the last probe said otherwise."""
+        self.probe, self.first, self.busy = probe, None, None
+        if self.streak is not None:
+            return False
+        self.streak = now
+        if self.accepting is None:
+            self.accepting = now
+        return True
+
+    def on_busy(self, now: float, probe: Probe) -> None:
+        """It is not its user's turn; with another wait than BUSY because input is not read yet."""
+        self.probe, self.first, self.streak = probe, None, None
+        old = self.busy if probe.wait is Wait.BUSY else None
+        at = now if old is None else old.at
+        if probe.unread or now - at > tuning.PAINT:  # not just between two frames
+            self.accepting = None
+        kind = (probe.pid, probe.stopped, probe.blocked, probe.polling)
+        if old is None or kind != old.kind:
+            self.busy = Busy(at, kind, now, probe.runs)
+
+    def forget(self) -> None:
+        """The confirmed wait ends nothing: another process may still print a match."""
+        self.first = self.decided = None
+
+
+def same_moment(first: Probe, second: Probe) -> bool:
+    """The same thread of the same process, which has not run in between."""
+    return (first.wait, first.pid, first.start, first.tid, first.runtime) == (
+        second.wait,
+        second.pid,
+        second.start,
+        second.tid,
+        second.runtime,
+    )
