@@ -87,7 +87,7 @@ async def one(settings: Config, zygote: zygotes.Zygote, rounds: int) -> None:
         began = time.perf_counter()
         answer = await jobs.start(spec)
         ours.append(time.perf_counter() - began)
-        await jobs.wait([answer.job_id], until="exited")
+        await jobs.wait(answer.job_id, until="exited")
         bare.append(bare_spawn())
     ratio = statistics.median(a / b for a, b in zip(ours, bare, strict=True))
     print(

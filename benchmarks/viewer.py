@@ -76,7 +76,7 @@ async def long_log(viewer: Viewer, megabytes: int) -> None:
     command = f"yes {line!r} | head -c {megabytes}000000"
     spec = prepare(viewer.jobs.config, command=command)
     await viewer.jobs.start(spec, name="long")
-    await viewer.jobs.wait(["long"], until="exited", timeout=240)
+    await viewer.jobs.wait("long", until="exited", timeout=240)
     size = viewer.jobs.registry.find("long").log.end
     began = time.perf_counter()
     async with joined(viewer, "job/long") as socket:

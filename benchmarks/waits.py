@@ -49,7 +49,7 @@ async def measure(count: int, seconds: float) -> tuple[float, float, float]:
                 return spent / passed, (time.process_time() - own) / passed
 
             alone, _ = await span()
-            waits = [asyncio.ensure_future(jobs.wait([n], timeout=seconds + 9)) for n in names]
+            waits = [asyncio.ensure_future(jobs.wait(n, timeout=seconds + 9)) for n in names]
             await asyncio.sleep(0)
             held, own = await span()
             for wait in waits:

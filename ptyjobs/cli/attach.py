@@ -24,8 +24,9 @@ from ptyjobs.cli.format import exit_code
 from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
 from ptyjobs.cli.viewport import Mirror
 from ptyjobs.client import orphans
+from ptyjobs.client.connection import Follow
 from ptyjobs.client.files import JobDir
-from ptyjobs.client.sync import Follow, Jobs
+from ptyjobs.client.sync import Jobs
 from ptyjobs.errors import BadInput, HolderLost, Refused
 from ptyjobs.model import Size, Status, from_json
 from ptyjobs.protocol import Data

@@ -4,147 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from ptyjobs import protocol
 from ptyjobs.client import calls, force_kill, registry
+from ptyjobs.client.async_connection import AsyncConnection, AsyncFollow, open_connection
 from ptyjobs.client.base import (
+    NEVER_STARTED,
+    PORT_POLL,
     Base,
     Progress,
     check_patterns,
     follow_params,
     meets,
-    result_of,
+    no_wait,
+    nothing_to_follow,
+    wait_result,
+    with_port,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.config import Config
-from ptyjobs.errors import Hint, HolderLost, PtyJobsError
-from ptyjobs.model import Answer, JobSpec, Page, Reason, Size, Status, View
+from ptyjobs.errors import HolderLost, PtyJobsError
+from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
 from ptyjobs.spawn.zygote import Zygote
 from ptyjobs.store.jobdir import JobDir
 
+if TYPE_CHECKING:
+    from ptyjobs.input.mouse import MouseAction
+
 T = TypeVar("T")
 
-PORT_POLL = 0.2  # seconds between two looks at a job's listening ports
-
 # ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder)
-
-
-class Link(asyncio.Protocol):
-    """One asynchronous connection: requests out, replies matched by id."""
-
-    def __init__(self) -> None:
-        self._decoder = protocol.Decoder()
-        self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._progress: dict[int, Progress] = {}
-        self._transport: asyncio.Transport | None = None
-        self.events: asyncio.Queue[protocol.Message | None] | None = None
-        self.closed = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        for message in self._decoder.feed(data):
-            if isinstance(message, protocol.Data) or "event" in message:
-                if self.events is not None:
-                    self.events.put_nowait(message)
-                continue
-            number = message.get("id", 0)
-            if "progress" in message:
-                note = self._progress.get(number)
-                if note is not None:
-                    note(str(message["progress"]))
-                continue
-            future = self._waiting.pop(number, None)
-            if future is not None and not future.done():
-                future.set_result(message)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionClosed())
-        self._waiting.clear()
-        if self.events is not None:
-            self.events.put_nowait(None)
-
-    def send(self, message: protocol.Message) -> None:
-        if self.closed or self._transport is None:
-            raise ConnectionClosed
-        self._transport.write(protocol.encode(message))
-
-    async def request(
-        self, op: str, params: dict[str, Any], *, timeout: float, progress: Progress | None = None
-    ) -> dict[str, Any]:
-        """The `ok` member of the reply; raises its error, Gone, or HolderLost past the time."""
-        number = next(self._numbers)
-        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
-        if progress is not None:
-            self._progress[number] = progress
-        try:
-            self.send({"op": op, "id": number, **params})
-            async with asyncio.timeout(timeout + calls.SLACK):
-                return result_of(await future)
-        except TimeoutError:
-            raise HolderLost(
-                "The job's holder does not answer.",
-                advice="Look with status, then kill it.",
-                hint=Hint.CHECK_THEN_KILL,
-            ) from None
-        except asyncio.CancelledError:
-            with contextlib.suppress(ConnectionClosed):
-                self.send({"op": "cancel", "id": next(self._numbers), "request": number})
-            raise
-        finally:
-            self._waiting.pop(number, None)
-            self._progress.pop(number, None)
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-
-async def _link(sock: socket.socket) -> Link:
-    loop = asyncio.get_running_loop()
-    sock.setblocking(False)
-    _, link = await loop.create_connection(Link, sock=sock)
-    return link
-
-
-class AsyncFollow:
-    """A live view of a job: iterate for events, `send` keys, `resize`, `close`."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def __aiter__(self) -> AsyncIterator[protocol.Message]:
-        return self._iterate()
-
-    async def _iterate(self) -> AsyncIterator[protocol.Message]:
-        assert self._link.events is not None
-        while True:
-            message = await self._link.events.get()
-            if message is None:
-                return
-            yield message
-
-    def send(self, data: bytes) -> None:
-        self._link.send(protocol.Data(0, data))
-
-    async def resize(self, size: Size) -> None:
-        await self._link.request("window", {"rows": size.rows, "cols": size.cols}, timeout=5.0)
-
-    def close(self) -> None:
-        self._link.close()
 
 
 class AsyncJobs(Base):
@@ -159,7 +51,7 @@ class AsyncJobs(Base):
         positions: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(config, zygote=zygote, reader=reader, positions=positions)
-        self._links: dict[str, Link] = {}
+        self._connections: dict[str, AsyncConnection] = {}
         self._starting: dict[str, asyncio.Event] = {}  # jobs whose start has not been sent yet
 
     async def __aenter__(self) -> AsyncJobs:
@@ -168,29 +60,30 @@ class AsyncJobs(Base):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _connect(self, job: JobDir) -> Link:
+    async def _connect(self, job: JobDir) -> AsyncConnection:
         if (starting := self._starting.get(job.job_id)) is not None:
             await starting.wait()  # on another connection this call could overtake the start
-        link = self._links.get(job.job_id)
-        if link is not None and not link.closed:
-            return link
-        link = await _link(connect(job))
-        self._links[job.job_id] = link
+        connection = self._connections.get(job.job_id)
+        if connection is not None and not connection.closed:
+            return connection
+        connection = await open_connection(connect(job))
+        self._connections[job.job_id] = connection
         with contextlib.suppress(ConnectionClosed):
-            link.send({"op": "hello", "id": 0, "reader": self.reader})
-        return link
+            connection.send({"op": "hello", "id": 0, "reader": self.reader})
+        return connection
 
     async def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:
         job = self.registry.find(job_id)
         try:
-            link = await self._connect(job)
-            ok = await link.request(call.op, call.params, timeout=call.timeout, progress=progress)
+            connection = await self._connect(job)
+            ok = await connection.request(
+                call.op, call.params, timeout=call.timeout, progress=progress
+            )
             result = call.parse(ok)
         except ConnectionClosed:
-            self._links.pop(job.job_id, None)
+            self._connections.pop(job.job_id, None)
             result = await self._after(job, call)
-        self._note(job, result)
-        return result
+        return self._noted(job, result)
 
     async def _after(self, job: JobDir, call: Call[T]) -> T:
         """The answer of a job whose holder has closed the connection, once it has left."""
@@ -204,20 +97,64 @@ class AsyncJobs(Base):
         self,
         command: str = "",
         *,
+        argv: Sequence[str] = (),
         name: str = "",
-        wait: float = 10.0,
-        budget: int | None = None,
+        wait: float | None = None,
         until: Sequence[str] = (),
-        **params: Any,
+        budget: int | None = None,
+        on_progress: Progress | None = None,
+        cwd: str = "",
+        env: Mapping[str, str] | None = None,
+        rows: int | None = None,
+        cols: int | None = None,
+        lifetime: str = "session",
+        stderr: str | None = None,
+        marks: bool | None = None,
+        timeout: float | None = None,
+        on_exit: str = "",
+        target: str = "",
+        sandbox: str | None = None,
+        log_full: str | None = None,
     ) -> Answer:
-        """Start a shell command line (or `argv=`) and answer at its first turn, as `start` does.
+        """Start a shell command line, or the words of `argv`, and answer at its first turn.
 
-        `params` are those of `prepare`: cwd, env, rows, cols, lifetime, stderr, marks, target ...
+        `name`: the job id; numbered after the program by default. `wait`: seconds after which it
+        answers at the latest, by default the setting `interact_timeout`; 0 answers at once.
+        `until`: regular expressions that end the wait instead. `budget`: characters of output in
+        the answer, by default the setting `max_chars`. `on_progress`: called with the last line
+        of output while it waits. `timeout`: seconds after which the job is killed. `on_exit`: a
+        command line that runs when it has ended. `target`: where it runs (`ssh:HOST`,
+        `docker:NAME`). The others override the settings of their names; `lifetime`, `stderr`,
+        `sandbox` and `log_full` take the words listed there, `lifetime` session or persistent.
         """
         from ptyjobs.client.preparation import prepare  # only to start something
 
-        spec = prepare(self.config, command=command, name=name, **params)
-        return await self.start(spec, name=name, wait=wait, budget=budget, until=until)
+        spec = prepare(
+            self.config,
+            command=command,
+            argv=argv,
+            name=name,
+            cwd=cwd,
+            env=env,
+            rows=rows,
+            cols=cols,
+            lifetime=lifetime,
+            stderr=stderr,
+            marks=marks,
+            timeout=timeout,
+            on_exit=on_exit,
+            target=target,
+            sandbox=sandbox,
+            log_full=log_full,
+        )
+        return await self.start(
+            spec,
+            name=name,
+            wait=self.config.interact_timeout if wait is None else wait,
+            until=until,
+            budget=budget,
+            on_progress=on_progress,
+        )
 
     async def start(
         self,
@@ -229,130 +166,162 @@ class AsyncJobs(Base):
         until: Sequence[str] = (),
         on_progress: Progress | None = None,
     ) -> Answer:
-        """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then."""
+        """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then.
+
+        `spec` is what `prepare` returns; the other parameters are those of `execute`.
+        """
         check_patterns(until)
         asked = spec
         job, spec = self._allocate(spec, name=name)
         starting = self._starting[job.job_id] = asyncio.Event()
         try:
-            link = await _link(self._fork_holder(job, spec))
-            self._links[job.job_id] = link
+            connection = await open_connection(self._fork_holder(job, spec))
+            self._connections[job.job_id] = connection
         finally:
             del self._starting[job.job_id]
             starting.set()  # nobody runs before the start is sent: there is no await until then
-        call = calls.start(
-            spec,
-            wait=wait,
-            budget=budget or self.config.max_chars,
-            until=until,
-            progress=on_progress is not None,
-        )
-        params = {**call.params, "reader": self.reader}
+        call = self._start(spec, wait, budget, until, progress=on_progress is not None)
         try:
-            ok = await link.request("start", params, timeout=wait, progress=on_progress)
+            ok = await connection.request(
+                call.op, call.params, timeout=call.timeout, progress=on_progress
+            )
             answer = call.parse(ok)
         except ConnectionClosed:
-            self._links.pop(job.job_id, None)
+            self._connections.pop(job.job_id, None)
             if await asyncio.to_thread(self._unborn, job):
                 return await self.start(
-                    asked,
-                    name=name,
-                    wait=wait,
-                    budget=budget,
-                    until=until,
-                    on_progress=on_progress,
+                    asked, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
                 )
             answer = await self._after(job, call)
         except PtyJobsError as error:
-            if error.code in ("start_failed", "limit_reached", "refused"):
-                self._links.pop(job.job_id, None)
-                link.close()
+            if error.code in NEVER_STARTED:
+                self._connections.pop(job.job_id, None)
+                connection.close()
                 self.registry.remove(job)
             raise
-        self._note(job, answer)
-        return answer
+        return self._noted(job, answer)
 
-    async def interact(self, job_id: str, **params: Any) -> Answer:
-        """Type and wait for the program's turn: input, keys, raw, enter, until, timeout, budget,
-        view, secret, mouse, on_progress (see `calls.interact`)."""
-        progress = params.get("on_progress")
-        return await self._call(job_id, self._interact(params), progress=progress)
+    async def interact(
+        self,
+        job_id: str,
+        *,
+        input: str = "",
+        keys: str | Sequence[str] = (),
+        raw: bytes = b"",
+        shown: str = "",
+        mouse: MouseAction | None = None,
+        enter: bool = True,
+        secret: bool = False,
+        until: Sequence[str] = (),
+        timeout: float | None = None,
+        budget: int | None = None,
+        view: str = "auto",
+        on_progress: Progress | None = None,
+    ) -> Answer:
+        """Type, then wait until it is the caller's turn again; answers with the fresh output.
+
+        `input`: a text; Enter follows unless `enter` is False or keys, raw bytes or a mouse action
+        are given. `keys`: names such as `C-c`, `Up` or `F5`, pressed after the text. `raw`: bytes
+        that are sent as they are; `shown`: the text that they type, for its echo. `mouse`: an
+        action at a cell or at a text on the screen. `secret`: refused unless the program reads
+        without echo, and never recorded. `until`: regular expressions that end the wait instead of
+        readiness. `timeout`: seconds, by default the setting `interact_timeout`. `budget`:
+        characters of output, by default the setting `max_chars`. `view`: `auto`, `lines`, `screen`
+        or `rows` (only changed rows of a whole screen). `on_progress`: called with the last line
+        of output while it waits.
+        """
+        call = self._interact(
+            input=input,
+            keys=keys,
+            raw=raw,
+            shown=shown,
+            mouse=mouse,
+            enter=enter,
+            secret=secret,
+            until=until,
+            timeout=timeout,
+            budget=budget,
+            view=view,
+            progress=on_progress is not None,
+        )
+        return await self._call(job_id, call, progress=on_progress)
 
     async def wait(
         self,
-        job_ids: str | Sequence[str],
+        job_id: str,
         *,
         until: str = "ready",
         patterns: Sequence[str] = (),
+        timeout: float | None = None,
+        budget: int | None = None,
+        on_progress: Progress | None = None,
+    ) -> Answer:
+        """Wait until a job meets a condition; answers with the fresh output.
+
+        `until`: `ready` (the program waits for input), `exited`, `pattern` (one of `patterns` was
+        printed), `quiet` (no output for a second) or `port` (it listens on a TCP port). `timeout`:
+        seconds, by default the setting `wait_timeout`. `budget`: characters of output, by default
+        the setting `max_chars`. `on_progress`: called with the last line of output meanwhile.
+        """
+        call = self._wait(until, patterns, timeout, budget, progress=on_progress is not None)
+        return await self._meet(job_id, until, call, progress=on_progress)
+
+    async def wait_many(
+        self,
+        job_ids: Sequence[str],
+        *,
         any_of: bool = True,
+        until: str = "ready",
+        patterns: Sequence[str] = (),
         timeout: float | None = None,
         budget: int | None = None,
         on_progress: Progress | None = None,
     ) -> WaitResult:
-        """Wait until one (or with any_of=False each) job meets the condition."""
-        check_patterns(patterns)
-        job_ids = [job_ids] if isinstance(job_ids, str) else job_ids
-        limit = self.config.wait_timeout if timeout is None else timeout
-        call = calls.wait(
-            until=until,
-            patterns=patterns,
-            timeout=limit,
-            budget=budget or self.config.max_chars,
-            progress=on_progress is not None,
-        )
+        """Wait until one of several jobs, or with any_of=False each of them, meets a condition.
+
+        The other parameters are those of `wait`; `budget` is that of each answer.
+        """
+        call = self._wait(until, patterns, timeout, budget, progress=on_progress is not None)
         for job_id in job_ids:
             self.registry.find(job_id)
         tasks = {
-            asyncio.ensure_future(
-                self._wait_port(job_id, limit, call)
-                if until == "port"
-                else self._call(job_id, call, progress=on_progress)
-            ): job_id
-            for job_id in job_ids
+            asyncio.ensure_future(self._meet(job_id, until, call, progress=on_progress)): job_id
+            for job_id in dict.fromkeys(job_ids)
         }
         answers: dict[str, Answer] = {}
         met: list[str] = []
         pending = set(tasks)
         try:
-            while pending:
+            while pending and not (met and any_of):
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    answer = task.result()
-                    answers[tasks[task]] = answer
+                    answer = answers[tasks[task]] = task.result()
                     if meets(answer, until):
-                        met.append(tasks[task])
-                if met and any_of:
-                    break
+                        met.append(answer.job_id)
         finally:
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
-        wanted = 1 if any_of else len(job_ids)
-        ordered = tuple(answers[j] for j in job_ids if j in answers)
-        return WaitResult(ordered, tuple(met), timed_out=len(met) < wanted)
+        return wait_result(job_ids, answers, met, any_of=any_of)
 
-    async def _wait_port(self, job_id: str, limit: float, call: Call[Answer]) -> Answer:
-        """Wait until the job's tree listens on a TCP port; asked again every `PORT_POLL` s."""
-        deadline = asyncio.get_running_loop().time() + limit
+    async def _meet(
+        self, job_id: str, until: str, call: Call[Answer], *, progress: Progress | None
+    ) -> Answer:
+        if until != "port":
+            return await self._call(job_id, call, progress=progress)
+        deadline = time.monotonic() + call.timeout
         while True:
             status = await self.status(job_id)
-            over = asyncio.get_running_loop().time() >= deadline
-            if status.ports or status.state.ended or over:
-                now = replace(call, params={**call.params, "for": "exited", "timeout": 0.0})
-                answer = await self._call(job_id, now)
-                if not status.ports or answer.state.ended:
-                    return answer
-                ports = ", ".join(map(str, status.ports))
-                met = replace(
-                    answer.verdict, reason=Reason.PATTERN, match=f"port {ports}", pattern=0
-                )
-                return replace(answer, verdict=met)
+            if status.ports or status.state.ended or time.monotonic() >= deadline:
+                return with_port(await self._call(job_id, no_wait(call)), status)
             await asyncio.sleep(PORT_POLL)
 
     async def tail(self, job_id: str, *, lines: int | None = None) -> View:
+        """The rendered current view, its last `lines` lines (by default 50)."""
         return await self._call(job_id, calls.tail(lines=self._lines(lines)))
 
     async def repaint(self, job_id: str, *, scrollback: int = 0) -> tuple[Size, bytes]:
+        """The size, and bytes that rebuild the screen on another terminal."""
         return await self._call(job_id, calls.repaint(scrollback=scrollback))
 
     async def output(
@@ -364,32 +333,30 @@ class AsyncJobs(Base):
         limit: int | None = None,
         last: bool = False,
     ) -> Page:
-        """A page of the whole text, straight from the log."""
+        """A page of the whole text, straight from the log.
+
+        `since`: a log offset, `next` of the page before; by default the oldest output, with `last`
+        the newest. `grep`: only the lines that match this regular expression. `limit`: characters.
+        """
         job = self.registry.find(job_id)
         limit = limit or self.config.max_chars
         return await asyncio.to_thread(
             lambda: self._page(job, since=since, grep=grep, limit=limit, last=last)
         )
 
-    def trace(self, job_id: str) -> tuple[int, int]:
-        """What grows with all that happens to a job: the ends of its log and of its events.
-
-        Two cheap looks at files, so that many jobs can be watched without asking their holders.
-        """
-        job = self.registry.find(job_id)
-        try:
-            events = (job.path / "events").stat().st_size
-        except FileNotFoundError:  # nothing has happened yet
-            events = 0
-        return job.log.end, events
-
     async def raw(self, job_id: str, *, since: int = 0, limit: int = 1 << 20) -> tuple[int, bytes]:
+        """At most `limit` bytes of the log from offset `since`, and the offset where they begin."""
         return self._raw(self.registry.find(job_id), since, limit)
 
     async def status(self, job_id: str) -> Status:
+        """Full status of one job; an ended one has no live figures."""
         return await self._call(job_id, calls.status())
 
     async def kill(self, job_id: str, *, signal: str = "", grace: float | None = None) -> Killed:
+        """End a job: every process below it, politely for `grace` seconds, then by SIGKILL.
+
+        With `signal` (a name such as INT) only that is sent, to the foreground process group.
+        """
         grace = self.config.kill_grace if grace is None else grace
         call = calls.kill(signal=signal, grace=grace)
         try:
@@ -406,13 +373,18 @@ class AsyncJobs(Base):
             return Killed("killed", ended, self.registry.status(job))
 
     async def resize(self, job_id: str, size: Size) -> Status:
+        """Change the size of a job's terminal."""
         return await self._call(job_id, calls.resize(size))
 
     async def mark(self, job_id: str, label: str) -> None:
+        """Write a marker into the recording."""
         await self._call(job_id, calls.mark(label))
 
     async def discard(self, job_id: str, *, before: int) -> int:
-        """Give up the oldest output below offset `before`, in whole segments; the new floor."""
+        """Give up the oldest output below offset `before`, in whole segments; the new floor.
+
+        A job that waits because its log has reached its limit goes on then (log_full="wait").
+        """
         return await self._call(job_id, calls.discard(before=before))
 
     async def follow(
@@ -425,27 +397,23 @@ class AsyncJobs(Base):
         name: str = "",
         scrollback: int = 0,
     ) -> AsyncFollow:
-        """Watch a live job; raises HolderLost for an ended one.
+        """Watch a live job, from offset `since` or behind a repaint; HolderLost for an ended one.
 
+        `input`: keys may be sent. `size`: the terminal of whoever watches. `name`: who watches.
         `scrollback`: lines above the screen that the first repaint holds.
         """
         job = self.registry.find(job_id)
         try:
-            link = await _link(connect(job))
-            link.events = asyncio.Queue()
+            connection = await open_connection(connect(job))
+            connection.events = asyncio.Queue()
             params = follow_params(since, input, size, name, scrollback)
-            await link.request("follow", params, timeout=5.0)
+            await connection.request("follow", params, timeout=5.0)
         except ConnectionClosed:  # before the connection, or on it
-            raise HolderLost(
-                f"Job {job_id!r} has ended.",
-                advice="Read it with output or tail.",
-                hint=Hint.READ_OUTPUT,
-                facts={"job_id": job_id},
-            ) from None
-        return AsyncFollow(link)
+            raise nothing_to_follow(job_id) from None
+        return AsyncFollow(connection)
 
     async def clean(self) -> list[str]:
-        """Forget ended jobs by the configured retention."""
+        """Forget ended jobs as the settings of retention say; their ids."""
         config = self.config
         return await asyncio.to_thread(
             lambda: self.registry.clean(
@@ -466,8 +434,22 @@ class AsyncJobs(Base):
             found = [fresh.get(s.job_id, s) for s in found]
         return found
 
+    async def warm_up(self) -> None:
+        """Fork the process that jobs are forked from now instead of at the first start."""
+        self._warm_up()
+
+    async def release(self, job_id: str) -> None:
+        """Close the connection to one job; the next call about it makes another."""
+        connection = self._connections.pop(job_id, None)
+        if connection is not None:
+            connection.close()
+
     async def close(self) -> None:
-        """Close the connections; jobs go on as their lifetime says."""
-        for link in self._links.values():
-            link.close()
-        self._links.clear()
+        """Close the connections, and end the session jobs that this client has started."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+        if self._owns_zygote and self.zygote is not None:
+            self.end_session()
+            await asyncio.to_thread(self.zygote.join, 5.0)
+            self.zygote = None

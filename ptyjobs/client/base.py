@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.client import calls, registry
-from ptyjobs.client.calls import Call, Ended
+from ptyjobs.client.calls import Call, Ended, WaitResult
 from ptyjobs.client.subreaper import Guard
 from ptyjobs.config import Config, load
 from ptyjobs.errors import (
@@ -26,13 +26,14 @@ from ptyjobs.errors import (
     cannot_start,
     from_wire,
 )
-from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Size
+from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Reason, Size, Status
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeVar
 
+    from ptyjobs.input.mouse import MouseAction
     from ptyjobs.spawn.zygote import Zygote
 
     T = TypeVar("T")
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 
 BIRTHS = 5  # zygotes and holders that may die under one start before it is given up
+NEVER_STARTED = ("start_failed", "limit_reached", "refused")  # codes: no job is left behind
+PORT_POLL = 0.2  # seconds between two looks at a job's listening ports
 DYING = 0.1  # seconds until a process is gone whose sockets are closed
 
 
@@ -49,6 +52,25 @@ def result_of(message: dict[str, Any]) -> dict[str, Any]:
         raise from_wire(error)
     ok: dict[str, Any] = message["ok"]
     return ok
+
+
+def no_answer() -> HolderLost:
+    """The error for a holder that is silent past the deadline of its request."""
+    return HolderLost(
+        "The job's holder does not answer.",
+        advice="Look with status, then kill it.",
+        hint=Hint.CHECK_THEN_KILL,
+    )
+
+
+def nothing_to_follow(job_id: str) -> HolderLost:
+    """The error for a job without a holder, of which there is no live output."""
+    return HolderLost(
+        f"Job {job_id!r} has ended.",
+        advice="Read it with output or tail.",
+        hint=Hint.READ_OUTPUT,
+        facts={"job_id": job_id},
+    )
 
 
 def check_patterns(patterns: Sequence[str]) -> None:
@@ -80,6 +102,7 @@ class Base:
         self.registry = registry.Registry(self.config.state_dir)
         self.reader = reader or f"{os.getpid()}.{next(self._readers)}"
         self.zygote = zygote
+        self._owns_zygote = zygote is None
         self.guard = Guard(self.registry)
         self._retired: list[Zygote] = []  # dead ones, whose leases living holders still hold
         if zygote is not None:
@@ -103,10 +126,24 @@ class Base:
             )
         return call.ended(Ended(job, status, self._seen.get(job.job_id, 0)))
 
-    def _note(self, job: JobDir, result: Any) -> None:
+    def _noted(self, job: JobDir, result: T) -> T:
+        """The result of a call; the read position moves on where it is an answer."""
         if isinstance(result, Answer) and result.fresh.end:
             self._seen[job.job_id] = result.fresh.end
             self._stillborn = 0
+        return result
+
+    def trace(self, job_id: str) -> tuple[int, int]:
+        """What grows with all that happens to a job: the ends of its log and of its events.
+
+        Two cheap looks at files, so that many jobs can be watched without asking their holders.
+        """
+        job = self.registry.find(job_id)
+        try:
+            events = (job.path / "events").stat().st_size
+        except FileNotFoundError:  # nothing has happened yet
+            events = 0
+        return job.log.end, events
 
     def _allocate(self, spec: JobSpec, *, name: str) -> tuple[JobDir, JobSpec]:
         if not isinstance(spec, JobSpec):
@@ -198,23 +235,78 @@ class Base:
     def _raw(self, job: JobDir, since: int, limit: int) -> tuple[int, bytes]:
         return job.log.read(since, limit)
 
-    def _interact(self, params: dict[str, Any]) -> Call[Answer]:
-        keys = params.pop("keys", ())
-        return calls.interact(
-            input=params.pop("input", ""),
-            keys=[keys] if isinstance(keys, str) else keys,
-            raw=params.pop("raw", b""),
-            shown=params.pop("shown", ""),
-            enter=params.pop("enter", True),
-            until=params.pop("until", ()),
-            timeout=params.pop("timeout", self.config.interact_timeout),
-            budget=params.pop("budget", self.config.max_chars),
-            view=params.pop("view", "auto"),
-            secret=params.pop("secret", False),
-            mouse=params.pop("mouse", None),
-            progress=params.pop("on_progress", None) is not None,
-            **params,
+    def _start(
+        self,
+        spec: JobSpec,
+        wait: float,
+        budget: int | None,
+        until: Sequence[str],
+        *,
+        progress: bool,
+    ) -> Call[Answer]:
+        return calls.start(
+            spec,
+            reader=self.reader,
+            wait=wait,
+            budget=budget or self.config.max_chars,
+            until=until,
+            progress=progress,
         )
+
+    def _interact(
+        self,
+        *,
+        input: str,
+        keys: str | Sequence[str],
+        raw: bytes,
+        shown: str,
+        mouse: MouseAction | None,
+        enter: bool,
+        secret: bool,
+        until: Sequence[str],
+        timeout: float | None,
+        budget: int | None,
+        view: str,
+        progress: bool,
+    ) -> Call[Answer]:
+        return calls.interact(
+            input=input,
+            keys=[keys] if isinstance(keys, str) else keys,
+            raw=raw,
+            shown=shown,
+            enter=enter,
+            until=until,
+            timeout=self.config.interact_timeout if timeout is None else timeout,
+            budget=budget or self.config.max_chars,
+            view=view,
+            secret=secret,
+            mouse=mouse,
+            progress=progress,
+        )
+
+    def _wait(
+        self,
+        until: str,
+        patterns: Sequence[str],
+        timeout: float | None,
+        budget: int | None,
+        *,
+        progress: bool,
+    ) -> Call[Answer]:
+        check_patterns(patterns)
+        return calls.wait(
+            until=until,
+            patterns=patterns,
+            timeout=self.config.wait_timeout if timeout is None else timeout,
+            budget=budget or self.config.max_chars,
+            progress=progress,
+        )
+
+    def _warm_up(self) -> None:
+        if self.zygote is None:
+            from ptyjobs.spawn import zygote as zygotes
+
+            self._use(zygotes.start())
 
 
 def follow_params(
@@ -235,3 +327,26 @@ def meets(answer: Answer, until: str) -> bool:
     if until in ("pattern", "port"):
         return answer.verdict.pattern is not None
     return reason.ready or answer.state.ended
+
+
+def wait_result(
+    job_ids: Sequence[str], answers: Mapping[str, Answer], met: Sequence[str], *, any_of: bool
+) -> WaitResult:
+    """The result of a wait for several jobs, in the order of the call."""
+    wanted = 1 if any_of else len(set(job_ids))
+    ordered = tuple(answers[name] for name in dict.fromkeys(job_ids) if name in answers)
+    return WaitResult(ordered, tuple(met), timed_out=len(met) < wanted)
+
+
+def no_wait(call: Call[Answer]) -> Call[Answer]:
+    """The same request answered at once."""
+    return replace(call, params={**call.params, "for": "exited", "timeout": 0.0})
+
+
+def with_port(answer: Answer, status: Status) -> Answer:
+    """The answer of a wait for a port, by the status that ended the wait."""
+    if not status.ports or answer.state.ended:
+        return answer
+    ports = ", ".join(map(str, status.ports))
+    verdict = replace(answer.verdict, reason=Reason.PATTERN, match=f"port {ports}", pattern=0)
+    return replace(answer, verdict=verdict)

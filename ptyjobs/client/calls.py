@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Generic, TypeVar
 
+    from ptyjobs.input.mouse import MouseAction
+
     T = TypeVar("T")
 else:
     T = None
@@ -87,9 +89,21 @@ class Call(Generic[T]):
 
 
 def start(
-    spec: JobSpec, *, wait: float, budget: int, until: Sequence[str] = (), progress: bool = False
+    spec: JobSpec,
+    *,
+    reader: str,
+    wait: float,
+    budget: int,
+    until: Sequence[str],
+    progress: bool,
 ) -> Call[Answer]:
-    params: Params = {"spec": to_json(spec), "wait": wait, "budget": budget, "progress": progress}
+    params: Params = {
+        "spec": to_json(spec),
+        "wait": wait,
+        "budget": budget,
+        "progress": progress,
+        "reader": reader,
+    }
     if until:
         params["until"] = list(until)
     return Call("start", params, _answer, _ended_answer, wait)
@@ -107,7 +121,7 @@ def interact(
     budget: int,
     view: str,
     secret: bool,
-    mouse: Params | None,
+    mouse: MouseAction | None,
     progress: bool,
 ) -> Call[Answer]:
     params: Params = {
@@ -121,7 +135,7 @@ def interact(
         "budget": budget,
         "view": view,
         "secret": secret,
-        "mouse": mouse,
+        "mouse": to_json(mouse),
         "progress": progress,
     }
     return Call("interact", params, _answer, _no_input, timeout)

@@ -3,136 +3,41 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import socket
+import select
 import time
 
-from ptyjobs import protocol
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls, force_kill, registry
 from ptyjobs.client.base import (
+    NEVER_STARTED,
+    PORT_POLL,
     Base,
     Progress,
     check_patterns,
     follow_params,
-    result_of,
+    meets,
+    no_answer,
+    no_wait,
+    nothing_to_follow,
+    wait_result,
+    with_port,
 )
-from ptyjobs.client.calls import Call, Killed
+from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import ConnectionClosed, connect
+from ptyjobs.client.connection import Connection, Follow
 from ptyjobs.config import Config
-from ptyjobs.errors import Hint, HolderLost, PtyJobsError
+from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any, TypeVar
+    from collections.abc import Generator, Mapping, Sequence
+    from typing import TypeVar
 
+    from ptyjobs.input.mouse import MouseAction
     from ptyjobs.spawn.zygote import Zygote
 
     T = TypeVar("T")
-
-RECEIVE = 64 << 10  # bytes at a time; a larger buffer is mapped and unmapped for each key
-
-
-class Wire:
-    """One synchronous connection."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self._decoder = protocol.Decoder()
-        self._numbers = itertools.count(1)
-        self._messages: list[protocol.Message] = []
-        self._timeout: float | None = -1.0  # as the socket has it: each change is a system call
-
-    def send(self, message: protocol.Message) -> None:
-        self.send_frame(protocol.encode(message))
-
-    def send_frame(self, frame: bytes) -> None:
-        try:
-            self.sock.sendall(frame)
-        except (BrokenPipeError, ConnectionResetError):
-            raise ConnectionClosed from None
-
-    def receive(self, *, timeout: float | None) -> protocol.Message:
-        """The next message; Gone at the end, TimeoutError after `timeout` seconds."""
-        while not self._messages:
-            if timeout != self._timeout:
-                self.sock.settimeout(timeout)
-                self._timeout = timeout
-            try:
-                data = self.sock.recv(RECEIVE)
-            except ConnectionResetError:
-                raise ConnectionClosed from None
-            if not data:
-                raise ConnectionClosed
-            self._messages.extend(self._decoder.feed(data))
-        return self._messages.pop(0)
-
-    def request(
-        self, op: str, params: dict[str, Any], *, timeout: float, progress: Progress | None = None
-    ) -> dict[str, Any]:
-        number = next(self._numbers)
-        self.send({"op": op, "id": number, **params})
-        limit = time.monotonic() + timeout + calls.SLACK
-        held: list[protocol.Message] = []
-        try:
-            while True:
-                message = self.receive(timeout=max(0.001, limit - time.monotonic()))
-                if isinstance(message, protocol.Data) or message.get("id") != number:
-                    held.append(message)
-                elif "progress" in message:
-                    if progress is not None:
-                        progress(str(message["progress"]))
-                else:
-                    return result_of(message)
-        except TimeoutError:
-            raise HolderLost(
-                "The job's holder does not answer.",
-                advice="Look with status, then kill it.",
-                hint=Hint.CHECK_THEN_KILL,
-            ) from None
-        finally:
-            self._messages[:0] = [m for m in held if isinstance(m, protocol.Data) or "event" in m]
-
-    def close(self) -> None:
-        self.sock.close()
-
-
-class Follow:
-    """A live view of a job for synchronous programs: poll `fileno()`, take `receive()`."""
-
-    def __init__(self, connection: Wire) -> None:
-        self._connection = connection
-
-    def fileno(self) -> int:
-        return self._connection.sock.fileno()
-
-    def receive(self, *, timeout: float | None = None) -> protocol.Message | None:
-        """The next event; None at the end. Raises TimeoutError."""
-        try:
-            return self._connection.receive(timeout=timeout)
-        except ConnectionClosed:
-            return None
-
-    @property
-    def pending(self) -> bool:
-        """Messages are there that a poll of `fileno()` would not show."""
-        return bool(self._connection._messages)
-
-    def send(self, data: bytes) -> None:
-        try:
-            self._connection.send_frame(protocol.data_frame(0, data))
-        except ConnectionClosed:  # `receive` will tell
-            return
-
-    def resize(self, size: Size) -> None:
-        params = {"op": "window", "id": 0, "rows": size.rows, "cols": size.cols}
-        with contextlib.suppress(ConnectionClosed):
-            self._connection.send(params)
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 class Jobs(Base):
@@ -147,7 +52,7 @@ class Jobs(Base):
         positions: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(config, zygote=zygote, reader=reader, positions=positions)
-        self._wires: dict[str, Wire] = {}
+        self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> Jobs:
         return self
@@ -155,10 +60,10 @@ class Jobs(Base):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _connect(self, job: JobDir) -> Wire:
-        connection = self._wires.get(job.job_id)
+    def _connect(self, job: JobDir) -> Connection:
+        connection = self._connections.get(job.job_id)
         if connection is None:
-            connection = self._wires[job.job_id] = Wire(connect(job))
+            connection = self._connections[job.job_id] = Connection(connect(job))
             connection.send({"op": "hello", "id": 0, "reader": self.reader})
         return connection
 
@@ -170,11 +75,10 @@ class Jobs(Base):
             result = call.parse(ok)
         except ConnectionClosed:
             result = self._after(job, call)
-        self._note(job, result)
-        return result
+        return self._noted(job, result)
 
     def _after(self, job: JobDir, call: Call[T]) -> T:
-        old = self._wires.pop(job.job_id, None)
+        old = self._connections.pop(job.job_id, None)
         if old is not None:
             old.close()
         for _ in range(100):
@@ -187,20 +91,64 @@ class Jobs(Base):
         self,
         command: str = "",
         *,
+        argv: Sequence[str] = (),
         name: str = "",
-        wait: float = 10.0,
-        budget: int | None = None,
+        wait: float | None = None,
         until: Sequence[str] = (),
-        **params: Any,
+        budget: int | None = None,
+        on_progress: Progress | None = None,
+        cwd: str = "",
+        env: Mapping[str, str] | None = None,
+        rows: int | None = None,
+        cols: int | None = None,
+        lifetime: str = "session",
+        stderr: str | None = None,
+        marks: bool | None = None,
+        timeout: float | None = None,
+        on_exit: str = "",
+        target: str = "",
+        sandbox: str | None = None,
+        log_full: str | None = None,
     ) -> Answer:
-        """Start a shell command line (or `argv=`) and answer at its first turn, as `start` does.
+        """Start a shell command line, or the words of `argv`, and answer at its first turn.
 
-        `params` are those of `prepare`: cwd, env, rows, cols, lifetime, stderr, marks, target ...
+        `name`: the job id; numbered after the program by default. `wait`: seconds after which it
+        answers at the latest, by default the setting `interact_timeout`; 0 answers at once.
+        `until`: regular expressions that end the wait instead. `budget`: characters of output in
+        the answer, by default the setting `max_chars`. `on_progress`: called with the last line
+        of output while it waits. `timeout`: seconds after which the job is killed. `on_exit`: a
+        command line that runs when it has ended. `target`: where it runs (`ssh:HOST`,
+        `docker:NAME`). The others override the settings of their names; `lifetime`, `stderr`,
+        `sandbox` and `log_full` take the words listed there, `lifetime` session or persistent.
         """
         from ptyjobs.client.preparation import prepare  # only to start something
 
-        spec = prepare(self.config, command=command, name=name, **params)
-        return self.start(spec, name=name, wait=wait, budget=budget, until=until)
+        spec = prepare(
+            self.config,
+            command=command,
+            argv=argv,
+            name=name,
+            cwd=cwd,
+            env=env,
+            rows=rows,
+            cols=cols,
+            lifetime=lifetime,
+            stderr=stderr,
+            marks=marks,
+            timeout=timeout,
+            on_exit=on_exit,
+            target=target,
+            sandbox=sandbox,
+            log_full=log_full,
+        )
+        return self.start(
+            spec,
+            name=name,
+            wait=self.config.interact_timeout if wait is None else wait,
+            until=until,
+            budget=budget,
+            on_progress=on_progress,
+        )
 
     def start(
         self,
@@ -210,20 +158,30 @@ class Jobs(Base):
         wait: float = 0.0,
         budget: int | None = None,
         until: Sequence[str] = (),
+        on_progress: Progress | None = None,
     ) -> Answer:
-        """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then."""
+        """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then.
+
+        `spec` is what `prepare` returns; the other parameters are those of `execute`.
+        """
         check_patterns(until)
         asked = spec
         job, spec = self._allocate(spec, name=name)
+        call = self._start(spec, wait, budget, until, progress=on_progress is not None)
         try:
-            return self._started(job, spec, asked, name=name, wait=wait, budget=budget, until=until)
+            answer = self._started(job, spec, call, progress=on_progress)
         except (KeyboardInterrupt, SystemExit):  # nobody has its id, so nobody could end it
             self._abandon(job)
             raise
+        if answer is not None:
+            return answer
+        return self.start(
+            asked, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
+        )
 
     def _abandon(self, job: JobDir) -> None:
         """End a job whose start was interrupted; forget it if it was never begun."""
-        wire = self._wires.pop(job.job_id, None)
+        wire = self._connections.pop(job.job_id, None)
         if wire is not None:  # an answer may be under way on it
             wire.close()
         with contextlib.suppress(PtyJobsError):  # it has no holder
@@ -232,39 +190,69 @@ class Jobs(Base):
             self.registry.remove(job)
 
     def _started(
-        self,
-        job: JobDir,
-        spec: JobSpec,
-        asked: JobSpec,
-        *,
-        name: str,
-        wait: float,
-        budget: int | None,
-        until: Sequence[str],
-    ) -> Answer:
-        connection = self._wires[job.job_id] = Wire(self._fork_holder(job, spec))
-        limit = budget or self.config.max_chars
-        call = calls.start(spec, wait=wait, budget=limit, until=until)
-        params = {**call.params, "reader": self.reader}
+        self, job: JobDir, spec: JobSpec, call: Call[Answer], *, progress: Progress | None
+    ) -> Answer | None:
+        """The answer; None if the job was not started because its zygote or holder crashed."""
+        connection = self._connections[job.job_id] = Connection(self._fork_holder(job, spec))
         try:
-            answer = call.parse(connection.request("start", params, timeout=wait))
+            ok = connection.request(call.op, call.params, timeout=call.timeout, progress=progress)
+            answer = call.parse(ok)
         except ConnectionClosed:
             if self._unborn(job):
-                self._wires.pop(job.job_id).close()
-                return self.start(asked, name=name, wait=wait, budget=budget, until=until)
+                self._connections.pop(job.job_id).close()
+                return None
             answer = self._after(job, call)
         except PtyJobsError as error:
-            if error.code in ("start_failed", "limit_reached", "refused"):
-                self._wires.pop(job.job_id).close()
+            if error.code in NEVER_STARTED:
+                self._connections.pop(job.job_id).close()
                 self.registry.remove(job)
             raise
-        self._note(job, answer)
-        return answer
+        return self._noted(job, answer)
 
-    def interact(self, job_id: str, **params: Any) -> Answer:
-        """Type and wait for the program's turn (parameters as of AsyncJobs.interact)."""
-        progress = params.get("on_progress")
-        return self._call(job_id, self._interact(params), progress=progress)
+    def interact(
+        self,
+        job_id: str,
+        *,
+        input: str = "",
+        keys: str | Sequence[str] = (),
+        raw: bytes = b"",
+        shown: str = "",
+        mouse: MouseAction | None = None,
+        enter: bool = True,
+        secret: bool = False,
+        until: Sequence[str] = (),
+        timeout: float | None = None,
+        budget: int | None = None,
+        view: str = "auto",
+        on_progress: Progress | None = None,
+    ) -> Answer:
+        """Type, then wait until it is the caller's turn again; answers with the fresh output.
+
+        `input`: a text; Enter follows unless `enter` is False or keys, raw bytes or a mouse action
+        are given. `keys`: names such as `C-c`, `Up` or `F5`, pressed after the text. `raw`: bytes
+        that are sent as they are; `shown`: the text that they type, for its echo. `mouse`: an
+        action at a cell or at a text on the screen. `secret`: refused unless the program reads
+        without echo, and never recorded. `until`: regular expressions that end the wait instead of
+        readiness. `timeout`: seconds, by default the setting `interact_timeout`. `budget`:
+        characters of output, by default the setting `max_chars`. `view`: `auto`, `lines`, `screen`
+        or `rows` (only changed rows of a whole screen). `on_progress`: called with the last line
+        of output while it waits.
+        """
+        call = self._interact(
+            input=input,
+            keys=keys,
+            raw=raw,
+            shown=shown,
+            mouse=mouse,
+            enter=enter,
+            secret=secret,
+            until=until,
+            timeout=timeout,
+            budget=budget,
+            view=view,
+            progress=on_progress is not None,
+        )
+        return self._call(job_id, call, progress=on_progress)
 
     def wait(
         self,
@@ -276,21 +264,107 @@ class Jobs(Base):
         budget: int | None = None,
         on_progress: Progress | None = None,
     ) -> Answer:
-        """Wait for one job."""
-        check_patterns(patterns)
-        call = calls.wait(
-            until=until,
-            patterns=patterns,
-            timeout=self.config.wait_timeout if timeout is None else timeout,
-            budget=budget or self.config.max_chars,
-            progress=on_progress is not None,
+        """Wait until a job meets a condition; answers with the fresh output.
+
+        `until`: `ready` (the program waits for input), `exited`, `pattern` (one of `patterns` was
+        printed), `quiet` (no output for a second) or `port` (it listens on a TCP port). `timeout`:
+        seconds, by default the setting `wait_timeout`. `budget`: characters of output, by default
+        the setting `max_chars`. `on_progress`: called with the last line of output meanwhile.
+        """
+        call = self._wait(until, patterns, timeout, budget, progress=on_progress is not None)
+        if until != "port":
+            return self._call(job_id, call, progress=on_progress)
+        return next(self._port_answers([job_id], call))
+
+    def wait_many(
+        self,
+        job_ids: Sequence[str],
+        *,
+        any_of: bool = True,
+        until: str = "ready",
+        patterns: Sequence[str] = (),
+        timeout: float | None = None,
+        budget: int | None = None,
+        on_progress: Progress | None = None,
+    ) -> WaitResult:
+        """Wait until one of several jobs, or with any_of=False each of them, meets a condition.
+
+        The other parameters are those of `wait`; `budget` is that of each answer.
+        """
+        call = self._wait(until, patterns, timeout, budget, progress=on_progress is not None)
+        names = list(dict.fromkeys(job_ids))
+        jobs = [self.registry.find(job_id) for job_id in names]
+        answers: dict[str, Answer] = {}
+        met: list[str] = []
+        coming = (
+            self._port_answers(names, call)
+            if until == "port"
+            else self._answers(jobs, call, progress=on_progress)
         )
-        return self._call(job_id, call, progress=on_progress)
+        with contextlib.closing(coming):
+            for answer in coming:
+                answers[answer.job_id] = answer
+                if meets(answer, until):
+                    met.append(answer.job_id)
+                    if any_of:
+                        break
+        return wait_result(job_ids, answers, met, any_of=any_of)
+
+    def _answers(
+        self, jobs: Sequence[JobDir], call: Call[Answer], *, progress: Progress | None
+    ) -> Generator[Answer]:
+        """The answers of several jobs, each when it comes; closing it cancels the others."""
+        waiting: dict[int, tuple[JobDir, int]] = {}  # descriptor → job, number of the request
+        poll = select.poll()
+        limit = time.monotonic() + call.timeout + calls.SLACK
+        try:
+            for job in jobs:
+                try:
+                    connection = self._connect(job)
+                    waiting[connection.fileno()] = job, connection.begin(call.op, call.params)
+                    poll.register(connection.fileno(), select.POLLIN)
+                except ConnectionClosed:
+                    yield self._noted(job, self._after(job, call))
+            while waiting:
+                left = limit - time.monotonic()
+                if left <= 0:
+                    raise no_answer()
+                for fd, _ in poll.poll(left * 1000):
+                    job, number = waiting.pop(fd)
+                    try:
+                        ok = self._connections[job.job_id].take(number, progress=progress)
+                        answer = None if ok is None else call.parse(ok)
+                    except ConnectionClosed:
+                        answer = self._after(job, call)
+                    if answer is None:
+                        waiting[fd] = job, number
+                        continue
+                    poll.unregister(fd)
+                    yield self._noted(job, answer)
+        finally:
+            for job, number in waiting.values():
+                self._connections[job.job_id].cancel(number)
+
+    def _port_answers(self, job_ids: Sequence[str], call: Call[Answer]) -> Generator[Answer]:
+        """The answers of jobs that listen on a TCP port, have ended, or were waited for in vain."""
+        deadline = time.monotonic() + call.timeout
+        waiting = list(job_ids)
+        while True:
+            for job_id in list(waiting):
+                status = self.status(job_id)
+                if status.ports or status.state.ended or time.monotonic() >= deadline:
+                    waiting.remove(job_id)
+                    yield with_port(self._call(job_id, no_wait(call)), status)
+            if not waiting:
+                return
+            time.sleep(PORT_POLL)
 
     def tail(self, job_id: str, *, lines: int | None = None) -> View:
+        """The rendered current view, its last `lines` lines (by default 50)."""
         return self._call(job_id, calls.tail(lines=self._lines(lines)))
 
     def repaint(self, job_id: str, *, scrollback: int = 0) -> tuple[Size, bytes]:
+        """The size, and bytes that rebuild the screen on another terminal."""
         return self._call(job_id, calls.repaint(scrollback=scrollback))
 
     def output(
@@ -302,17 +376,28 @@ class Jobs(Base):
         limit: int | None = None,
         last: bool = False,
     ) -> Page:
+        """A page of the whole text, straight from the log.
+
+        `since`: a log offset, `next` of the page before; by default the oldest output, with `last`
+        the newest. `grep`: only the lines that match this regular expression. `limit`: characters.
+        """
         job = self.registry.find(job_id)
         limit = limit or self.config.max_chars
         return self._page(job, since=since, grep=grep, limit=limit, last=last)
 
     def raw(self, job_id: str, *, since: int = 0, limit: int = 1 << 20) -> tuple[int, bytes]:
+        """At most `limit` bytes of the log from offset `since`, and the offset where they begin."""
         return self._raw(self.registry.find(job_id), since, limit)
 
     def status(self, job_id: str) -> Status:
+        """Full status of one job; an ended one has no live figures."""
         return self._call(job_id, calls.status())
 
     def kill(self, job_id: str, *, signal: str = "", grace: float | None = None) -> Killed:
+        """End a job: every process below it, politely for `grace` seconds, then by SIGKILL.
+
+        With `signal` (a name such as INT) only that is sent, to the foreground process group.
+        """
         grace = self.config.kill_grace if grace is None else grace
         call = calls.kill(signal=signal, grace=grace)
         try:
@@ -327,9 +412,11 @@ class Jobs(Base):
             return Killed("killed", ended, self.registry.status(job))
 
     def resize(self, job_id: str, size: Size) -> Status:
+        """Change the size of a job's terminal."""
         return self._call(job_id, calls.resize(size))
 
     def mark(self, job_id: str, label: str) -> None:
+        """Write a marker into the recording."""
         self._call(job_id, calls.mark(label))
 
     def discard(self, job_id: str, *, before: int) -> int:
@@ -349,27 +436,29 @@ class Jobs(Base):
         name: str = "",
         scrollback: int = 0,
     ) -> Follow:
+        """Watch a live job, from offset `since` or behind a repaint; HolderLost for an ended one.
+
+        `input`: keys may be sent. `size`: the terminal of whoever watches. `name`: who watches.
+        `scrollback`: lines above the screen that the first repaint holds.
+        """
         job = self.registry.find(job_id)
         try:
-            connection = Wire(connect(job))
+            connection = Connection(connect(job))
             params = follow_params(since, input, size, name, scrollback)
             connection.request("follow", params, timeout=5.0)
         except ConnectionClosed:  # before the connection, or on it
-            raise HolderLost(
-                f"Job {job_id!r} has ended.",
-                advice="Read it with output or tail.",
-                hint=Hint.READ_OUTPUT,
-                facts={"job_id": job_id},
-            ) from None
+            raise nothing_to_follow(job_id) from None
         return Follow(connection)
 
     def clean(self) -> list[str]:
+        """Forget ended jobs as the settings of retention say; their ids."""
         config = self.config
         return self.registry.clean(
             retention=config.retention, keep=config.retention_count, total=config.log_total
         )
 
     def list(self, *, detail: bool = False) -> list[Status]:
+        """Every job, newest first; with `detail` live jobs are asked for their figures."""
         found = [self.registry.status(job) for job in self.registry.all()]
         if detail:
             for index, status in enumerate(found):
@@ -380,23 +469,20 @@ class Jobs(Base):
 
     def warm_up(self) -> None:
         """Fork the process that jobs are forked from now instead of at the first start."""
-        if self.zygote is None:
-            from ptyjobs.spawn import zygote as zygotes
-
-            self._use(zygotes.start())
+        self._warm_up()
 
     def release(self, job_id: str) -> None:
         """Close the connection to one job; the next call about it makes another."""
-        connection = self._wires.pop(job_id, None)
+        connection = self._connections.pop(job_id, None)
         if connection is not None:
             connection.close()
 
     def close(self) -> None:
-        """Close the connections; end session jobs if this client started any."""
-        for connection in self._wires.values():
+        """Close the connections, and end the session jobs that this client has started."""
+        for connection in self._connections.values():
             connection.close()
-        self._wires.clear()
-        if self.zygote is not None:
+        self._connections.clear()
+        if self._owns_zygote and self.zygote is not None:
             self.end_session()
             self.zygote.join(5.0)
             self.zygote = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
+from ptyjobs._dataclass import dataclass
 from ptyjobs.errors import BadInput
 from ptyjobs.model import Size
 
@@ -20,6 +21,21 @@ BUTTONS = {
 MODIFIERS = {"shift": 4, "alt": 8, "ctrl": 16}
 ACTIONS = ("press", "release", "click", "move")
 _MOTION = 32
+
+
+@dataclass(frozen=True, slots=True)
+class MouseAction:
+    """A mouse action at a cell (row and column from 0) or at the first cell of a visible text.
+
+    `button`, `action` and `modifiers` take the words that `mouse` lists.
+    """
+
+    row: int | None = None
+    col: int | None = None
+    text: str = ""
+    button: str = "left"
+    action: str = "click"
+    modifiers: tuple[str, ...] = ()
 
 
 class MouseModes(Protocol):

@@ -9,10 +9,9 @@ action at all is decided where the screen is.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from ptyjobs.errors import BadInput
-from ptyjobs.input.mouse import MODIFIERS
+from ptyjobs.input.mouse import MODIFIERS, MouseAction
 
 _ACTIONS = {
     "click": ("left", "click"),
@@ -29,7 +28,7 @@ _ACTIONS = {
 _CELL = re.compile(r"(\d{1,4})\s*,\s*(\d{1,4})")
 
 
-def parse(text: str) -> dict[str, Any] | None:
+def parse(text: str) -> MouseAction | None:
     """The mouse action of `text`, None for none; raises BadInput."""
     if not text.strip():
         return None
@@ -45,11 +44,11 @@ def parse(text: str) -> dict[str, Any] | None:
             f"mouse: {text[:80]!r} is not understood.",
             advice=f'Write "click ROW,COL" or "click TEXT"; actions: {", ".join(_ACTIONS)}.',
         )
-    found: dict[str, Any] = {"button": action[0], "action": action[1], "modifiers": modifiers}
+    button, kind = action
     cell = _CELL.fullmatch(target)
     if cell is None:
-        return {**found, "text": target}
+        return MouseAction(text=target, button=button, action=kind, modifiers=tuple(modifiers))
     row, col = int(cell[1]) - 1, int(cell[2]) - 1
     if row < 0 or col < 0:
         raise BadInput(f"mouse: there is no cell {target}.", advice="Rows and columns begin at 1.")
-    return {**found, "row": row, "col": col}
+    return MouseAction(row, col, button=button, action=kind, modifiers=tuple(modifiers))

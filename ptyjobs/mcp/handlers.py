@@ -97,7 +97,6 @@ async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
         cols=args["cols"],
         lifetime=args["lifetime"],
         timeout=args["timeout"],
-        stderr=call.config.stderr,
         target=args["target"],
         sandbox=args["sandbox"],
         log_full=args["log_full"],
@@ -187,7 +186,7 @@ async def wait(call: ToolCall, args: dict[str, Any]) -> Result:
         if isinstance(found, Result):
             return found
     else:
-        found = await call.jobs.wait(
+        found = await call.jobs.wait_many(
             job_ids,
             timeout=call.seconds(args["timeout"], call.config.wait_timeout),
             on_progress=call.on_progress,
@@ -227,7 +226,7 @@ async def _wait_or_task(
             call.on_progress(line)
 
     waiting = asyncio.create_task(
-        call.jobs.wait(job_ids, timeout=limit, on_progress=progress, **condition)
+        call.jobs.wait_many(job_ids, timeout=limit, on_progress=progress, **condition)
     )
     try:
         done, _ = await asyncio.wait((waiting,), timeout=min(limit + 1, call.config.task_after))

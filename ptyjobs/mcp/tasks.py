@@ -190,7 +190,7 @@ class Tasks:
         from ptyjobs.client import AsyncJobs
 
         async with AsyncJobs(self._config, reader=wait.reader, positions=wait.offsets) as jobs:
-            return await jobs.wait(
+            return await jobs.wait_many(
                 wait.job_ids,
                 until=wait.until,
                 patterns=wait.patterns,

@@ -11,8 +11,9 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -91,12 +92,14 @@ class LiveJob:
         Raises NotSettled after `timeout` seconds.
         """
         __tracebackhide__ = True
-        return self._step(f"type {text!r}", wait, timeout, input=text, enter=enter)
+        send = partial(self._jobs.interact, self.job_id, input=text, enter=enter)
+        return self._step(f"type {text!r}", send, wait, timeout)
 
     def press(self, *names: str, wait: bool = True, timeout: float | None = None) -> Reply:
         """Press keys by name: `job.press("C-c")`, `job.press("Up", "Enter")`."""
         __tracebackhide__ = True
-        return self._step(f"press {' '.join(names)}", wait, timeout, keys=names)
+        send = partial(self._jobs.interact, self.job_id, keys=names)
+        return self._step(f"press {' '.join(names)}", send, wait, timeout)
 
     def paste(
         self, text: str, *, enter: bool = False, wait: bool = True, timeout: float | None = None
@@ -105,7 +108,8 @@ class LiveJob:
         __tracebackhide__ = True
         raw = keys.paste(text, modes=self.screen.modes)
         raw += b"\r" if enter else b""
-        return self._step(f"paste {text!r}", wait, timeout, raw=raw, shown=text, enter=False)
+        send = partial(self._jobs.interact, self.job_id, raw=raw, shown=text, enter=False)
+        return self._step(f"paste {text!r}", send, wait, timeout)
 
     def settles(self, *, timeout: float | None = None) -> Reply:
         """Wait until the program awaits input or has ended."""
@@ -181,11 +185,13 @@ class LiveJob:
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _step(self, what: str, wait: bool, timeout: float | None, **params: object) -> Reply:
+    def _step(
+        self, what: str, send: Callable[..., Answer], wait: bool, timeout: float | None
+    ) -> Reply:
         __tracebackhide__ = True
         limit = (self._timeout if timeout is None else timeout) if wait else UNWAITED
         try:
-            answer = self._jobs.interact(self.job_id, timeout=limit, **params)
+            answer = send(timeout=limit)
         except JobEnded as error:
             self._fail(f"cannot {what}", error.message)
         if wait:

@@ -16,7 +16,7 @@ import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from ptyjobs.client.aio import AsyncFollow
+from ptyjobs.client.async_connection import AsyncFollow
 from ptyjobs.client.files import views
 from ptyjobs.errors import HolderLost
 from ptyjobs.model import Size, Status, from_json, to_json

@@ -12,6 +12,7 @@ import pytest
 
 from ptyjobs import config
 from ptyjobs.client import sync
+from ptyjobs.client.connection import Connection
 from tests.cli.conftest import Shell
 from tests.faults import world
 
@@ -22,15 +23,15 @@ pytestmark = pytest.mark.live
 def test_an_interrupted_start_leaves_no_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interruption: type[BaseException]
 ) -> None:
-    request = sync.Wire.request
+    request = Connection.request
 
-    def interrupted(wire: sync.Wire, op: str, *args: Any, **kwargs: Any) -> object:
-        answer = request(wire, op, *args, **kwargs)
+    def interrupted(connection: Connection, op: str, *args: Any, **kwargs: Any) -> object:
+        answer = request(connection, op, *args, **kwargs)
         if op == "start":
             raise interruption
         return answer
 
-    monkeypatch.setattr(sync.Wire, "request", interrupted)
+    monkeypatch.setattr(Connection, "request", interrupted)
     with sync.Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as jobs:
         with pytest.raises(interruption):
             jobs.execute("sleep 100", lifetime="persistent", wait=0)

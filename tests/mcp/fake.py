@@ -68,8 +68,8 @@ class FakeJobs:
             self.busy -= 1
         return self.answer
 
-    async def wait(self, job_ids: Any, **options: Any) -> Any:
-        self.calls.append(("wait", (tuple(job_ids),), options))
+    async def wait_many(self, job_ids: Any, **options: Any) -> Any:
+        self.calls.append(("wait_many", (tuple(job_ids),), options))
         for job_id in job_ids:
             self._check(job_id)
         await asyncio.sleep(self.delay)

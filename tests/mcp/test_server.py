@@ -11,6 +11,7 @@ import pytest
 
 from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError
+from ptyjobs.input.mouse import MouseAction
 from ptyjobs.mcp.handlers import Orders
 from tests.mcp.fake import FakeJobs, answer
 from tests.mcp.wire import served
@@ -197,8 +198,8 @@ async def test_pointing_with_the_mouse() -> None:
         wrong = await wire.call("interact", job_id="py", mouse="poke 3,10")
         nowhere = await wire.call("interact", job_id="py", mouse="click 0,1")
     assert [c[2]["mouse"] for c in jobs.calls] == [
-        {"button": "left", "action": "click", "modifiers": [], "row": 2, "col": 9},
-        {"button": "right", "action": "click", "modifiers": ["ctrl"], "text": "Save as"},
+        MouseAction(2, 9),
+        MouseAction(text="Save as", button="right", modifiers=("ctrl",)),
         None,
     ]
     assert text_of(wrong).startswith(

@@ -202,7 +202,7 @@ def test_a_browser_far_behind_gets_the_screen_instead_of_the_flood(tmp_path: Pat
             watched = Watched()
             await watched.take(socket, until="repaint")
             await viewer.jobs.interact("j", input="", timeout=0)
-            await viewer.jobs.wait(["j"], until="exited", timeout=60)
+            await viewer.jobs.wait("j", until="exited", timeout=60)
             await watched.take(socket)
         assert len(watched.data) < 30_000_000
         assert any(told["type"] == "skipped" for told in watched.told)
@@ -254,7 +254,7 @@ def test_two_people_type_at_once(tmp_path: Path) -> None:
 def test_an_ended_and_an_unknown_job(tmp_path: Path) -> None:
     async def act(viewer: Viewer) -> None:
         await started(viewer, "echo over; exit 3")
-        await viewer.jobs.wait(["j"], until="exited")
+        await viewer.jobs.wait("j", until="exited")
         watched = Watched()
         async with joined(viewer, "job/j") as socket:
             await watched.take(socket)
@@ -304,7 +304,7 @@ def test_seeking_shows_the_screen_of_that_time_and_playing_gives_every_byte(tmp_
 def test_a_long_log_is_sought_without_being_sent(tmp_path: Path) -> None:
     async def act(viewer: Viewer) -> None:
         await started(viewer, "yes 0123456789abcdef | head -c 60000000; echo the end")
-        await viewer.jobs.wait(["j"], until="exited", timeout=60)
+        await viewer.jobs.wait("j", until="exited", timeout=60)
         job = viewer.jobs.registry.find("j")
         _, data = timeline.screen(job, timeline.described(job)["duration"])
         assert b"the end" in data

@@ -84,6 +84,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         rows=size.rows if size and not flags.get("rows") else None,
         cols=size.cols if size and not flags.get("cols") else None,
         lifetime="persistent" if args.detach or interactive else "session",
+        stderr="merged",  # a person sees both
         timeout=args.timeout,
         on_exit=args.on_exit,
         target=args.target,

@@ -9,15 +9,13 @@ import re
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.cli.format import READER
 from ptyjobs.cli.numbers import duration
+from ptyjobs.client.calls import WaitResult
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.model import Answer, Reason, to_json
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from ptyjobs.cli.command import Add
-    from ptyjobs.client.calls import WaitResult
 
 EXAMPLES = """\
   ptyjobs wait py                      until it wants input again
@@ -58,17 +56,16 @@ def wait(args: argparse.Namespace, settings: Config) -> int:
     """
     words = {"exited": args.exited, "port": args.port, "quiet": args.quiet}
     until = next((word for word, asked in words.items() if asked), "ready")
-    asked = {
-        "until": "pattern" if args.pattern else until,
-        "patterns": [args.pattern] if args.pattern else [],
-        "timeout": args.timeout,
-    }
-    if len(set(args.jobs)) == 1 and until != "port":
-        result = _wait_for_one(args.jobs[0], asked, settings)
-    else:
-        import asyncio
-
-        result = asyncio.run(_wait_for_several(args, asked, settings))
+    with Jobs(settings, reader=READER) as jobs:
+        result = jobs.wait_many(
+            args.jobs,
+            any_of=not args.all,
+            until="pattern" if args.pattern else until,
+            patterns=[args.pattern] if args.pattern else [],
+            timeout=args.timeout,
+        )
+        if args.pattern and not result.met and len(result.answers) == 1:
+            result = _printed_before(jobs, result, args.pattern)
     if args.json:
         print(json.dumps(to_json(result)))
     else:
@@ -79,38 +76,15 @@ def wait(args: argparse.Namespace, settings: Config) -> int:
     return 0 if len(result.met) >= (len(set(args.jobs)) if args.all else 1) else 1
 
 
-def _wait_for_one(job_id: str, asked: dict[str, Any], settings: Config) -> WaitResult:
-    """Without asyncio, which takes longer to start than most waits last."""
-    from ptyjobs.client.base import meets
-    from ptyjobs.client.calls import WaitResult
-
-    with Jobs(settings, reader=READER) as jobs:
-        answer = jobs.wait(job_id, **asked)
-        if asked["patterns"] and answer.state.ended and answer.verdict.pattern is None:
-            answer = _printed_before(jobs, answer, asked["patterns"][0])
-    met = (job_id,) if meets(answer, asked["until"]) else ()
-    return WaitResult((answer,), met, timed_out=not met)
-
-
-def _printed_before(jobs: Jobs, answer: Answer, pattern: str) -> Answer:
-    """The job was gone before anybody waited for it: its log knows whether it printed that."""
-    page = jobs.output(answer.job_id, grep=pattern)
-    found = re.search(pattern, page.text) if page.matches else None
-    if found is None:
-        return answer
-    return replace(answer, verdict=replace(answer.verdict, pattern=0, match=found[0]))
-
-
-async def _wait_for_several(
-    args: argparse.Namespace, asked: dict[str, Any], settings: Config
-) -> WaitResult:
-    from ptyjobs.client.aio import AsyncJobs
-
-    jobs = AsyncJobs(settings, reader=READER)
-    try:
-        return await jobs.wait(args.jobs, any_of=not args.all, **asked)
-    finally:
-        await jobs.close()
+def _printed_before(jobs: Jobs, result: WaitResult, pattern: str) -> WaitResult:
+    """The job had ended before the wait: its log tells whether it printed that."""
+    answer = result.answers[0]
+    page = jobs.output(answer.job_id, grep=pattern) if answer.state.ended else None
+    match = re.search(pattern, page.text) if page is not None and page.matches else None
+    if match is None:
+        return result
+    answer = replace(answer, verdict=replace(answer.verdict, pattern=0, match=match[0]))
+    return WaitResult((answer,), (answer.job_id,), timed_out=False)
 
 
 def _reason(answer: Answer) -> object:

@@ -1,0 +1,131 @@
+"""Asynchronous connections to a holder: requests out, replies matched by id, live output.
+
+Owns the asyncio protocol of one connection. Never starts a job and never reads a job's directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+from ptyjobs import protocol
+from ptyjobs.client import calls
+from ptyjobs.client.base import Progress, no_answer, result_of
+from ptyjobs.client.connect import ConnectionClosed
+from ptyjobs.model import Size
+
+# ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder)
+
+
+class AsyncConnection(asyncio.Protocol):
+    """One asynchronous connection: requests out, replies matched by id."""
+
+    def __init__(self) -> None:
+        self._decoder = protocol.Decoder()
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._progress: dict[int, Progress] = {}
+        self._transport: asyncio.Transport | None = None
+        self.events: asyncio.Queue[protocol.Message | None] | None = None
+        self.closed = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for message in self._decoder.feed(data):
+            if isinstance(message, protocol.Data) or "event" in message:
+                if self.events is not None:
+                    self.events.put_nowait(message)
+                continue
+            number = message.get("id", 0)
+            if "progress" in message:
+                note = self._progress.get(number)
+                if note is not None:
+                    note(str(message["progress"]))
+                continue
+            future = self._waiting.pop(number, None)
+            if future is not None and not future.done():
+                future.set_result(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionClosed())
+        self._waiting.clear()
+        if self.events is not None:
+            self.events.put_nowait(None)
+
+    def send(self, message: protocol.Message) -> None:
+        if self.closed or self._transport is None:
+            raise ConnectionClosed
+        self._transport.write(protocol.encode(message))
+
+    async def request(
+        self, op: str, params: dict[str, Any], *, timeout: float, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """The `ok` member of the reply; raises its error, Gone, or HolderLost past the time."""
+        number = next(self._numbers)
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        if progress is not None:
+            self._progress[number] = progress
+        try:
+            self.send({"op": op, "id": number, **params})
+            async with asyncio.timeout(timeout + calls.SLACK):
+                return result_of(await future)
+        except TimeoutError:
+            raise no_answer() from None
+        except asyncio.CancelledError:
+            with contextlib.suppress(ConnectionClosed):
+                self.send({"op": "cancel", "id": next(self._numbers), "request": number})
+            raise
+        finally:
+            self._waiting.pop(number, None)
+            self._progress.pop(number, None)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def open_connection(sock: socket.socket) -> AsyncConnection:
+    loop = asyncio.get_running_loop()
+    sock.setblocking(False)
+    _, connection = await loop.create_connection(AsyncConnection, sock=sock)
+    return connection
+
+
+class AsyncFollow:
+    """A live view of a job: iterate for events, `send` keys, `resize`, `close`."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    def __aiter__(self) -> AsyncIterator[protocol.Message]:
+        return self._iterate()
+
+    async def _iterate(self) -> AsyncIterator[protocol.Message]:
+        assert self._connection.events is not None
+        while True:
+            message = await self._connection.events.get()
+            if message is None:
+                return
+            yield message
+
+    def send(self, data: bytes) -> None:
+        self._connection.send(protocol.Data(0, data))
+
+    async def resize(self, size: Size) -> None:
+        await self._connection.request(
+            "window", {"rows": size.rows, "cols": size.cols}, timeout=5.0
+        )
+
+    def close(self) -> None:
+        self._connection.close()

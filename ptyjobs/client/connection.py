@@ -1,0 +1,148 @@
+"""Synchronous connections to a holder: requests out, replies matched by id, live output.
+
+Owns the socket of one connection and its time-outs. Never starts a job and never reads a job's
+directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+import time
+
+from ptyjobs import protocol
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.client import calls
+from ptyjobs.client.base import Progress, no_answer, result_of
+from ptyjobs.client.connect import ConnectionClosed
+from ptyjobs.model import Size
+
+if TYPE_CHECKING:
+    from typing import Any
+
+RECEIVE = 64 << 10  # bytes at a time; a larger buffer is mapped and unmapped for each key
+
+
+class Connection:
+    """One synchronous connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._decoder = protocol.Decoder()
+        self._numbers = itertools.count(1)
+        self._messages: list[protocol.Message] = []
+        self._timeout: float | None = -1.0  # as the socket has it: each change is a system call
+
+    def send(self, message: protocol.Message) -> None:
+        self.send_frame(protocol.encode(message))
+
+    def send_frame(self, frame: bytes) -> None:
+        try:
+            self.sock.sendall(frame)
+        except (BrokenPipeError, ConnectionResetError):
+            raise ConnectionClosed from None
+
+    def receive(self, *, timeout: float | None) -> protocol.Message:
+        """The next message; Gone at the end, TimeoutError after `timeout` seconds."""
+        while not self._messages:
+            if timeout != self._timeout:
+                self.sock.settimeout(timeout)
+                self._timeout = timeout
+            try:
+                data = self.sock.recv(RECEIVE)
+            except ConnectionResetError:
+                raise ConnectionClosed from None
+            if not data:
+                raise ConnectionClosed
+            self._messages.extend(self._decoder.feed(data))
+        return self._messages.pop(0)
+
+    def request(
+        self, op: str, params: dict[str, Any], *, timeout: float, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """The `ok` member of the reply; raises its error, ConnectionClosed or HolderLost."""
+        number = self.begin(op, params)
+        limit = time.monotonic() + timeout + calls.SLACK
+        held: list[protocol.Message] = []
+        try:
+            while True:
+                message = self.receive(timeout=max(0.001, limit - time.monotonic()))
+                if isinstance(message, protocol.Data) or message.get("id") != number:
+                    held.append(message)
+                elif "progress" in message:
+                    if progress is not None:
+                        progress(str(message["progress"]))
+                else:
+                    return result_of(message)
+        except TimeoutError:
+            raise no_answer() from None
+        finally:
+            self._messages[:0] = [m for m in held if isinstance(m, protocol.Data) or "event" in m]
+
+    def begin(self, op: str, params: dict[str, Any]) -> int:
+        """Send a request whose reply `take` gives; its number."""
+        number = next(self._numbers)
+        self.send({"op": op, "id": number, **params})
+        return number
+
+    def take(self, number: int, *, progress: Progress | None = None) -> dict[str, Any] | None:
+        """The `ok` member of the reply to a request, None while it has not come."""
+        while True:
+            try:
+                message = self.receive(timeout=0.0)
+            except BlockingIOError:
+                return None
+            if isinstance(message, protocol.Data) or message.get("id") != number:
+                continue  # the reply to a request that was cancelled
+            if "progress" not in message:
+                return result_of(message)
+            if progress is not None:
+                progress(str(message["progress"]))
+
+    def cancel(self, number: int) -> None:
+        """Drop a request that has not been answered; its reply is then ignored."""
+        with contextlib.suppress(ConnectionClosed):
+            self.begin("cancel", {"request": number})
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+class Follow:
+    """A live view of a job for synchronous programs: poll `fileno()`, take `receive()`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def fileno(self) -> int:
+        return self._connection.sock.fileno()
+
+    def receive(self, *, timeout: float | None = None) -> protocol.Message | None:
+        """The next event; None at the end. Raises TimeoutError."""
+        try:
+            return self._connection.receive(timeout=timeout)
+        except ConnectionClosed:
+            return None
+
+    @property
+    def pending(self) -> bool:
+        """Messages are there that a poll of `fileno()` would not show."""
+        return bool(self._connection._messages)
+
+    def send(self, data: bytes) -> None:
+        try:
+            self._connection.send_frame(protocol.data_frame(0, data))
+        except ConnectionClosed:  # `receive` will tell
+            return
+
+    def resize(self, size: Size) -> None:
+        params = {"op": "window", "id": 0, "rows": size.rows, "cols": size.cols}
+        with contextlib.suppress(ConnectionClosed):
+            self._connection.send(params)
+
+    def close(self) -> None:
+        self._connection.close()
