@@ -294,6 +294,7 @@ class Page:
     end: int
     floor: int  # oldest offset kept
     matches: int | None = None  # with grep: matching lines found in [offset, next)
+    lost: int = 0  # bytes of [since, next) that are not in the log: no disk took them
     more: bool = False
 
 

@@ -120,6 +120,7 @@ class Job:
         self._reaping: Helper | None = None
         self._mark: Mark | None = None
         self._mark_key: tuple[int, Size, LineMode] = (-1, Size(), LineMode(True, True))
+        self.newlines = 0  # line feeds written by the job
         self.held = b""  # read from the terminal, but the log has no room for it yet
         self.room_due = 0.0  # when it is offered again
         self._waits = False  # for room in the log, instead of losing output
@@ -188,11 +189,13 @@ class Job:
             self.errors["log"] = f"log: {failure.strerror}"
             self.events.event(now, offset, "g", failure.strerror or "")
         self.listener.on_logged(offset, data)
+        newlines = data.count(b"\n")
+        self.newlines += newlines
         self.last_output = now
         self.events.output(now, self.log.end)
         self.courtesy.on_read(now, len(data))
         self.evidence.feed(data)
-        if self.fold.push(offset, data):
+        if self.fold.push(offset, data, newlines):
             self._answer_queries(now)
         self.listener.on_output(now, data)
 
@@ -210,6 +213,11 @@ class Job:
         else:
             self.errors["log"] = f"log: {failure.strerror}; the job waits for room"
             self.room_due = now + ROOM_PAUSE
+
+    def lost_since(self, offset: int) -> bool:
+        """True if bytes from `offset` on are missing from the log: its limit or a full disk."""
+        gaps = self.log.gaps
+        return self.log.floor > offset or bool(gaps and gaps[-1].end > offset)
 
     def wait_no_longer(self) -> None:
         """It is to end: from now on what finds no room in the log is a gap."""
@@ -396,6 +404,7 @@ class Job:
                 offset=end,
                 echo=terminal.echo,
                 canonical=terminal.canonical,
+                newlines=self.newlines,
             )
         return self._mark
 

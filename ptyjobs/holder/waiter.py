@@ -284,6 +284,8 @@ class Waiter:
             prompt_row=prompt_row,
             end=self.job.log.end,
             exited=self.job.state.ended,
+            newlines=self.job.newlines,
+            hole=self.job.lost_since(self.mark.offset),
         )
 
     def _unmatched(self, verdict: Verdict) -> str:

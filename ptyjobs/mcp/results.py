@@ -252,6 +252,8 @@ def of_page(job_id: str, page: Page, *, since: int | None, grep: str = "") -> Re
         parts.append(f"{page.matches:,} lines match {quoted(grep)}")
     if since is not None and since < page.floor:
         parts.append(f"{page.floor - since:,} B before {page.floor} are gone from the log")
+    if page.lost:
+        parts.append(f"{page.lost:,} B in between are lost: there was no room to store them")
     if page.more:
         parts.append(f"more: since={page.next}")
     facts = {key: value for key, value in to_json(page).items() if key != "text"}

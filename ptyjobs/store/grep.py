@@ -135,20 +135,22 @@ def search(
     start = position
     stop = min(end, position + LIMIT)
     found: deque[tuple[int, str]] = deque()
-    used = 0
+    used = lost = 0
 
     def told(following: int) -> Page:
         begin = found[0][0] if last and found else start
         text = "\n".join(entry for _, entry in found)
-        return Page(text, begin, following, end, floor, len(found), more=following < end)
+        return Page(text, begin, following, end, floor, len(found), lost, more=following < end)
 
     carry = b""
     while position < stop and needed():
         first, data = log.read(position, CHUNK)
         if not data:
+            lost += stop - position
             break
         if first != position:  # a hole: the cut line before it is all there is of it
             carry = b""
+            lost += first - position
         base = first - len(carry)
         block = carry + data
         position = first + len(data)

@@ -115,6 +115,7 @@ def page(log: LogReader, *, size: Size, since: int | None, limit: int, last: boo
         since = _line_start(log, max(floor, end - 4 * limit))
     start = max(floor if since is None else since, floor)
     first, data = log.read(start, max(4 * limit, 4096))
+    lost = first - start if data else max(0, end - start)
     if first + len(data) < end:
         newline = data.rfind(b"\n")
         if newline >= 0:
@@ -135,7 +136,7 @@ def page(log: LogReader, *, size: Size, since: int | None, limit: int, last: boo
                 data = data[: cut + 1]
         text = _render(data, size)
     following = first + len(data)
-    return Page(text, first, following, end, floor, more=following < end)
+    return Page(text, first, following, end, floor, lost=lost, more=following < end)
 
 
 def _line_start(log: LogReader, offset: int) -> int:

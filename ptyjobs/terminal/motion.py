@@ -144,6 +144,9 @@ class Motion(State):
     def index(self) -> None:
         """IND: down; at the bottom margin scroll instead."""
         self._pending = False
+        if self._lead[1]:
+            self._lead = (-1, "")
+            self._refresh()
         if self._y == self._bottom:
             if self._left <= self._x <= self._right:
                 self._scroll_up(self._top, 1)

@@ -78,6 +78,7 @@ class State:
         self._pen = DEFAULT
         self._iso = False  # protection is that of SPA, not of DECSCA
         self._last = ""  # what was drawn last, for REP
+        self._lead = (-1, "")  # row, and characters without width before its first cell
         self._reset_margins()
         self._charsets = [charsets.ASCII] * 4
         self._gl = 0
@@ -117,7 +118,11 @@ class State:
         self._margins_lr = 69 in self._dec
         self._map = charsets.MAPS.get(self._charsets[self._gl])
         self._plain = not (
-            self._insert or self._margins_lr or self._map or self._single_shift is not None
+            self._insert
+            or self._margins_lr
+            or self._map
+            or self._lead[1]
+            or self._single_shift is not None
         )
         self._whole = (
             self._plain and self._autowrap and self._top == 0 and self._bottom == self.lines - 1

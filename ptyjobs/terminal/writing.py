@@ -38,9 +38,11 @@ class Writing(Editing):
         if not data:
             return
         self._last = data
-        if data.isascii():
+        if data.isascii() and not self._lead[1]:
             self._draw_narrow(data)
             return
+        if self._lead[1]:
+            data = self._draw_lead(data)
         widths = set(map(WIDTH.__getitem__, data))
         if widths == {1}:
             self._draw_narrow(data)
@@ -48,7 +50,8 @@ class Writing(Editing):
             self._draw_wide(data)
         else:
             for width, group in groupby(data, WIDTH.__getitem__):
-                self._draw_run("".join(group), width)
+                text = "".join(group)
+                self._draw_run(self._draw_lead(text) if self._lead[1] else text, width)
 
     def _draw_run(self, text: str, width: int) -> None:
         """Print characters of one width."""
@@ -59,6 +62,22 @@ class Writing(Editing):
         elif width == 0:
             for mark in text:
                 self._join(mark)
+
+    def _draw_lead(self, data: str) -> str:
+        """Draw the first character of a row behind what has no width before it; the rest."""
+        if WIDTH[data[0]] < 1:
+            return data
+        row, lead = self._lead
+        self._lead = (-1, "")
+        self._refresh()
+        if self._y != row or self._x or self._pending:
+            return data
+        self._draw_run(data[0], WIDTH[data[0]])
+        chars = self._open(self._y).chars
+        assert chars is not None
+        chars[0] = lead + chars[0]
+        self._rows[self._y].wide = True
+        return data[1:]
 
     def _draw_narrow(self, text: str) -> None:
         """Print characters of one cell each."""
@@ -151,7 +170,10 @@ class Writing(Editing):
             cell = self._open(self._y).chars
             assert cell is not None
             x = self._x if cell[self._x] != " " else x
-        if x < 0:
+        if x < 0:  # Unicode lets it stand alone: it is kept with the character that follows
+            held = self._lead[1] if self._lead[0] == self._y else ""
+            self._lead = (self._y, (held + mark)[:MAX_JOINED])
+            self._refresh()
             return
         row = self._open(self._y)
         chars = row.chars

@@ -57,6 +57,7 @@ class Mark:
     row 0, of the oldest kept); `rows` are the texts of the visible primary rows.
     `alternate`: taken on the alternate screen; then `line` is the first free primary line. `order`
     is that of the last OSC 133 mark. `form`: text stood below the cursor's row, as in a menu.
+    `newlines`: line feeds logged by the job up to here, None if unknown.
     `looks`: the rows with their styles, where a form or a hidden cursor may show a choice so.
     """
 
@@ -74,6 +75,7 @@ class Mark:
     floor_line: int = 0
     order: int = -1
     form: bool = False
+    newlines: int | None = None
     rows: tuple[str, ...] = field(default=(), repr=False)
     looks: tuple[tuple[Run, ...], ...] = field(default=(), repr=False)
 
@@ -83,12 +85,15 @@ class Mark:
         return self.rows[: self.line - self.first_line]
 
 
-def mark(screen: TextScreen, *, offset: int, echo: bool, canonical: bool) -> Mark:
+def mark(
+    screen: TextScreen, *, offset: int, echo: bool, canonical: bool, newlines: int | None = None
+) -> Mark:
     """The mark of this moment: the log at `offset`, and the terminal's ECHO and ICANON flags."""
     first, rows = screen.first_line, screen.size.rows
     base = Mark(
         alternate=screen.alternate,
         offset=offset,
+        newlines=newlines,
         generation=screen.generation,
         echo=echo,
         canonical=canonical,

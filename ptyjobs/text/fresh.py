@@ -86,6 +86,8 @@ class FreshText:
         self._seen = (mark.floor_line, mark.first_line)
         self._scrollback = scrollback
         self._cleared = False
+        self._hole = False
+        self._printed: int | None = None
 
     @property
     def head_full(self) -> bool:
@@ -116,12 +118,25 @@ class FreshText:
                     break
 
     def finish(
-        self, screen: TextScreen, *, prompt_row: bool, end: int, exited: bool = False
+        self,
+        screen: TextScreen,
+        *,
+        prompt_row: bool,
+        end: int,
+        exited: bool = False,
+        newlines: int | None = None,
+        hole: bool = False,
     ) -> tuple[Fresh, str]:
         """The fresh text, and the prompt: the cursor's row up to the cursor when `prompt_row`.
 
         `end` is the log offset of the verdict; `exited` says that no prompt can be there.
+        `newlines`: line feeds logged by the job so far, to count lines that no row shows any more.
+        `hole`: bytes since the mark are missing from the log.
         """
+        self._hole = hole
+        before = self._mark.newlines if self._mark.offset else 0
+        if newlines is not None and before is not None:
+            self._printed = newlines - before
         self.observe(screen)
         prompt_row = prompt_row and not exited
         if self._view != "auto" or (screen.alternate and not exited):
@@ -173,10 +188,14 @@ class FreshText:
             stop = max(start, cursor - frame)
             last = last[:1] if tail_text is not None or not self._same_row(screen) else []
         lost = 0
-        if screen.floor_line > start or (self.head_full and stop - start > self._budget // 8):
+        if (
+            self._hole
+            or screen.floor_line > start
+            or (self.head_full and stop - start > self._budget // 8)
+        ):
             head = self._head[:]
             tail = self._tail(screen, max(screen.floor_line, self._next), stop)
-            lost = max(0, stop - len(tail) - self._next)
+            lost = max(int(self._hole), stop - len(tail) - self._next)
         else:
             head = screen.line_range(start, stop) if stop > start else []
             tail = []
@@ -365,12 +384,12 @@ class FreshText:
         room = int(self._budget * HEAD_SHARE)
         above = sanitize.head("\n".join(head), room)
         below = sanitize.tail("\n".join(tail), self._budget - room)
-        total = len(head) + lost + len(tail)
         shown = sum(part.count("\n") + 1 for part in (above, below) if part)
-        middle = sanitize.gap(0, total - shown, self._hint)
-        text = "\n".join(part for part in (above, middle, below) if part)
+        total = max(shown, self._all_lines(len(head) + lost + len(tail)))
         # What fell off unseen is known in lines and, by the log, in bytes.
         size = max(0, end - mark.offset - len(above.encode()) - len(below.encode()))
+        middle = sanitize.gap(0 if total > shown else size, total - shown, self._hint)
+        text = "\n".join(part for part in (above, middle, below) if part)
         return Fresh(
             text=text,
             offset=mark.offset,
@@ -379,6 +398,12 @@ class FreshText:
             omitted_lines=total - shown,
             omitted_chars=size,
         )
+
+    def _all_lines(self, rows: int) -> int:
+        """Lines of the whole answer: line feeds, or rows where fewer (a line may wrap)."""
+        if self._printed is None:
+            return rows
+        return self._printed if self._hole else min(rows, self._printed + 1)
 
 
 def _joined(rows: Sequence[Line]) -> list[str]:

@@ -47,11 +47,15 @@ class Flood:
         self.hot = hot
         self.end = self.drained = self.probes = self.passed = self.drawn = 0
         self.newest = b""
+        self.newlines = 0
         self.size = Size()
         self.screen = Screen(self.size)
 
     def read(self, offset: int, limit: int) -> tuple[int, bytes]:
         return offset, self.newest
+
+    def lost_since(self, offset: int) -> bool:
+        return False
 
     def drain(self, now: float) -> bool:
         self.drained += 1

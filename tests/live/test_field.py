@@ -298,3 +298,17 @@ def test_control_c_reaches_a_cooked_terminal_whatever_modes_were_left_on(jobs: J
     session.send("printf '\\e[>1u'")
     session.send("sleep 60", timeout=0.5)
     assert session.send(keys=["C-c"], timeout=20).verdict.reason is not Reason.TIMEOUT
+
+
+def test_lines_that_the_log_gave_up_are_counted(tmp_path: Path) -> None:
+    with Jobs(Config(state_dir=tmp_path / "state", log_limit=65536)) as jobs:
+        fresh = jobs.execute("seq 1 60000", budget=4000).fresh
+    shown = len(fresh.text.split("\n")) - 1
+    assert fresh.omitted_lines == 60_000 - shown
+    assert fresh.text.endswith("60000")
+
+
+def test_one_long_line_is_not_counted_as_lines(jobs: Jobs) -> None:
+    fresh = jobs.execute(program("print('x' * 300_000)"), budget=4000).fresh
+    assert fresh.omitted_lines == 0
+    assert fresh.omitted_chars > 290_000

@@ -198,7 +198,7 @@ def arriving(world: World, data: bytes, step: int, every: int) -> None:
     """The output comes in reads of `step` bytes; in between somebody who waits lets it pass."""
     for number, at in enumerate(range(0, len(data), step)):
         piece = data[at : at + step]
-        world.fold.push(at, piece)
+        world.fold.push(at, piece, piece.count(b"\n"))
         if number % every == 0:
             world.fold.ahead(at + len(piece), world.observe)
 

@@ -110,6 +110,8 @@ def _text(jobs: Jobs, args: argparse.Namespace, since: int | None) -> int:
     more = True
     while more:
         part = jobs.output(args.job, since=since, grep=args.grep or None, limit=PAGE)
+        if part.lost:
+            print(f"ptyjobs: {part.lost:,} bytes before {part.offset} are lost", file=sys.stderr)
         lines += part.text.split("\n") if part.text else []
         more = part.more and part.next > (since or 0)
         since = part.next
