@@ -26,6 +26,7 @@ from ptyjobs.process.fair_share import Courtesy
 from ptyjobs.process.helper import Helper
 from ptyjobs.process.pty import LineMode, Pty
 from ptyjobs.readiness.evidence import Evidence, PromptMemory
+from ptyjobs.readiness.linux.embedded import Shown
 from ptyjobs.readiness.linux.probe import Kernel
 from ptyjobs.store.fold import Fold
 from ptyjobs.store.jobdir import EventWriter, JobDir
@@ -120,6 +121,7 @@ class Job:
         self._reaping: Helper | None = None
         self._mark: Mark | None = None
         self._mark_key: tuple[int, Size, LineMode] = (-1, Size(), LineMode(True, True))
+        self._sent = Shown()  # the last input
         self.newlines = 0  # line feeds written by the job
         self.held = b""  # read from the terminal, but the log has no room for it yet
         self.room_due = 0.0  # when it is offered again
@@ -156,7 +158,7 @@ class Job:
         )
         self.pid = self.pty.pid
         self.last_output = now
-        self.kernel = Kernel(master=self.pty.master, leader=self.pid, tier=tier)
+        self.kernel = Kernel(master=self.pty.master, leader=self.pid, tier=tier, shown=self._shown)
         self.state = next_state(self.state, Event.SPAWNED)
         self.events.event(now, 0, "r", f"{spec.size.rows}x{spec.size.cols}")
 
@@ -295,6 +297,8 @@ class Job:
         """
         if not data:
             return
+        if not any(item.owner == owner for item in self.queue):
+            self._sent = Shown(self.log.end, self._sent.inputs + 1, self.log.end, len(data))
         after = self.hold_input
         latest = max(after, time.monotonic()) + REPLY_HOLD_MOST
         whole = memoryview(data)
@@ -311,6 +315,10 @@ class Job:
         if data:
             self.enqueue(data, owner=owner, person=True)
             self.pump(now)
+
+    def _shown(self) -> Shown:
+        alternate = self.evidence.snapshot().alternate
+        return replace(self._sent, output=self.log.end, alternate=alternate)
 
     def pump(self, now: float) -> bool:
         """Write what the terminal takes now; True when something went in."""

@@ -96,6 +96,18 @@ def stat(proc: str, pid: int) -> Stat:
     return parse_stat(read(f"{proc}/{pid}/stat"))
 
 
+def activity(proc: str, pid: int) -> tuple[int, int]:
+    """CPU time in ns of the main thread, and bytes written by the process and its reaped children.
+
+    Raises ProcessExited and Denied.
+    """
+    ran = int(read(f"{proc}/{pid}/schedstat").split()[0])
+    for entry in read(f"{proc}/{pid}/io").splitlines():
+        if entry.startswith(b"wchar:"):
+            return ran, int(entry.split()[1])
+    raise Denied(f"{proc}/{pid}/io")
+
+
 def threads(proc: str, pid: int) -> list[int]:
     """The thread ids of `pid`, the main thread first; empty when it has gone."""
     try:

@@ -312,3 +312,30 @@ def test_one_long_line_is_not_counted_as_lines(jobs: Jobs) -> None:
     fresh = jobs.execute(program("print('x' * 300_000)"), budget=4000).fresh
     assert fresh.omitted_lines == 0
     assert fresh.omitted_chars > 290_000
+
+
+OWN_PTY = """
+import os, pty, select, tty
+pid, master = pty.fork()
+if pid == 0: os.execvp("sleep", ["sleep", "60"])
+tty.setraw(0); os.write(1, b"\\x1b[?1049h\\x1b[Hready\\r\\n")
+while True:
+    if 0 in select.select([0, master], [], [])[0]:
+        key = os.read(0, 99); os.write(1, b"key %r\\r\\n" % key)
+"""
+
+
+def test_a_program_with_a_pty_of_its_own_is_no_relay(jobs: Jobs) -> None:
+    job = Session(jobs, program(OWN_PTY))
+    assert job.first.verdict.reason is Reason.WAITING_FOR_INPUT
+    answer = job.send(keys=["a"], timeout=5)
+    assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+    assert "key b'a'" in answer.fresh.text
+
+
+def test_a_relay_whose_program_does_not_read_is_busy(jobs: Jobs) -> None:
+    job = Session(jobs, "script -qc bash /dev/null")
+    job.send("sleep 3", timeout=0.3)
+    answer = job.send("typed ahead", timeout=0.5)
+    assert answer.verdict.reason is Reason.TIMEOUT
+    assert "sleep" in answer.verdict.doing

@@ -8,6 +8,7 @@ still draw), and a relay (script, socat, sudo) is looked through at the program 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ptyjobs.model import Tier
@@ -16,6 +17,7 @@ from ptyjobs.process.procfs import Denied, Process, ProcessExited, Stat, Tty
 from ptyjobs.readiness.facts import Wait
 from ptyjobs.readiness.linux import blocked, pidfd, relays, syscalls
 from ptyjobs.readiness.linux.blocked import Sleep
+from ptyjobs.readiness.linux.embedded import Embedded, Shown
 from ptyjobs.readiness.linux.process_table import Census
 from ptyjobs.readiness.linux.syscalls import Kind
 
@@ -57,6 +59,7 @@ class Judge:
         tty: Tty,
         tier: Tier,
         table: dict[int, syscalls.Syscall] | None,
+        shown: Callable[[], Shown] = Shown,
     ) -> None:
         self.tty = tty
         self.tier = tier
@@ -64,6 +67,8 @@ class Judge:
         self._table = table
         self._proc = census.proc
         self._readers: dict[int, tuple[Process, blocked.BlockedOn]] = {}
+        self._shown = shown
+        self._embedded = Embedded(census.proc)
 
     def search(self, group: int, mode: termios_state.Mode) -> Finding | None:
         """The best of all processes in the foreground; None when there are none to be seen."""
@@ -224,6 +229,11 @@ class Judge:
         if len(behind) == 1:
             inner, members = behind[0]
             best = _best(self._judge_all(members, inner.tty, inner.mode, depth - 1))
+            key = pid, outer.stat.start
+            pids = {s.pid for s in stats.values() if s.tty == inner.tty.rdev}
+            pids |= {s.pid for s in members}
+            if depth == _DEPTH and self._embedded.answers(key, pids, inner, self._shown()):
+                return outer
             return replace(
                 best,
                 runtime=best.runtime + outer.runtime,

@@ -32,7 +32,13 @@ class Kernel:
     """As `kernel.Kernel`, for systems without a Linux /proc."""
 
     def __init__(
-        self, *, master: int, leader: int, tier: Tier = Tier.EVIDENCE, proc: str = ""
+        self,
+        *,
+        master: int,
+        leader: int,
+        tier: Tier = Tier.EVIDENCE,
+        proc: str = "",
+        shown: object = None,
     ) -> None:
         self.tier = Tier.EVIDENCE
         self._master = master

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ptyjobs.model import Tier
@@ -21,6 +22,7 @@ from ptyjobs.process import termios_state as line
 from ptyjobs.process.procfs import Denied, Process, ProcessExited, Tty
 from ptyjobs.readiness.linux import syscalls
 from ptyjobs.readiness.linux.classify import Finding, Judge
+from ptyjobs.readiness.linux.embedded import Shown
 from ptyjobs.readiness.linux.process_table import Census
 from ptyjobs.readiness.linux.syscalls import Kind
 from ptyjobs.readiness.settle import Probe, Wait
@@ -47,11 +49,18 @@ class _Last:
 class Kernel:
     """Looks at the job whose pty master and leader are given, from an ancestor of the job.
 
-    `tier` is what `self_test` found; `proc` is where procfs is mounted.
+    `tier` is what `self_test` found; `proc` is where procfs is mounted; `shown` says what the
+    terminal has shown so far.
     """
 
     def __init__(
-        self, *, master: int, leader: int, tier: Tier = Tier.FULL, proc: str = "/proc"
+        self,
+        *,
+        master: int,
+        leader: int,
+        tier: Tier = Tier.FULL,
+        proc: str = "/proc",
+        shown: Callable[[], Shown] = Shown,
     ) -> None:
         self.tier = tier
         self._master = master
@@ -61,7 +70,7 @@ class Kernel:
             self.tier = Tier.NO_SYSCALL
         self._census = Census(proc=proc, leader=leader)
         self._tty = self._own_tty()
-        self._judge = Judge(self._census, tty=self._tty, tier=self.tier, table=table)
+        self._judge = Judge(self._census, tty=self._tty, tier=self.tier, table=table, shown=shown)
         self._below: list[int] = []  # the children of the last hard waiter
         self._last: _Last | None = None
 

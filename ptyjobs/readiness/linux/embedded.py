@@ -1,0 +1,96 @@
+"""Programs with a pty of their own that are no relays: an editor's terminal, a build in a pane.
+
+Owns the question whether a program that waits for its terminal and for a pty master answered by
+itself or hands everything on. A relay shows what the programs behind it write, and what their
+line discipline echoes; nothing else. So a program that has drawn something while the programs
+behind it neither ran nor wrote, and have no input waiting, took the key itself. Never decides
+for a program whose inner side did run: then it may have handed the key on.
+
+Sources: proc(5) for /proc/PID/io (wchar counts the reaped children too) and schedstat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ptyjobs._dataclass import dataclass
+from ptyjobs.process import procfs
+from ptyjobs.process.procfs import Denied, ProcessExited
+from ptyjobs.readiness.linux.relays import Inner
+
+_ECHOED = 3  # cells that the line discipline writes for one byte at most (^X, CR LF)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the holder knows of one job's terminal at the moment of a probe.
+
+    `output`: bytes the job has written; `typed_at`: that number when input was last sent, and
+    `typed` the bytes of it; `inputs` counts the inputs. `alternate`: the alternate screen is on.
+    """
+
+    output: int = 0
+    inputs: int = 0
+    typed_at: int = 0
+    typed: int = 0
+    alternate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What the programs behind had done: CPU time and bytes written, by pid."""
+
+    ran: tuple[tuple[int, int, int], ...]
+
+    @property
+    def silent(self) -> bool:
+        """True if none of them has ever written anything."""
+        return all(wrote == 0 for _, _, wrote in self.ran)
+
+
+class Embedded:
+    """Remembers, for one job, how the programs behind each pty stood before the last input."""
+
+    def __init__(self, proc: str) -> None:
+        self._proc = proc
+        self._before: dict[tuple[int, int], tuple[int, _Rest]] = {}  # at the input of that number
+        self._now: dict[tuple[int, int], tuple[int, _Rest]] = {}
+        self._own: set[tuple[int, int]] = set()
+
+    def answers(
+        self, key: tuple[int, int], members: Iterable[int], inner: Inner, shown: Shown
+    ) -> bool:
+        """True if the program `key` (pid, start) took the last input itself."""
+        rest = self._rest(members)
+        if rest is None:
+            return False
+        before = self._base(key, rest, shown)
+        if inner.unread:
+            return False
+        if shown.alternate and rest.silent:
+            self._own.add(key)
+            return True
+        if before is None or before != rest:
+            return False
+        echo = _ECHOED * shown.typed if inner.mode.echo else 0
+        if shown.output - shown.typed_at > echo:
+            self._own.add(key)
+        return key in self._own
+
+    def _base(self, key: tuple[int, int], rest: _Rest, shown: Shown) -> _Rest | None:
+        """How they stood before the last input; None if they were not looked at before it."""
+        if len(self._now) > 16:
+            self._now.clear()
+            self._before.clear()
+        last = self._now.get(key)
+        if last is not None and last[0] != shown.inputs:
+            self._before[key] = shown.inputs, last[1]
+        self._now[key] = shown.inputs, rest
+        kept = self._before.get(key)
+        return kept[1] if kept is not None and kept[0] == shown.inputs else None
+
+    def _rest(self, members: Iterable[int]) -> _Rest | None:
+        try:
+            return _Rest(tuple((pid, *procfs.activity(self._proc, pid)) for pid in sorted(members)))
+        except (ProcessExited, Denied):
+            return None
