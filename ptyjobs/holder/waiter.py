@@ -317,10 +317,6 @@ class Waiter:
             at += len(line)
         return found
 
-    def expire(self, now: float) -> None:
-        """Answer at once with what there is (a shutdown or a kill overtakes the wait)."""
-        self._answer(Verdict(Reason.CANCELLED, Confidence.LOW, waited=now - self.began), now)
-
     def _answer(self, verdict: Verdict, now: float) -> None:
         self.done = True
         self.job.courtesy.waiting(False)

@@ -186,10 +186,6 @@ class Pty:
         local = termios.tcgetattr(self.master)[3]
         return _TERMINALS[bool(local & termios.ICANON), bool(local & termios.ECHO)]
 
-    def interrupt_byte(self) -> bytes:
-        """The character that raises SIGINT here (VINTR)."""
-        return bytes(termios.tcgetattr(self.master)[6][termios.VINTR])
-
     def resize(self, size: Size) -> None:
         """Set the size; the kernel sends SIGWINCH to the foreground group."""
         for fd in (self.master, self.errors):

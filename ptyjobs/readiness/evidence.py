@@ -40,7 +40,6 @@ class Snapshot:
     command_exit: int | None = None  # of the last D that told one
     synchronized: bool = False  # DECSET 2026: a frame is being drawn
     alternate: bool = False  # the alternate screen is shown
-    switches: int = 0  # how often the screen was switched
     keys: bool = False  # DECCKM is set: cursor keys were asked for
 
 
@@ -60,7 +59,6 @@ class Evidence:
         self._command_exit: int | None = None
         self._synchronized = False
         self._alternate = False
-        self._switches = 0
         self._keys = False
 
     def feed(self, data: bytes) -> None:
@@ -107,7 +105,6 @@ class Evidence:
             elif mode == b"1":
                 self._keys = on
             elif mode in _ALTERNATE:
-                self._switches += on != self._alternate
                 self._alternate = on
 
     def _marked(self, letter: str, argument: bytes) -> None:
@@ -138,7 +135,6 @@ class Evidence:
             command_exit=self._command_exit,
             synchronized=self._synchronized,
             alternate=self._alternate,
-            switches=self._switches,
             keys=self._keys,
         )
 

@@ -151,7 +151,6 @@ def _slurm(arg: str) -> Target:
         argv=("srun", "--pty", "--job-name=ptyjobs-{token}", *options, "{command}"),
         quiet_floor=0.3,
         reap=("scancel", "--quiet", "--name=ptyjobs-{token}"),
-        inherits_cwd=True,
         lost=_SLURM_LOST,
         refused=_SLURM_REFUSED,
     )
@@ -159,9 +158,7 @@ def _slurm(arg: str) -> Target:
 
 def _sandbox(arg: str) -> Target:
     kind = _named("sandbox", arg or "bwrap", "bwrap|landlock", "bwrap or sandbox:landlock")
-    return Target(
-        name="sandbox", argv=("{command}",), sandbox=kind, inherits_cwd=True, launcher=False
-    )
+    return Target(name="sandbox", argv=("{command}",), sandbox=kind, launcher=False)
 
 
 BUILT_IN: dict[str, Callable[[str], Target]] = {

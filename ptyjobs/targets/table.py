@@ -20,7 +20,6 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "env": list,
     "env_flag": str,
     "launcher": bool,
-    "inherits_cwd": bool,
     "lost": str,
     "refused": str,
     "lost_codes": list,

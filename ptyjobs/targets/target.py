@@ -60,7 +60,6 @@ class Target:
     env: tuple[str, ...] = ()  # names forwarded from the job's environment
     env_flag: str = ""
     launcher: bool = True  # start through sh on the far side (mark, working folder, environment)
-    inherits_cwd: bool = False  # the local working folder exists there too
     lost: re.Pattern[str] | None = None  # in the last text: the connection ended, not the program
     refused: re.Pattern[str] | None = None  # in the last text: it never began
     closing: re.Pattern[str] | None = None  # in the last text: the client saw the program end

@@ -1,7 +1,8 @@
-"""The colours of a picture: a theme, and a cell's style turned into red, green and blue.
+"""The 256 colours: themes, and a cell's style turned into red, green and blue.
 
-Owns the 256 colours and how reverse, faint and concealed text look. Never draws. Source: xterm's
-256-colour table (a 6x6x6 cube and 24 greys after the theme's 16).
+Owns the palette, of pictures and of the terminal's own answers, and how reverse, faint and
+concealed text look. Never draws. Source: xterm's 256-colour table (a 6x6x6 cube and 24 greys after
+the theme's 16).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from ptyjobs.terminal.style import Colour, Style
 
 RGB = tuple[int, int, int]
+_LEVELS = (0, 95, 135, 175, 215, 255)  # of each colour in the cube
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +41,32 @@ _ON_LIGHT = _table(
     "#000000 #c91b00 #00842b #8a7000 #0225c7 #a91fa3 #007a8f #bfbfbf "
     "#676767 #e0453c #1b9a3c #a48a00 #3d5bea #c53fc0 #0a96ad #ffffff"
 )
+_XTERM = _table(
+    "#000000 #cd0000 #00cd00 #cdcd00 #0000ee #cd00cd #00cdcd #e5e5e5 "
+    "#7f7f7f #ff0000 #00ff00 #ffff00 #5c5cff #ff00ff #00ffff #ffffff"
+)
 DARK = Theme(fg=rgb("#d4d4d4"), bg=rgb("#1e1e1e"), colours=_ON_DARK)
 LIGHT = Theme(fg=rgb("#1e1e1e"), bg=rgb("#ffffff"), colours=_ON_LIGHT)
-THEMES = {"dark": DARK, "light": LIGHT}
+# What the terminal itself answers when a program asks for its colours: xterm's first 16.
+TERMINAL = Theme(fg=rgb("#e5e5e5"), bg=rgb("#1e1e1e"), colours=_XTERM)
+
+
+def palette(index: int, theme: Theme) -> RGB:
+    """The colour of entry `index` of the 256."""
+    if index < 16:
+        return theme.colours[index]
+    if index < 232:
+        index -= 16
+        return _LEVELS[index // 36], _LEVELS[index // 6 % 6], _LEVELS[index % 6]
+    grey = 8 + 10 * (index - 232)
+    return grey, grey, grey
 
 
 def colour(value: Colour, default: RGB, theme: Theme) -> RGB:
     """A cell's colour; `default` for the terminal's own."""
     if value is None:
         return default
-    if isinstance(value, tuple):
-        return value
-    if value < 16:
-        return theme.colours[value]
-    if value < 232:
-        steps = (value - 16) // 36, (value - 16) // 6 % 6, (value - 16) % 6
-        return tuple(0 if n == 0 else 55 + 40 * n for n in steps)  # type: ignore[return-value]  # three
-    grey = 8 + 10 * (value - 232)
-    return grey, grey, grey
+    return value if isinstance(value, tuple) else palette(value, theme)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ Without an answer prompt_toolkit waits 2 s, fish 4 up to 10 s, neovim 1 s on lea
 
 from __future__ import annotations
 
+from .colours import RGB, TERMINAL, palette
 from .modal import Modal
 from .style import sgr
 
@@ -17,27 +18,7 @@ REPLIES_PER_SECOND = 4096
 MAX_BUDGET = 4096
 CELL = (20, 10)  # pixels of a cell that size reports speak of: height, width
 
-FOREGROUND = (0xE5, 0xE5, 0xE5)
-BACKGROUND = (0x1E, 0x1E, 0x1E)
-_BASE = (
-    *((0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0)),
-    *((0, 0, 238), (205, 0, 205), (0, 205, 205), (229, 229, 229)),
-    *((127, 127, 127), (255, 0, 0), (0, 255, 0), (255, 255, 0)),
-    *((92, 92, 255), (255, 0, 255), (0, 255, 255), (255, 255, 255)),
-)
 _CAPABILITIES = {"TN": b"xterm-256color", "Co": b"256", "colors": b"256", "RGB": b"8/8/8"}
-
-
-def palette(index: int) -> tuple[int, int, int]:
-    """The colour of palette entry `index` (xterm's 256)."""
-    if index < 16:
-        return _BASE[index]
-    if index < 232:
-        index -= 16
-        level = (0, 95, 135, 175, 215, 255)
-        return level[index // 36], level[index // 6 % 6], level[index % 6]
-    grey = 8 + 10 * (index - 232)
-    return grey, grey, grey
 
 
 class Replies(Modal):
@@ -245,14 +226,14 @@ class Replies(Modal):
             else:
                 self._reply("\x1bP0+r\x1b\\")
 
-    def _report_colour(self, code: str, colour: tuple[int, int, int], end: str) -> None:
+    def _report_colour(self, code: str, colour: RGB, end: str) -> None:
         red, green, blue = (f"{part:02x}" * 2 for part in colour)
         self._reply(f"\x1b]{code};rgb:{red}/{green}/{blue}{end}")
 
-    def _colour(self, slot: int) -> tuple[int, int, int]:
+    def _colour(self, slot: int) -> RGB:
         """A palette entry (0-255) or a special colour (10, 11, 12 as 1000 + n)."""
         if slot in self._colours:
             return self._colours[slot]
         if slot >= 1000:
-            return BACKGROUND if slot == 1011 else FOREGROUND
-        return palette(slot)
+            return TERMINAL.bg if slot == 1011 else TERMINAL.fg
+        return palette(slot, TERMINAL)

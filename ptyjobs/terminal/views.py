@@ -10,6 +10,7 @@ from collections.abc import Iterator, MutableMapping
 from itertools import groupby
 from typing import NamedTuple
 
+from .colours import TERMINAL, palette
 from .feeding import Feeding
 from .row import Entry, Row, parts
 from .style import DEFAULT, Colour, Style, intern
@@ -35,8 +36,6 @@ class Cell(NamedTuple):
 
 def colour_name(colour: Colour) -> str:
     """A colour as pyte writes it: a name, or six hex digits."""
-    from .replies import palette
-
     if colour is None:
         return "default"
     if isinstance(colour, int):
@@ -44,7 +43,7 @@ def colour_name(colour: Colour) -> str:
             return _NAMES[colour]
         if colour < 16:
             return "bright" + _NAMES[colour - 8]
-        colour = palette(colour)
+        colour = palette(colour, TERMINAL)
     return "{:02x}{:02x}{:02x}".format(*colour)
 
 
@@ -191,19 +190,6 @@ class Views(Feeding):
         for row in self._sides[0].rows[max(0, start - first) : max(0, stop - first)]:
             text = "".join(row.texts if row.chars is None else row.chars)
             out.append(Line(text if row.wrapped else text.rstrip(" "), row.wrapped))
-        return out
-
-    def line_runs(self, number: int) -> list[Run]:
-        """A line by its absolute number as runs; [] when it is not kept."""
-        out: list[Run] = []
-        for entry in self._entries(number, number + 1):
-            text, spans, _ = parts(entry)
-            at = 0
-            for end, style in zip(spans[::2], spans[1::2], strict=True):
-                assert isinstance(end, int)
-                assert isinstance(style, Style)
-                out.append(Run(text[at:end], style))
-                at = end
         return out
 
     # --- as pyte has it -----------------------------------------------------------------------

@@ -89,10 +89,6 @@ class Until:
             return None
         return index, str(self._searcher.match.group(0))
 
-    def drop(self) -> None:
-        """Forget what came so far: its match was not on the screen (a redraw of the input)."""
-        self._text = ""
-
     def _line_ends(self, text: str) -> str:
         if self._cr and text.startswith("\n"):
             text = text[1:]

@@ -27,8 +27,6 @@ from ptyjobs.readiness.linux.process_table import Census
 from ptyjobs.readiness.linux.syscalls import Kind
 from ptyjobs.readiness.settle import Probe, Wait
 
-_WATCHED = 24  # in a larger job somebody always runs
-
 
 @dataclass(frozen=True, slots=True)
 class _Last:
