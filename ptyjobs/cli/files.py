@@ -9,11 +9,13 @@ import contextlib
 import os
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.errors import BadInput
+from ptyjobs.errors import BadInput, UnknownJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from ptyjobs.config import Config
 
 
 @contextlib.contextmanager
@@ -30,3 +32,21 @@ def named(file: str | Path | None, *, advice: str = "") -> Iterator[None]:
         name = os.fspath(error.filename or file)
         why = error.strerror or str(error)
         raise BadInput(f"{str(name)!r}: {why}.", advice=advice) from None
+
+
+def source(word: str, settings: Config) -> tuple[Path, bool]:
+    """The file or the job's directory that `word` names, and whether it is a job.
+
+    A file wins over a job of the same name. Raises UnknownJob for neither.
+    """
+    from pathlib import Path
+
+    from ptyjobs.client.registry import Registry
+
+    path = Path(word)
+    if path.is_file() or (path / "spec.json").exists():
+        return path, path.is_dir()
+    try:
+        return Registry(settings.state_dir).find(word).path, True
+    except UnknownJob as error:
+        raise UnknownJob(f"There is no file and no job {word!r}.", advice=error.advice) from None

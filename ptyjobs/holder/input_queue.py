@@ -163,7 +163,7 @@ class InputQueue:
             notes_now = outcome.notes + notes + job.notes
             answer = replace(outcome, attached=self._people(), notes=notes_now)
             peer.send({"id": request, "ok": {"answer": to_json(answer)}})
-            job.typed.prove()
+            job.typed.prove(job.log.end)
             self._marks[peer.reader] = job.mark_now()  # nothing was read since the answer
 
         return reply

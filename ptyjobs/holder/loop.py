@@ -350,7 +350,7 @@ class Holder:
 
     def on_ended(self, now: float) -> None:
         """The output is complete and the exit known: now both become visible together."""
-        self._guard(self.job.typed.prove)
+        self._guard(self.job.typed.prove, self.job.log.end)
         if self.service.inputs:
             self.service.observed_fold()  # before the status looks at the screen
         status = self.service.status()

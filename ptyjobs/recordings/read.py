@@ -175,7 +175,9 @@ def _moments(job: JobDir, floor: int, size: Size) -> Iterator[Moment]:
 
 def _in_order(job: JobDir) -> Iterator[LogEvent]:
     """The events by time: input is written down only once the terminal has shown it."""
-    typed = [event for event in job.events() if event.code == INPUT]
+    typed = sorted(
+        (event for event in job.events() if event.code == INPUT), key=lambda event: event.time
+    )
     others = (event for event in job.events() if event.code != INPUT)
     return heapq.merge(typed, others, key=lambda event: event.time)
 

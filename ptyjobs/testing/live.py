@@ -20,13 +20,19 @@ from typing import NoReturn
 from ptyjobs.client.preparation import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
-from ptyjobs.errors import JobEnded, PtyJobsError
+from ptyjobs.errors import HolderLost, JobEnded, PtyJobsError
 from ptyjobs.input import keys
-from ptyjobs.model import Answer, Exit, Reason, Size, Status
+from ptyjobs.input.mouse_syntax import parse as parse_mouse
+from ptyjobs.model import Answer, Confidence, Exit, Reason, Size, Status
+from ptyjobs.protocol import Data
 from ptyjobs.terminal import Screen
 from ptyjobs.testing.picture import Picture
 
+__tracebackhide__ = True  # a failing step is shown where the test makes it
+
 TIMEOUT = 10.0
+LINGERS = 0.5
+"""Seconds that a screen may still change while its program waits for input."""
 UNWAITED = 0.1
 """Seconds that a step without waiting leaves the terminal to take the input."""
 KEPT = ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "PYTHONPATH", "TMPDIR", "COVERAGE_*", "TZ")
@@ -60,7 +66,10 @@ class Reply:
 
 
 class LiveJob:
-    """A running program. Steps: `type`, `press`, `paste`, `settles`, `expect`; then `screen`."""
+    """A running program. Steps: `type`, `press`, `paste`, `mouse`, `resize`, `settles`, `expect`.
+
+    Then `screen`, `fresh` and `exit()`.
+    """
 
     def __init__(
         self, jobs: Jobs, answer: Answer, *, timeout: float, allow_left: bool, held: frozenset[str]
@@ -73,12 +82,16 @@ class LiveJob:
         self.replies: list[tuple[str, Answer]] = []  # every step and what it brought
         self.reply = self._note("start", answer)
 
+    @property
+    def restless(self) -> bool:
+        """The program did not come to rest after its start."""
+        first = self.replies[0][1]
+        return bool(first.verdict.waited) and first.verdict.reason is Reason.TIMEOUT
+
     def check_start(self) -> None:
         """Raise NotSettled when the program did not come to rest after its start."""
-        __tracebackhide__ = True
-        first = self.replies[0][1]
-        if first.verdict.waited and first.verdict.reason is Reason.TIMEOUT:
-            self._restless("its start", first, self._timeout)
+        if self.restless:
+            self._restless("its start", self.replies[0][1], self._timeout)
 
     # --- steps --------------------------------------------------------------------------------
 
@@ -91,13 +104,11 @@ class LiveJob:
         that never come to rest: use `expect`.
         Raises NotSettled after `timeout` seconds.
         """
-        __tracebackhide__ = True
         send = partial(self._jobs.interact, self.job_id, input=text, enter=enter)
         return self._step(f"type {text!r}", send, wait, timeout)
 
     def press(self, *names: str, wait: bool = True, timeout: float | None = None) -> Reply:
         """Press keys by name: `job.press("C-c")`, `job.press("Up", "Enter")`."""
-        __tracebackhide__ = True
         send = partial(self._jobs.interact, self.job_id, keys=names)
         return self._step(f"press {' '.join(names)}", send, wait, timeout)
 
@@ -105,15 +116,21 @@ class LiveJob:
         self, text: str, *, enter: bool = False, wait: bool = True, timeout: float | None = None
     ) -> Reply:
         """Paste a text as a terminal does: bracketed where the program asked for that."""
-        __tracebackhide__ = True
         raw = keys.paste(text, modes=self.screen.modes)
         raw += b"\r" if enter else b""
         send = partial(self._jobs.interact, self.job_id, raw=raw, shown=text, enter=False)
         return self._step(f"paste {text!r}", send, wait, timeout)
 
+    def mouse(self, action: str, *, wait: bool = True, timeout: float | None = None) -> Reply:
+        """Use the mouse: `job.mouse("click 3,10")` (row, column from 1) or `job.mouse("click OK")`.
+
+        Other actions are right-click, wheel-up, drag and so on, as of the tool `interact`.
+        """
+        send = partial(self._jobs.interact, self.job_id, mouse=parse_mouse(action), enter=False)
+        return self._step(f"mouse {action}", send, wait, timeout)
+
     def settles(self, *, timeout: float | None = None) -> Reply:
         """Wait until the program awaits input or has ended."""
-        __tracebackhide__ = True
         limit = self._timeout if timeout is None else timeout
         return self._settled("settles", self._jobs.wait(self.job_id, timeout=limit), limit)
 
@@ -122,7 +139,6 @@ class LiveJob:
 
         What an earlier step has returned counts only while it still is on the screen.
         """
-        __tracebackhide__ = True
         pattern = what.pattern if isinstance(what, re.Pattern) else re.escape(what)
         limit = self._timeout if timeout is None else timeout
         deadline = time.monotonic() + limit
@@ -142,21 +158,60 @@ class LiveJob:
                 ended = f"it has ended ({answer.verdict.exit})" if answer.state.ended else ""
                 self._fail(ended or f"{limit:g} s are over", f"{pattern!r} did not come")
 
-    def resize(self, rows: int, cols: int, *, timeout: float | None = None) -> Reply:
+    def resize(
+        self, rows: int, cols: int, *, wait: bool = True, timeout: float | None = None
+    ) -> Reply:
         """Give the terminal another size and wait until the program has drawn itself anew."""
-        __tracebackhide__ = True
         self._jobs.resize(self.job_id, Size(rows, cols))
-        return self.settles(timeout=timeout)
+        return self.settles(timeout=timeout) if wait else self.reply
 
     def exit(self, *, timeout: float | None = None) -> Exit:
-        """Wait for the program's end: `job.exit().code`."""
-        __tracebackhide__ = True
+        """Wait for the program's end: `job.exit().code`, or `.signal` where one ended it."""
         limit = self._timeout if timeout is None else timeout
         answer = self._jobs.wait(self.job_id, until="exited", timeout=limit)
         self._note("exit", answer)
         if answer.verdict.exit is None:
             self._fail(f"{limit:g} s are over", "it did not end")
         return answer.verdict.exit
+
+    def ended(self, *, timeout: float) -> Exit | None:
+        """How the program ended, None if it still runs after `timeout` seconds."""
+        return self._jobs.wait(self.job_id, until="exited", timeout=timeout).verdict.exit
+
+    def passes(self, seconds: float) -> None:
+        """Let a program that never rests run on for so long, or to its end."""
+        self.ended(timeout=seconds)
+
+    def changes(self, since: int, *, deadline: float) -> int | None:
+        """Wait for output behind log offset `since`; the new end, None if none comes.
+
+        `deadline` in monotonic seconds. A program that certainly waits for input is given
+        `LINGERS` seconds, for what another thread may draw.
+        """
+        verdict = self.reply.answer.verdict
+        certain = verdict.reason.ready and verdict.confidence is Confidence.CERTAIN
+        limit = min(deadline, time.monotonic() + LINGERS) if certain else deadline
+        try:
+            follow = self._jobs.follow(self.job_id, since=since)
+        except HolderLost:  # it has ended
+            return None
+        try:
+            while (left := limit - time.monotonic()) > 0:
+                message = follow.receive(timeout=left)
+                if isinstance(message, Data):
+                    return message.offset + len(message.data)
+                if message is None or message.get("event") == "exit":
+                    return None
+        except TimeoutError:
+            pass
+        finally:
+            follow.close()
+        return None
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a step may take by default."""
+        return self._timeout
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -188,12 +243,13 @@ class LiveJob:
     def _step(
         self, what: str, send: Callable[..., Answer], wait: bool, timeout: float | None
     ) -> Reply:
-        __tracebackhide__ = True
         limit = (self._timeout if timeout is None else timeout) if wait else UNWAITED
         try:
             answer = send(timeout=limit)
         except JobEnded as error:
             self._fail(f"cannot {what}", error.message)
+        except PtyJobsError as error:  # a key that does not exist: told where the test names it
+            raise error.with_traceback(None) from None
         if wait:
             return self._settled(what, answer, limit)
         reply = self._note(what, answer)
@@ -208,20 +264,17 @@ class LiveJob:
         return self.reply
 
     def _settled(self, what: str, answer: Answer, limit: float) -> Reply:
-        __tracebackhide__ = True
         reply = self._note(what, answer)
         if answer.verdict.reason is Reason.TIMEOUT:
             self._restless(what, answer, limit)
         return reply
 
     def _restless(self, what: str, answer: Answer, limit: float) -> NoReturn:
-        __tracebackhide__ = True
         doing = answer.verdict.doing or "it still works"
         advice = "a program that never rests is tested with wait=False, then expect(...)"
         self._fail(f"after {what} it did not come to rest in {limit:g} s", f"{doing} ({advice})")
 
     def _fail(self, why: str, more: str) -> NoReturn:
-        __tracebackhide__ = True
         try:
             self.screen.fail(f"{self.job_id}: {why}: {more}")
         except AssertionError as error:
@@ -295,8 +348,9 @@ def start(
     """Start a command line or an argument vector under a terminal of its own.
 
     With `wait` it is given `timeout` seconds to come to rest; `check_start` says if it did not.
+    `cwd` is the directory of the test run by default. `allow_left`: processes that it leaves
+    running are killed without failing the test.
     """
-    __tracebackhide__ = True
     line = command if isinstance(command, str) else shlex.join(command)
     clean = {**CLEAN, "HOME": str(home), **(env or {})}
     spec = prepare(

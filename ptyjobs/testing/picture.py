@@ -18,7 +18,12 @@ from ptyjobs.terminal.values import Modes, Run
 from ptyjobs.terminal.views import colour_name
 from ptyjobs.terminal.widths import WIDTH
 
+__tracebackhide__ = True  # a failing check is shown where the test makes it
+
 FLAGS = ("bold", "faint", "italic", "blink", "reverse", "conceal", "strike", "overline")
+STYLES = (*FLAGS, "underline", "fg", "bg", "underline_color", "link")
+"""What `check_style` takes."""
+REPR = 160  # characters of the screen in a repr
 _UNDERLINES = ("", "underline", "underline=double", "underline=curly", "underline=dotted",
                "underline=dashed")  # fmt: skip
 
@@ -34,7 +39,7 @@ class Span:
     style: Style
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Picture:
     """A terminal's visible screen. `cursor` is (row, column)."""
 
@@ -80,6 +85,12 @@ class Picture:
     def text(self) -> str:
         """All rows, without the blank ones at the end."""
         return "\n".join(self.rows).rstrip("\n")
+
+    def __repr__(self) -> str:
+        """Short, because assertions print it: the size, the cursor and the text that is shown."""
+        rows, cols = self.size.rows, self.size.cols
+        shown = self.text if len(self.text) <= REPR else f"{self.text[:REPR]}..."
+        return f"<screen of {rows} rows, {cols} columns, cursor {_at(self.cursor)}: {shown!r}>"
 
     def __contains__(self, text: str) -> bool:
         return text in self.searched
@@ -154,6 +165,10 @@ class Picture:
         number, or `"#rrggbb"`.
         """
         __tracebackhide__ = True
+        for name in wanted.keys() - set(STYLES):
+            raise TypeError(
+                f"check_style() has no parameter {name!r}; it takes {', '.join(STYLES)}"
+            )
         at = self.find(text, row=row)
         if at is None:
             self.fail(f"expected {text!r} {'on the screen' if row is None else f'in row {row}'}")
@@ -207,4 +222,5 @@ def framed(picture: Picture) -> str:
     if more > 0:
         lines.append(f"   ({more} blank rows)")
     size, hidden = picture.size, "" if picture.modes.cursor_visible else " (hidden)"
-    return f"{size.cols}x{size.rows}, cursor {_at(picture.cursor)}{hidden}\n" + "\n".join(lines)
+    head = f"{size.rows} rows, {size.cols} columns, cursor {_at(picture.cursor)}{hidden}"
+    return "\n".join((head, *lines))

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ptyjobs.testing.picture import Picture
     from ptyjobs.testing.replay import Replay
     from ptyjobs.testing.server import McpClient
+    from ptyjobs.testing.snapshot import Snapshot
 
 FOLDER = "__screens__"
 
@@ -105,23 +107,47 @@ def job(
 ) -> Iterator[Callable[..., LiveJob]]:
     """`job(command, rows=24, cols=80, env=None, cwd="")`: a program under a real terminal.
 
-    The environment is clean: no user files, a home of its own, `LANG=C.UTF-8`. At the end of the
-    test every job is killed, and the test fails when one had left processes running (unless
-    `allow_left`), or zombies, or could not be ended, or a descriptor of ours stays open.
+    It runs in `cwd`, by default the directory that pytest was started in, which tests that write
+    files replace by `tmp_path`. The environment is clean: no user files, a home of its own,
+    `LANG=C.UTF-8`. At the end of the test every job is killed, and the test fails when one had
+    left processes running (unless `allow_left=True`), or zombies, or could not be ended, or a
+    descriptor of ours stays open.
     """
     from ptyjobs.testing import live
 
     started: list[LiveJob] = []
 
-    def start(command: str | Sequence[str], **options: Any) -> LiveJob:
+    def start(
+        command: str | Sequence[str],
+        *,
+        rows: int = 24,
+        cols: int = 80,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] = "",
+        home: Path | None = None,
+        timeout: float = live.TIMEOUT,
+        wait: bool = True,
+        allow_left: bool = False,
+    ) -> LiveJob:
         __tracebackhide__ = True
-        options.setdefault("home", tmp_path_factory.mktemp("home"))
-        one = live.start(_ptyjobs, command, **options)
+        one = live.start(
+            _ptyjobs,
+            command,
+            rows=rows,
+            cols=cols,
+            env=env,
+            cwd=cwd,
+            home=home or tmp_path_factory.mktemp("home"),
+            timeout=timeout,
+            wait=wait,
+            allow_left=allow_left,
+        )
         started.append(one)
         _played(request, tmp_path_factory, one)
         one.check_start()
         return one
 
+    start.__qualname__ = "job"  # as the test names it, in the error of a wrong parameter
     yield start
     complaints = [said for one in started if (said := one.close())]
     if complaints:
@@ -132,9 +158,11 @@ def job(
 def screen_snapshot(request: pytest.FixtureRequest) -> Callable[..., None]:
     """`screen_snapshot(screen, name="", mask=[...])`: compare with the file beside the test.
 
-    `screen` is a job, a replay or a picture. The file is written by --screen-update, and when it
-    is missing; in CI (the variable CI is set) a missing file fails the test. What a pattern of
-    `mask` matches may be anything of the same length, and its row's styles are not compared.
+    `screen` is a job, a replay or a picture. A job that still draws is given its `timeout` to come
+    to the expected screen. The file is written by --screen-update, and when it is missing; in CI
+    (the variable CI is set) a missing file fails the test. What a pattern of `mask` matches may be
+    anything of the same length, and its row's styles are not compared; what the file itself says
+    `varies` may be anything.
     """
     from ptyjobs.testing import snapshot
     from ptyjobs.testing.picture import Picture
@@ -154,20 +182,44 @@ def screen_snapshot(request: pytest.FixtureRequest) -> Callable[..., None]:
         counts[stem] = counts.get(stem, 0) + 1
         path = folder / (stem + (f"-{counts[stem]}" if counts[stem] > 1 else "") + ".txt")
         config.stash[_SCREENS].used.add(str(path))
-        shown: Picture = screen if isinstance(screen, Picture) else screen.screen
-        actual = snapshot.take(shown, mask=mask)
-        if config.getoption("--screen-update") or not path.exists():
-            _write(config, path, actual.text())
+        expected = None
+        if path.exists():
+            try:
+                expected = snapshot.parse(path.read_text(encoding="utf-8"))
+            except snapshot.BadSnapshot as error:
+                if not config.getoption("--screen-update"):
+                    pytest.fail(f"{path}: {error}", pytrace=False)
+        if config.getoption("--screen-update") or expected is None:
+            shown: Picture = screen if isinstance(screen, Picture) else screen.screen
+            actual = snapshot.take(shown, mask=mask)
+            _write(config, path, (snapshot.carry(expected, actual) if expected else actual).text())
             return
-        try:
-            expected = snapshot.parse(path.read_text(encoding="utf-8"))
-        except snapshot.BadSnapshot as error:
-            pytest.fail(f"{path}: {error}", pytrace=False)
-        if lines := snapshot.difference(expected, actual):
+        if lines := _awaited(screen, expected, mask):
             lines += [f"expected in {path}", "accept the new screen with --screen-update"]
             pytest.fail("the screen differs\n" + "\n".join(lines), pytrace=False)
 
     return check
+
+
+def _awaited(
+    screen: Picture | LiveJob | Replay, expected: Snapshot, mask: Sequence[str | re.Pattern[str]]
+) -> list[str]:
+    """What differs from the expected screen, once a live job has had its time to come to it."""
+    __tracebackhide__ = True
+    from ptyjobs.testing import snapshot
+    from ptyjobs.testing.live import LiveJob
+    from ptyjobs.testing.picture import Picture
+
+    if not isinstance(screen, LiveJob):
+        shown = screen if isinstance(screen, Picture) else screen.screen
+        return snapshot.difference(expected, snapshot.take(shown, mask=mask))
+    deadline = time.monotonic() + screen.timeout
+    end: int | None = screen.status.end
+    while True:
+        lines = snapshot.difference(expected, snapshot.take(screen.screen, mask=mask))
+        if not lines or end is None:
+            return lines
+        end = screen.changes(end, deadline=deadline)  # None: what it shows now counts
 
 
 @pytest.fixture
@@ -216,6 +268,16 @@ def _write(config: pytest.Config, path: Path, text: str) -> None:
 # --- reports --------------------------------------------------------------------------------------
 
 
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """`assert "x" in job.screen`: the screen with its rows instead of a cut repr."""
+    from sys import modules
+
+    pictures = modules.get("ptyjobs.testing.picture")
+    if op not in ("in", "not in") or pictures is None or not isinstance(right, pictures.Picture):
+        return None
+    return [f"{left!r} {op} the screen", *pictures.framed(right).split("\n")]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome: Any = yield
@@ -228,11 +290,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     from ptyjobs.errors import PtyJobsError
     from ptyjobs.testing import report as texts
 
+    said = _flush_left(report.longreprtext)
     for actor in actors:
         try:
-            report.sections.extend(texts.sections(actor, item.stash[_ARTIFACTS], item.name))
+            shown = texts.sections(actor, item.stash[_ARTIFACTS], item.name)
+            report.sections.extend(
+                (title, text) for title, text in shown if _flush_left(text) not in said
+            )
         except (PtyJobsError, OSError) as error:  # the failure itself must be shown in any case
             report.sections.append(("terminal", f"it cannot be shown: {error}"))
+
+
+def _flush_left(text: str) -> str:
+    """`text` without the margin that a report puts before each line."""
+    return re.sub(r"^(?:E\b)?\s*", "", text, flags=re.MULTILINE)
 
 
 # --- screens that no test uses --------------------------------------------------------------------

@@ -1,15 +1,20 @@
 """Screens as readable text files, and what differs between two of them.
 
 Owns the format, its version and the masks. Never opens a file. The first line names the format,
-the second the terminal, then come the rows between bars and only what is not in the default style:
+the second the terminal (rows x columns), then come the rows between bars, and below them what
+varies from run to run and what is not in the default style:
 
-    ptyjobs screen 1
-    80x24 cursor 2,4
-    |$ ls --color|
+    ptyjobs screen 2
+    24x80 cursor 2,4
+    |$ date; ls --color|
+    |········|
     |src  README.md|
     |$ |
     --
-    1,0-2 bold fg=blue
+    1,0-7 varies
+    2,0-2 bold fg=blue
+
+What varies matches any text of any length. Format 1 had columns before rows; it is still read.
 """
 
 from __future__ import annotations
@@ -18,12 +23,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import NamedTuple
 
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.testing.picture import Picture, describe
 
-VERSION = 1
+VERSION = 2
 _FIRST = re.compile(r"ptyjobs screen ([0-9]+)")
+_VARIES = re.compile(r"(\d+),(\d+)-(\d+) varies")
 MASK = "\u00b7"
 """Stands for every masked character, so that columns stay."""
 
@@ -34,41 +41,72 @@ class BadSnapshot(PtyJobsError):
     code = "bad_snapshot"
 
 
+class Span(NamedTuple):
+    """Columns `start` to `stop` (not included) of a row's text."""
+
+    row: int
+    start: int
+    stop: int
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a snapshot file holds: the terminal's line, rows, and lines of styles."""
+    """What a snapshot file holds: the terminal's line, rows, what varies, and lines of styles."""
 
     head: str
     rows: tuple[str, ...]
     styles: tuple[str, ...]
+    varies: tuple[Span, ...] = ()
 
     def text(self) -> str:
         """The file."""
         lines = [f"ptyjobs screen {VERSION}", self.head, *(f"|{row}|" for row in self.rows)]
-        return "\n".join(lines + (["--", *self.styles] if self.styles else [])) + "\n"
+        more = [f"{row},{start}-{stop - 1} varies" for row, start, stop in self.varies]
+        more += self.styles
+        return "\n".join(lines + (["--", *more] if more else [])) + "\n"
+
+    def pattern(self, row: int) -> re.Pattern[str] | None:
+        """What a row matches in which something varies; None for another row."""
+        spans = [span for span in self.varies if span.row == row]
+        if not spans or row >= len(self.rows):
+            return None
+        parts, at, text = [], 0, self.rows[row]
+        for span in spans:
+            parts += [re.escape(text[at : span.start]), ".*"]
+            at = span.stop
+        return re.compile("".join((*parts, re.escape(text[at:]))))
 
 
-def take(picture: Picture, *, mask: Sequence[str | re.Pattern[str]] = ()) -> Snapshot:
-    """The snapshot of a picture; what a pattern of `mask` matches in a row is blanked out.
+def take(
+    picture: Picture, *, mask: Sequence[str | re.Pattern[str]] = (), varies: Sequence[Span] = ()
+) -> Snapshot:
+    """The snapshot of a picture.
 
-    Blanks at the right of rows and blank rows at the end are left off, and the styles of rows in
-    which something was masked, because what changes in length moves them.
+    What a pattern of `mask` matches in a row is blanked out; `varies` are the parts of rows that
+    may be any text. Blanks at the right of rows and blank rows at the end are left off, and the
+    styles of rows in which something is masked or varies, because what changes in length moves
+    them.
     """
     patterns = [re.compile(m) if isinstance(m, str) else m for m in mask]
-    head = [f"{picture.size.cols}x{picture.size.rows}", f"cursor {picture.cursor[0]},"
-            f"{picture.cursor[1]}"]  # fmt: skip
+    size = picture.size
+    head = [f"{size.rows}x{size.cols}", f"cursor {picture.cursor[0]},{picture.cursor[1]}"]
     head += [] if picture.modes.cursor_visible else ["hidden"]
     head += ["alternate"] if picture.alternate else []
     head += [f"title {_one_line(picture.title)}"] if picture.title else []
     rows = picture.text.split("\n") if picture.text else []
     masked = {n for n, row in enumerate(rows) if any(p.search(row) for p in patterns)}
+    masked |= {span.row for span in varies}
+    for span in varies:
+        text = rows[span.row]
+        covered = MASK * (min(span.stop, len(text)) - span.start)
+        rows[span.row] = text[: span.start] + covered + text[span.stop :]
     shown = tuple(_masked(row, patterns) for row in rows)
     styles = tuple(
         f"{span.row},{span.col}-{span.col + span.cols - 1} {words}"
         for span in picture.spans()
         if span.row not in masked and (words := describe(span.style))
     )
-    return Snapshot(" ".join(head), shown, styles)
+    return Snapshot(" ".join(head), shown, styles, tuple(varies))
 
 
 def _masked(row: str, patterns: Sequence[re.Pattern[str]]) -> str:
@@ -92,22 +130,43 @@ def parse(text: str) -> Snapshot:
             f"The snapshot has format {first[1]}, this ptyjobs reads up to {VERSION}.",
             advice="Install a newer ptyjobs, or write it anew with --screen-update.",
         )
+    head = lines[1] if len(lines) > 1 else ""
+    if first[1] == "1":
+        head = re.sub(r"^(\d+)x(\d+)", r"\2x\1", head)
     rows: list[str] = []
     for number, line in enumerate(lines[2:], start=3):
         if line == "--":
-            return Snapshot(lines[1], tuple(rows), tuple(x for x in lines[number:] if x))
+            more = [x for x in lines[number:] if x]
+            varies = tuple(Span(int(m[1]), int(m[2]), int(m[3]) + 1) for x in more
+                           if (m := _VARIES.fullmatch(x)))  # fmt: skip
+            styles = tuple(x for x in more if not _VARIES.fullmatch(x))
+            return Snapshot(head, tuple(rows), styles, varies)
         if line == "" and number == len(lines):
             break
         if len(line) < 2 or line[0] != "|" or line[-1] != "|":
             raise BadSnapshot(f"line {number}: expected a row between bars, found {line!r}.")
         rows.append(line[1:-1])
-    return Snapshot(lines[1] if len(lines) > 1 else "", tuple(rows), ())
+    return Snapshot(head, tuple(rows), ())
+
+
+def carry(expected: Snapshot, actual: Snapshot) -> Snapshot:
+    """`actual` as the new expected screen, with what varied in `expected` where that still fits."""
+    rows, spans = list(actual.rows), list(actual.varies)
+    for row in sorted({span.row for span in expected.varies}):
+        pattern = expected.pattern(row)
+        if row < len(rows) and pattern and pattern.fullmatch(rows[row]):
+            rows[row] = expected.rows[row]
+            spans += [span for span in expected.varies if span.row == row]
+    kept = {span.row for span in spans}
+    styles = tuple(line for line in actual.styles if int(line.partition(",")[0]) not in kept)
+    return Snapshot(actual.head, tuple(rows), styles, tuple(sorted(set(spans))))
 
 
 def difference(expected: Snapshot, actual: Snapshot) -> list[str]:
     """What differs, row by row with a caret under the first difference; empty when nothing does."""
+    actual = carry(expected, actual)
     out: list[str] = []
-    if expected.head != actual.head:
+    if _head(expected) != _head(actual):
         out += ["terminal", f"  expected {expected.head}", f"  actual   {actual.head}"]
     for number, (old, new) in enumerate(zip_longest(expected.rows, actual.rows)):
         if old != new:
@@ -115,6 +174,14 @@ def difference(expected: Snapshot, actual: Snapshot) -> list[str]:
     if not out or expected.rows == actual.rows:
         out += list(_styles(expected.styles, actual.styles))
     return out
+
+
+def _head(snapshot: Snapshot) -> str:
+    """The terminal's line; without the cursor's column in a row in which something varies."""
+    match = re.search(r" cursor (\d+),", snapshot.head)
+    if match and any(span.row == int(match[1]) for span in snapshot.varies):
+        return re.sub(r"( cursor \d+),\d+", r"\1", snapshot.head)
+    return snapshot.head
 
 
 def _pair(old: str | None, new: str | None) -> Iterator[str]:

@@ -92,7 +92,6 @@ def test_what_never_comes_fails_with_the_screen(pytester: pytest.Pytester) -> No
         [
             "*x.cast was played to its end, and 'nowhere' never came.",
             "*  1|README|",
-            "*--- screen of x.cast ---*",
             "*--- last events of x.cast ---*",
             "*--- files of x.cast ---*",
             "*.svg",
@@ -123,7 +122,7 @@ def test_a_snapshot_is_written_compared_and_accepted(pytester: pytest.Pytester) 
     folder = pytester.path / "__screens__" / "test_s"
     expected = folder / "test_one.txt"
     assert expected.read_text() == (
-        "ptyjobs screen 1\n40x6 cursor 4,2\n|$ ls|\n|README|\n|$ make|\n|failed|\n|$|\n--\n"
+        "ptyjobs screen 2\n6x40 cursor 4,2\n|$ ls|\n|README|\n|$ make|\n|failed|\n|$|\n--\n"
         "3,0-5 bold fg=red\n"
     )
     assert "|\u00b7\u00b7\u00b7\u00b7\u00b7\u00b7|" in (folder / "test_one-named.txt").read_text()
@@ -237,9 +236,9 @@ def test_a_missing_or_newer_snapshot(
     assert not path.exists()
     path.parent.mkdir(parents=True)
     path.write_text("ptyjobs screen 99\n")
-    run_here(pytester).stdout.fnmatch_lines(["*has format 99, this ptyjobs reads up to 1*"])
+    run_here(pytester).stdout.fnmatch_lines(["*has format 99, this ptyjobs reads up to 2*"])
     path.write_text("something else\n")
-    run_here(pytester).stdout.fnmatch_lines(["*line 1: expected 'ptyjobs screen 1'*"])
+    run_here(pytester).stdout.fnmatch_lines(["*line 1: expected 'ptyjobs screen 2'*"])
 
 
 def test_with_xdist_screens_of_all_workers_count(pytester: pytest.Pytester) -> None:
@@ -361,7 +360,6 @@ def test_a_failure_shows_what_the_terminal_shows(pytester: pytest.Pytester) -> N
         [
             "*expected 'good bye' on the screen",
             "*  1|hello|",
-            "*--- screen of cat-1 ---*",
             "*--- last events of cat-1 ---*",
             "* i 'hello\\n'",
             "*--- answers of cat-1 ---*",
@@ -376,6 +374,37 @@ def test_a_failure_shows_what_the_terminal_shows(pytester: pytest.Pytester) -> N
     art = pytester.path / "art"
     assert (art / "test_wrong-cat-1.svg").read_text().startswith("<svg")
     assert "hello" in (art / "test_wrong-cat-1.cast").read_text()
+
+
+@pytest.mark.live
+def test_a_failure_is_short_and_shown_where_the_test_fails(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        def test_in(job): assert "x" in job("echo hello").screen
+        def test_check(job): job("echo hello").screen.check_text("bye")
+        def test_style(job): job("echo hello").screen.check_style("hello", colour="red")
+        def test_size(job): job("echo hello", size=(10, 40))
+        def test_key(job): job("cat").press("Entr")
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(failed=5)
+    said = result.stdout.str()
+    result.stdout.fnmatch_lines(
+        [
+            "E*'x' in the screen",
+            "E*24 rows, 80 columns, cursor 1,0",
+            "E*  0|hello|",
+            "*TypeError: check_style() has no parameter 'colour'; it takes bold, *",
+            "*TypeError: job() got an unexpected keyword argument 'size'",
+            "*BadKey: There is no key 'Entr'*",
+        ]
+    )
+    for test in ("test_in", "test_check"):
+        part = said.partition(f"___ {test} ___")[2].partition("\n____")[0]
+        assert part.count("0|hello|") == 1, part
+    assert "Run(text=" not in said
+    assert not re.search(r"^ptyjobs/|/ptyjobs/(testing|client)/\w+\.py:", said, re.MULTILINE), said
 
 
 @pytest.mark.live
@@ -452,7 +481,7 @@ def test_unused_it_loads_nothing_and_can_be_switched_off(pytester: pytest.Pytest
 
 
 @pytest.mark.live
-def test_a_recording_becomes_a_test(tmp_path: Path) -> None:
+def test_a_recording_becomes_a_test_that_replays_it(tmp_path: Path) -> None:
     (tmp_path / "My demo.cast").write_text(CAST)
 
     def fixture(*words: str) -> subprocess.CompletedProcess[str]:
@@ -462,11 +491,11 @@ def test_a_recording_becomes_a_test(tmp_path: Path) -> None:
             cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 
-    done = fixture("My demo.cast")
+    done = fixture("My demo.cast", "--replay")
     assert done.returncode == 0, done.stderr
     test = tmp_path / "test_my_demo.py"
     assert "('make\\n', 'failed')" in test.read_text()
-    again = fixture("My demo.cast")
+    again = fixture("My demo.cast", "--replay")
     assert again.returncode == 2
     assert "--force" in again.stderr
     passed = subprocess.run(
