@@ -40,7 +40,7 @@ SPACE = " "  # alone it is a key that ticks a box or turns a page
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Display:
     """What the screen shows at one moment."""
 
     rows: tuple[str, ...]
@@ -48,7 +48,7 @@ class Shown:
     runs: tuple[tuple[Run, ...], ...] = ()  # with styles: a highlight that moves is shown, too
 
 
-Look = Callable[[int], Shown]
+Look = Callable[[int], Display]
 """The screen as it is at a log offset that is not behind the last one asked for."""
 
 
@@ -69,7 +69,7 @@ class TypedText:
         self._events = events
         self._look = look
         self._unproven: deque[Line] = deque(maxlen=KEPT)
-        self._keys: tuple[Line, Shown] | None = None  # for which nothing has been shown yet
+        self._keys: tuple[Line, Display] | None = None  # for which nothing has been shown yet
         self._masked = False  # text before the next Enter was hidden
 
     def typed(self, now: float, offset: int, text: str, *, echo: bool) -> None:
@@ -159,7 +159,7 @@ class TypedText:
                 self.unseen(line.time, line.offset)
 
 
-def masked(before: Shown, after: Shown, text: str) -> bool:
+def masked(before: Display, after: Display, text: str) -> bool:
     """True if what changed looks like a mask: a substitute glyph in place of `text`.
 
     Either the cursor moved over as many new cells as there are characters, none of them the one

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from ptyjobs import targets
 from ptyjobs._dataclass import replace
-from ptyjobs.holder.input_log import Shown, TypedText
+from ptyjobs.holder.input_log import Display, TypedText
 from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
 from ptyjobs.process import exec, tree
 from ptyjobs.process.fair_share import Courtesy
@@ -143,7 +143,7 @@ class Job:
         self.log = LogWriter(self.dir.folder, limit=spec.log_limit)
         self._waits = spec.log_full == "wait"
         self.events = EventWriter(self.dir.folder, started=now)
-        self.typed = TypedText(self.dir.log, self.events, self.shown_at)
+        self.typed = TypedText(self.dir.log, self.events, self.display_at)
         if spec.size != self.fold.size:
             self.fold, self._mark = Fold(self.dir.log, size=spec.size), None
         self.fold.log = self.dir.log
@@ -399,12 +399,12 @@ class Job:
 
     # -- marks -------------------------------------------------------------------------------
 
-    def shown_at(self, offset: int) -> Shown:
+    def display_at(self, offset: int) -> Display:
         """What the screen shows at `offset`, or by now where it has been drawn further."""
         self.fold.catch_up(offset)
         screen = self.fold.screen
         runs = tuple(tuple(screen.runs(row)) for row in range(screen.size.rows))
-        return Shown(tuple(screen.text()), (screen.cursor_row, screen.cursor_col), runs)
+        return Display(tuple(screen.text()), (screen.cursor_row, screen.cursor_col), runs)
 
     def mark_now(self) -> Mark:
         """Where output that comes from now on will begin, on an up-to-date screen."""

@@ -12,7 +12,7 @@ import pytest
 from ptyjobs.client import Jobs, prepare
 from ptyjobs.client.sync import Follow
 from ptyjobs.config import Config
-from ptyjobs.holder.input_log import Shown, masked
+from ptyjobs.holder.input_log import Display, masked
 from ptyjobs.input.terminal_replies import typed_only, without_replies
 from ptyjobs.recordings import read
 from tests.faults import world
@@ -84,8 +84,8 @@ def test_a_masked_text_is_not_and_its_enter_is_a_secret(jobs: Jobs, echo: str) -
     assert '"h"' not in (folder / "events").read_text()
 
 
-def shown(*rows: str, cursor: tuple[int, int]) -> Shown:
-    return Shown(rows, cursor)
+def shown(*rows: str, cursor: tuple[int, int]) -> Display:
+    return Display(rows, cursor)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def shown(*rows: str, cursor: tuple[int, int]) -> Shown:
         (shown("word", cursor=(0, 0)), shown("word", cursor=(0, 1)), "l", False),
     ],
 )
-def test_masks(before: Shown, after: Shown, text: str, expected: bool) -> None:
+def test_masks(before: Display, after: Display, text: str, expected: bool) -> None:
     assert masked(before, after, text) is expected
 
 
