@@ -115,7 +115,7 @@ def _at_mark(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
         return None
     found = _flow(rows, 0, first, typed.lines[0], typed.cols)
     if found is None:
-        return _edited(rows, first, typed)
+        return _masked(first, typed) or _scrolled(rows, typed) or _edited(rows, first, typed)
     match = _Match(*found, lines=1, prefixes=[p for p in typed.prompts if p.strip()])
     for line in typed.lines[1:]:
         if not typed.left_over(match.rest) or match.row > len(rows):
@@ -179,10 +179,45 @@ def _advance(line: str, done: int, text: str) -> tuple[int, int]:
     return done, used
 
 
+def _masked(first: str, typed: Typed) -> _Match | None:
+    """One mark a character, as programs show a password that they read key by key."""
+    text, line = first.rstrip(" "), typed.lines[0]
+    if typed.kernel or len(text) != len(line) or len(set(text)) != 1:
+        return None
+    return None if text[0].isalnum() else _Match(1, "", 1)
+
+
+def _scrolled(rows: Sequence[Line], typed: Typed) -> _Match | None:
+    """The end of a line wider than the terminal, behind the mark of an editor that scrolls it."""
+    text, line = rows[0].text.rstrip(" "), typed.lines[0].rstrip(" ")
+    if typed.kernel or rows[0].wrapped or _cells(typed.prompt + line) < typed.cols - 1:
+        return None
+    longest = max(
+        (n for n in range(len(text) + 1) if line.endswith(text[len(text) - n :])), default=0
+    )
+    shown, mark = longest, text[: len(text) - longest]
+    marked = len(mark) <= len(typed.prompt) + 2 and mark[-1:] and not mark[-1].isalnum()
+    return _Match(1, "", 1) if shown >= typed.cols // 4 and marked else None
+
+
+def _indented(rows: Sequence[Line], typed: Typed) -> _Match | None:
+    """The row of an editor that changed the indentation, and with it perhaps the prompt's depth."""
+    line, text = typed.lines[0].strip(" "), rows[0].text.rstrip(" ")
+    if not line or not text.endswith(line):
+        return None
+    before, prompt = text[: len(text) - len(line)].rstrip(" "), typed.prompt.rstrip(" ")
+    same = re.sub("[0-9]+", "0", before)[:-1] == re.sub("[0-9]+", "0", prompt)[:-1]
+    return _Match(1, "", 1) if before and same and before[-1:] not in " " else None
+
+
 def _edited(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
     """The row of a line editor that changed what was typed (an abbreviation, a closed bracket)."""
     line = typed.lines[0]
-    if typed.kernel or not typed.prompt.strip() or not rows[0].text.startswith(typed.prompt):
+    if typed.kernel or not typed.prompt.strip():
+        return None
+    if (indented := _indented(rows, typed)) is not None:
+        return indented
+    if not rows[0].text.startswith(typed.prompt):
         return None
     done, _ = _advance(line, 0, first)
     if done < 3 or done * 2 < len(line):
@@ -238,7 +273,8 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
     """Drop echoes that came after the mark: behind later prompts, or bare by the kernel."""
     pending = list(typed.lines[match.lines :])
     prompts = {p for p in (typed.prompt, typed.end_prompt, *match.prefixes) if p.strip()}
-    if typed.lines and typed.end_prompt.strip() and typed.prompt != typed.end_prompt:
+    another = re.fullmatch(prompt_pattern(typed.prompt), typed.end_prompt) is None
+    if typed.lines and typed.end_prompt.strip() and another:
         pending = list(typed.lines)  # perhaps typed ahead: then the editor shows it all again
     bare = 0  # prompts that may stand before output, because their line was typed ahead
     if typed.kernel and typed.end_prompt.strip():

@@ -1,0 +1,52 @@
+"""Echoes that are not the typed cells in their place."""
+
+from __future__ import annotations
+
+import pytest
+
+from ptyjobs.terminal.values import Line
+from ptyjobs.text.echo import Typed, without_echo
+
+LONG = "echo " + "abcdefghij" * 12
+
+
+def left(
+    typed: list[str], prompt: str, rows: list[str], *, end: str = "", kernel: bool = False
+) -> list[str]:
+    """The rows without the echo of `typed` at `prompt`."""
+    value = Typed(
+        lines=tuple(typed),
+        prompt=prompt,
+        after="",
+        col=len(prompt),
+        cols=80,
+        kernel=kernel,
+        end_prompt=end,
+        prompts=(prompt,),
+    )
+    return [row.text for row in without_echo([Line(row) for row in rows], value) if row.text]
+
+
+@pytest.mark.parametrize(
+    ("typed", "prompt", "rows", "expected"),
+    [
+        pytest.param("hunter2", "Password: ", ["Password: *******", "ok"], ["ok"], id="masked"),
+        pytest.param("abc", "Name: ", ["Name: aaa"], ["aaa"], id="letters are no mask"),
+        pytest.param("hunter2", "> ", ["> ***"], ["***"], id="a mask has a mark a character"),
+        pytest.param(
+            "end", "irb(main):002:1*   ", ["irb(main):002:0> end", "=> nil"], ["=> nil"],
+            id="indented anew, with another depth",
+        ),
+        pytest.param("end", "1> ", ["2> the end"], ["the end"], id="output that ends like it"),
+        pytest.param(LONG, "$ ", ["<" + LONG[-70:], "out"], ["out"], id="scrolled sideways"),
+        pytest.param(LONG, "$ ", ["$ <" + LONG[-70:], "out"], ["out"], id="behind its prompt"),
+        pytest.param("ls", "$ ", ["s", "out"], ["out"], id="cells left of the mark are cut off"),
+    ],
+)  # fmt: skip
+def test_one_line(typed: str, prompt: str, rows: list[str], expected: list[str]) -> None:
+    assert left([typed], prompt, rows) == expected
+
+
+def test_pasted_lines_behind_numbered_prompts() -> None:
+    rows = ["(%i1) f(x):=x^2;", "(%o1) f", "(%i2) f(2);", "(%o2) 4"]
+    assert left(["f(x):=x^2;", "f(2);"], "(%i1) ", rows, end="(%i3) ") == ["(%o1) f", "(%o2) 4"]
