@@ -13,7 +13,7 @@ import os
 import time
 
 from ptyjobs._dataclass import TYPE_CHECKING, replace
-from ptyjobs.errors import DuplicateJob, Hint, LimitReached, UnknownJob
+from ptyjobs.errors import DuplicateJob, Hint, LimitReached, Refused, UnknownJob
 from ptyjobs.model import Event, State, Status, next_state
 from ptyjobs.process import cgroup
 from ptyjobs.store.jobdir import JobDir, check_job_id, private_directory
@@ -39,8 +39,11 @@ class Registry:
 
     def open(self) -> None:
         """Make the directories, ours and private; Refused when they are not."""
-        private_directory(self.path.parent)
-        private_directory(self.path)
+        try:
+            private_directory(self.path.parent)
+            private_directory(self.path)
+        except OSError as error:
+            raise _unusable(self.folder, error) from None
 
     def find(self, job_id: str) -> JobDir:
         """The job's directory; UnknownJob names the ids that exist."""
@@ -79,6 +82,8 @@ class Registry:
                 ]
         except FileNotFoundError:  # no job yet
             return []
+        except OSError as error:
+            raise _unusable(self.folder, error) from None
         return sorted(found, key=_started, reverse=True)
 
     def allocate(self, name: str, *, program: str) -> JobDir:
@@ -173,6 +178,8 @@ class Registry:
             names = os.listdir(self.folder)
         except FileNotFoundError:  # no job yet
             return 0
+        except OSError as error:
+            raise _unusable(self.folder, error) from None
         return sum(is_alive(JobDir(os.path.join(self.folder, name))) for name in names)
 
     def remove(self, job: JobDir) -> None:
@@ -241,3 +248,12 @@ def _started(job: JobDir) -> float:
         return os.stat(os.path.join(job.folder, "spec.json")).st_mtime
     except FileNotFoundError:
         return _made(job)
+
+
+def _unusable(folder: str, error: OSError) -> Refused:
+    """The error for a state directory that is no directory of ours, or cannot be written."""
+    why = "not a directory" if isinstance(error, FileExistsError) else error.strerror
+    return Refused(
+        f"The state directory cannot be used: {folder}: {why}.",
+        advice="Set state_dir (PTYJOBS_STATE) to a directory that you can write to.",
+    )

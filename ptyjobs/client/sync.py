@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import select
+import sys
 import time
+from _thread import allocate_lock, get_ident
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls, force_kill, registry
@@ -41,7 +43,11 @@ if TYPE_CHECKING:
 
 
 class Jobs(Base):
-    """The API without asyncio. Not for several threads at once."""
+    """The API without asyncio.
+
+    Threads may share one: each has its own connections, so a `kill` never waits behind another
+    thread's `wait`. Their reader, and with it the read position of each job, is one.
+    """
 
     def __init__(
         self,
@@ -52,13 +58,26 @@ class Jobs(Base):
         positions: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(config, zygote=zygote, reader=reader, positions=positions)
-        self._connections: dict[str, Connection] = {}
+        self._by_thread: dict[int, dict[str, Connection]] = {}
+        self._forking = allocate_lock()  # one start at a time goes through the zygote
 
     def __enter__(self) -> Jobs:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def _connections(self) -> dict[str, Connection]:
+        """The open connections of this thread, by job id."""
+        own = self._by_thread.get(get_ident())
+        if own is None:
+            living = sys._current_frames()
+            for thread in [known for known in self._by_thread if known not in living]:
+                for connection in self._by_thread.pop(thread, {}).values():
+                    connection.close()
+            own = self._by_thread[get_ident()] = {}
+        return own
 
     def _connect(self, job: JobDir) -> Connection:
         connection = self._connections.get(job.job_id)
@@ -193,7 +212,9 @@ class Jobs(Base):
         self, job: JobDir, spec: JobSpec, call: Call[Answer], *, progress: Progress | None
     ) -> Answer | None:
         """The answer; None if the job was not started because its zygote or holder crashed."""
-        connection = self._connections[job.job_id] = Connection(self._fork_holder(job, spec))
+        with self._forking:
+            holder = self._fork_holder(job, spec)
+        connection = self._connections[job.job_id] = Connection(holder)
         try:
             ok = connection.request(call.op, call.params, timeout=call.timeout, progress=progress)
             answer = call.parse(ok)
@@ -479,9 +500,10 @@ class Jobs(Base):
 
     def close(self) -> None:
         """Close the connections, and end the session jobs that this client has started."""
-        for connection in self._connections.values():
-            connection.close()
-        self._connections.clear()
+        for connections in list(self._by_thread.values()):
+            for connection in connections.values():
+                connection.close()
+        self._by_thread.clear()
         if self._owns_zygote and self.zygote is not None:
             self.end_session()
             self.zygote.join(5.0)

@@ -7,13 +7,16 @@ import os
 import re
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ptyjobs import AsyncJobs, Jobs
-from ptyjobs.config import load
-from ptyjobs.model import Reason
+from ptyjobs.config import Config, load
+from ptyjobs.errors import PtyJobsError
+from ptyjobs.model import Reason, State
 from tests.docs import generate
 
 pytestmark = pytest.mark.live
@@ -65,3 +68,30 @@ def test_execute_takes_what_prepare_takes(tmp_path: Path) -> None:
         )
         assert answer.verdict.reason is Reason.EXITED
         assert answer.fresh.text.split() == ["7", "50", str(tmp_path)]
+
+
+def test_threads_share_one_client(tmp_path: Path) -> None:
+    """Inputs of several threads all arrive; a kill does not wait behind another thread's wait."""
+    with Jobs(Config(state_dir=tmp_path / "state")) as jobs:
+        jobs.execute("sh", name="sh")
+        with ThreadPoolExecutor(4) as pool:
+            answers = pool.map(lambda n: jobs.interact("sh", input=f"echo n{n}"), range(12))
+            texts = [answer.fresh.text for answer in answers]
+            assert sorted(texts) == sorted(f"n{n}" for n in range(12))
+            assert len(set(pool.map(lambda n: jobs.execute(f"echo {n}").job_id, range(8)))) == 8
+            waiting = pool.submit(jobs.interact, "sh", input="sleep 100", timeout=60)
+            deadline = time.monotonic() + 20
+            while "sleep" not in jobs.status("sh").doing and time.monotonic() < deadline:
+                assert not waiting.done()
+            jobs.kill("sh")
+            assert waiting.result(timeout=30).state is State.KILLED
+
+
+@pytest.mark.parametrize("how", ["file", "parent"])
+def test_a_state_directory_that_cannot_be_used_is_named(tmp_path: Path, how: str) -> None:
+    (tmp_path / "file").touch()
+    state = tmp_path / "file" if how == "file" else tmp_path / "file" / "state"
+    with Jobs(Config(state_dir=state)) as jobs:
+        for call in (jobs.list, lambda: jobs.execute("true")):
+            with pytest.raises(PtyJobsError, match=r"state directory .*file.*PTYJOBS_STATE"):
+                call()
