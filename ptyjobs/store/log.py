@@ -5,7 +5,8 @@ never changes its meaning: a segment is named by the offset of its first byte, a
 write (disk full) the next byte that fits opens a new segment named by *its* offset, so that the
 bytes no disk took are a hole between two segments (`gaps`), never a shift. Never renders, never
 waits: `take` says how much there was room for. The holder is the only writer; any number of
-readers open the files for themselves.
+readers open the files for themselves. The subtle thing: on a full disk the oldest segments make
+room for the newest output, so a segment is never much larger than a quarter of what is kept.
 """
 
 from __future__ import annotations
@@ -39,14 +40,15 @@ def segment_name(offset: int) -> str:
 class LogWriter:
     """Appends to a job's log and keeps it within `limit` bytes.
 
-    `append` drops the oldest segments over the limit and counts what no disk took; `take` does
-    neither, but stops where there is no room.
+    `append` drops the oldest segments over the limit or on a full disk, and counts what no disk
+    took; `take` does neither, but stops where there is no room.
     """
 
     def __init__(self, directory: str | os.PathLike[str], *, limit: int) -> None:
         self._dir = os.fspath(directory)
         self._limit = max(limit, 1)
-        self._segment = min(max(self._limit // 4, min(MIN_SEGMENT, self._limit)), MAX_SEGMENT)
+        self._largest = min(max(self._limit // 4, min(MIN_SEGMENT, self._limit)), MAX_SEGMENT)
+        self._segment = min(self._largest, MIN_SEGMENT)  # size at which the open one is closed
         self._kept: list[tuple[int, int]] = []  # (first offset, bytes) of closed segments
         self._fd = -1
         self._start = 0  # offset of the open segment's first byte
@@ -65,6 +67,9 @@ class LogWriter:
                     return None
                 view = memoryview(view)[written:]
             except OSError as failure:  # ENOSPC, EDQUOT, EIO: the disk's, not the job's, failure
+                if self._kept and failure.errno in (errno.ENOSPC, errno.EDQUOT):
+                    self._drop_oldest()
+                    continue
                 self._gap(len(view), failure)
                 return failure
         return None
@@ -110,6 +115,7 @@ class LogWriter:
         """Close the open segment, open one named by `end`; with `drop` the oldest make room."""
         self._close_segment()
         kept = sum(size for _, size in self._kept)
+        self._segment = min(self._largest, max(MIN_SEGMENT, kept // 4))
         if not drop and self._kept and kept + self._segment > self._limit:
             raise OSError(errno.EDQUOT, f"its limit of {self._limit} bytes is reached")
         self._open()
@@ -124,7 +130,8 @@ class LogWriter:
     def _drop_oldest(self) -> int:
         start, size = self._kept.pop(0)
         self._unlink(start)
-        self.floor = self._kept[0][0] if self._kept else self._start
+        newest = self._start if self._fd >= 0 else self.end
+        self.floor = self._kept[0][0] if self._kept else newest
         return size
 
     def _close_segment(self) -> None:

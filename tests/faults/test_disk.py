@@ -104,8 +104,9 @@ def test_a_full_disk_stops_no_job_and_offsets_keep_their_meaning(small_disk: Pat
         jobs.interact("w", input="20000", timeout=30)
         status = jobs.status("w")
         assert status.end == 7 * 3 + 16 * 70_000
-        lost = sum(to - start for start, to, _ in status.gaps)
-        kept, offset = 0, 0
+        floor = jobs.raw("w", since=0)[0]  # the oldest lines made room for the newest
+        lost = floor + sum(to - start for start, to, _ in status.gaps if start >= floor)
+        kept, offset = 0, floor
         while offset < status.end:
             first, data = jobs.raw("w", since=offset)
             assert data
@@ -130,6 +131,21 @@ def test_the_end_of_a_job_is_known_even_if_the_disk_stays_full(small_disk: Path)
         status = Registry(small_disk / "state").status(job)
         assert str(status.exit) == "exited with code 6"
         assert status.gaps
+
+
+def test_a_full_disk_keeps_the_end_of_the_output(small_disk: Path) -> None:
+    """All state in 2 MB, 20 MB of output: the last line, and how much of the beginning is lost."""
+    with client(small_disk) as jobs:
+        flood = "seq -f %015.0f 1 1250000; echo ALLDONE"
+        answer = jobs.execute(flood, name="w", wait=60)
+        assert str(answer.verdict.exit) == "exited with code 0"
+        assert world.eventually(lambda: not is_alive(jobs.registry.find("w")))
+        assert jobs.tail("w").text.endswith("\nALLDONE")
+        page = jobs.output("w", since=0, limit=8000)
+        assert page.floor > 15_000_000
+        assert page.end - page.floor >= 256 << 10
+        second = int(page.text.split("\n")[1])  # each line of 17 bytes stands at its own offset
+        assert page.offset < 17 * (second - 1) <= page.offset + 2 * 17
 
 
 def test_a_full_disk_refuses_a_start_in_words_and_works_again(small_disk: Path) -> None:
