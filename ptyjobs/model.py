@@ -369,7 +369,7 @@ def told(value: Any) -> dict[str, Any]:
     return plain
 
 
-def from_json(cls: type[T], data: dict[str, Any]) -> T:
+def from_json(cls: type[T], data: Any) -> T:
     """The value that `to_json` wrote. Unknown fields of a newer version are ignored."""
     decoders = _DECODERS.get(cls) or _decoders(cls)
     return cls(**{k: decoders[k](v) for k, v in data.items() if k in decoders})

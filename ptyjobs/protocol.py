@@ -17,7 +17,9 @@ from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 from ptyjobs.errors import cannot_start
 
@@ -44,7 +46,8 @@ class Data:
     data: bytes
 
 
-Message = dict[str, "Any"] | Data
+JsonObject = dict[str, object]
+Message = JsonObject | Data
 
 
 def encode(message: Message) -> bytes:
@@ -75,6 +78,14 @@ def refuse(connection: socket.socket, failure: OSError) -> None:
 def refusal(failure: OSError) -> bytes:
     """The frame that answers the first request of a connection: why no job can be started."""
     return encode({"id": FIRST_REQUEST, "error": cannot_start(failure).to_wire()})
+
+
+def member(message: JsonObject, name: str, kind: type[T]) -> T:
+    """A member of a JSON frame; BrokenFrame if it is missing or of another type."""
+    value = message.get(name)
+    if not isinstance(value, kind):
+        raise BrokenFrame(f"{name} is {value!r}, not {kind.__name__}")
+    return value
 
 
 class Decoder:

@@ -22,7 +22,7 @@ HOMES = {
 TIERS = (
     ("errors", "model", "_dataclass"),
     ("terminal", "input", "policy", "targets", "config", "protocol"),
-    ("text", "render", "process"),
+    ("text", "render", "process", "requests"),
     ("readiness", "store"),
     ("holder",),
     ("spawn",),

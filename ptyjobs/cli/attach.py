@@ -29,7 +29,7 @@ from ptyjobs.client.files import JobDir
 from ptyjobs.client.sync import Jobs
 from ptyjobs.errors import BadInput, HolderLost, Refused
 from ptyjobs.model import Size, Status, from_json
-from ptyjobs.protocol import Data
+from ptyjobs.protocol import Data, member
 
 __all__ = ["DETACH", "RESTORE", "attach", "terminal_size"]
 
@@ -245,7 +245,9 @@ class Session:
         if isinstance(message, Data):
             self._show(message.data)
         elif message.get("event") == "repaint":
-            self._paint(message["data"].encode("latin-1"), from_json(Size, message["size"]))
+            self._paint(
+                member(message, "data", str).encode("latin-1"), from_json(Size, message["size"])
+            )
         elif message.get("event") == "resize":
             self._on_resized(from_json(Size, message["size"]))
         return True

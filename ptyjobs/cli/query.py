@@ -67,11 +67,11 @@ def _seen(jobs: Sequence[JobDir]) -> dict[str, Status]:
 def _ask(jobs: Sequence[JobDir], *, brief: bool, patience: float) -> dict[str, Status]:
     if not jobs:
         return {}
-    from ptyjobs import protocol
+    from ptyjobs import protocol, requests
     from ptyjobs.client.connect import ConnectionClosed, connect
 
     limit = time.monotonic() + patience
-    question = protocol.encode({"op": "status", "id": 1, "brief": brief})
+    question = requests.encode(requests.StatusRequest(brief), protocol.FIRST_REQUEST)
     answers: dict[str, Status] = {}
     with contextlib.ExitStack() as stack:
         poll = select.poll()
@@ -93,7 +93,7 @@ def _ask(jobs: Sequence[JobDir], *, brief: bool, patience: float) -> dict[str, S
                     data = b""
                 for message in decoder.feed(data):
                     if isinstance(message, dict) and "ok" in message:
-                        status = from_json(Status, message["ok"]["status"])
+                        status = from_json(Status, protocol.member(message, "ok", dict)["status"])
                         if status.job_id == job_id:  # it has been told what it is to start
                             answers[job_id] = status
                 if not data or job_id in answers:

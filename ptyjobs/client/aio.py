@@ -16,7 +16,7 @@ from ptyjobs.client.base import (
     Base,
     Progress,
     check_patterns,
-    follow_params,
+    follow_request,
     meets,
     no_wait,
     nothing_to_follow,
@@ -28,6 +28,7 @@ from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
+from ptyjobs.requests import HelloRequest
 from ptyjobs.spawn.zygote import Zygote
 from ptyjobs.store.jobdir import JobDir
 
@@ -69,16 +70,14 @@ class AsyncJobs(Base):
         connection = await open_connection(connect(job))
         self._connections[job.job_id] = connection
         with contextlib.suppress(ConnectionClosed):
-            connection.send({"op": "hello", "id": 0, "reader": self.reader})
+            connection.tell(HelloRequest(self.reader))
         return connection
 
     async def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:
         job = self.registry.find(job_id)
         try:
             connection = await self._connect(job)
-            ok = await connection.request(
-                call.op, call.params, timeout=call.timeout, progress=progress
-            )
+            ok = await connection.request(call.request, timeout=call.timeout, progress=progress)
             result = call.parse(ok)
         except ConnectionClosed:
             self._connections.pop(job.job_id, None)
@@ -182,9 +181,7 @@ class AsyncJobs(Base):
             starting.set()  # nobody runs before the start is sent: there is no await until then
         call = self._start(spec, wait, budget, until, progress=on_progress is not None)
         try:
-            ok = await connection.request(
-                call.op, call.params, timeout=call.timeout, progress=on_progress
-            )
+            ok = await connection.request(call.request, timeout=call.timeout, progress=on_progress)
             answer = call.parse(ok)
         except ConnectionClosed:
             self._connections.pop(job.job_id, None)
@@ -406,8 +403,8 @@ class AsyncJobs(Base):
         try:
             connection = await open_connection(connect(job))
             connection.events = asyncio.Queue()
-            params = follow_params(since, input, size, name, scrollback)
-            await connection.request("follow", params, timeout=5.0)
+            request = follow_request(since, input, size, name, scrollback)
+            await connection.request(request, timeout=5.0)
         except ConnectionClosed:  # before the connection, or on it
             raise nothing_to_follow(job_id) from None
         return AsyncFollow(connection)

@@ -10,13 +10,14 @@ import contextlib
 import itertools
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
 
-from ptyjobs import protocol
+from ptyjobs import protocol, requests
 from ptyjobs.client import calls
 from ptyjobs.client.base import Progress, no_answer, result_of
 from ptyjobs.client.connect import ConnectionClosed
 from ptyjobs.model import Size
+from ptyjobs.protocol import JsonObject
+from ptyjobs.requests import CancelRequest, Request, WindowRequest
 
 # ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder)
 
@@ -27,7 +28,7 @@ class AsyncConnection(asyncio.Protocol):
     def __init__(self) -> None:
         self._decoder = protocol.Decoder()
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._waiting: dict[int, asyncio.Future[JsonObject]] = {}
         self._progress: dict[int, Progress] = {}
         self._transport: asyncio.Transport | None = None
         self.events: asyncio.Queue[protocol.Message | None] | None = None
@@ -43,7 +44,7 @@ class AsyncConnection(asyncio.Protocol):
                 if self.events is not None:
                     self.events.put_nowait(message)
                 continue
-            number = message.get("id", 0)
+            number = requests.number_of(message)
             if "progress" in message:
                 note = self._progress.get(number)
                 if note is not None:
@@ -62,29 +63,33 @@ class AsyncConnection(asyncio.Protocol):
         if self.events is not None:
             self.events.put_nowait(None)
 
-    def send(self, message: protocol.Message) -> None:
+    def send_frame(self, frame: bytes) -> None:
         if self.closed or self._transport is None:
             raise ConnectionClosed
-        self._transport.write(protocol.encode(message))
+        self._transport.write(frame)
+
+    def tell(self, request: Request) -> None:
+        """Send a request whose reply nobody waits for."""
+        self.send_frame(requests.encode(request, next(self._numbers)))
 
     async def request(
-        self, op: str, params: dict[str, Any], *, timeout: float, progress: Progress | None = None
-    ) -> dict[str, Any]:
-        """The `ok` member of the reply; raises its error, Gone, or HolderLost past the time."""
+        self, request: Request, *, timeout: float, progress: Progress | None = None
+    ) -> JsonObject:
+        """The `ok` member of the reply; raises its error, ConnectionClosed or HolderLost."""
         number = next(self._numbers)
-        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[JsonObject] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         if progress is not None:
             self._progress[number] = progress
         try:
-            self.send({"op": op, "id": number, **params})
+            self.send_frame(requests.encode(request, number))
             async with asyncio.timeout(timeout + calls.SLACK):
                 return result_of(await future)
         except TimeoutError:
             raise no_answer() from None
         except asyncio.CancelledError:
             with contextlib.suppress(ConnectionClosed):
-                self.send({"op": "cancel", "id": next(self._numbers), "request": number})
+                self.tell(CancelRequest(number))
             raise
         finally:
             self._waiting.pop(number, None)
@@ -120,12 +125,10 @@ class AsyncFollow:
             yield message
 
     def send(self, data: bytes) -> None:
-        self._connection.send(protocol.Data(0, data))
+        self._connection.send_frame(protocol.data_frame(0, data))
 
     async def resize(self, size: Size) -> None:
-        await self._connection.request(
-            "window", {"rows": size.rows, "cols": size.cols}, timeout=5.0
-        )
+        await self._connection.request(WindowRequest(size.rows, size.cols), timeout=5.0)
 
     def close(self) -> None:
         self._connection.close()

@@ -11,11 +11,13 @@ import os
 import socket
 from collections.abc import Callable
 
+from ptyjobs import protocol
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.client import calls, registry
 from ptyjobs.client.calls import Call, Ended, WaitResult
 from ptyjobs.client.subreaper import Guard
 from ptyjobs.config import Config, load
+from ptyjobs.config.defaults import TAIL_LINES
 from ptyjobs.errors import (
     BadInput,
     Hint,
@@ -27,13 +29,15 @@ from ptyjobs.errors import (
     from_wire,
 )
 from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Reason, Size, Status
+from ptyjobs.requests import FollowRequest, InteractRequest, StartRequest, WaitRequest
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     from ptyjobs.input.mouse import MouseAction
+    from ptyjobs.protocol import JsonObject
     from ptyjobs.spawn.zygote import Zygote
 
     T = TypeVar("T")
@@ -46,12 +50,11 @@ PORT_POLL = 0.2  # seconds between two looks at a job's listening ports
 DYING = 0.1  # seconds until a process is gone whose sockets are closed
 
 
-def result_of(message: dict[str, Any]) -> dict[str, Any]:
-    error = message.get("error")
-    if error is not None:
-        raise from_wire(error)
-    ok: dict[str, Any] = message["ok"]
-    return ok
+def result_of(message: JsonObject) -> JsonObject:
+    """The `ok` member of a reply; raises its error."""
+    if message.get("error") is not None:
+        raise from_wire(protocol.member(message, "error", dict))
+    return protocol.member(message, "ok", dict)
 
 
 def no_answer() -> HolderLost:
@@ -212,7 +215,7 @@ class Base:
             held.end_session()
 
     def _lines(self, lines: int | None) -> int:
-        count = 50 if lines is None else lines
+        count = TAIL_LINES if lines is None else lines
         if not 1 <= count <= 1000:
             raise BadInput(f"lines={count} is out of range.", advice="Use 1 to 1000.")
         return count
@@ -245,12 +248,14 @@ class Base:
         progress: bool,
     ) -> Call[Answer]:
         return calls.start(
-            spec,
-            reader=self.reader,
-            wait=wait,
-            budget=budget or self.config.max_chars,
-            until=until,
-            progress=progress,
+            StartRequest(
+                spec,
+                wait=wait,
+                budget=budget or self.config.max_chars,
+                until=tuple(until),
+                reader=self.reader,
+                progress=progress,
+            )
         )
 
     def _interact(
@@ -270,18 +275,20 @@ class Base:
         progress: bool,
     ) -> Call[Answer]:
         return calls.interact(
-            input=input,
-            keys=[keys] if isinstance(keys, str) else keys,
-            raw=raw,
-            shown=shown,
-            enter=enter,
-            until=until,
-            timeout=self.config.interact_timeout if timeout is None else timeout,
-            budget=budget or self.config.max_chars,
-            view=view,
-            secret=secret,
-            mouse=mouse,
-            progress=progress,
+            InteractRequest(
+                input=input,
+                keys=(keys,) if isinstance(keys, str) else tuple(keys),
+                raw=raw,
+                shown=shown,
+                enter=enter,
+                until=tuple(until),
+                timeout=self.config.interact_timeout if timeout is None else timeout,
+                budget=budget or self.config.max_chars,
+                view=view,
+                secret=secret,
+                mouse=mouse,
+                progress=progress,
+            )
         )
 
     def _wait(
@@ -295,11 +302,13 @@ class Base:
     ) -> Call[Answer]:
         check_patterns(patterns)
         return calls.wait(
-            until=until,
-            patterns=patterns,
-            timeout=self.config.wait_timeout if timeout is None else timeout,
-            budget=budget or self.config.max_chars,
-            progress=progress,
+            WaitRequest(
+                until,
+                until=tuple(patterns),
+                timeout=self.config.wait_timeout if timeout is None else timeout,
+                budget=budget or self.config.max_chars,
+                progress=progress,
+            )
         )
 
     def _warm_up(self) -> None:
@@ -309,15 +318,18 @@ class Base:
             self._use(zygotes.start())
 
 
-def follow_params(
+def follow_request(
     since: int | None, input: bool, size: Size | None, name: str, scrollback: int
-) -> dict[str, Any]:
-    params: dict[str, Any] = {"input": input, "name": name, "scrollback": scrollback}
-    if since is not None:
-        params["since"] = since
-    if size is not None:
-        params |= {"rows": size.rows, "cols": size.cols}
-    return params
+) -> FollowRequest:
+    """The request of `follow`."""
+    return FollowRequest(
+        since,
+        input=input,
+        rows=size.rows if size else 0,
+        cols=size.cols if size else 0,
+        name=name,
+        scrollback=scrollback,
+    )
 
 
 def meets(answer: Answer, until: str) -> bool:
@@ -340,7 +352,8 @@ def wait_result(
 
 def no_wait(call: Call[Answer]) -> Call[Answer]:
     """The same request answered at once."""
-    return replace(call, params={**call.params, "for": "exited", "timeout": 0.0})
+    assert isinstance(call.request, WaitRequest)
+    return calls.wait(replace(call.request, condition="exited", timeout=0.0))
 
 
 def with_port(answer: Answer, status: Status) -> Answer:

@@ -13,22 +13,31 @@ from ptyjobs.model import (
     Answer,
     Confidence,
     Fresh,
-    JobSpec,
     Reason,
     Size,
     Status,
     Verdict,
     View,
     from_json,
-    to_json,
+)
+from ptyjobs.protocol import member
+from ptyjobs.requests import (
+    DiscardRequest,
+    KillRequest,
+    MarkRequest,
+    RepaintRequest,
+    ResizeRequest,
+    StatusRequest,
+    TailRequest,
 )
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, Generic, TypeVar
+    from collections.abc import Callable
+    from typing import Generic, NoReturn, TypeVar
 
-    from ptyjobs.input.mouse import MouseAction
+    from ptyjobs.protocol import JsonObject
+    from ptyjobs.requests import InteractRequest, Request, StartRequest, WaitRequest
 
     T = TypeVar("T")
 else:
@@ -43,9 +52,8 @@ else:
             return cls
 
 
-Params = dict[str, "Any"]
-
 SLACK = 10.0  # seconds past its own deadline after which a silent holder counts as lost
+KILL_SLACK = 10.0  # seconds beyond its grace that a kill may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,77 +89,22 @@ class Ended:
 class Call(Generic[T]):
     """One request."""
 
-    op: str
-    params: Params
-    parse: Callable[[Params], T]
+    request: Request
+    parse: Callable[[JsonObject], T]
     ended: Callable[[Ended], T]
     timeout: float = 0.0  # seconds the holder may take by its own deadline
 
 
-def start(
-    spec: JobSpec,
-    *,
-    reader: str,
-    wait: float,
-    budget: int,
-    until: Sequence[str],
-    progress: bool,
-) -> Call[Answer]:
-    params: Params = {
-        "spec": to_json(spec),
-        "wait": wait,
-        "budget": budget,
-        "progress": progress,
-        "reader": reader,
-    }
-    if until:
-        params["until"] = list(until)
-    return Call("start", params, _answer, _ended_answer, wait)
+def start(request: StartRequest) -> Call[Answer]:
+    return Call(request, _answer, _ended_within(request.budget), request.wait)
 
 
-def interact(
-    *,
-    input: str,
-    keys: Sequence[str],
-    raw: bytes,
-    shown: str,
-    enter: bool,
-    until: Sequence[str],
-    timeout: float,
-    budget: int,
-    view: str,
-    secret: bool,
-    mouse: MouseAction | None,
-    progress: bool,
-) -> Call[Answer]:
-    params: Params = {
-        "input": input,
-        "keys": list(keys),
-        "raw": raw.hex(),
-        "shown": shown,
-        "enter": enter,
-        "until": list(until),
-        "timeout": timeout,
-        "budget": budget,
-        "view": view,
-        "secret": secret,
-        "mouse": to_json(mouse),
-        "progress": progress,
-    }
-    return Call("interact", params, _answer, _no_input, timeout)
+def interact(request: InteractRequest) -> Call[Answer]:
+    return Call(request, _answer, _no_input, request.timeout)
 
 
-def wait(
-    *, until: str, patterns: Sequence[str], timeout: float, budget: int, progress: bool
-) -> Call[Answer]:
-    params: Params = {
-        "for": until,
-        "until": list(patterns),
-        "timeout": timeout,
-        "budget": budget,
-        "progress": progress,
-    }
-    return Call("wait", params, _answer, _ended_answer, timeout)
+def wait(request: WaitRequest) -> Call[Answer]:
+    return Call(request, _answer, _ended_within(request.budget), request.timeout)
 
 
 def tail(*, lines: int) -> Call[View]:
@@ -160,12 +113,12 @@ def tail(*, lines: int) -> Call[View]:
 
         return views.view(views.screen_at(job.job), lines=lines, end=job.job.log.end)
 
-    return Call("tail", {"lines": lines}, lambda ok: from_json(View, ok["view"]), ended)
+    return Call(TailRequest(lines), lambda ok: from_json(View, ok["view"]), ended)
 
 
 def repaint(*, scrollback: int = 0) -> Call[tuple[Size, bytes]]:
-    def parse(ok: Params) -> tuple[Size, bytes]:
-        return from_json(Size, ok["size"]), ok["data"].encode("latin-1")
+    def parse(ok: JsonObject) -> tuple[Size, bytes]:
+        return from_json(Size, ok["size"]), member(ok, "data", str).encode("latin-1")
 
     def ended(job: Ended) -> tuple[Size, bytes]:
         from ptyjobs.store import views
@@ -173,38 +126,36 @@ def repaint(*, scrollback: int = 0) -> Call[tuple[Size, bytes]]:
         screen = views.screen_at(job.job)
         return screen.size, screen.repaint(scrollback=scrollback)
 
-    return Call("repaint", {"scrollback": scrollback}, parse, ended)
+    return Call(RepaintRequest(scrollback), parse, ended)
 
 
 def status() -> Call[Status]:
-    return Call("status", {}, _status, lambda job: job.status)
+    return Call(StatusRequest(), _status, lambda job: job.status)
 
 
 def resize(size: Size) -> Call[Status]:
-    return Call("resize", {"rows": size.rows, "cols": size.cols}, _status, _no_input)
+    return Call(ResizeRequest(size.rows, size.cols), _status, _no_input)
 
 
 def mark(label: str) -> Call[None]:
-    return Call("mark", {"label": label}, lambda ok: None, _no_input)
+    return Call(MarkRequest(label), lambda ok: None, _no_input)
 
 
 def discard(*, before: int) -> Call[int]:
-    return Call("discard", {"before": before}, lambda ok: int(ok["floor"]), _no_input)
+    return Call(DiscardRequest(before), lambda ok: member(ok, "floor", int), _no_input)
 
 
 def kill(*, signal: str, grace: float) -> Call[Killed]:
-    def parse(ok: Params) -> Killed:
-        status = from_json(Status, ok["status"])
-        forced, words = tuple(ok.get("forced", ())), str(ok.get("words", ""))
-        return Killed(ok["result"], int(ok["processes"]), status, forced, words)
-
     def ended(job: Ended) -> Killed:
         return Killed("already_terminated", 0, job.status)
 
-    return Call("kill", {"signal": signal, "grace": grace}, parse, ended, grace + 10.0)
+    def parse(ok: JsonObject) -> Killed:
+        return from_json(Killed, ok)
+
+    return Call(KillRequest(signal, grace), parse, ended, grace + KILL_SLACK)
 
 
-def _answer(ok: Params) -> Answer:
+def _answer(ok: JsonObject) -> Answer:
     if "answer" in ok:
         return from_json(Answer, ok["answer"])
     status = from_json(Status, ok["status"])  # started without waiting
@@ -212,11 +163,11 @@ def _answer(ok: Params) -> Answer:
     return Answer(status.job_id, status.state, verdict, Fresh(""))
 
 
-def _status(ok: Params) -> Status:
+def _status(ok: JsonObject) -> Status:
     return from_json(Status, ok["status"])
 
 
-def _no_input(job: Ended) -> Any:
+def _no_input(job: Ended) -> NoReturn:
     how = str(job.status.exit) if job.status.exit else job.status.state.value
     raise JobEnded(
         f"Job {job.status.job_id!r} has {how}.",
@@ -226,7 +177,11 @@ def _no_input(job: Ended) -> Any:
     )
 
 
-def _ended_answer(job: Ended, limit: int = 8000) -> Answer:
+def _ended_within(limit: int) -> Callable[[Ended], Answer]:
+    return lambda job: _ended_answer(job, limit)
+
+
+def _ended_answer(job: Ended, limit: int) -> Answer:
     """What a wait on an ended job answers: its exit and the output its caller has not seen."""
     from ptyjobs.store import views
     from ptyjobs.text.sanitize import budget as cut

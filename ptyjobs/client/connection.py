@@ -11,15 +11,17 @@ import itertools
 import socket
 import time
 
-from ptyjobs import protocol
+from ptyjobs import protocol, requests
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls
 from ptyjobs.client.base import Progress, no_answer, result_of
 from ptyjobs.client.connect import ConnectionClosed
 from ptyjobs.model import Size
+from ptyjobs.requests import CancelRequest, WindowRequest
 
 if TYPE_CHECKING:
-    from typing import Any
+    from ptyjobs.protocol import JsonObject
+    from ptyjobs.requests import Request
 
 RECEIVE = 64 << 10  # bytes at a time; a larger buffer is mapped and unmapped for each key
 
@@ -33,9 +35,6 @@ class Connection:
         self._numbers = itertools.count(1)
         self._messages: list[protocol.Message] = []
         self._timeout: float | None = -1.0  # as the socket has it: each change is a system call
-
-    def send(self, message: protocol.Message) -> None:
-        self.send_frame(protocol.encode(message))
 
     def send_frame(self, frame: bytes) -> None:
         try:
@@ -59,10 +58,10 @@ class Connection:
         return self._messages.pop(0)
 
     def request(
-        self, op: str, params: dict[str, Any], *, timeout: float, progress: Progress | None = None
-    ) -> dict[str, Any]:
+        self, request: Request, *, timeout: float, progress: Progress | None = None
+    ) -> JsonObject:
         """The `ok` member of the reply; raises its error, ConnectionClosed or HolderLost."""
-        number = self.begin(op, params)
+        number = self.begin(request)
         limit = time.monotonic() + timeout + calls.SLACK
         held: list[protocol.Message] = []
         try:
@@ -80,13 +79,13 @@ class Connection:
         finally:
             self._messages[:0] = [m for m in held if isinstance(m, protocol.Data) or "event" in m]
 
-    def begin(self, op: str, params: dict[str, Any]) -> int:
+    def begin(self, request: Request) -> int:
         """Send a request whose reply `take` gives; its number."""
         number = next(self._numbers)
-        self.send({"op": op, "id": number, **params})
+        self.send_frame(requests.encode(request, number))
         return number
 
-    def take(self, number: int, *, progress: Progress | None = None) -> dict[str, Any] | None:
+    def take(self, number: int, *, progress: Progress | None = None) -> JsonObject | None:
         """The `ok` member of the reply to a request, None while it has not come."""
         while True:
             try:
@@ -103,7 +102,7 @@ class Connection:
     def cancel(self, number: int) -> None:
         """Drop a request that has not been answered; its reply is then ignored."""
         with contextlib.suppress(ConnectionClosed):
-            self.begin("cancel", {"request": number})
+            self.begin(CancelRequest(number))
 
     def fileno(self) -> int:
         return self.sock.fileno()
@@ -140,9 +139,8 @@ class Follow:
             return
 
     def resize(self, size: Size) -> None:
-        params = {"op": "window", "id": 0, "rows": size.rows, "cols": size.cols}
         with contextlib.suppress(ConnectionClosed):
-            self._connection.send(params)
+            self._connection.begin(WindowRequest(size.rows, size.cols))
 
     def close(self) -> None:
         self._connection.close()

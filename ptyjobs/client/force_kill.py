@@ -13,11 +13,12 @@ import dataclasses
 import signal
 import time
 
-from ptyjobs import protocol
+from ptyjobs import protocol, requests
 from ptyjobs.client.calls import SLACK, Call, Killed
 from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.client.registry import is_alive
 from ptyjobs.process import tree
+from ptyjobs.requests import HelloRequest
 from ptyjobs.store.jobdir import JobDir
 
 PATIENCE = 3.0  # seconds beyond the grace after which a kill's silent holder is looked at
@@ -39,7 +40,7 @@ def answers(job: JobDir) -> bool:
         return True
     with sock, contextlib.suppress(TimeoutError, ConnectionResetError):
         sock.settimeout(GREETING)
-        sock.sendall(protocol.encode({"op": "hello", "id": protocol.FIRST_REQUEST, "reader": ""}))
+        sock.sendall(requests.encode(HelloRequest(), protocol.FIRST_REQUEST))
         sock.recv(4096)
         return True
     return False

@@ -16,7 +16,7 @@ from ptyjobs.client.base import (
     Base,
     Progress,
     check_patterns,
-    follow_params,
+    follow_request,
     meets,
     no_answer,
     no_wait,
@@ -30,6 +30,7 @@ from ptyjobs.client.connection import Connection, Follow
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
+from ptyjobs.requests import HelloRequest
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
@@ -83,14 +84,14 @@ class Jobs(Base):
         connection = self._connections.get(job.job_id)
         if connection is None:
             connection = self._connections[job.job_id] = Connection(connect(job))
-            connection.send({"op": "hello", "id": 0, "reader": self.reader})
+            connection.begin(HelloRequest(self.reader))
         return connection
 
     def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:
         job = self.registry.find(job_id)
         try:
             connection = self._connect(job)
-            ok = connection.request(call.op, call.params, timeout=call.timeout, progress=progress)
+            ok = connection.request(call.request, timeout=call.timeout, progress=progress)
             result = call.parse(ok)
         except ConnectionClosed:
             result = self._after(job, call)
@@ -216,7 +217,7 @@ class Jobs(Base):
             holder = self._fork_holder(job, spec)
         connection = self._connections[job.job_id] = Connection(holder)
         try:
-            ok = connection.request(call.op, call.params, timeout=call.timeout, progress=progress)
+            ok = connection.request(call.request, timeout=call.timeout, progress=progress)
             answer = call.parse(ok)
         except ConnectionClosed:
             if self._unborn(job):
@@ -342,7 +343,7 @@ class Jobs(Base):
             for job in jobs:
                 try:
                     connection = self._connect(job)
-                    waiting[connection.fileno()] = job, connection.begin(call.op, call.params)
+                    waiting[connection.fileno()] = job, connection.begin(call.request)
                     poll.register(connection.fileno(), select.POLLIN)
                 except ConnectionClosed:
                     yield self._noted(job, self._after(job, call))
@@ -465,8 +466,8 @@ class Jobs(Base):
         job = self.registry.find(job_id)
         try:
             connection = Connection(connect(job))
-            params = follow_params(since, input, size, name, scrollback)
-            connection.request("follow", params, timeout=5.0)
+            request = follow_request(since, input, size, name, scrollback)
+            connection.request(request, timeout=5.0)
         except ConnectionClosed:  # before the connection, or on it
             raise nothing_to_follow(job_id) from None
         return Follow(connection)

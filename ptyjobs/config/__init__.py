@@ -19,6 +19,7 @@ import sys
 
 from ptyjobs._dataclass import MISSING, TYPE_CHECKING, Field, dataclass, field, fields, replace
 from ptyjobs.config import types
+from ptyjobs.config.defaults import INTERACT_TIMEOUT, KILL_GRACE, MAX_CHARS, WAIT_TIMEOUT
 from ptyjobs.config.types import Kind, Unusable
 from ptyjobs.errors import BadConfig
 
@@ -151,7 +152,9 @@ class Config:
         default=None,
     )
     kill_grace: float = _setting(
-        types.seconds(0, 60), "Time between the polite signals of kill and SIGKILL.", default=1.0
+        types.seconds(0, 60),
+        "Time between the polite signals of kill and SIGKILL.",
+        default=KILL_GRACE,
     )
     cleanup_interval: float = _setting(
         types.seconds(10, 3600),
@@ -186,10 +189,12 @@ class Config:
     )
     # what the model sees
     interact_timeout: float = _setting(
-        types.seconds(0, 240), "Longest wait of interact and execute unless asked.", default=10.0
+        types.seconds(0, 240),
+        "Longest wait of interact and execute unless asked.",
+        default=INTERACT_TIMEOUT,
     )
     wait_timeout: float = _setting(
-        types.seconds(0, 240), "Longest wait of wait unless asked.", default=30.0
+        types.seconds(0, 240), "Longest wait of wait unless asked.", default=WAIT_TIMEOUT
     )
     max_wait: float = _setting(
         types.seconds(1, 86400), "No call waits longer: clients give up after 60 s.", default=50.0
@@ -200,7 +205,7 @@ class Config:
         default=15.0,
     )
     max_chars: int = _setting(
-        types.integer(500, HARD_MAX_CHARS), "Characters of output in one result.", default=8000
+        types.integer(500, HARD_MAX_CHARS), "Characters of output in one result.", default=MAX_CHARS
     )
     structured: bool = _setting(
         types.FLAG,

@@ -11,8 +11,8 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.holder.job import Gap, Job
@@ -22,11 +22,25 @@ from ptyjobs.model import Answer, to_json
 from ptyjobs.readiness.facts import Probe, Wait
 from ptyjobs.text.fresh import FreshText, Mark
 
+if TYPE_CHECKING:
+    import re
+
+    from ptyjobs.requests import InteractRequest
+
 LATE_LIMIT = 2000  # characters of output that belongs to an earlier input
 HELD = 0.05  # seconds beyond the hold behind an answer to a query that an input always has
 
 Guard = Callable[..., None]
-Typing = Callable[[Peer, int, dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedInput:
+    """An input that waits for its turn: who sent it, the id of its request, its patterns."""
+
+    peer: Peer
+    number: int
+    request: InteractRequest
+    patterns: tuple[re.Pattern[str], ...]
 
 
 class InputQueue:
@@ -36,14 +50,21 @@ class InputQueue:
     a call and survives its failure.
     """
 
-    def __init__(self, job: Job, *, type_: Typing, people: Callable[[], int], guard: Guard) -> None:
+    def __init__(
+        self,
+        job: Job,
+        *,
+        type_: Callable[[QueuedInput], None],
+        people: Callable[[], int],
+        guard: Guard,
+    ) -> None:
         self._job = job
         self._type = type_
         self._people = people
         self._guard = guard
         self._waiters: list[Waiter] = []
         self._marks: dict[str, Mark] = {}
-        self._inputs: deque[tuple[Peer, int, dict[str, Any]]] = deque()
+        self._inputs: deque[QueuedInput] = deque()
         self._typing: Waiter | None = None
 
     def __len__(self) -> int:
@@ -88,7 +109,7 @@ class InputQueue:
             if waiter.owner >> 32 == peer.number:
                 waiter.done = True
                 self._job.drop_input(waiter.owner)
-        self._inputs = deque(item for item in self._inputs if item[0] is not peer)
+        self._inputs = deque(queued for queued in self._inputs if queued.peer is not peer)
         self.drop_done()
         if not self._waiters:
             self._job.courtesy.waiting(False)
@@ -158,7 +179,7 @@ class InputQueue:
 
         def reply(outcome: Answer | PtyJobsError) -> None:
             if isinstance(outcome, PtyJobsError):
-                peer.send({"id": request, "error": error_reply(outcome)})
+                peer.send({"id": request, "error": outcome.to_wire()})
                 return
             notes_now = outcome.notes + notes + job.notes
             answer = replace(outcome, attached=self._people(), notes=notes_now)
@@ -201,36 +222,45 @@ class InputQueue:
         )
         return last_lines(done.text.strip("\n"), LATE_LIMIT) if done.view == "lines" else ""
 
-    def queue_input(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
-        """Inputs are typed one after the other; keys alone go straight in, as a person's would."""
-        only_keys = bool(params.get("keys")) and not params.get("input")
-        if only_keys and self._typing is not None and not self._job.ending:
-            self._begin_input(peer, request, params)
-            return
-        self._inputs.append((peer, request, params))
-        self._next_input()
+    def must_wait(self, request: InteractRequest) -> bool:
+        """Inputs are typed one after the other; keys alone go straight in, as a person's would.
+
+        What comes while the end is being drained is refused when that end is published.
+        """
+        only_keys = bool(request.keys) and not request.input
+        return self._job.ending or (self._typing is not None and not only_keys)
+
+    def queue_input(self, queued: QueuedInput) -> None:
+        """Type an input when its turn has come, which is now if it need not wait."""
+        if self.must_wait(queued.request):
+            self._inputs.append(queued)
+        else:
+            self._begin_input(queued)
 
     def _next_input(self) -> None:
-        # What comes while the end is being drained is refused when that end is published.
-        while self._inputs and self._typing is None and not self._job.ending:
-            self._begin_input(*self._inputs.popleft())
+        while self._inputs and not self.must_wait(self._inputs[0].request):
+            self._begin_input(self._inputs.popleft())
 
-    def _begin_input(self, peer: Peer, request: int, params: dict[str, Any]) -> None:
+    def _begin_input(self, queued: QueuedInput) -> None:
         try:
-            self._type(peer, request, params)
+            self._type(queued)
         except PtyJobsError as error:
-            peer.send({"id": request, "error": error_reply(error)})
+            queued.peer.send({"id": queued.number, "error": error.to_wire()})
 
     def refuse_inputs(self) -> None:
         """The job has ended: each queued input is told so."""
         inputs, self._inputs = self._inputs, deque()
-        for item in inputs:
-            self._begin_input(*item)
+        for queued in inputs:
+            self._begin_input(queued)
 
     def cancel(self, peer: Peer, request: int) -> bool:
         """Drop a waiting request of `peer`: whether there was one."""
         owner = peer.number << 32 | (request & 0xFFFFFFFF)
-        self._inputs = deque(i for i in self._inputs if not (i[0] is peer and i[1] == request))
+        self._inputs = deque(
+            queued
+            for queued in self._inputs
+            if not (queued.peer is peer and queued.number == request)
+        )
         for waiter in self._waiters:
             if waiter.owner == owner:
                 waiter.done = True
@@ -245,8 +275,3 @@ def _progress_to(peer: Peer, request: int) -> Callable[[str], None]:
         peer.send({"id": request, "progress": line})
 
     return progress
-
-
-def error_reply(error: PtyJobsError) -> dict[str, Any]:
-    """The error member of a reply."""
-    return error.to_wire()

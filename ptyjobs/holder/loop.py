@@ -16,11 +16,11 @@ import select
 import signal
 import socket
 import time
-from typing import Any
+from collections.abc import Callable
 
-from ptyjobs.errors import PtyJobsError, Refused, StartFailed, cannot_start
+from ptyjobs import requests
+from ptyjobs.errors import BadInput, PtyJobsError, Refused, StartFailed, cannot_start
 from ptyjobs.holder import operations
-from ptyjobs.holder.input_queue import error_reply
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.peers import MAX_PEERS, Peer, listen, same_user
 from ptyjobs.holder.service import JobService
@@ -28,7 +28,7 @@ from ptyjobs.holder.status_cache import LULL
 from ptyjobs.model import JobSpec, Tier
 from ptyjobs.process import tree
 from ptyjobs.process.fair_share import Courtesy, SharedPage
-from ptyjobs.protocol import Data
+from ptyjobs.protocol import Data, JsonObject
 from ptyjobs.store.jobdir import JobDir
 
 LINGER = 0.5  # seconds that the last answers get to reach their clients
@@ -141,7 +141,7 @@ class Holder:
                 self._guard(self._dispatch, fd, mask, now)
             self._guard(self._on_time)
 
-    def _guard(self, act: Any, *args: Any) -> None:
+    def _guard(self, act: Callable[..., None], *args: object) -> None:
         """The loop outlives any error above it; the error is told in `status`."""
         try:
             act(*args)
@@ -388,21 +388,15 @@ class Holder:
         if peer.closed:
             self._drop_peer(peer)
 
-    def _on_request(self, peer: Peer, message: dict[str, Any]) -> None:
-        number = message.get("id", 0)
-        operation = operations.OPERATIONS.get(str(message.get("op")))
-        if operation is None:
-            advice = "It speaks protocol version 1; see its `hello`."
-            error = {"code": "bad_input", "message": "Unknown operation.", "advice": advice}
-            peer.send({"id": number, "error": error})
-            return
+    def _on_request(self, peer: Peer, message: JsonObject) -> None:
+        number = requests.number_of(message)
         try:
-            reply = operation(self.service, peer, number, message)
+            reply = operations.perform(self.service, peer, number, requests.decode(message))
         except PtyJobsError as error:
-            peer.send({"id": number, "error": error_reply(error)})
-        except (KeyError, TypeError, ValueError) as error:
-            bad = {"code": "bad_input", "message": f"Bad parameters: {error}.", "advice": ""}
-            peer.send({"id": number, "error": bad})
+            peer.send({"id": number, "error": error.to_wire()})
+        except (TypeError, ValueError) as error:  # a number of no use, such as NaN seconds
+            bad = BadInput(f"Bad parameters: {error}.")
+            peer.send({"id": number, "error": bad.to_wire()})
         else:
             if reply is not None:
                 peer.send({"id": number, "ok": reply})

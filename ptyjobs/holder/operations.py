@@ -1,8 +1,8 @@
-"""What a client may ask of a holder: one function for each operation of the protocol.
+"""What a holder does for each request: one function for each operation of the protocol.
 
-Owns the meaning of requests (SPEC.md "The holder's protocol"): validates parameters, acts on the
-job, answers now or registers a waiter that answers later. Never touches sockets. An error that a
-client may see is raised as a PtyJobsError and becomes the error member of its reply.
+Owns the meaning of requests (`ptyjobs.requests` has their members): checks their values, acts on
+the job, answers now or registers a waiter that answers later. Never touches sockets. An error that
+a client may see is raised as a PtyJobsError and becomes the error member of its reply.
 """
 
 from __future__ import annotations
@@ -10,19 +10,37 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, assert_never
 
 from ptyjobs.errors import BadInput, Hint, JobEnded, Refused
 from ptyjobs.holder import input_reader
+from ptyjobs.holder.input_queue import QueuedInput
 from ptyjobs.holder.input_reader import InputReader
 from ptyjobs.holder.waiter import Ask
 from ptyjobs.input import keys as keymap
+from ptyjobs.input.mouse import MouseAction
 from ptyjobs.input.mouse import mouse as encode_mouse
-from ptyjobs.model import JobSpec, Size, from_json, to_json, told
+from ptyjobs.model import PROTOCOL_VERSION, Size, to_json, told
 from ptyjobs.policy import Policy
 from ptyjobs.readiness.settle import Sent
+from ptyjobs.requests import (
+    CancelRequest,
+    DiscardRequest,
+    FollowRequest,
+    HelloRequest,
+    InteractRequest,
+    KillRequest,
+    MarkRequest,
+    RepaintRequest,
+    Request,
+    ResizeRequest,
+    StartRequest,
+    StatusRequest,
+    TailRequest,
+    WaitRequest,
+    WindowRequest,
+)
 from ptyjobs.store import views
 from ptyjobs.terminal.replies import CELL
 from ptyjobs.text.patterns import compile_patterns
@@ -32,65 +50,108 @@ if TYPE_CHECKING:
     from ptyjobs.holder.service import JobService
     from ptyjobs.terminal.values import Modes
 
-Params = dict[str, Any]
-Reply = dict[str, Any] | None  # None: the answer comes later
-Operation = Callable[["JobService", "Peer", int, Params], Reply]
+Reply = dict[str, object] | None  # None: the answer comes later
 
 MAX_INPUT = 16 << 20  # bytes of one input
 QUIET = 1.0  # seconds of silence that end a wait for quiet
 COOKED_LINE = 4095  # bytes of a line that the kernel's line editor keeps (N_TTY_BUF_SIZE)
 
 
-def hello(service: JobService, peer: Peer, _id: int, params: Params) -> Reply:
-    """Introduce a client: `reader` names whose place in the output its answers continue."""
-    from ptyjobs.model import PROTOCOL_VERSION
+def perform(service: JobService, peer: Peer, number: int, request: Request) -> Reply:
+    """Carry out the request with this id of `peer`."""
+    match request:
+        case InteractRequest():
+            return interact(service, peer, number, request)
+        case WaitRequest():
+            return wait(service, peer, number, request)
+        case StartRequest():
+            return start(service, peer, number, request)
+        case HelloRequest():
+            return hello(service, peer, request)
+        case CancelRequest():
+            return {"cancelled": service.inputs.cancel(peer, request.request)}
+        case TailRequest():
+            return tail(service, request)
+        case RepaintRequest():
+            return repaint(service, request)
+        case StatusRequest():
+            return status(service, request)
+        case ResizeRequest():
+            return resize(service, request)
+        case KillRequest():
+            return kill(service, peer, number, request)
+        case MarkRequest():
+            return mark(service, request)
+        case DiscardRequest():
+            return discard(service, request)
+        case FollowRequest():
+            return follow(service, peer, request)
+        case WindowRequest():
+            return window(service, peer, request)
+    assert_never(request)
 
-    peer.reader = str(params.get("reader", ""))
+
+def hello(service: JobService, peer: Peer, request: HelloRequest) -> Reply:
+    """Introduce a client: its answers continue from the read position of `reader`."""
+    peer.reader = request.reader
     return {"protocol": PROTOCOL_VERSION, "holder": service.pid, "state": service.job.state.value}
 
 
-def start(service: JobService, peer: Peer, request: int, params: Params) -> Reply:
+def start(service: JobService, peer: Peer, number: int, request: StartRequest) -> Reply:
     """Spawn the job; with `wait` > 0 the answer is the first output, else it comes at once."""
-    spec = from_json(JobSpec, params["spec"])
-    peer.reader = str(params.get("reader", ""))
-    service.spawn(spec, peer.reader)
-    wait = float(params.get("wait", 0.0))
-    if wait <= 0:
+    patterns = tuple(compile_patterns(request.until))
+    peer.reader = request.reader
+    service.spawn(request.spec, peer.reader)
+    if request.wait <= 0:
         return {"status": to_json(service.status())}
-    ask = _ask(params, timeout=wait)
-    service.inputs.wait(peer, request, ask)
+    ask = Ask(
+        timeout=request.wait,
+        ready=not patterns,
+        certain=bool(patterns),
+        patterns=patterns,
+        budget=request.budget,
+        progress=request.progress,
+    )
+    service.inputs.wait(peer, number, ask)
     return None
 
 
-def interact(service: JobService, peer: Peer, request: int, params: Params) -> Reply:
+def interact(service: JobService, peer: Peer, number: int, request: InteractRequest) -> Reply:
     """Type, then wait until it is the caller's turn again; answers with the fresh output."""
     _need_running(service)
-    _encode(service, params)  # bad keys and patterns are told before anything waits
-    compile_patterns(params.get("until") or ())
-    service.inputs.queue_input(peer, request, params)
+    patterns = tuple(compile_patterns(request.until))
+    if service.inputs.must_wait(request):
+        _check_input(service, request)
+    service.inputs.queue_input(QueuedInput(peer, number, request, patterns))
     return None
 
 
-def begin_input(service: JobService, peer: Peer, request: int, params: Params) -> None:
-    """Called by the holder when it is this request's turn to type."""
-    job = service.job
+def begin_input(service: JobService, queued: QueuedInput) -> None:
+    """Type an input whose turn has come."""
+    job, request = service.job, queued.request
     _need_running(service)
     now = time.monotonic()
     job.courtesy.resume()
     job.drain(now)
-    if params.get("secret") and not job.at_secret_prompt:
+    if request.secret and not job.at_secret_prompt:
         raise Refused(
             "The program is not at a no-echo prompt, so the secret was not sent.",
             advice="Wait for its password prompt, then send it again.",
         )
-    data, typed = _encode(service, params)
-    _check_policy(service, params, data)
+    data, strokes = _encode(service, request)
+    _check_policy(service, request, data)
     notes = _cooked_line_note(service, data)
     mark = job.mark_now()
-    quiet_input = job.at_secret_prompt or bool(params.get("secret"))
-    ask = _ask(
-        params,
-        timeout=float(params.get("timeout", 10.0)),
+    typed = request.input or request.shown
+    quiet_input = job.at_secret_prompt or request.secret
+    ask = Ask(
+        timeout=max(0.0, request.timeout),
+        ready=not queued.patterns,
+        certain=bool(queued.patterns),
+        patterns=queued.patterns,
+        budget=request.budget,
+        view=request.view,
+        progress=request.progress,
         typed="" if quiet_input else typed,
         nbytes=len(data),
         sent=Sent(
@@ -107,40 +168,31 @@ def begin_input(service: JobService, peer: Peer, request: int, params: Params) -
         enters = data.count(b"\r") - len(re.findall(r"\r\n|\r|\n", typed))
         text = typed + "\n" * enters if typed else data.decode("utf-8", "replace")
         job.typed.typed(now, job.log.end, text, echo=job.terminal().echo)
-    names = () if params.get("raw") else params.get("keys") or ()
-    strokes = keymap.strokes(names, modes=_key_modes(service))
-    service.inputs.wait(peer, request, ask, mark=mark, data=data, strokes=strokes, notes=notes)
+    service.inputs.wait(
+        queued.peer, queued.number, ask, mark=mark, data=data, strokes=strokes, notes=notes
+    )
 
 
-def wait(service: JobService, peer: Peer, request: int, params: Params) -> Reply:
-    """Wait for the program's turn, its exit or a pattern, from where this reader has seen."""
-    until = str(params.get("for", "ready"))
-    if until not in ("ready", "exited", "pattern", "quiet"):
-        raise BadInput(f"Unknown condition {until!r}.", advice="ready, exited, pattern or quiet.")
-    if until == "pattern" and not params.get("until"):
+def wait(service: JobService, peer: Peer, number: int, request: WaitRequest) -> Reply:
+    """Wait for the program's turn, its exit or a pattern, from this reader's read position."""
+    condition = request.condition
+    if condition not in ("ready", "exited", "pattern", "quiet"):
+        raise BadInput(
+            f"Unknown condition {condition!r}.", advice="ready, exited, pattern or quiet."
+        )
+    if condition == "pattern" and not request.until:
         raise BadInput("No pattern given.", advice="Name one in patterns.")
-    ask = _ask(
-        params,
-        timeout=float(params.get("timeout", 30.0)),
-        ready=until == "ready",
-        certain=until == "pattern",
-        quiet=QUIET if until == "quiet" else None,
+    ask = Ask(
+        timeout=max(0.0, request.timeout),
+        ready=condition == "ready",
+        certain=condition == "pattern",
+        quiet=QUIET if condition == "quiet" else None,
+        patterns=tuple(compile_patterns(request.until)),
+        budget=request.budget,
+        progress=request.progress,
     )
-    service.inputs.wait(peer, request, ask)
+    service.inputs.wait(peer, number, ask)
     return None
-
-
-def _ask(params: Params, *, timeout: float, **more: Any) -> Ask:
-    return Ask(
-        timeout=max(0.0, timeout),
-        ready=more.pop("ready", not params.get("until") and params.get("ready", True)),
-        certain=more.pop("certain", bool(params.get("until"))),
-        patterns=tuple(compile_patterns(params.get("until") or ())),
-        budget=int(params.get("budget", 8000)),
-        view=str(params.get("view", "auto")),
-        progress=bool(params.get("progress")),
-        **more,
-    )
 
 
 def _key_modes(service: JobService) -> Modes:
@@ -155,31 +207,28 @@ def _key_modes(service: JobService) -> Modes:
     return replace(modes, kitty_flags=0, modify_other_keys=0, bracketed_paste=False)
 
 
-def _encode(service: JobService, params: Params) -> tuple[bytes, str]:
-    """The bytes of a request's input and the text among them whose echo is to be removed."""
+def _check_input(service: JobService, request: InteractRequest) -> None:
+    """Report a bad key, text or mouse action now; it is encoded when its turn has come."""
+    _encode(service, request)
+
+
+def _encode(service: JobService, request: InteractRequest) -> tuple[bytes, list[bytes]]:
+    """The bytes of an input, and the presses of keys that they end with."""
     modes = _key_modes(service)
-    text = str(params.get("input") or "")
-    names = params.get("keys") or ()
-    data = b""
-    mouse = params.get("mouse")
-    if mouse:
-        data += _mouse(service, mouse)
-    raw = bytes.fromhex(str(params.get("raw") or ""))
-    enter = bool(params.get("enter", True)) and not names and not raw and not mouse
-    if text or enter:
-        data += keymap.typed(text, modes=modes, enter=enter)
-    if names:
-        data += keymap.encode(names, modes=modes)
-    data += raw
+    data = _mouse(service, request.mouse) if request.mouse else b""
+    if request.input or request.presses_enter:
+        data += keymap.typed(request.input, modes=modes, enter=request.presses_enter)
+    strokes = keymap.strokes(request.keys, modes=modes)
+    data += b"".join(strokes) + request.raw
     if len(data) > MAX_INPUT:
         raise BadInput(
             f"{len(data)} bytes of input are more than the {MAX_INPUT} of one call.",
             advice="Write a file and have the program read it.",
         )
-    return data, text or str(params.get("shown") or "")
+    return data, [] if request.raw else strokes
 
 
-def _check_policy(service: JobService, params: Params, data: bytes) -> None:
+def _check_policy(service: JobService, request: InteractRequest, data: bytes) -> None:
     """With an allow-list, a line that a shell reads must be allowed like a command.
 
     At its prompt, or later because it was typed ahead: while another program has the terminal and
@@ -201,19 +250,18 @@ def _check_policy(service: JobService, params: Params, data: bytes) -> None:
             "last of them.",
             advice="Send one key a call, or start the program as a job of its own with execute.",
         )
-    text = str(params.get("input") or "")
-    names = tuple(params.get("keys") or ())
+    text = request.input
     plain = not _CONTROL.search(re.split(r"\r\n|\r|\n", text, maxsplit=1)[0])
-    if reader is InputReader.ONE_LINE and plain and not names and not params.get("raw"):
+    if reader is InputReader.ONE_LINE and plain and not request.keys and not request.raw:
         text = re.split(r"\r\n|\r|\n", text, maxsplit=1)[-1]
     policy = Policy(tuple(spec.allowed), spec.block_dangerous)
     try:
-        if params.get("raw"):
+        if request.raw:
             raise Refused("not allowed: raw bytes for a shell.", advice="Send a whole line.")
         policy.check_shell_input(
             text,
-            keys=names,
-            enter=bool(params.get("enter", True)) and not names,
+            keys=request.keys,
+            enter=request.enter and not request.keys,
             utf8="UTF-8" in locale_of(spec.env).upper().replace("UTF8", "UTF-8"),
         )
     except Refused as error:
@@ -237,31 +285,31 @@ def locale_of(env: dict[str, str]) -> str:
     return env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
 
 
-def _mouse(service: JobService, action: Params) -> bytes:
-    """A mouse action at `row`, `col` (from 0), or at the first cell of a visible `text`."""
+def _mouse(service: JobService, action: MouseAction) -> bytes:
+    """A mouse action at a cell, or at the first cell of a visible text."""
     service.observed_fold()
     screen = service.job.fold.screen
-    row, col = action.get("row"), action.get("col")
-    if text := action.get("text"):
+    row, col = action.row, action.col
+    if action.text:
         rows = screen.text()
-        row = next((n for n, line in enumerate(rows) if text in line), None)
+        row = next((n for n, line in enumerate(rows) if action.text in line), None)
         if row is None:
             raise BadInput(
-                f"{text!r} is not on the screen.",
+                f"{action.text!r} is not on the screen.",
                 advice="Look with tail first.",
                 hint=Hint.LOOK_FIRST,
                 facts={"job_id": service.job.spec.job_id},
             )
-        before = rows[row].partition(text)[0]
+        before = rows[row].partition(action.text)[0]
         col = next(c for c in range(screen.size.cols) if screen.row_text(row, 0, c) == before)
     if row is None or col is None:
         raise BadInput("A mouse action needs row and col, or text.")
     return encode_mouse(
-        int(row),
-        int(col),
-        button=str(action.get("button", "left")),
-        action=str(action.get("action", "click")),
-        modifiers=tuple(action.get("modifiers", ())),
+        row,
+        col,
+        button=action.button,
+        action=action.action,
+        modifiers=action.modifiers,
         modes=screen.modes,
         size=screen.size,
         cell=CELL,
@@ -294,61 +342,47 @@ def _need_running(service: JobService) -> None:
         )
 
 
-def cancel(service: JobService, peer: Peer, _id: int, params: Params) -> Reply:
-    """Drop a waiting request of this client; the job and its output stay."""
-    return {"cancelled": service.inputs.cancel(peer, int(params["request"]))}
-
-
-def tail(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
+def tail(service: JobService, request: TailRequest) -> Reply:
     """The rendered current view."""
     job = service.job
     service.observed_fold()
-    shown = views.view(job.fold.screen, lines=int(params.get("lines", 50)), end=job.log.end)
-    return {"view": to_json(shown)}
+    return {"view": to_json(views.view(job.fold.screen, lines=request.lines, end=job.log.end))}
 
 
-def repaint(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
+def repaint(service: JobService, request: RepaintRequest) -> Reply:
     """Bytes that rebuild the screen on another terminal, as latin-1 text."""
     job = service.job
     service.observed_fold()
-    data = job.fold.screen.repaint(scrollback=int(params.get("scrollback", 0)))
+    data = job.fold.screen.repaint(scrollback=request.scrollback)
     return {"data": data.decode("latin-1"), "size": to_json(job.size), "end": job.log.end}
 
 
-def status(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
-    """Everything that is known of the job now; `brief` leaves out what costs a look at /proc."""
-    brief = bool(params.get("brief"))
-    if brief:
+def status(service: JobService, request: StatusRequest) -> Reply:
+    """Full status of the job now; `brief` leaves out what costs a look at /proc."""
+    if request.brief:
         service.glimpses.due = 0.0  # what is on disk was not true any more
         return {"status": told(service.status(live=True, brief=True))}
     return {"status": to_json(service.status(live=True))}
 
 
-def resize(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
+def resize(service: JobService, request: ResizeRequest) -> Reply:
     """Change the job's own size; people attached keep theirs until they leave."""
-    service.set_size(_size(params))
+    service.set_size(_size(request.rows, request.cols))
     return {"status": to_json(service.status())}
 
 
-def _size(params: Params) -> Size:
-    size = Size(int(params["rows"]), int(params["cols"]))
-    if not (1 <= size.rows <= 1000 and 1 <= size.cols <= 1000):
-        raise BadInput(
-            f"{size.rows} rows by {size.cols} columns is no terminal.", advice="1 to 1000 each."
-        )
-    return size
+def _size(rows: int, cols: int) -> Size:
+    if not (1 <= rows <= 1000 and 1 <= cols <= 1000):
+        raise BadInput(f"{rows} rows by {cols} columns is no terminal.", advice="1 to 1000 each.")
+    return Size(rows, cols)
 
 
-def kill(service: JobService, peer: Peer, request: int, params: Params) -> Reply:
+def kill(service: JobService, peer: Peer, number: int, request: KillRequest) -> Reply:
     """End the whole tree, or send one signal to the foreground group."""
-    if params.get("signal") not in (None, ""):
-        return _signal(service, str(params["signal"]))
+    if request.signal:
+        return _signal(service, request.signal)
     service.ending.kill(
-        peer,
-        request,
-        now=time.monotonic(),
-        grace=float(params.get("grace", 1.0)),
-        reason="killed on request",
+        peer, number, now=time.monotonic(), grace=request.grace, reason="killed on request"
     )
     return None
 
@@ -373,56 +407,35 @@ def parse_signal(name: str) -> int:
         ) from None
 
 
-def mark(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
+def mark(service: JobService, request: MarkRequest) -> Reply:
     """Write a marker into the recording."""
-    service.job.events.event(
-        time.monotonic(), service.job.log.end, "m", str(params.get("label", ""))[:1000]
-    )
+    job = service.job
+    job.events.event(time.monotonic(), job.log.end, "m", request.label[:1000])
     return {}
 
 
-def discard(service: JobService, _peer: Peer, _id: int, params: Params) -> Reply:
+def discard(service: JobService, request: DiscardRequest) -> Reply:
     """Give up the oldest output up to offset `before` (whole segments), for a log that is full."""
     log = service.job.log
-    floor = log.discard(min(int(params["before"]), log.end))
+    floor = log.discard(min(request.before, log.end))
     service.job.room()
     return {"floor": floor}
 
 
-def follow(service: JobService, peer: Peer, _id: int, params: Params) -> Reply:
+def follow(service: JobService, peer: Peer, request: FollowRequest) -> Reply:
     """Stream the output from now on (behind a repaint) or from offset `since`."""
-    size = _size(params) if params.get("rows") else None
-    since = params.get("since")
     service.followers.add(
         peer,
-        since=None if since is None else int(since),
-        types=bool(params.get("input")),
-        size=size,
-        name=str(params.get("name", "")),
-        scrollback=int(params.get("scrollback", 0)),
+        since=request.since,
+        types=request.input,
+        size=_size(request.rows, request.cols) if request.rows else None,
+        name=request.name,
+        scrollback=request.scrollback,
     )
     return {"end": service.job.log.end, "floor": service.job.log.floor}
 
 
-def window(service: JobService, peer: Peer, _id: int, params: Params) -> Reply:
+def window(service: JobService, peer: Peer, request: WindowRequest) -> Reply:
     """An attached person's terminal has a new size."""
-    service.followers.resize(peer, _size(params))
+    service.followers.resize(peer, _size(request.rows, request.cols))
     return {}
-
-
-OPERATIONS: dict[str, Operation] = {
-    "hello": hello,
-    "start": start,
-    "interact": interact,
-    "wait": wait,
-    "cancel": cancel,
-    "tail": tail,
-    "repaint": repaint,
-    "status": status,
-    "resize": resize,
-    "kill": kill,
-    "mark": mark,
-    "discard": discard,
-    "follow": follow,
-    "window": window,
-}

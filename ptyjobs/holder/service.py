@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ptyjobs.holder.followers import Followers
-from ptyjobs.holder.input_queue import InputQueue
+from ptyjobs.holder.input_queue import InputQueue, QueuedInput
 from ptyjobs.holder.limits import Limits
 from ptyjobs.holder.status import Reporter
 from ptyjobs.holder.status_cache import Glimpses
@@ -23,10 +23,9 @@ from ptyjobs.process import tree
 
 if TYPE_CHECKING:
     from ptyjobs.holder.job import Job
-    from ptyjobs.holder.peers import Peer
     from ptyjobs.model import JobSpec, Size, Status
 
-TypeInput = Callable[["JobService", "Peer", int, dict[str, Any]], None]
+TypeInput = Callable[["JobService", QueuedInput], None]
 
 
 class JobService:
@@ -48,7 +47,7 @@ class JobService:
         self.reporter = Reporter(job)
         self.inputs = InputQueue(
             job,
-            type_=lambda peer, request, params: type_input(self, peer, request, params),
+            type_=lambda queued: type_input(self, queued),
             people=lambda: self.followers.people,
             guard=guard,
         )

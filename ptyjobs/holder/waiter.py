@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ptyjobs.config.defaults import MAX_CHARS
 from ptyjobs.errors import BadPattern
 from ptyjobs.holder.job import Job
 from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
@@ -55,7 +56,7 @@ class Ask:
     ready: bool = True  # the program's turn ends the wait; False: only exit or a pattern does
     certain: bool = False  # with ready=False: a certain prompt ends it too
     patterns: tuple[re.Pattern[str], ...] = ()
-    budget: int = 8000
+    budget: int = MAX_CHARS
     view: str = "auto"
     since_generation: int | None = None  # with view="rows": the caller's last view
     typed: str = ""  # the text typed, for its echo

@@ -8,11 +8,15 @@ be read as typed text. Source: xterm's ctlseqs, "Mouse Tracking".
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Protocol
 
-from ptyjobs._dataclass import dataclass
+from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.errors import BadInput
 from ptyjobs.model import Size
+
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 BUTTONS = {
     "left": 0, "middle": 1, "right": 2, "none": 3,

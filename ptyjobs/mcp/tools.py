@@ -9,6 +9,7 @@ all nine (tested).
 
 from __future__ import annotations
 
+from ptyjobs.config.defaults import MAX_CHARS
 from ptyjobs.mcp import handlers
 from ptyjobs.mcp.params import Param, Tool
 
@@ -125,7 +126,7 @@ OUTPUT = Tool(
         Param("since", "integer", "log offset to start at", low=0),
         Param("grep", "text", "regular expression", default=""),
         Param("last", "flag", "the last page, not the first", default=False),
-        Param("limit", "integer", "characters, default 8000", low=100, high=39_000),
+        Param("limit", "integer", f"characters, default {MAX_CHARS}", low=100, high=39_000),
     ),
     handlers.output,
     read_only=True,

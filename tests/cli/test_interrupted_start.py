@@ -13,6 +13,7 @@ import pytest
 from ptyjobs import config
 from ptyjobs.client import sync
 from ptyjobs.client.connection import Connection
+from ptyjobs.requests import Request, StartRequest
 from tests.cli.conftest import Shell
 from tests.faults import world
 
@@ -25,9 +26,9 @@ def test_an_interrupted_start_leaves_no_job(
 ) -> None:
     request = Connection.request
 
-    def interrupted(connection: Connection, op: str, *args: Any, **kwargs: Any) -> object:
-        answer = request(connection, op, *args, **kwargs)
-        if op == "start":
+    def interrupted(connection: Connection, what: Request, **kwargs: Any) -> object:
+        answer = request(connection, what, **kwargs)
+        if isinstance(what, StartRequest):
             raise interruption
         return answer
 

@@ -182,7 +182,7 @@ def test_a_browser_is_sent_the_lines_above_the_screen(tmp_path: Path) -> None:
     async def act(viewer: Viewer) -> None:
         await started(viewer, "seq 1 300; cat", name="live", rows=10)
         await started(viewer, "seq 1 300", name="over", rows=10)
-        await viewer.jobs.wait(["over"], until="exited")
+        await viewer.jobs.wait("over", until="exited")
         for job_id in ("live", "over"):
             async with joined(viewer, f"job/{job_id}") as socket:
                 while json.loads(await socket.recv())["type"] != "repaint":

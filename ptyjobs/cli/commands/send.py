@@ -11,12 +11,11 @@ from ptyjobs.cli.format import READER
 from ptyjobs.cli.numbers import duration
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
+from ptyjobs.config.defaults import INTERACT_TIMEOUT
 from ptyjobs.errors import BadInput
 from ptyjobs.model import Answer, Reason, to_json
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from ptyjobs.cli.command import Add
 
 EXAMPLES = """\
@@ -37,13 +36,13 @@ def register(add: Add) -> None:
     typing.add_argument("--paste", action="store_true", help="paste standard input or the text")
     typing.add_argument("--secret", action="store_true", help="ask for it here, without echo")
     typing.add_argument(
-        "--timeout", type=duration, default=10.0, metavar="S", help="seconds, default 10"
+        "--timeout", type=duration, metavar="S", help=f"seconds, default {INTERACT_TIMEOUT:g}"
     )
 
 
 def send(args: argparse.Namespace, settings: Config) -> int:
     """Type into a job and print the answer; 1 when it has not answered in time."""
-    params = _input(args)
+    text = _text(args)
     with Jobs(settings, reader=READER) as jobs:
         if args.secret:
             if not _asks_for_secret(jobs, args.job):
@@ -53,8 +52,15 @@ def send(args: argparse.Namespace, settings: Config) -> int:
                 )
             import getpass
 
-            params |= {"input": getpass.getpass(f"{args.job}: "), "secret": True}
-        answer = jobs.interact(args.job, timeout=args.timeout, **params)
+            text = getpass.getpass(f"{args.job}: ")
+        answer = jobs.interact(
+            args.job,
+            input=text,
+            keys=args.key,
+            enter=not args.no_enter,
+            secret=args.secret,
+            timeout=args.timeout,
+        )
     if args.json:
         print(json.dumps(to_json(answer)))
     else:
@@ -62,7 +68,7 @@ def send(args: argparse.Namespace, settings: Config) -> int:
     return 1 if answer.verdict.reason is Reason.TIMEOUT else 0
 
 
-def _input(args: argparse.Namespace) -> dict[str, Any]:
+def _text(args: argparse.Namespace) -> str:
     text: str | None = args.text
     if args.paste and text is None:
         text = sys.stdin.read()
@@ -70,8 +76,7 @@ def _input(args: argparse.Namespace) -> dict[str, Any]:
         raise BadInput("--secret takes nothing beside it.", advice="It asks for the text here.")
     if text is None and not args.key and not args.secret:
         raise BadInput("Nothing to send.", advice="Give a text, --key, --paste or --secret.")
-    enter = not args.no_enter and not args.key
-    return {"input": text or "", "keys": tuple(args.key), "enter": enter}
+    return text or ""
 
 
 def _asks_for_secret(jobs: Jobs, job_id: str) -> bool:

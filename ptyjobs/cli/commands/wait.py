@@ -12,6 +12,7 @@ from ptyjobs.cli.numbers import duration
 from ptyjobs.client.calls import WaitResult
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
+from ptyjobs.config.defaults import WAIT_TIMEOUT
 from ptyjobs.model import Answer, Reason, to_json
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def register(add: Add) -> None:
     many.add_argument("--any", action="store_true", help="of several: the first (default)")
     many.add_argument("--all", action="store_true", help="of several: all of them")
     waiting.add_argument(
-        "--timeout", type=duration, default=30.0, metavar="S", help="seconds, default 30"
+        "--timeout", type=duration, metavar="S", help=f"seconds, default {WAIT_TIMEOUT:g}"
     )
 
 

@@ -1,0 +1,10 @@
+"""Defaults of calls: each stands here once, for the settings, the requests and the commands.
+
+Owns numbers only. Times are in seconds.
+"""
+
+INTERACT_TIMEOUT = 10.0
+WAIT_TIMEOUT = 30.0
+MAX_CHARS = 8000  # characters of output in one answer
+KILL_GRACE = 1.0  # between the polite signals of kill and SIGKILL
+TAIL_LINES = 50

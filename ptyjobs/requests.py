@@ -1,0 +1,256 @@
+"""What a client may ask of a holder: one frozen value for each operation of the protocol.
+
+Owns the members of a request on the wire, their types and their defaults (SPEC.md "The holder's
+protocol"): `encode` makes the frame on the client's side, `decode` makes the value where the holder
+has taken a frame. Never acts on a job. The subtle thing: a holder outlives the client that started
+it, so either side may be older than the other. A member that is missing or null has its default,
+and one that is not known is ignored.
+"""
+
+from __future__ import annotations
+
+from ptyjobs import protocol
+from ptyjobs._dataclass import TYPE_CHECKING, dataclass, fields
+from ptyjobs.config.defaults import (
+    INTERACT_TIMEOUT,
+    KILL_GRACE,
+    MAX_CHARS,
+    TAIL_LINES,
+    WAIT_TIMEOUT,
+)
+from ptyjobs.errors import BadInput
+from ptyjobs.input.mouse import MouseAction
+from ptyjobs.model import JobSpec, from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class HelloRequest:
+    """Introduce a client; `reader`: key of the read position that its answers continue from."""
+
+    reader: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """Start the job; answered at its first turn if `wait` seconds are above 0, else at once."""
+
+    spec: JobSpec
+    wait: float = 0.0
+    budget: int = MAX_CHARS
+    until: tuple[str, ...] = ()
+    reader: str = ""
+    progress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InteractRequest:
+    """Type, then wait for the caller's turn, its end or one of the patterns in `until`."""
+
+    input: str = ""
+    keys: tuple[str, ...] = ()
+    raw: bytes = b""
+    shown: str = ""  # the text that `raw` types, for its echo
+    enter: bool = True
+    until: tuple[str, ...] = ()
+    timeout: float = INTERACT_TIMEOUT
+    budget: int = MAX_CHARS
+    view: str = "auto"
+    secret: bool = False
+    mouse: MouseAction | None = None
+    progress: bool = False
+
+    @property
+    def presses_enter(self) -> bool:
+        """Enter follows the text: not behind keys, raw bytes or a mouse action."""
+        return self.enter and not (self.keys or self.raw or self.mouse)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitRequest:
+    """Wait for a condition: ready, exited, pattern (one of `until`) or quiet."""
+
+    condition: str = "ready"  # "for" on the wire
+    until: tuple[str, ...] = ()
+    timeout: float = WAIT_TIMEOUT
+    budget: int = MAX_CHARS
+    progress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """Drop the waiting request with this id."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class TailRequest:
+    """The rendered current view."""
+
+    lines: int = TAIL_LINES
+
+
+@dataclass(frozen=True, slots=True)
+class RepaintRequest:
+    """Bytes that rebuild the screen, with `scrollback` lines above it."""
+
+    scrollback: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """Full status; a `brief` one leaves out what costs a look at /proc."""
+
+    brief: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeRequest:
+    """Change the job's own size."""
+
+    rows: int
+    cols: int
+
+
+@dataclass(frozen=True, slots=True)
+class KillRequest:
+    """End the whole tree, or send one signal to the foreground process group."""
+
+    signal: str = ""
+    grace: float = KILL_GRACE
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRequest:
+    """Write a marker into the recording."""
+
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardRequest:
+    """Give up the oldest output below this offset."""
+
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class FollowRequest:
+    """Stream the output: from offset `since`, or behind a repaint with `scrollback` lines."""
+
+    since: int | None = None
+    input: bool = False  # the follower's bytes are typed
+    rows: int = 0  # size of the follower's terminal; 0: it has none
+    cols: int = 0
+    name: str = ""
+    scrollback: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRequest:
+    """The terminal of a follower has a new size."""
+
+    rows: int
+    cols: int
+
+
+Request = (
+    HelloRequest
+    | StartRequest
+    | InteractRequest
+    | WaitRequest
+    | CancelRequest
+    | TailRequest
+    | RepaintRequest
+    | StatusRequest
+    | ResizeRequest
+    | KillRequest
+    | MarkRequest
+    | DiscardRequest
+    | FollowRequest
+    | WindowRequest
+)
+OPERATIONS: dict[str, type[Request]] = {
+    cls.__name__.removesuffix("Request").lower(): cls for cls in Request.__args__
+}
+"""The word of each operation on the wire."""
+
+_WORDS = {cls: word for word, cls in OPERATIONS.items()}
+_WIRE_NAMES = {"condition": "for"}  # members that cannot be named like this in Python
+
+
+def encode(request: Request, number: int) -> bytes:
+    """The frame of a request; `number` comes back in its reply."""
+    return protocol.encode({"op": _WORDS[type(request)], "id": number, **members(request)})
+
+
+def members(request: Request) -> dict[str, object]:
+    """The members of a request as JSON types, all but those that are None."""
+    wire: dict[str, object] = {}
+    for name, wire_name, _ in _members_of(type(request)):
+        value = getattr(request, name)
+        if value is not None:
+            wire[wire_name] = value.hex() if isinstance(value, bytes) else to_json(value)
+    return wire
+
+
+def number_of(message: Mapping[str, object]) -> int:
+    """The id of a request; 0 if it has none that is a number."""
+    number = message.get("id")
+    return number if isinstance(number, int) else 0
+
+
+def decode(message: Mapping[str, object]) -> Request:
+    """The request in a JSON frame; raises BadInput for one that is none."""
+    cls = OPERATIONS.get(str(message.get("op")))
+    if cls is None:
+        raise BadInput(
+            "Unknown operation.", advice="It speaks protocol version 1; see its `hello`."
+        )
+    values: dict[str, Any] = {}  # each is what the reader of its field gives
+    try:
+        for name, wire_name, read in _members_of(cls):
+            value = message.get(wire_name)
+            if value is not None:
+                values[name] = read(value)
+        return cls(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"Bad parameters: {error}.") from None
+
+
+Member = tuple[str, str, "Callable[[object], object]"]
+_MEMBERS: dict[type, tuple[Member, ...]] = {}
+
+
+def _members_of(cls: type[Request]) -> tuple[Member, ...]:
+    """Name, name on the wire and reader of each field."""
+    if cls not in _MEMBERS:
+        _MEMBERS[cls] = tuple(
+            (one.name, _WIRE_NAMES.get(one.name, one.name), _READERS[cls.__annotations__[one.name]])
+            for one in fields(cls)
+        )
+    return _MEMBERS[cls]
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no list")
+    return tuple(map(str, value))
+
+
+_READERS: dict[str, Callable[..., object]] = {
+    "str": str,
+    "int": int,
+    "int | None": int,
+    "float": float,
+    "bool": bool,
+    "bytes": lambda value: bytes.fromhex(str(value)),
+    "tuple[str, ...]": _words,
+    "JobSpec": lambda value: from_json(JobSpec, value),
+    "MouseAction | None": lambda value: from_json(MouseAction, value),
+}
+"""How a member is read, by the annotation of its field."""
