@@ -6,10 +6,10 @@ The only importer of pyte. Pure: bytes in, replies and values out; no clock, no 
 from __future__ import annotations
 
 from .fast_path import LAST, plain
+from .pyte_cells import Cell
 from .screen import SCROLLBACK, Cursor, Screen, Stream
 from .style import DEFAULT, Style
 from .values import Line, Modes, Run, ShellMark
-from .views import Cell
 
 __all__ = [
     "DEFAULT",

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from .feeding import Feeding
 from .row import Entry, Row, Spans, entry_cells, parts
 from .state import Side
 from .style import DEFAULT, Style
-from .views import Views
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class _Lines:
         return first + index, offset - offsets[index]
 
 
-class Reflow(Views):
+class Reflow(Feeding):
     """Resizing."""
 
     def _resize(self, rows: int, cols: int) -> None:

@@ -13,9 +13,10 @@ import pyte
 
 from ptyjobs.model import Size
 
+from . import views
 from .fast_path import Fast
+from .pyte_cells import BufferView, Cell, cell
 from .style import DEFAULT, Style, after_sgr
-from .views import Cell, cell
 
 SCROLLBACK = 10_000
 _SIZE = Size()
@@ -110,11 +111,43 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
         """The style of the next character."""
         return self._pen
 
+    # --- what it shows: see views.py ----------------------------------------------------------
+
+    text = views.text
+    row_text = views.row_text
+    wraps = views.wraps
+    runs = views.runs
+    has_hidden = views.has_hidden
+    changed_rows = views.changed_rows
+    written_rows = views.written_rows
+    line = views.line
+    line_range = views.line_range
+
+    @property
+    def first_line(self) -> int:
+        """The absolute number of row 0 of the primary screen."""
+        return self.history.total
+
+    @property
+    def floor_line(self) -> int:
+        """The absolute number of the oldest line kept."""
+        return self.history.floor
+
     # --- pyte's names -------------------------------------------------------------------------
 
     @property
     def cursor(self) -> Cursor:  # type: ignore[override]  # reads the fields above
         return Cursor(self)
+
+    @property
+    def buffer(self) -> BufferView:  # type: ignore[override]  # computed
+        """Cells by row and column."""
+        return BufferView(self._rows, self.columns)
+
+    @property
+    def display(self) -> list[str]:
+        """The visible rows at full width."""
+        return ["".join(row.cells(self.columns)[0]) for row in self._rows]
 
     @property
     def default_char(self) -> Cell:  # type: ignore[override]  # our Cell is pyte's Char and more

@@ -13,9 +13,9 @@ from typing import NoReturn
 
 from ptyjobs.model import Size
 from ptyjobs.terminal import Screen
+from ptyjobs.terminal.pyte_cells import colour_name
 from ptyjobs.terminal.style import DEFAULT, Style
 from ptyjobs.terminal.values import Modes, Run
-from ptyjobs.terminal.views import colour_name
 from ptyjobs.terminal.widths import WIDTH
 
 __tracebackhide__ = True  # a failing check is shown where the test makes it
