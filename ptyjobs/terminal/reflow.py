@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from .feeding import Feeding
 from .row import Entry, Row, Spans, entry_cells, parts
-from .state import Side
+from .state import Side, State
 from .style import DEFAULT, Style
 
 
@@ -36,101 +35,99 @@ class _Lines:
         return first + index, offset - offsets[index]
 
 
-class Reflow(Feeding):
-    """Resizing."""
+def resize(state: State, rows: int, cols: int) -> None:
+    """Fit both screens, their cursors, margins and tab stops to another size."""
+    if (rows, cols) == (state.lines, state.columns):
+        return
+    state.generation += 1
+    old_cols = state.columns
+    alternate = state._sides[1]
+    x, y, pending = state._x, state._y, state._pending
+    if state.alternate:
+        saved = state._sides[0].saved
+        primary_at = (saved.x, saved.y, saved.pending) if saved else (0, 0, False)
+    else:
+        primary_at = (x, y, pending)
+    placed = _resize_primary(state, rows, cols, primary_at)
+    if state.alternate:
+        _crop(alternate.rows, rows, cols, keep=y)
+        y = max(0, min(y - max(0, y - rows + 1), rows - 1))
+        pending = pending and x < cols and cols == old_cols
+        x = min(x, cols - 1)
+        saved = state._sides[0].saved
+        if saved:
+            state._sides[0].saved = replace(saved, x=placed[0], y=placed[1], pending=placed[2])
+        _clamp_saved(alternate, rows, cols)
+    else:
+        alternate.rows.clear()
+        x, y, pending = placed
+        for side in state._sides:
+            _clamp_saved(side, rows, cols)
+    state.lines, state.columns = rows, cols
+    state._x, state._y, state._pending = x, y, pending
+    state._moved = [state.generation] * rows
+    added = {t for t in range(8, cols, 8) if t >= old_cols}
+    state._tabs = {t for t in state._tabs if t < cols} | added
+    state._dec.discard(69)
+    state._reset_margins()
+    state._refresh()
 
-    def _resize(self, rows: int, cols: int) -> None:
-        if (rows, cols) == (self.lines, self.columns):
-            return
-        self.generation += 1
-        old_cols = self.columns
-        alternate = self._sides[1]
-        x, y, pending = self._x, self._y, self._pending
-        if self.alternate:
-            saved = self._sides[0].saved
-            primary_at = (saved.x, saved.y, saved.pending) if saved else (0, 0, False)
-        else:
-            primary_at = (x, y, pending)
-        placed = self._resize_primary(rows, cols, primary_at)
-        if self.alternate:
-            _crop(alternate.rows, rows, cols, keep=y)
-            y = max(0, min(y - max(0, y - rows + 1), rows - 1))
-            pending = pending and x < cols and cols == old_cols
-            x = min(x, cols - 1)
-            saved = self._sides[0].saved
-            if saved:
-                self._sides[0].saved = replace(saved, x=placed[0], y=placed[1], pending=placed[2])
-            _clamp_saved(alternate, rows, cols)
-        else:
-            alternate.rows.clear()
-            x, y, pending = placed
-            for side in self._sides:
-                _clamp_saved(side, rows, cols)
-        self.lines, self.columns = rows, cols
-        self._x, self._y, self._pending = x, y, pending
-        self._moved = [self.generation] * rows
-        added = {t for t in range(8, cols, 8) if t >= old_cols}
-        self._tabs = {t for t in self._tabs if t < cols} | added
-        self._dec.discard(69)
-        self._reset_margins()
-        self._refresh()
 
-    # --- the primary screen -------------------------------------------------------------------
+def _resize_primary(
+    state: State, rows: int, cols: int, at: tuple[int, int, bool]
+) -> tuple[int, int, bool]:
+    """Fit the primary's rows; returns the new cursor (x, y, pending)."""
+    screen = state._sides[0].rows
+    history = state.history
+    floor = history.floor
+    behind = len(history)
+    x, y, pending = at
+    offset = x + 1 if pending else x  # a pending wrap is a place behind the last cell
+    if cols != state.columns:
+        old = [*history.slice(floor, history.total), *(row.pack() for row in screen)]
+        lines = _rewrap(old, cols, state.columns)
+        top, _ = lines.place(behind, 0)
+        cursor, new_x = lines.place(behind + y, offset)
+        highest, _ = lines.place(max(0, state._reset_line - floor), 0)
+        state._reset_line = floor + highest
+        _carry_marks(state, lines, floor)
+        entries = lines.entries
+    else:
+        entries = [*history.slice(floor, history.total), *(row.pack() for row in screen)]
+        top, cursor, new_x = behind, behind + y, offset
+        highest = max(0, state._reset_line - floor)
+    new_pending = pending and new_x >= cols
+    new_x = min(new_x, cols - 1)
+    end = len(entries)
+    while end > cursor + 1 and entries[end - 1] == "":
+        end -= 1
+    if end > top + rows:
+        top = end - rows
+    elif end == len(entries) and top + rows > end:
+        top = max(highest, end - rows)
+    top = min(top, cursor)
+    history.replace(entries[:top], start=floor)
+    fresh = [Row.unpack(entry, cols) for entry in entries[top : top + rows]]
+    fresh += [Row() for _ in range(rows - len(fresh))]
+    fresh[-1].wrapped = False
+    screen[:] = fresh
+    return new_x, min(cursor - top, rows - 1), new_pending
 
-    def _resize_primary(
-        self, rows: int, cols: int, at: tuple[int, int, bool]
-    ) -> tuple[int, int, bool]:
-        """Fit the primary's rows; returns the new cursor (x, y, pending)."""
-        screen = self._sides[0].rows
-        history = self.history
-        floor = history.floor
-        behind = len(history)
-        x, y, pending = at
-        offset = x + 1 if pending else x  # a pending wrap is a place behind the last cell
-        if cols != self.columns:
-            old = [*history.slice(floor, history.total), *(row.pack() for row in screen)]
-            lines = _rewrap(old, cols, self.columns)
-            top, _ = lines.place(behind, 0)
-            cursor, new_x = lines.place(behind + y, offset)
-            highest, _ = lines.place(max(0, self._reset_line - floor), 0)
-            self._reset_line = floor + highest
-            self._carry_marks(lines, floor)
-            entries = lines.entries
-        else:
-            entries = [*history.slice(floor, history.total), *(row.pack() for row in screen)]
-            top, cursor, new_x = behind, behind + y, offset
-            highest = max(0, self._reset_line - floor)
-        new_pending = pending and new_x >= cols
-        new_x = min(new_x, cols - 1)
-        end = len(entries)
-        while end > cursor + 1 and entries[end - 1] == "":
-            end -= 1
-        if end > top + rows:
-            top = end - rows
-        elif end == len(entries) and top + rows > end:
-            top = max(highest, end - rows)
-        top = min(top, cursor)
-        history.replace(entries[:top], start=floor)
-        fresh = [Row.unpack(entry, cols) for entry in entries[top : top + rows]]
-        fresh += [Row() for _ in range(rows - len(fresh))]
-        fresh[-1].wrapped = False
-        screen[:] = fresh
-        return new_x, min(cursor - top, rows - 1), new_pending
 
-    def _carry_marks(self, lines: _Lines, floor: int) -> None:
-        """Give marks and anchors the new numbers of their lines."""
+def _carry_marks(state: State, lines: _Lines, floor: int) -> None:
+    """Give marks and anchors the new numbers of their lines."""
 
-        def moved(line: int, col: int) -> tuple[int, int]:
-            if 0 <= line - floor < len(lines.starts):
-                number, column = lines.place(line - floor, col)
-                return floor + number, column
-            return line, col
+    def moved(line: int, col: int) -> tuple[int, int]:
+        if 0 <= line - floor < len(lines.starts):
+            number, column = lines.place(line - floor, col)
+            return floor + number, column
+        return line, col
 
-        for index, mark in enumerate(self.marks):
-            line, col = moved(mark.line, mark.col)
-            self.marks[index] = replace(mark, line=line, col=col)
-        for name, (line, col) in self.anchors.items():
-            self.anchors[name] = moved(line, col)
+    for index, mark in enumerate(state.marks):
+        line, col = moved(mark.line, mark.col)
+        state.marks[index] = replace(mark, line=line, col=col)
+    for name, (line, col) in state.anchors.items():
+        state.anchors[name] = moved(line, col)
 
 
 def _clamp_saved(side: Side, rows: int, cols: int) -> None:

@@ -12,8 +12,8 @@ last.
 
 from __future__ import annotations
 
+from .feeding import Feeding
 from .painter import Painter
-from .reflow import Reflow
 from .row import Row
 from .state import Saved
 from .style import DEFAULT
@@ -24,7 +24,7 @@ _LATE = frozenset((3, 6, 7, 25, 66, 69))  # DEC modes that have their own place 
 _PROGRESS = {"normal": 1, "error": 2, "indeterminate": 3, "paused": 4}
 
 
-class Repaint(Reflow):
+class Repaint(Feeding):
     """Writing the screen as bytes."""
 
     def repaint(self, *, scrollback: int = 0) -> bytes:

@@ -13,7 +13,7 @@ import pyte
 
 from ptyjobs.model import Size
 
-from . import views
+from . import reflow, views
 from .fast_path import Fast
 from .pyte_cells import BufferView, Cell, cell
 from .style import DEFAULT, Style, after_sgr
@@ -183,7 +183,7 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
         """Another size: `resize(Size(rows, cols))`, or pyte's `resize(lines, columns)`."""
         if not isinstance(size, Size):
             size = Size(size or self.lines, columns or self.columns)
-        self._resize(max(1, size.rows), max(1, size.cols))
+        reflow.resize(self, max(1, size.rows), max(1, size.cols))
 
     def select_graphic_rendition(self, *attrs: int, **_: Any) -> None:
         """pyte's SGR, for a stock stream."""
