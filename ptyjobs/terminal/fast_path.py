@@ -14,10 +14,9 @@ from typing import Any
 
 from ptyjobs.model import Size
 
-from .feeding import SMALL_WINDOW
+from .feeding import SMALL_WINDOW, Feeding
 from .history import Block
 from .parser import At
-from .repaint import Repaint
 from .row import Entry, Row
 from .style import Style, after_sgr
 from .widths import one_cell_each, rows_of
@@ -43,7 +42,7 @@ _STATEFUL = re.compile(_KEPT + ")")
 _STATEFUL_OR_SGR = re.compile(_KEPT + r"|\[[0-9;:]*+m)")
 
 
-class Fast(Repaint):
+class Fast(Feeding):
     """Short cuts for floods."""
 
     @staticmethod

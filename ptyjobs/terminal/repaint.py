@@ -15,7 +15,7 @@ from __future__ import annotations
 from .feeding import Feeding
 from .painter import Painter
 from .row import Row
-from .state import Saved
+from .state import Saved, State
 from .style import DEFAULT
 
 _MOUSE = {"x10": 9, "normal": 1000, "button": 1002, "any": 1003}
@@ -24,153 +24,158 @@ _LATE = frozenset((3, 6, 7, 25, 66, 69))  # DEC modes that have their own place 
 _PROGRESS = {"normal": 1, "error": 2, "indeterminate": 3, "paused": 4}
 
 
-class Repaint(Feeding):
-    """Writing the screen as bytes."""
+def repaint(state: Feeding, *, scrollback: int = 0) -> bytes:
+    """Bytes that make a fresh screen of this size equal to this one.
 
-    def repaint(self, *, scrollback: int = 0) -> bytes:
-        """Bytes that make a fresh screen of this size equal to this one.
+    `scrollback`: how many lines of it to print before the screen, so that they scroll off.
+    """
+    paint = Painter()
+    paint.add("\x1b[?1049l\x1b[!p\x1b[?5l\x1b[?2004l\x1b[?25h")
+    if state._level != 4:
+        paint.add(f'\x1b[6{state._level};1"p')
+    if 3 in state._dec:
+        paint.add("\x1b[?3h")  # before mode 40, with which it would clear the screen
+    _paint_names(state, paint)
+    _paint_saved_modes(state, paint)
+    _paint_side(state, paint, 0, scrollback)
+    if state.alternate:
+        paint.add("\x1b[?47h")
+        _paint_side(state, paint, 1, 0)
+    elif state._sides[1].rows or state._sides[1].saved is not None:
+        paint.add("\x1b[?47h")
+        kept = bool(state._sides[1].rows)  # 1047 forgets the content, 47 keeps it
+        _paint_side(state, paint, 1, 0)
+        paint.add("\x1b[?47l" if kept else "\x1b[?1047l")
+    _paint_settings(state, paint)
+    _paint_cursor(state, paint)
+    _paint_modes(state, paint)
+    paint.add(state._machine.pending())
+    return paint.encode() + state._decoder.getstate()[0]
 
-        `scrollback`: how many lines of it to print before the screen, so that they scroll off.
-        """
-        paint = Painter()
-        paint.add("\x1b[?1049l\x1b[!p\x1b[?5l\x1b[?2004l\x1b[?25h")
-        if self._level != 4:
-            paint.add(f'\x1b[6{self._level};1"p')
-        if 3 in self._dec:
-            paint.add("\x1b[?3h")  # before mode 40, with which it would clear the screen
-        self._paint_names(paint)
-        self._paint_saved_modes(paint)
-        self._paint_side(paint, 0, scrollback)
-        if self.alternate:
-            paint.add("\x1b[?47h")
-            self._paint_side(paint, 1, 0)
-        elif self._sides[1].rows or self._sides[1].saved is not None:
-            paint.add("\x1b[?47h")
-            kept = bool(self._sides[1].rows)  # 1047 forgets the content, 47 keeps it
-            self._paint_side(paint, 1, 0)
-            paint.add("\x1b[?47l" if kept else "\x1b[?1047l")
-        self._paint_settings(paint)
-        self._paint_cursor(paint)
-        self._paint_modes(paint)
-        paint.add(self._machine.pending())
-        return paint.encode() + self._decoder.getstate()[0]
 
-    def _paint_side(self, paint: Painter, index: int, scrollback: int) -> None:
-        side = self._sides[index]
-        if side.saved is not None:
-            self._paint_saved(paint, side.saved)
-        paint.pen(DEFAULT)
-        paint.add("\x1b[H\x1b[2J")
-        rows = side.rows
-        if scrollback > 0 and index == 0:
-            total = self.history.total
-            entries = self.history.slice(total - scrollback, total)
-            rows = [*(Row.unpack(entry, self.columns) for entry in entries), *rows]
-        paint.rows(rows, self.columns)
-        for flags in side.kitty:
-            paint.add(f"\x1b[>{flags}u")
+def _paint_side(state: State, paint: Painter, index: int, scrollback: int) -> None:
+    side = state._sides[index]
+    if side.saved is not None:
+        _paint_saved(state, paint, side.saved)
+    paint.pen(DEFAULT)
+    paint.add("\x1b[H\x1b[2J")
+    rows = side.rows
+    if scrollback > 0 and index == 0:
+        total = state.history.total
+        entries = state.history.slice(total - scrollback, total)
+        rows = [*(Row.unpack(entry, state.columns) for entry in entries), *rows]
+    paint.rows(rows, state.columns)
+    for flags in side.kitty:
+        paint.add(f"\x1b[>{flags}u")
 
-    def _paint_saved(self, paint: Painter, saved: Saved) -> None:
-        """Put the terminal into the saved state, save it, and leave the state again."""
-        if saved.origin:
-            paint.add("\x1b[?6h")
-        paint.pen(DEFAULT)
-        margin = saved.pending and saved.x < self.columns - 1  # it was a side margin's column
-        if margin:
-            paint.add(f"\x1b[?69h\x1b[1;{saved.x + 1}s")
-        paint.add(f"\x1b[{saved.y + 1};{saved.x + 1}H")
-        if saved.pending:
-            paint.add("x")  # whatever: it is painted over
-        paint.pen(saved.pen)
-        self._paint_charsets(paint, saved.charsets, saved.gl)
-        paint.add("\x1b7")
-        if margin:
-            paint.add("\x1b[?69l")
-        if saved.origin:
-            paint.add("\x1b[?6l")
-        paint.add("\x1b(B\x1b)B\x1b*B\x1b+B\x0f")
 
-    def _paint_charsets(self, paint: Painter, sets: tuple[str, ...], gl: int) -> None:
-        for slot, code in zip("()*+", sets, strict=True):
-            if code != "B":
-                paint.add(f"\x1b{slot}{code}")
-        paint.add(("", "\x0e", "\x1bn", "\x1bo")[gl])
+def _paint_saved(state: State, paint: Painter, saved: Saved) -> None:
+    """Put the terminal into the saved state, save it, and leave the state again."""
+    if saved.origin:
+        paint.add("\x1b[?6h")
+    paint.pen(DEFAULT)
+    margin = saved.pending and saved.x < state.columns - 1  # it was a side margin's column
+    if margin:
+        paint.add(f"\x1b[?69h\x1b[1;{saved.x + 1}s")
+    paint.add(f"\x1b[{saved.y + 1};{saved.x + 1}H")
+    if saved.pending:
+        paint.add("x")  # whatever: it is painted over
+    paint.pen(saved.pen)
+    _paint_charsets(paint, saved.charsets, saved.gl)
+    paint.add("\x1b7")
+    if margin:
+        paint.add("\x1b[?69l")
+    if saved.origin:
+        paint.add("\x1b[?6l")
+    paint.add("\x1b(B\x1b)B\x1b*B\x1b+B\x0f")
 
-    def _paint_names(self, paint: Painter) -> None:
-        for title, icon in self._titles:
-            paint.add(f"\x1b]2;{title}\x1b\\\x1b]1;{icon}\x1b\\\x1b[22t")
-        if self._titles or self.title or self.icon_title:
-            paint.add(f"\x1b]2;{self.title}\x1b\\\x1b]1;{self.icon_title}\x1b\\")
-        if self.cwd.startswith("/"):
-            paint.add(f"\x1b]7;file://{_percent_encoded(self.cwd)}\x1b\\")
-        elif self.cwd:
-            paint.add(f"\x1b]9;9;{self.cwd}\x1b\\")
-        if self.progress:
-            word, _, percent = self.progress.partition(" ")
-            paint.add(f"\x1b]9;4;{_PROGRESS[word]};{percent or 0}\x1b\\")
-        for slot, (red, green, blue) in self._colours.items():
-            code = f"4;{slot}" if slot < 1000 else str(slot - 1000)
-            paint.add(f"\x1b]{code};rgb:{red:02x}/{green:02x}/{blue:02x}\x1b\\")
 
-    def _paint_saved_modes(self, paint: Painter) -> None:
-        """XTSAVE: each mode set as it was saved, saved, and reset if it would stay."""
-        for mode, on in self._saved_modes.items():
-            paint.add(f"\x1b[?{mode}{'h' if on else 'l'}\x1b[?{mode}s")
-            default = mode in (7, 25)
-            paint.add(f"\x1b[?{mode}{'h' if default else 'l'}")
+def _paint_charsets(paint: Painter, sets: tuple[str, ...], gl: int) -> None:
+    for slot, code in zip("()*+", sets, strict=True):
+        if code != "B":
+            paint.add(f"\x1b{slot}{code}")
+    paint.add(("", "\x0e", "\x1bn", "\x1bo")[gl])
 
-    def _paint_settings(self, paint: Painter) -> None:
-        """Tab stops, margins and what else moves the cursor."""
-        if self._tabs != set(range(8, self.columns, 8)):
-            paint.add("\x1b[3g")
-            for x in sorted(self._tabs):
-                paint.add(f"\x1b[{x + 1}G\x1bH")
-        if self._margins_lr:
-            paint.add(f"\x1b[?69h\x1b[{self._left + 1};{self._right + 1}s")
-        if (self._top, self._bottom) != (0, self.lines - 1):
-            paint.add(f"\x1b[{self._top + 1};{self._bottom + 1}r")
 
-    def _paint_cursor(self, paint: Painter) -> None:
-        dy, dx = (self._top, self._left) if self._origin else (0, 0)
-        if self._origin:
-            paint.add("\x1b[?6h")
-        if self._pending:
-            # Printing the cell under the cursor again is the only way to a pending wrap.
-            chars, styles = self._rows[self._y].cells(self.columns)
-            x = self._x - 1 if chars[self._x] == "" and self._x > 0 else self._x
-            paint.add(f"\x1b[{self._y + 1 - dy};{x + 1 - dx}H")
-            paint.cells(chars[x : self._x + 1], styles[x : self._x + 1])
-        else:
-            paint.add(f"\x1b[{self._y + 1 - dy};{self._x + 1 - dx}H")
-        paint.pen(self._pen)
-        self._paint_charsets(paint, tuple(self._charsets), self._gl)
-        if self._single_shift is not None:
-            paint.add("\x1bN" if self._single_shift == 2 else "\x1bO")
+def _paint_names(state: State, paint: Painter) -> None:
+    for title, icon in state._titles:
+        paint.add(f"\x1b]2;{title}\x1b\\\x1b]1;{icon}\x1b\\\x1b[22t")
+    if state._titles or state.title or state.icon_title:
+        paint.add(f"\x1b]2;{state.title}\x1b\\\x1b]1;{state.icon_title}\x1b\\")
+    if state.cwd.startswith("/"):
+        paint.add(f"\x1b]7;file://{_percent_encoded(state.cwd)}\x1b\\")
+    elif state.cwd:
+        paint.add(f"\x1b]9;9;{state.cwd}\x1b\\")
+    if state.progress:
+        word, _, percent = state.progress.partition(" ")
+        paint.add(f"\x1b]9;4;{_PROGRESS[word]};{percent or 0}\x1b\\")
+    for slot, (red, green, blue) in state._colours.items():
+        code = f"4;{slot}" if slot < 1000 else str(slot - 1000)
+        paint.add(f"\x1b]{code};rgb:{red:02x}/{green:02x}/{blue:02x}\x1b\\")
 
-    def _paint_modes(self, paint: Painter) -> None:
-        for mode in sorted(self._dec - _LATE):
-            paint.add(f"\x1b[?{mode}h")
-        if self._mouse:
-            paint.add(f"\x1b[?{_MOUSE[self._mouse]}h")
-        if self._mouse_encoding:
-            paint.add(f"\x1b[?{_ENCODING[self._mouse_encoding]}h")
-        for mode in sorted(self._ansi):
-            paint.add(f"\x1b[{mode}h")
-        for mode in (7, 25):
-            if mode not in self._dec:
-                paint.add(f"\x1b[?{mode}l")
-        if self._keypad:
-            paint.add("\x1b=")
-        if self._modify_other_keys:
-            paint.add(f"\x1b[>4;{self._modify_other_keys}m")
-        if self._cursor_style:
-            paint.add(f"\x1b[{self._cursor_style} q")
-        if self._iso:
-            paint.add("\x1bV" if self._pen.protected else "\x1bW")
-        if self._rectangular:
-            paint.add("\x1b[2*x")
-        if self._eight_bit:
-            paint.add("\x1b G")
+
+def _paint_saved_modes(state: State, paint: Painter) -> None:
+    """XTSAVE: each mode set as it was saved, saved, and reset if it would stay."""
+    for mode, on in state._saved_modes.items():
+        paint.add(f"\x1b[?{mode}{'h' if on else 'l'}\x1b[?{mode}s")
+        default = mode in (7, 25)
+        paint.add(f"\x1b[?{mode}{'h' if default else 'l'}")
+
+
+def _paint_settings(state: State, paint: Painter) -> None:
+    """Tab stops, margins and what else moves the cursor."""
+    if state._tabs != set(range(8, state.columns, 8)):
+        paint.add("\x1b[3g")
+        for x in sorted(state._tabs):
+            paint.add(f"\x1b[{x + 1}G\x1bH")
+    if state._margins_lr:
+        paint.add(f"\x1b[?69h\x1b[{state._left + 1};{state._right + 1}s")
+    if (state._top, state._bottom) != (0, state.lines - 1):
+        paint.add(f"\x1b[{state._top + 1};{state._bottom + 1}r")
+
+
+def _paint_cursor(state: State, paint: Painter) -> None:
+    dy, dx = (state._top, state._left) if state._origin else (0, 0)
+    if state._origin:
+        paint.add("\x1b[?6h")
+    if state._pending:
+        # Printing the cell under the cursor again is the only way to a pending wrap.
+        chars, styles = state._rows[state._y].cells(state.columns)
+        x = state._x - 1 if chars[state._x] == "" and state._x > 0 else state._x
+        paint.add(f"\x1b[{state._y + 1 - dy};{x + 1 - dx}H")
+        paint.cells(chars[x : state._x + 1], styles[x : state._x + 1])
+    else:
+        paint.add(f"\x1b[{state._y + 1 - dy};{state._x + 1 - dx}H")
+    paint.pen(state._pen)
+    _paint_charsets(paint, tuple(state._charsets), state._gl)
+    if state._single_shift is not None:
+        paint.add("\x1bN" if state._single_shift == 2 else "\x1bO")
+
+
+def _paint_modes(state: State, paint: Painter) -> None:
+    for mode in sorted(state._dec - _LATE):
+        paint.add(f"\x1b[?{mode}h")
+    if state._mouse:
+        paint.add(f"\x1b[?{_MOUSE[state._mouse]}h")
+    if state._mouse_encoding:
+        paint.add(f"\x1b[?{_ENCODING[state._mouse_encoding]}h")
+    for mode in sorted(state._ansi):
+        paint.add(f"\x1b[{mode}h")
+    for mode in (7, 25):
+        if mode not in state._dec:
+            paint.add(f"\x1b[?{mode}l")
+    if state._keypad:
+        paint.add("\x1b=")
+    if state._modify_other_keys:
+        paint.add(f"\x1b[>4;{state._modify_other_keys}m")
+    if state._cursor_style:
+        paint.add(f"\x1b[{state._cursor_style} q")
+    if state._iso:
+        paint.add("\x1bV" if state._pen.protected else "\x1bW")
+    if state._rectangular:
+        paint.add("\x1b[2*x")
+    if state._eight_bit:
+        paint.add("\x1b G")
 
 
 def _percent_encoded(path: str) -> str:

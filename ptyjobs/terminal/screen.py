@@ -1,8 +1,8 @@
 """`Screen`: the terminal of a job, a pyte screen that real programs cannot fool.
 
-Owns the putting together: the families of handlers (`motion`, `editing`, `writing`, `modal`,
-`replies`, `strings`, `rectangles`), the loop that feeds them (`feeding`, `machine`, `table`), what
-is read from them (`views`), and pyte's names for all of it. Pure: bytes in, replies and values out.
+Owns the putting together: the families of handlers, the loop that feeds them, the functions that
+read, resize and repaint them, and pyte's names for all of it. Pure: bytes in, replies and values
+out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ptyjobs.model import Size
 from . import reflow, views
 from .fast_path import Fast
 from .pyte_cells import BufferView, Cell, cell
+from .repaint import repaint
 from .style import DEFAULT, Style, after_sgr
 
 SCROLLBACK = 10_000
@@ -122,6 +123,7 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
     written_rows = views.written_rows
     line = views.line
     line_range = views.line_range
+    repaint = repaint
 
     @property
     def first_line(self) -> int:

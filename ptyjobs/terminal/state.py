@@ -1,8 +1,9 @@
 """The fields of a screen, and what a reset makes of them.
 
-Owns the list of everything a terminal remembers. The behaviour lives in the other files of this
-package, each a class on top of `State` that holds the handlers of one family of sequences;
-`screen.Screen` puts them together. Rows and columns count from 0 here.
+Owns the list of everything a terminal remembers. Each family of handlers is a class on top of
+`State` (motion, editing, writing, modal, replies, strings, rectangles, and feeding, which calls
+them); `views`, `reflow` and `repaint` are functions over it; `screen.Screen` puts all together.
+Fields with an underscore belong to this package. Rows and columns count from 0.
 """
 
 from __future__ import annotations
