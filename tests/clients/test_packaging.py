@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -25,17 +24,61 @@ def read(name: str) -> dict[str, Any]:
     return found
 
 
+PLUGIN = "ptyjobs/plugin"
+MANIFESTS = (
+    "server.json",
+    "manifest.json",
+    "gemini-extension.json",
+    f"{PLUGIN}/plugin.json",
+    f"{PLUGIN}/.claude-plugin/plugin.json",
+    f"{PLUGIN}/.codex-plugin/plugin.json",
+    f"{PLUGIN}/.cursor-plugin/plugin.json",
+)
+
+
 def test_every_version_is_the_same() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    server = read("server.json")
-    assert {
-        ptyjobs.__version__,
-        project["version"],
-        server["version"],
-        server["packages"][0]["version"],
-        read(".claude-plugin/plugin.json")["version"],
-        read("manifest.json")["version"],
-    } == {project["version"]}
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert ptyjobs.__version__ == version
+    assert {read(name)["version"] for name in MANIFESTS} == {version}
+    assert read("server.json")["packages"][0]["version"] == version
+    named = [
+        *re.findall(r"ptyjobs==([\d.]+)", (ROOT / PLUGIN / "scripts/ptyjobs.sh").read_text()),
+        *re.findall(
+            r"ptyjobs==([\d.]+)", (ROOT / PLUGIN / ".cursor-plugin/plugin.json").read_text()
+        ),
+    ]
+    assert set(named) == {version}
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [
+        ("server.json", "mcp-registry-server-2025-12-11"),
+        (f"{PLUGIN}/plugin.json", "agent-plugins-1.0.0-plugin"),
+        (f"{PLUGIN}/mcp.json", "agent-plugins-1.0.0-mcp"),
+        (f"{PLUGIN}/.cursor-plugin/plugin.json", "cursor-plugin"),
+    ],
+)
+def test_manifests_follow_their_published_schemas(name: str, schema: str) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    path = CLIENTS.parent / "schemas" / f"{schema}.json"
+    if not path.is_file():
+        pytest.skip(f"no {path.name} (PTYJOBS_TEST_CLIENTS/schemas)")
+    jsonschema.validate(read(name), json.loads(path.read_text()))
+
+
+def test_the_checkout_registers_no_server_of_its_own() -> None:
+    """A .mcp.json here would stand in the way of `claude mcp add` for whoever works on ptyjobs."""
+    assert not (ROOT / ".mcp.json").exists()
+
+
+def test_the_marketplaces_point_at_the_plugin() -> None:
+    (claude,) = read(".claude-plugin/marketplace.json")["plugins"]
+    (codex,) = read(".agents/plugins/marketplace.json")["plugins"]
+    assert (ROOT / claude["source"] / ".claude-plugin/plugin.json").is_file()
+    assert (ROOT / codex["source"]["path"] / ".codex-plugin/plugin.json").is_file()
+    command = read("gemini-extension.json")["mcpServers"]["ptyjobs"]["args"][0]
+    assert (ROOT / command.removeprefix("${extensionPath}/")).is_file()
 
 
 def test_the_registry_entry_is_well_formed() -> None:
@@ -53,7 +96,7 @@ def test_the_bundle_lists_the_tools_there_are() -> None:
 
 
 def test_the_skill_names_only_calls_that_exist() -> None:
-    text = (ROOT / "skills/ptyjobs/SKILL.md").read_text()
+    text = (ROOT / PLUGIN / "skills/ptyjobs/SKILL.md").read_text()
     _, front, body = text.split("---\n", 2)
     assert re.search(r"^name: ptyjobs$", front, re.MULTILINE)
     for name, arguments in re.findall(r"`(\w+)\(([^`]*)\)", body):
@@ -64,14 +107,14 @@ def test_the_skill_names_only_calls_that_exist() -> None:
             assert word in known, (name, word)
 
 
-def test_claude_code_accepts_the_plugin(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", [("--profile", "directory", PLUGIN), (".",)])
+def test_claude_code_accepts_plugin_and_marketplace(
+    tmp_path: Path, target: tuple[str, ...]
+) -> None:
     program = package("@anthropic-ai/claude-code-linux-x64") / "claude"
-    plugin = tmp_path / "plugin"
-    for name in (".claude-plugin", "skills"):
-        shutil.copytree(ROOT / name, plugin / name)
-    shutil.copy(ROOT / ".mcp.json", plugin)
     done = subprocess.run(
-        [program, "plugin", "validate", str(plugin)],
+        [program, "plugin", "validate", "--strict", *target],
+        cwd=ROOT,
         env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "DISABLE_AUTOUPDATER": "1"},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
@@ -97,4 +140,10 @@ def test_a_wheel_and_an_sdist_can_be_built(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "ptyjobs/mcp/server.py" in names
     assert "ptyjobs/py.typed" in names
+    plugin = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / PLUGIN).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert plugin <= set(names)
     assert not [name for name in names if name.startswith("tests/")]

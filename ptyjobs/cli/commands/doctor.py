@@ -48,9 +48,9 @@ def doctor(args: argparse.Namespace, settings: Config) -> int:
         print(json.dumps(to_json(findings)))
     else:
         for finding in findings:
-            print(f"{finding.name:12} {finding.value}")
+            print(f"{finding.name:15} {finding.value}")
             if finding.advice:
-                print(f"{'':12} {'! ' if not finding.ok else ''}{finding.advice}")
+                print(f"{'':15} {'! ' if not finding.ok else ''}{finding.advice}")
     return 0 if all(finding.ok for finding in findings) else 1
 
 
@@ -150,8 +150,28 @@ def _state(settings: Config) -> list[Finding]:
     ]
 
 
+def _clients(_settings: Config) -> list[Finding]:
+    from ptyjobs.cli.commands.setup import here, server_of
+    from ptyjobs.setup.work import State, standings
+
+    advice = {
+        State.ABSENT: "ptyjobs setup {client}",
+        State.OTHER: "To use this one: ptyjobs setup {client}",
+        State.TAKEN: "ptyjobs setup {client} --name NAME",
+        State.BROKEN: "Correct {path}.",
+        State.MISSING: "ptyjobs setup {client}",
+    }
+    findings = []
+    for one in standings(world=here(), server=server_of(None)):
+        words = f"{one.state}{f' ({one.words})' if one.words else ''}"
+        what = advice.get(one.state, "").format(client=one.client, path=one.path)
+        ok = one.state not in (State.BROKEN, State.MISSING)
+        findings.append(Finding(one.client, words, what, ok))
+    return findings
+
+
 CHECKS: tuple[Callable[[Config], list[Finding]], ...] = (
-    _versions, _readiness, _containment, _limits, _state,
+    _versions, _readiness, _containment, _limits, _state, _clients,
 )  # fmt: skip
 
 

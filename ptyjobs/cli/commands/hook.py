@@ -1,0 +1,203 @@
+"""`hook`: answer a hook of a coding agent with what its session should know about jobs.
+
+Owns the two texts, and which jobs they are about: those below the project's folder at the start
+of a session, those that the session's own servers started at its end. Never starts a job or ends
+one. A hook must never disturb a session, so input that cannot be read is answered with nothing.
+The PreToolUse hook is not here: it runs before every Bash call and cannot wait for this package
+(see `plugin/hooks/bash_hint.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.model import Lifetime
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ptyjobs.cli.command import Add
+    from ptyjobs.config import Config
+    from ptyjobs.model import Status
+
+MAX_TEXT = 300  # characters of a hook's text: each costs the session's model tokens
+LOST_SHOWN = 86_400.0  # seconds that a lost job is told of
+MAX_ANCESTORS = 64
+
+
+def register(add: Add) -> None:
+    hook_parser = add("hook", hook)
+    hook_parser.add_argument("event", choices=("session-start", "stop"), help="the hook's event")
+
+
+def hook(args: argparse.Namespace, settings: Config) -> int:
+    """Answer a hook of a coding agent: its event as JSON on standard input, the answer in JSON."""
+    try:
+        event = json.load(sys.stdin)
+    except ValueError:
+        return 0
+    if not isinstance(event, dict):
+        return 0
+    answer = _ANSWERS[args.event](event, settings)
+    if answer:
+        print(json.dumps(answer))
+    return 0
+
+
+def _statuses(settings: Config) -> list[Status]:
+    from ptyjobs.cli.query import glance
+    from ptyjobs.client.registry import Registry
+
+    return glance(Registry(settings.state_dir), brief=True, patience=0.5)
+
+
+def _session_start(event: Mapping[str, object], settings: Config) -> dict[str, object]:
+    folder = os.environ.get("CLAUDE_PROJECT_DIR") or str(event.get("cwd") or os.getcwd())
+    text = start_text(_statuses(settings), folder=folder, now=time.time())
+    if not text:
+        return {}
+    output = {"hookEventName": "SessionStart", "additionalContext": text}
+    return {"hookSpecificOutput": output}
+
+
+def start_text(statuses: Sequence[Status], *, folder: str, now: float) -> str:
+    """The persistent jobs below `folder` that run or were lost lately; empty without any."""
+    below = [status for status in statuses if _is_below(status.cwd, folder=folder)]
+    running = [
+        status
+        for status in below
+        if status.lifetime is Lifetime.PERSISTENT and not status.state.ended
+    ]
+    lost = [
+        status
+        for status in below
+        if status.lifetime is Lifetime.PERSISTENT
+        and status.state.ended
+        and status.exit is None  # its holder was killed, or the machine restarted
+        and now - (status.ended or 0.0) < LOST_SHOWN
+    ]
+    parts = []
+    if running:
+        parts.append(f"ptyjobs: {len(running)} running here: {_named(running)}.")
+    if lost:
+        parts.append(f"{'Lost' if running else 'ptyjobs: lost'}: {_named(lost)}.")
+    text = " ".join(parts)
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 8] + "… (list)"
+
+
+def _is_below(path: str, *, folder: str) -> bool:
+    folder = os.path.realpath(folder)
+    return os.path.commonpath([folder, os.path.realpath(path)]) == folder
+
+
+def _named(statuses: Sequence[Status]) -> str:
+    from ptyjobs.text import sanitize
+
+    words = []
+    for status in statuses:
+        command = " ".join(status.command.split())
+        command = command if len(command) <= 40 else command[:39] + "…"
+        words.append(f"{status.job_id} ({command})")
+    return sanitize.for_model(", ".join(words))[0]
+
+
+def _stop(event: Mapping[str, object], settings: Config) -> dict[str, object]:
+    """Block once, with the jobs that the session itself left asking or running."""
+    client = os.environ.get("CLAUDE_PID", "")
+    if event.get("stop_hook_active") or not client.isdigit():
+        return {}
+    mine = [
+        status
+        for status in _statuses(settings)
+        if not status.state.ended and _descends(status.holder, ancestor=int(client))
+    ]
+    text = stop_text(mine)
+    if not text or not _first_time(settings, session=str(event.get("session_id")), text=text):
+        return {}
+    return {"decision": "block", "reason": text}
+
+
+def stop_text(statuses: Sequence[Status]) -> str:
+    """The jobs that ask something, and those that run on in the background; empty without any.
+
+    A shell or REPL at its prompt is neither: it ends with the session and nobody waits for it.
+    It has a line editor, which takes the terminal out of canonical mode; a question is read by
+    the line (termios(3)).
+    """
+    asking, running = [], []
+    for status in statuses:
+        waiting = status.waiting
+        if waiting is None or not waiting.reason.ready:
+            running.append(status)
+        elif _reads_lines(status.pid):
+            asking.append(status)
+    parts = []
+    if asking:
+        parts.append(f"Asking: {_named(asking)}.")
+    if running:
+        parts.append(f"Still running: {_named(running)}.")
+    if not parts:
+        return ""
+    text = f"ptyjobs: {' '.join(parts)}"[: MAX_TEXT - 70]
+    return f"{text} Answer, kill or leave them, and tell the user which ones remain."
+
+
+def _reads_lines(pid: int | None) -> bool:
+    """True if the terminal of a process is in canonical mode (False where that is unknown)."""
+    import termios
+
+    try:
+        descriptor = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:  # it exited, or there is no /proc
+        return False
+    try:
+        return bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)
+    except termios.error:  # its input is no terminal
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _descends(pid: int | None, *, ancestor: int) -> bool:
+    """True if `ancestor` is among the ancestors of `pid` (/proc; False without it)."""
+    for _ in range(MAX_ANCESTORS):
+        if not pid or pid == 1:
+            return False
+        if pid == ancestor:
+            return True
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+                pid = int(file.read().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):  # it exited, or there is no /proc
+            return False
+    return False
+
+
+def _first_time(settings: Config, *, session: str, text: str) -> bool:
+    """True once per session and set of jobs: a user who was told is not told at every turn."""
+    import hashlib
+
+    from ptyjobs.client.files import private_directory
+
+    folder = os.path.join(settings.state_dir, "told")
+    name = hashlib.sha256(f"{session}\0{text}".encode()).hexdigest()[:24]
+    try:
+        from pathlib import Path
+
+        private_directory(Path(folder))
+        now = time.time()
+        for entry in os.scandir(folder):
+            if now - entry.stat().st_mtime > LOST_SHOWN:
+                os.unlink(entry.path)
+        os.close(os.open(os.path.join(folder, name), os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:  # told already, or nowhere to note it: then rather silence
+        return False
+    return True
+
+
+_ANSWERS = {"session-start": _session_start, "stop": _stop}
