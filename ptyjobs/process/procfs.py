@@ -108,6 +108,18 @@ def activity(proc: str, pid: int) -> tuple[int, int]:
     raise Denied(f"{proc}/{pid}/io")
 
 
+def reads(proc: str, pid: int) -> tuple[int, int]:
+    """Read calls of a process so far, and the bytes they gave; zeros where that is not ours to see.
+
+    A call that returns EAGAIN counts and gives nothing.
+    """
+    try:
+        fields = dict(line.split(b": ") for line in read(f"{proc}/{pid}/io").splitlines())
+        return int(fields[b"syscr"]), int(fields[b"rchar"])
+    except (ProcessExited, Denied, KeyError, ValueError):
+        return 0, 0
+
+
 def threads(proc: str, pid: int) -> list[int]:
     """The thread ids of `pid`, the main thread first; empty when it has gone."""
     try:

@@ -8,12 +8,32 @@ time, because then that thread cannot have run in between.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ptyjobs.model import Confidence, Reason
 from ptyjobs.readiness import tuning
 from ptyjobs.readiness.facts import Probe, Wait
 from ptyjobs.readiness.rules import Rule, password
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A loop that computes and sleeps for a set time, and nothing else, as pollers do.
+
+    `runs`, `reads`, `read_bytes` are the probe's when it began.
+    """
+
+    since: float
+    runs: int
+    reads: int
+    read_bytes: int
+    slept: bool  # it was seen in such a sleep
+
+    def polls(self, probe: Probe) -> bool:
+        """It goes round and round, or its reads find nothing again and again."""
+        calls, given = probe.reads - self.reads, probe.read_bytes - self.read_bytes
+        rounds = self.slept and probe.runs - self.runs >= tuning.POLLS
+        return rounds or calls - given >= tuning.EMPTY_READS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +43,7 @@ class Busy:
     at: float
     kind: tuple[int, bool, bool, bool]
     since: float
-    runs: int  # how often its thread had run by then
+    loop: Loop | None
 
 
 class Candidate:
@@ -76,8 +96,17 @@ class Candidate:
         if probe.unread or now - at > tuning.PAINT:  # not just between two frames
             self.accepting = None
         kind = (probe.pid, probe.stopped, probe.blocked, probe.polling)
-        if old is None or kind != old.kind:
-            self.busy = Busy(at, kind, now, probe.runs)
+        since = now if old is None or kind != old.kind else old.since
+        self.busy = Busy(at, kind, since, self._loop(now, probe, old))
+
+    @staticmethod
+    def _loop(now: float, probe: Probe, old: Busy | None) -> Loop | None:
+        if probe.unread or not (probe.polling or probe.running):
+            return None
+        loop = old.loop if old is not None and old.kind[0] == probe.pid else None
+        if loop is None:
+            return Loop(now, probe.runs, probe.reads, probe.read_bytes, probe.polling)
+        return replace(loop, slept=True) if probe.polling else loop
 
     def forget(self) -> None:
         """The confirmed wait ends nothing: another process may still print a match."""

@@ -52,6 +52,9 @@ class Probe:
     main: bool = True  # the waiting thread is the main thread of its process
     stopped: bool = False  # BUSY because a signal stopped the whole foreground group
     blocked: bool = False  # BUSY because it writes to the terminal and cannot
+    running: bool = False  # BUSY because it is on a processor
+    reads: int = 0  # BUSY and not canonical: its read calls so far, and the bytes they gave
+    read_bytes: int = 0
     polling: bool = False  # BUSY in a short sleep: it may look at its terminal now and then
     runs: int = 0  # how often that thread was put on a processor
     bare: bool = False  # no line editing, echo, signals, output processing (as ssh sets it)

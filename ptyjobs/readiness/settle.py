@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
 from ptyjobs.readiness import tuning
-from ptyjobs.readiness.candidate import Candidate, same_moment
+from ptyjobs.readiness.candidate import Candidate, Loop, same_moment
 from ptyjobs.readiness.confirmation import Confirmation
 from ptyjobs.readiness.continuation import continues
 from ptyjobs.readiness.deadline import Deadline
@@ -263,14 +263,32 @@ class Settle:
         if probe.blocked and quiet > tuning.STOPPED:
             why = f"{probe.doing}: its terminal is stopped, C-q resumes it"
             return Rule(0, Reason.QUIET, Confidence.HIGH, why)
-        raw = not (probe.canonical or probe.unread or self._unsent)
-        if probe.polling and raw and probe.runs - busy.runs >= tuning.POLLS:
-            if self._situation.evidence.snapshot().alternate:  # it may draw all the time
-                quiet = now - busy.since
-            if quiet > tuning.POLLING:
-                why = f"{probe.doing}, and looks at its terminal between"
-                return Rule(0, Reason.QUIET, Confidence.LOW, why)
-        return None
+        return self._polling(now, probe, busy.loop) if busy.loop is not None else None
+
+    def _polling(self, now: float, probe: Probe, loop: Loop) -> Rule | None:
+        """It never blocks on its terminal, but looks at it between what it does."""
+        if self._unsent or not loop.polls(probe):
+            return None
+        took = self._took_between(probe)
+        if probe.canonical and not took:
+            return None
+        quiet = now - max(self._confirmation.output, loop.since)
+        if self._situation.evidence.snapshot().alternate:  # it may draw all the time
+            quiet = now - loop.since
+        if quiet <= (tuning.ASIDE if took and not probe.canonical else tuning.POLLING):
+            return None
+        why = f"{probe.doing}, and looks at its terminal between"
+        if took or now - self._confirmation.output <= tuning.TICK:
+            return Rule(0, Reason.WAITING_FOR_INPUT, Confidence.MEDIUM, why)
+        return Rule(0, Reason.QUIET, Confidence.LOW, why)
+
+    def _took_between(self, probe: Probe) -> bool:
+        """It read what was typed, though it was not blocked on its terminal before."""
+        base, sent = self._situation.baseline, self._situation.sent
+        if base is None or sent is None or not sent.nbytes or base.wait is not Wait.BUSY:
+            return False
+        same = (base.pid, base.start) == (probe.pid, probe.start) and not base.unread
+        return same and (sent.enter or not probe.canonical)
 
     # -- the end
 

@@ -58,6 +58,7 @@ RETRY = 3.0  # sudo pauses 2 s after a wrong password, with echo on: missed once
 
 STOPPED = 0.300  # stopped by a signal, or its terminal by C-s; chosen
 POLLING = 1.0  # it redraws, or looks at its terminal, all the time; chosen
+EMPTY_READS = 100  # reads without result: a busy poller makes that many in a millisecond; chosen
 POLLS = 4  # times that it ran in between: one long sleep is no polling; chosen
 
 # -- Work beside the wait.

@@ -339,3 +339,57 @@ def test_a_relay_whose_program_does_not_read_is_busy(jobs: Jobs) -> None:
     answer = job.send("typed ahead", timeout=0.5)
     assert answer.verdict.reason is Reason.TIMEOUT
     assert "sleep" in answer.verdict.doing
+
+
+DRAWING = """
+import os, time, tty
+tty.setraw(0); os.set_blocking(0, False); os.write(1, b"\\x1b[?1049h"); n, key = 0, b""
+while True:
+    n += 1; os.write(1, b"\\x1b[H" + b"%d " % n * 300 + b"\\x1b[Kkey " + key); time.sleep(0.04)
+    try: key = os.read(0, 9)
+    except BlockingIOError: pass
+"""
+
+SPINNING = """
+import os, tty
+tty.setraw(0); os.set_blocking(0, False); os.write(1, b"\\x1b[?1049h\\x1b[HEDIT")
+while True:
+    try: os.write(1, b" key " + os.read(0, 9))
+    except BlockingIOError: pass
+"""
+
+POLLING_LINES = """
+import select, sys, time
+while True:
+    if select.select([0], [], [], 0)[0]: print("got", sys.stdin.readline().strip(), flush=True)
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("source", [DRAWING, SPINNING], ids=["draws and sleeps", "spins"])
+def test_a_full_screen_program_that_polls_for_keys(jobs: Jobs, source: str) -> None:
+    job = Session(jobs, program(source))
+    assert job.first.verdict.reason in (Reason.WAITING_FOR_INPUT, Reason.QUIET)
+    for key in "ab":
+        answer = job.send(keys=[key])
+        assert (answer.verdict.reason, answer.verdict.confidence) == (
+            Reason.WAITING_FOR_INPUT,
+            Confidence.MEDIUM,
+        )
+        assert f"key {key}" in answer.fresh.text
+
+
+def test_a_program_that_polls_for_lines(jobs: Jobs) -> None:
+    job = Session(jobs, program(POLLING_LINES), wait=0.5)
+    assert job.first.verdict.reason is Reason.TIMEOUT  # nothing shows yet that it reads
+    answer = job.send("one")
+    assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+    assert answer.fresh.text == "got one"
+
+
+def test_work_on_a_processor_in_raw_mode_is_no_polling(jobs: Jobs) -> None:
+    work = (
+        "import os, tty\ntty.setraw(0); os.write(1, b'\\x1b[?1049hX')\nwhile True: sum(range(99))"
+    )
+    job = Session(jobs, program(work), wait=2.5)
+    assert job.first.verdict.reason is Reason.TIMEOUT

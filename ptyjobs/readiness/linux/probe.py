@@ -200,6 +200,8 @@ class Kernel:
     ) -> Probe:
         inner = found.mode or mode
         pid = found.stat.pid
+        loops = found.wait is Wait.BUSY and not inner.canonical
+        reads, read_bytes = procfs.reads(self._proc, pid) if loops else (0, 0)
         exact = found.wait in (Wait.HARD, Wait.BUSY)  # nobody asks for the CPU of those
         probe = Probe(
             found.wait,
@@ -227,6 +229,9 @@ class Kernel:
             stopped=found.stopped,
             blocked=found.wait is Wait.BUSY and found.sleep.kind is Kind.WRITE and found.sleep.tty,
             polling=found.sleep.kind is Kind.TIMED,
+            running=found.sleep.running,
+            reads=reads,
+            read_bytes=read_bytes,
             runs=found.runs,
             bare=mode.bare,
             foreign=found.foreign,
