@@ -7,9 +7,12 @@ def main() -> int:
     import gc
 
     gc.disable()  # what is imported stays: no collector need look for it, see cli.main
-    from ptyjobs.cli.main import main as cli_main
+    try:
+        from ptyjobs.cli.main import main as cli_main
 
-    return cli_main()
+        return cli_main()
+    except KeyboardInterrupt:  # nothing was begun yet
+        return 130
 
 
 if __name__ == "__main__":

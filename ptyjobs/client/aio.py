@@ -176,6 +176,9 @@ class AsyncJobs(Base):
         try:
             connection = await open_connection(self._fork_holder(job, spec))
             self._connections[job.job_id] = connection
+        except asyncio.CancelledError:  # nothing was asked for yet: the holder leaves
+            self.registry.remove(job)
+            raise
         finally:
             del self._starting[job.job_id]
             starting.set()  # nobody runs before the start is sent: there is no await until then
@@ -183,6 +186,9 @@ class AsyncJobs(Base):
         try:
             ok = await connection.request(call.request, timeout=call.timeout, progress=on_progress)
             answer = call.parse(ok)
+        except asyncio.CancelledError as cancelled:
+            cancelled.add_note(f"Job {job.job_id!r} was started and goes on.")
+            raise
         except ConnectionClosed:
             self._connections.pop(job.job_id, None)
             if await asyncio.to_thread(self._unborn, job):

@@ -61,7 +61,10 @@ class Connection:
         self, request: Request, *, timeout: float, progress: Progress | None = None
     ) -> JsonObject:
         """The `ok` member of the reply; raises its error, ConnectionClosed or HolderLost."""
-        number = self.begin(request)
+        return self.reply(self.begin(request), timeout=timeout, progress=progress)
+
+    def reply(self, number: int, *, timeout: float, progress: Progress | None = None) -> JsonObject:
+        """Wait for the reply to a request that `begin` has sent."""
         limit = time.monotonic() + timeout + calls.SLACK
         held: list[protocol.Message] = []
         try:
@@ -84,6 +87,19 @@ class Connection:
         number = next(self._numbers)
         self.send_frame(requests.encode(request, number))
         return number
+
+    def last_words(self, request: Request, *, timeout: float = 15.0) -> None:
+        """Send a request and wait until the holder closes the connection, or `timeout` seconds.
+
+        What it says meanwhile is dropped: an interrupted read may have lost half a message.
+        """
+        limit = time.monotonic() + timeout
+        with contextlib.suppress(ConnectionClosed, TimeoutError, ConnectionResetError):
+            self.begin(request)
+            while (left := limit - time.monotonic()) > 0:
+                self.sock.settimeout(left)
+                if not self.sock.recv(RECEIVE):
+                    return
 
     def take(self, number: int, *, progress: Progress | None = None) -> JsonObject | None:
         """The `ok` member of the reply to a request, None while it has not come."""

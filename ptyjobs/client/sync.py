@@ -9,7 +9,7 @@ import time
 from _thread import allocate_lock, get_ident
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.client import calls, force_kill, registry
+from ptyjobs.client import calls, force_kill, interrupts, registry
 from ptyjobs.client.base import (
     NEVER_STARTED,
     PORT_POLL,
@@ -30,7 +30,7 @@ from ptyjobs.client.connection import Connection, Follow
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
-from ptyjobs.requests import HelloRequest
+from ptyjobs.requests import HelloRequest, KillRequest
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
@@ -185,39 +185,65 @@ class Jobs(Base):
         `spec` is what `prepare` returns; the other parameters are those of `execute`.
         """
         check_patterns(until)
-        asked = spec
-        job, spec = self._allocate(spec, name=name)
-        call = self._start(spec, wait, budget, until, progress=on_progress is not None)
+        begun: JobDir | None = None
         try:
-            answer = self._started(job, spec, call, progress=on_progress)
+            with interrupts.held():
+                begun, whole = self._allocate(spec, name=name)
+                call = self._start(whole, wait, budget, until, progress=on_progress is not None)
+                connection, number = self._begin(begun, whole, call)
+            answer = self._started(begun, connection, call, number, progress=on_progress)
         except (KeyboardInterrupt, SystemExit):  # nobody has its id, so nobody could end it
-            self._abandon(job)
+            if begun is not None:
+                with interrupts.held():
+                    self._abandon(begun)
             raise
         if answer is not None:
             return answer
         return self.start(
-            asked, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
+            spec, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
         )
 
-    def _abandon(self, job: JobDir) -> None:
-        """End a job whose start was interrupted; forget it if it was never begun."""
-        wire = self._connections.pop(job.job_id, None)
-        if wire is not None:  # an answer may be under way on it
-            wire.close()
-        with contextlib.suppress(PtyJobsError):  # it has no holder
-            self.kill(job.job_id)
-        if job.spec() is None:
-            self.registry.remove(job)
-
-    def _started(
-        self, job: JobDir, spec: JobSpec, call: Call[Answer], *, progress: Progress | None
-    ) -> Answer | None:
-        """The answer; None if the job was not started because its zygote or holder crashed."""
+    def _begin(
+        self, job: JobDir, spec: JobSpec, call: Call[Answer]
+    ) -> tuple[Connection, int | None]:
+        """Ask a new holder to start the job; no number if the holder is gone already."""
         with self._forking:
             holder = self._fork_holder(job, spec)
         connection = self._connections[job.job_id] = Connection(holder)
         try:
-            ok = connection.request(call.request, timeout=call.timeout, progress=progress)
+            return connection, connection.begin(call.request)
+        except ConnectionClosed:
+            return connection, None
+
+    def _abandon(self, job: JobDir) -> None:
+        """End a job whose start was interrupted; forget it if it was never begun.
+
+        The request goes behind that of the start on the same connection, so it cannot overtake it.
+        """
+        connection = self._connections.pop(job.job_id, None)
+        if connection is not None:
+            connection.last_words(KillRequest(grace=self.config.kill_grace))
+            connection.close()
+        if registry.is_alive(job):
+            with contextlib.suppress(PtyJobsError):  # it has no holder any more
+                self.kill(job.job_id)
+        if job.spec() is None:
+            self.registry.remove(job)
+
+    def _started(
+        self,
+        job: JobDir,
+        connection: Connection,
+        call: Call[Answer],
+        number: int | None,
+        *,
+        progress: Progress | None,
+    ) -> Answer | None:
+        """The answer; None if the job was not started because its zygote or holder crashed."""
+        try:
+            if number is None:
+                raise ConnectionClosed
+            ok = connection.reply(number, timeout=call.timeout, progress=progress)
             answer = call.parse(ok)
         except ConnectionClosed:
             if self._unborn(job):

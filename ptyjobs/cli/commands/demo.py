@@ -19,13 +19,14 @@ def register(add: Add) -> None:
 
 def demo(args: argparse.Namespace, settings: Config) -> int:
     """Drive `python -i` without any AI and print the transcript."""
+    from ptyjobs.client import interrupts
     from ptyjobs.client.preparation import prepare
     from ptyjobs.client.sync import Jobs
     from ptyjobs.model import to_json
 
     lines = ("6 * 7", "import time; time.sleep(1); print('late, and still in one call')", "1/0")
     answers = []
-    with Jobs(settings) as jobs:
+    with interrupts.raised(), Jobs(settings) as jobs:
         job = jobs.start(prepare(settings, command=f"{sys.executable} -i -q"), wait=10)
         for line in lines:
             answer = jobs.interact(job.job_id, input=line)

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.cli import interrupts
 from ptyjobs.cli.format import READER
 from ptyjobs.cli.numbers import duration
 from ptyjobs.cli.stream import stream
+from ptyjobs.client import interrupts
 from ptyjobs.client.preparation import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config, flag_dest, flags_of
@@ -90,19 +90,24 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         target=args.target,
     )
     with interrupts.raised(), Jobs(settings, reader=READER) as jobs:
-        job_id = jobs.start(spec, name=args.name).job_id
+        job_id = ""
         try:
+            with interrupts.held():  # it is told or ended, whenever a signal comes
+                job_id = jobs.start(spec, name=args.name).job_id
+                if args.detach:
+                    shown = json.dumps(to_json(jobs.status(job_id))) if args.json else job_id
+                    print(shown, flush=True)
             if args.detach:
-                shown = json.dumps(to_json(jobs.status(job_id))) if args.json else job_id
-                print(shown, flush=True)
                 return 0
             if interactive:
                 return attach.attach(jobs, job_id, detach_key=settings.detach_key)
+            code = stream(jobs, job_id, show=not args.json)
         except (KeyboardInterrupt, SystemExit):  # C-c before the terminal is raw, or a signal
-            jobs.kill(job_id)
-            print(f"ptyjobs: Interrupted; {job_id} was ended.", file=sys.stderr)
+            with interrupts.held():
+                if job_id and not args.detach:
+                    jobs.kill(job_id)
+                    print(f"ptyjobs: Interrupted; {job_id} was ended.", file=sys.stderr)
             raise
-        code = stream(jobs, job_id, show=not args.json)
         if args.json:
             print(json.dumps({"status": to_json(jobs.status(job_id)), "exit_code": code}))
         return code
