@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+Packed = tuple["Any", ...]  # secrets as `text.secrets.pack` makes them
+
+
 @dataclass(frozen=True, slots=True)
 class HelloRequest:
     """Introduce a client; `reader`: key of the read position that its answers continue from."""
@@ -44,6 +47,7 @@ class StartRequest:
     until: tuple[str, ...] = ()
     reader: str = ""
     progress: bool = False
+    secrets: Packed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class InteractRequest:
     secret: bool = False
     mouse: MouseAction | None = None
     progress: bool = False
+    secrets: Packed | None = None  # digests of what neither `until` nor the mouse may find
 
     @property
     def presses_enter(self) -> bool:
@@ -78,6 +83,7 @@ class WaitRequest:
     timeout: float = WAIT_TIMEOUT
     budget: int = MAX_CHARS
     progress: bool = False
+    secrets: Packed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,11 @@ class CancelRequest:
     """Drop the waiting request with this id."""
 
     request: int
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsRequest:
+    """Nothing but what every reply brings: digests of what was typed at no-echo prompts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +175,7 @@ Request = (
     | InteractRequest
     | WaitRequest
     | CancelRequest
+    | SecretsRequest
     | TailRequest
     | RepaintRequest
     | StatusRequest
@@ -251,6 +263,7 @@ _READERS: dict[str, Callable[..., object]] = {
     "bytes": lambda value: bytes.fromhex(str(value)),
     "tuple[str, ...]": _words,
     "JobSpec": lambda value: from_json(JobSpec, value),
+    "Packed | None": tuple,
     "MouseAction | None": lambda value: from_json(MouseAction, value),
 }
 """How a member is read, by the annotation of its field."""

@@ -68,6 +68,7 @@ class AsyncJobs(Base):
         if connection is not None and not connection.closed:
             return connection
         connection = await open_connection(connect(job))
+        connection.on_secrets = self.learn
         self._connections[job.job_id] = connection
         with contextlib.suppress(ConnectionClosed):
             connection.tell(HelloRequest(self.reader))
@@ -77,7 +78,8 @@ class AsyncJobs(Base):
         job = self.registry.find(job_id)
         try:
             connection = await self._connect(job)
-            ok = await connection.request(call.request, timeout=call.timeout, progress=progress)
+            request = self._blind(call.request)
+            ok = await connection.request(request, timeout=call.timeout, progress=progress)
             result = call.parse(ok)
         except ConnectionClosed:
             self._connections.pop(job.job_id, None)
@@ -175,6 +177,7 @@ class AsyncJobs(Base):
         starting = self._starting[job.job_id] = asyncio.Event()
         try:
             connection = await open_connection(self._fork_holder(job, spec))
+            connection.on_secrets = self.learn
             self._connections[job.job_id] = connection
         except asyncio.CancelledError:  # nothing was asked for yet: the holder leaves
             self.registry.remove(job)
@@ -183,8 +186,9 @@ class AsyncJobs(Base):
             del self._starting[job.job_id]
             starting.set()  # nobody runs before the start is sent: there is no await until then
         call = self._start(spec, wait, budget, until, progress=on_progress is not None)
+        request = self._blind(call.request)
         try:
-            ok = await connection.request(call.request, timeout=call.timeout, progress=on_progress)
+            ok = await connection.request(request, timeout=call.timeout, progress=on_progress)
             answer = call.parse(ok)
         except asyncio.CancelledError as cancelled:
             cancelled.add_note(f"Job {job.job_id!r} was started and goes on.")
@@ -343,6 +347,8 @@ class AsyncJobs(Base):
         """
         job = self.registry.find(job_id)
         limit = limit or self.config.max_chars
+        if self.redactor is not None:
+            await self._call(job_id, calls.secrets())
         return await asyncio.to_thread(
             lambda: self._page(job, since=since, grep=grep, limit=limit, last=last)
         )

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from ptyjobs import protocol, requests
 from ptyjobs.client import calls
@@ -32,6 +32,7 @@ class AsyncConnection(asyncio.Protocol):
         self._progress: dict[int, Progress] = {}
         self._transport: asyncio.Transport | None = None
         self.events: asyncio.Queue[protocol.Message | None] | None = None
+        self.on_secrets: Callable[[object], None] | None = None
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -50,6 +51,8 @@ class AsyncConnection(asyncio.Protocol):
                 if note is not None:
                     note(str(message["progress"]))
                 continue
+            if "secrets" in message and self.on_secrets is not None:
+                self.on_secrets(message["secrets"])
             future = self._waiting.pop(number, None)
             if future is not None and not future.done():
                 future.set_result(message)

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
     from ptyjobs.input.mouse import MouseAction
     from ptyjobs.protocol import JsonObject
+    from ptyjobs.requests import Request
     from ptyjobs.spawn.zygote import Zygote
+    from ptyjobs.text.redaction import Redactor
 
     T = TypeVar("T")
 
@@ -104,6 +106,8 @@ class Base:
         self.config = load() if config is None else config
         self.registry = registry.Registry(self.config.state_dir)
         self.reader = reader or f"{os.getpid()}.{next(self._readers)}"
+        self.redactor: Redactor | None = None  # what its answers' reader must not see
+        self._digests: tuple[int, tuple[JsonObject, ...]] = (-1, ())  # of so many secrets
         self.zygote = zygote
         self._owns_zygote = zygote is None
         self.guard = Guard(self.registry)
@@ -127,7 +131,34 @@ class Base:
                 hint=Hint.CHECK_STATUS,
                 facts={"job_id": job.job_id},
             )
+        self.learn(job.secrets())
         return call.ended(Ended(job, status, self._seen.get(job.job_id, 0)))
+
+    def learn(self, packed: object) -> None:
+        """Keep secrets that were typed into a job from the reader too."""
+        if self.redactor is not None and isinstance(packed, list) and packed:
+            from ptyjobs.text.secrets import unpack
+
+            self.redactor.add(*unpack(packed))
+
+    def _blind(self, request: Request) -> Request:
+        """The request with digests of all secrets if the holder looks for a text.
+
+        It must not find one there, or a caller could guess a secret piece by piece.
+        """
+        if self.redactor is None or not isinstance(
+            request, (InteractRequest, WaitRequest, StartRequest)
+        ):
+            return request
+        if not request.until and not getattr(request, "mouse", None):
+            return request
+        secrets = self.redactor.secrets
+        if len(secrets) != self._digests[0]:
+            from ptyjobs.text.secrets import digests_of, pack
+
+            packed = pack(digests_of(secrets, salt=os.urandom(16)))
+            self._digests = len(secrets), tuple(packed)
+        return replace(request, secrets=self._digests[1])
 
     def _noted(self, job: JobDir, result: T) -> T:
         """The result of a call; the read position moves on where it is an answer."""
@@ -228,7 +259,9 @@ class Base:
         if grep:
             from ptyjobs.store import grep as search  # with pexpect: not for every start
 
-            return search.grep(job.folder, grep, since=since, limit=limit, last=last)
+            return search.grep(
+                job.folder, grep, since=since, limit=limit, last=last, redactor=self.redactor
+            )
         from ptyjobs.store import views  # with the terminal engine, 30 ms that few callers need
 
         spec = job.spec()

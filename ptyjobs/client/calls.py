@@ -27,6 +27,7 @@ from ptyjobs.requests import (
     MarkRequest,
     RepaintRequest,
     ResizeRequest,
+    SecretsRequest,
     StatusRequest,
     TailRequest,
 )
@@ -105,6 +106,11 @@ def interact(request: InteractRequest) -> Call[Answer]:
 
 def wait(request: WaitRequest) -> Call[Answer]:
     return Call(request, _answer, _ended_within(request.budget), request.timeout)
+
+
+def secrets() -> Call[None]:
+    """Have the holder tell what was typed at no-echo prompts (any reply tells what is new)."""
+    return Call(SecretsRequest(), lambda ok: None, lambda job: None)
 
 
 def tail(*, lines: int) -> Call[View]:

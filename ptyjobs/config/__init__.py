@@ -207,6 +207,17 @@ class Config:
     max_chars: int = _setting(
         types.integer(500, HARD_MAX_CHARS), "Characters of output in one result.", default=MAX_CHARS
     )
+    redact: bool = _setting(
+        types.FLAG,
+        "Keep secrets from the model: configured ones, those typed at no-echo prompts, and values "
+        "of variables that env_deny matches or whose names look secret.",
+        default=True,
+    )
+    redact_tokens: bool = _setting(
+        types.FLAG,
+        "The same for what has the form of a well-known token or private key (docs/person.md).",
+        default=False,
+    )
     structured: bool = _setting(
         types.FLAG,
         "Add structuredContent (some clients then hide the text, so it repeats it).",

@@ -20,6 +20,7 @@ from typing import Protocol
 from ptyjobs import targets
 from ptyjobs._dataclass import replace
 from ptyjobs.holder.input_log import Display, TypedText
+from ptyjobs.holder.typed_secrets import TypedSecrets
 from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
 from ptyjobs.process import exec, tree
 from ptyjobs.process.fair_share import Courtesy
@@ -116,6 +117,7 @@ class Job:
         self.hold_input = 0.0
         self.killing_reason = ""
         self.errors: dict[str, str] = {}
+        self.secrets = TypedSecrets()
         self._exit_status: int | None = None
         self._exit_at = 0.0
         self._reaping: Helper | None = None

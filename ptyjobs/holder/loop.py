@@ -68,7 +68,7 @@ class Holder:
     def adopt(self, sock: socket.socket) -> Peer:
         """A connection that exists already (the one whoever asked for this holder keeps)."""
         self._numbers += 1
-        peer = Peer(sock, self._numbers)
+        peer = Peer(sock, self._numbers, secrets=self.job.secrets)
         self._peers[sock.fileno()] = peer
         self._poll.register(sock.fileno(), select.EPOLLIN)
         return peer
@@ -355,6 +355,7 @@ class Holder:
             self.service.observed_fold()  # before the status looks at the screen
         status = self.service.status()
         self.job.events.flush()
+        self._guard(self.job.secrets.write, self.job.dir)
         self._guard(self.job.dir.write_status, status)
         self.service.glimpses.remove()
         self.service.inputs.on_ended(now)
@@ -411,6 +412,10 @@ class Holder:
             waiter.by_person = True
         job, now = self.job, time.monotonic()
         terminal, end = job.terminal(), job.log.end
+        if terminal.secret:
+            job.secrets.keys(peer.number, data)
+        else:
+            job.secrets.forget(peer.number)
         job.type(data, now, owner=-peer.number)  # first: a person waits for the echo
         job.typed.keys(now, end, data, echo=terminal.echo, secret=terminal.secret)
         if not self.courtesy.paused_until:
@@ -424,6 +429,7 @@ class Holder:
         self.service.limits.client(time.monotonic())
         self._poll.unregister(fd)
         self.service.followers.remove(peer)
+        self.job.secrets.forget(peer.number)
         self.service.inputs.drop_peer(peer)
         peer.close()
 

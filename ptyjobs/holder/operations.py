@@ -35,6 +35,7 @@ from ptyjobs.requests import (
     RepaintRequest,
     Request,
     ResizeRequest,
+    SecretsRequest,
     StartRequest,
     StatusRequest,
     TailRequest,
@@ -48,6 +49,7 @@ from ptyjobs.text.patterns import compile_patterns
 if TYPE_CHECKING:
     from ptyjobs.holder.peers import Peer
     from ptyjobs.holder.service import JobService
+    from ptyjobs.requests import Packed
     from ptyjobs.terminal.values import Modes
 
 Reply = dict[str, object] | None  # None: the answer comes later
@@ -70,6 +72,8 @@ def perform(service: JobService, peer: Peer, number: int, request: Request) -> R
             return hello(service, peer, request)
         case CancelRequest():
             return {"cancelled": service.inputs.cancel(peer, request.request)}
+        case SecretsRequest():
+            return {}
         case TailRequest():
             return tail(service, request)
         case RepaintRequest():
@@ -111,6 +115,7 @@ def start(service: JobService, peer: Peer, number: int, request: StartRequest) -
         patterns=patterns,
         budget=request.budget,
         progress=request.progress,
+        redactor=service.job.secrets.redactor(request.secrets) if request.until else None,
     )
     service.inputs.wait(peer, number, ask)
     return None
@@ -152,6 +157,7 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
         budget=request.budget,
         view=request.view,
         progress=request.progress,
+        redactor=service.job.secrets.redactor(request.secrets) if request.until else None,
         typed="" if quiet_input else typed,
         nbytes=len(data),
         sent=Sent(
@@ -164,6 +170,7 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
     )
     if quiet_input:
         job.typed.unseen(now, job.log.end)
+        job.secrets.typed(typed)
     else:
         enters = data.count(b"\r") - len(re.findall(r"\r\n|\r|\n", typed))
         text = typed + "\n" * enters if typed else data.decode("utf-8", "replace")
@@ -190,6 +197,7 @@ def wait(service: JobService, peer: Peer, number: int, request: WaitRequest) -> 
         patterns=tuple(compile_patterns(request.until)),
         budget=request.budget,
         progress=request.progress,
+        redactor=service.job.secrets.redactor(request.secrets) if request.until else None,
     )
     service.inputs.wait(peer, number, ask)
     return None
@@ -215,7 +223,7 @@ def _check_input(service: JobService, request: InteractRequest) -> None:
 def _encode(service: JobService, request: InteractRequest) -> tuple[bytes, list[bytes]]:
     """The bytes of an input, and the presses of keys that they end with."""
     modes = _key_modes(service)
-    data = _mouse(service, request.mouse) if request.mouse else b""
+    data = _mouse(service, request.mouse, request.secrets) if request.mouse else b""
     if request.input or request.presses_enter:
         data += keymap.typed(request.input, modes=modes, enter=request.presses_enter)
     strokes = keymap.strokes(request.keys, modes=modes)
@@ -285,13 +293,15 @@ def locale_of(env: dict[str, str]) -> str:
     return env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
 
 
-def _mouse(service: JobService, action: MouseAction) -> bytes:
+def _mouse(service: JobService, action: MouseAction, secrets: Packed | None) -> bytes:
     """A mouse action at a cell, or at the first cell of a visible text."""
     service.observed_fold()
     screen = service.job.fold.screen
     row, col = action.row, action.col
     if action.text:
         rows = screen.text()
+        if redactor := service.job.secrets.redactor(secrets):
+            rows = redactor.redact("\n".join(rows)).text.split("\n")
         row = next((n for n, line in enumerate(rows) if action.text in line), None)
         if row is None:
             raise BadInput(

@@ -12,10 +12,12 @@ import os
 import socket
 import struct
 from collections import deque
+from typing import Any
 
 from ptyjobs import protocol
+from ptyjobs.holder.typed_secrets import TypedSecrets
 from ptyjobs.process.sandbox import peer_is_sandboxed
-from ptyjobs.protocol import Message
+from ptyjobs.protocol import Data, Message
 
 MAX_QUEUE = 32 << 20  # bytes waiting for a peer that does not read
 MAX_PEERS = 200
@@ -25,8 +27,13 @@ _PEERCRED = struct.Struct("3i")
 class Peer:
     """One client's connection."""
 
-    def __init__(self, sock: socket.socket, number: int) -> None:
+    def __init__(
+        self, sock: socket.socket, number: int, *, secrets: TypedSecrets | None = None
+    ) -> None:
+        """`secrets`: of the job; a reply tells its client those that it does not have yet."""
         sock.setblocking(False)
+        self._secrets = secrets
+        self._secrets_told = 0
         self.sock = sock
         self.number = number
         self.reader = ""  # whose place in the output this is (hello); "" until said
@@ -58,7 +65,16 @@ class Peer:
 
     def send(self, message: Message) -> None:
         """Queue a message and send what the socket takes now."""
+        if not isinstance(message, Data) and "id" in message:
+            message = self._with_secrets(message)
         self.send_frame(protocol.encode(message))
+
+    def _with_secrets(self, message: dict[str, Any]) -> dict[str, Any]:
+        packed = self._secrets.packed if self._secrets is not None else []
+        if len(packed) == self._secrets_told:
+            return message
+        news, self._secrets_told = packed[self._secrets_told :], len(packed)
+        return {**message, "secrets": news}
 
     def send_frame(self, frame: bytes) -> None:
         """The same with a message that has been encoded."""

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ptyjobs.config.defaults import MAX_CHARS
 from ptyjobs.errors import BadPattern
@@ -35,7 +36,10 @@ from ptyjobs.store.fold import addresses
 from ptyjobs.store.regex_timeout import bounded_search
 from ptyjobs.terminal import Screen
 from ptyjobs.text.fresh import FreshText, Mark
-from ptyjobs.text.patterns import Until
+from ptyjobs.text.patterns import Until, plain
+
+if TYPE_CHECKING:
+    from ptyjobs.text.redaction import Redactor
 
 PROGRESS_EVERY = 0.5  # seconds between two progress notes
 ENDING = 0.3  # seconds beyond the deadline in which the end of a leader that has gone may come
@@ -64,6 +68,7 @@ class Ask:
     nbytes: int = 0
     progress: bool = False
     quiet: float | None = None  # quiet seconds that end the wait (until="quiet")
+    redactor: Redactor | None = None  # secrets that the patterns must not find
 
 
 class Waiter:
@@ -158,12 +163,22 @@ class Waiter:
             seen, _ = self._finish(prompt_row=False)
             shown = seen.text + "\n" + self._row()
             with bounded_search():
-                stands = seen.omitted_chars or self.ask.patterns[index].search(shown)
+                stands = self._stands(self.ask.patterns[index], shown, seen.omitted_chars)
             if stands:
                 self.settle.on_pattern(now, index, text)
         except BadPattern as error:
             self.done = True
             self._reply(error)
+
+    def _stands(self, pattern: re.Pattern[str], shown: str, omitted: int) -> bool:
+        """True if the pattern matches what the caller may see, or what is left out of that."""
+        redactor = self.ask.redactor
+        if not redactor:
+            return bool(omitted or pattern.search(shown))
+        if omitted:
+            _, data = self.job.dir.log.read(max(0, self.job.log.end - EARLIER), EARLIER)
+            shown = "\n".join([*map(plain, data.split(b"\n")), shown])
+        return bool(pattern.search(redactor.redact(shown).text))
 
     def on_exit(self, now: float) -> None:
         assert self.job.exit is not None
@@ -307,9 +322,12 @@ class Waiter:
         at, data = log.read(max(0, end - EARLIER), min(end, EARLIER))
         until, found = Until(self.ask.patterns), None
         for line in data.splitlines(keepends=True):
+            shown = line
+            if self.ask.redactor:
+                shown = self.ask.redactor.redact(plain(line)).text.encode()
             try:
                 with bounded_search():
-                    match = until.feed(line)
+                    match = until.feed(shown)
             except BadPattern:  # it takes too long on these lines: a note is not worth more
                 return None
             if match is not None:

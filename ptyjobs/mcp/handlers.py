@@ -12,19 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ptyjobs.client.known_secrets import value_of
 from ptyjobs.config import HARD_MAX_CHARS, Config
 from ptyjobs.errors import BadInput, Refused
 from ptyjobs.input import mouse_syntax
-from ptyjobs.mcp import results, status_text
+from ptyjobs.mcp import redacting, results, status_text
 from ptyjobs.mcp.results import Result
 from ptyjobs.model import Reason, Size
+from ptyjobs.text.secrets import Known, lines_of
 
 if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
@@ -123,6 +123,8 @@ async def interact(call: ToolCall, args: dict[str, Any]) -> Result:
         )
     if secret:
         text = read_secret(secret, call.config)
+        if call.config.redact and call.jobs.redactor is not None:
+            call.jobs.redactor.add(*(Known.of(line, name=secret) for line in lines_of(text)))
     mouse = mouse_syntax.parse(args["mouse"])
     # Keys alone pass a call that waits: an interrupt must reach what it is to interrupt.
     queue = args["job_id"] if text or mouse or not keys else ""
@@ -152,17 +154,10 @@ def read_secret(name: str, config: Config) -> str:
             f"There is no secret {name!r}; configured: {known}.",
             advice="A person can type it instead (ptyjobs attach JOB_ID).",
         )
-    kind, _, place = where.partition(":")
-    if kind == "env":
-        value = os.environ.get(place)
-    else:
-        try:
-            value = Path(place).expanduser().read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            value = None
+    value = value_of(where)
     if value is None:
         raise Refused(f"The secret {name!r} cannot be read from {where}.")
-    return value.removesuffix("\n")
+    return value
 
 
 async def wait(call: ToolCall, args: dict[str, Any]) -> Result:
@@ -255,11 +250,13 @@ async def _picture(call: ToolCall, job_id: str, format: str) -> Result:
     size, repaint = await call.jobs.repaint(job_id)
     screen = Screen(size)
     screen.feed(repaint)
+    covered = redacting.hide(screen, call.jobs.redactor) if call.jobs.redactor else 0
     if format == "png":
         from ptyjobs.render import png
 
         data = await asyncio.to_thread(png.to_png, screen)
         text = f"[{job_id}] screen {size.rows}x{size.cols} as a picture"
+        text += f" · {covered} secrets covered" if covered else ""
         return Result(text, {"job_id": job_id}, images=(data,))
     text = ansi.to_svg(screen) if format == "svg" else ansi.to_ansi(screen)
     return Result(results.fit(text), {"job_id": job_id})

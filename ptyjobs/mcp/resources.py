@@ -27,6 +27,8 @@ from ptyjobs.text import sanitize
 
 if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
+    from ptyjobs.mcp.redacting import Border
+    from ptyjobs.model import Status
 
 WATCH_INTERVAL = 0.1
 """Seconds between two looks at a subscribed job: two `stat` calls, no request to its holder."""
@@ -48,8 +50,9 @@ _TEMPLATES = (
 class Resources:
     """The resource handlers of a server."""
 
-    def __init__(self, jobs: AsyncJobs) -> None:
+    def __init__(self, jobs: AsyncJobs, border: Border) -> None:
         self._jobs = jobs
+        self._border = border
         self._bus = InMemorySubscriptionBus()
         self._listen = ListenHandler(self._bus)
         self._sessions: dict[str, list[Any]] = {}  # subscribed URI -> sessions of the older era
@@ -65,7 +68,7 @@ class Resources:
                 {
                     "uri": template.replace("{job_id}", urllib.parse.quote(job.job_id, safe="")),
                     "name": f"{job.job_id} {name}",
-                    "description": sanitize.for_model(f"{job.state}: {job.command}"[:200])[0],
+                    "description": self._described(job),
                     "mimeType": "text/plain",
                 }
                 for job in found[:LISTED]
@@ -73,6 +76,9 @@ class Resources:
             ],
             **COMPLETE,
         }
+
+    def _described(self, job: Status) -> str:
+        return self._border.text(sanitize.for_model(f"{job.state}: {job.command}"[:200])[0])
 
     async def templates(self, ctx: Any, params: Any) -> Any:
         return {
@@ -91,8 +97,8 @@ class Resources:
             else:
                 text = (await self._jobs.output(job_id, limit=HARD_MAX_CHARS, last=True)).text
         except PtyJobsError as error:
-            raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
-        text = sanitize.for_model(text)[0]
+            raise MCPError(code=INVALID_PARAMS, message=self._border.text(str(error))) from None
+        text = self._border.text(sanitize.for_model(text)[0])
         return {
             "contents": [{"uri": str(params.uri), "mimeType": "text/plain", "text": text}],
             **COMPLETE,
@@ -104,7 +110,7 @@ class Resources:
         try:
             await self._jobs.status(job_id)
         except PtyJobsError as error:
-            raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
+            raise MCPError(code=INVALID_PARAMS, message=self._border.text(str(error))) from None
         self._sessions.setdefault(uri, []).append(ctx.session)
         self._watch(uri, +1)
         return {}

@@ -29,9 +29,11 @@ from ptyjobs.mcp import results, tools
 from ptyjobs.mcp.handlers import Orders, ToolCall
 from ptyjobs.mcp.params import Tool
 from ptyjobs.mcp.prompts import PROMPTS, get_prompt
+from ptyjobs.mcp.redacting import Border
 from ptyjobs.mcp.resources import COMPLETE, Resources
 from ptyjobs.mcp.results import META_KEY, Result
 from ptyjobs.mcp.tasks import Tasks, declared
+from ptyjobs.text.redaction import Redactor
 
 if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
@@ -68,8 +70,9 @@ NATIVE = Surface("ptyjobs", "Interactive jobs", tools.TOOLS, tools.INSTRUCTIONS)
 class Progress:
     """Tells the client the last line of output, at most twice a second and never after the end."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, border: Border) -> None:
         self._ctx = ctx
+        self._border = border
         self._line = ""
         self._count = 0
         self._task: asyncio.Task[None] | None = None
@@ -83,7 +86,8 @@ class Progress:
         while self._line:
             line, self._line = self._line, ""
             self._count += 1
-            await self._ctx.session.report_progress(self._count, None, results.one_line(line))
+            shown = results.one_line(self._border.text(line))
+            await self._ctx.session.report_progress(self._count, None, shown)
             await asyncio.sleep(PROGRESS_INTERVAL)
         self._task = None
 
@@ -100,8 +104,10 @@ class App:
         self.config = config
         self.surface = surface
         self.orders = Orders()
-        self.resources = Resources(jobs)
-        self.tasks = Tasks(jobs, config)
+        jobs.redactor = Redactor() if jobs.redactor is None else jobs.redactor
+        self.border = Border(jobs.redactor, counted=surface.extras)
+        self.resources = Resources(jobs, self.border)
+        self.tasks = Tasks(jobs, config, self.border)
         self._tools = {tool.name: tool for tool in surface.tools}
         listed = [
             tool.wire(structured=config.structured and surface.extras) for tool in surface.tools
@@ -156,9 +162,8 @@ class App:
                 f" Did you mean {near[0]}?" if near else f" There are: {', '.join(self._tools)}."
             )
             return Result(f"There is no tool {name!r}.{advice}", is_error=True)
-        progress = (
-            Progress(ctx) if ctx is not None and (ctx.meta or {}).get("progress_token") else None
-        )
+        wanted = ctx is not None and (ctx.meta or {}).get("progress_token")
+        progress = Progress(ctx, self.border) if wanted else None
         tasks = self.tasks if declared(ctx) and self.surface.extras else None
         call = ToolCall(self.jobs, self.config, self.orders, progress, tasks)
         try:
@@ -171,7 +176,8 @@ class App:
         return result
 
     def wire(self, result: Result) -> dict[str, Any]:
-        """A result as the protocol carries it."""
+        """A result as the protocol carries it, without secrets."""
+        result = self.border.result(result)
         content: list[dict[str, Any]] = [{"type": "text", "text": result.text}]
         for image in result.images:
             data = base64.b64encode(image).decode()

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from ptyjobs.client import AsyncJobs
+from ptyjobs.client.known_secrets import redactor
 from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError
 
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 def check(config: Config) -> None:
     """Raise BadConfig for settings that would fail, or fail open, only at the first job."""
+    redactor(config)
     if config.allowed_commands or config.block_dangerous or config.compat == "mcp-background-job":
         from ptyjobs.policy import Policy
 
@@ -37,6 +39,7 @@ def check(config: Config) -> None:
 async def session(config: Config, zygote: Zygote) -> AsyncIterator[AsyncJobs]:
     """The client of this process; at the end every session job ends, without being waited for."""
     jobs = AsyncJobs(config, zygote=zygote)
+    jobs.redactor = redactor(config)
     loop = asyncio.get_running_loop()
     jobs.guard.install()
     loop.add_signal_handler(signal.SIGCHLD, jobs.guard.sweep)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
     from ptyjobs.client.calls import WaitResult
     from ptyjobs.config import Config
+    from ptyjobs.mcp.redacting import Border
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_INTERVAL = 1000  # milliseconds between two `tasks/get` of one client
@@ -77,8 +78,9 @@ class _Running:
 class Tasks:
     """The tasks of one server process."""
 
-    def __init__(self, jobs: AsyncJobs, config: Config) -> None:
+    def __init__(self, jobs: AsyncJobs, config: Config, border: Border) -> None:
         self._jobs = jobs
+        self._border = border
         self._config = config
         self._store = WaitStore(config.state_dir)
         self._running: dict[str, _Running] = {}
@@ -137,7 +139,7 @@ class Tasks:
     def progress(self, wait_id: str, line: str) -> None:
         """Show `line` as the status message of a task."""
         if (running := self._running.get(wait_id)) is not None:
-            running.progress(line)
+            running.progress(self._border.text(line))
 
     # -- requests
 
@@ -190,6 +192,7 @@ class Tasks:
         from ptyjobs.client import AsyncJobs
 
         async with AsyncJobs(self._config, reader=wait.reader, positions=wait.offsets) as jobs:
+            jobs.redactor = self._jobs.redactor
             return await jobs.wait_many(
                 wait.job_ids,
                 until=wait.until,

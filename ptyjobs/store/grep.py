@@ -23,6 +23,7 @@ from ptyjobs.model import Page, from_json, to_json
 from ptyjobs.store.log import LogReader
 from ptyjobs.store.regex_timeout import bounded_search
 from ptyjobs.text.patterns import compile_patterns, plain
+from ptyjobs.text.redaction import Redactor
 
 CHUNK = 1 << 20  # bytes searched at once
 CHUNK_TIME = 2.0  # seconds of a processor that they may take, twenty times what they should
@@ -36,10 +37,19 @@ _ESCAPED = re.compile(r"\\.")
 _REPEATS = re.compile(r"[*+?{]")
 
 
-def grep(folder: str, pattern: str, *, since: int | None, limit: int, last: bool = False) -> Page:
+def grep(
+    folder: str,
+    pattern: str,
+    *,
+    since: int | None,
+    limit: int,
+    last: bool = False,
+    redactor: Redactor | None = None,
+) -> Page:
     """Lines of the text that match, each behind its log offset, at most `limit` characters.
 
-    The first of them; with `last` the last.
+    The first of them; with `last` the last. `redactor`: secrets that are taken out of the lines
+    before they are searched, so that no pattern can find one.
 
     `folder` is the job's directory. Raises BadPattern for what is none or takes too long,
     LimitReached where there is no process for it.
@@ -48,9 +58,17 @@ def grep(folder: str, pattern: str, *, since: int | None, limit: int, last: bool
     log = LogReader(folder)
     if _simple(pattern) and _few_short_lines(log, since):
         bound = contextlib.nullcontext
-        return search(log, compiled, since=since, limit=limit, last=last, bound=bound)
+        return search(
+            log, compiled, since=since, limit=limit, last=last, bound=bound, redactor=redactor
+        )
     asked = {"since": since, "limit": limit, "last": last}
-    wanted = {"asker": os.getpid(), "folder": folder, "pattern": pattern, "asked": asked}
+    wanted: dict[str, Any] = {
+        "asker": os.getpid(),
+        "folder": folder,
+        "pattern": pattern,
+        "asked": asked,
+    }
+    wanted["redactor"] = redactor.pack() if redactor else None
     code = f"import sys; sys.path[:] = {sys.path!r}; from ptyjobs.store.grep import main; main()"
     try:
         done = subprocess.run(
@@ -108,7 +126,10 @@ def main() -> None:
 
     told: dict[str, Any]
     try:
-        page = search(log, pattern, **wanted["asked"], bound=_bounded, needed=needed)
+        redactor = Redactor.unpack(wanted["redactor"]) if wanted["redactor"] else None
+        page = search(
+            log, pattern, **wanted["asked"], bound=_bounded, needed=needed, redactor=redactor
+        )
         told = {"page": to_json(page)}
     except BadPattern as error:
         told = {"error": error.to_wire()}
@@ -126,6 +147,7 @@ def search(
     last: bool = False,
     bound: Callable[[], contextlib.AbstractContextManager[None]],
     needed: Callable[[], bool] = lambda: True,
+    redactor: Redactor | None = None,
 ) -> Page:
     """What `grep` answers, while it is `needed`; each chunk is searched within `bound`."""
     floor, end = log.floor, log.end
@@ -159,7 +181,7 @@ def search(
             cut = len(block)
         carry = block[cut:]
         with bound():
-            for offset, line in _matching(block[:cut], base, pattern):
+            for offset, line in _matching(block[:cut], base, pattern, redactor):
                 entry = f"{offset}: {line[:1000]}"
                 used += len(entry) + 1
                 if used > limit and found and not last:
@@ -170,10 +192,17 @@ def search(
     return told(min(position - len(carry) if position < end else position, end))
 
 
-def _matching(block: bytes, offset: int, pattern: re.Pattern[str]) -> Iterator[tuple[int, str]]:
+def _matching(
+    block: bytes, offset: int, pattern: re.Pattern[str], redactor: Redactor | None
+) -> Iterator[tuple[int, str]]:
     """Offset and text of each line of `block`, which begins at `offset`, that matches."""
-    for raw in block.splitlines(keepends=True):
-        line = plain(raw)
+    lines = block.splitlines(keepends=True)
+    texts = [plain(raw) for raw in lines]
+    if redactor:  # all of them at once: a secret may go on in the next line
+        whole = "\n".join(text.replace("\n", "") for text in texts)
+        clean = redactor.redact(whole).text.split("\n")
+        texts = clean if len(clean) == len(texts) else [redactor.redact(t).text for t in texts]
+    for raw, line in zip(lines, texts, strict=True):
         if pattern.search(line):
             yield offset, line
         offset += len(raw)

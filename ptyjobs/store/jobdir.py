@@ -153,6 +153,11 @@ class JobDir:
         data = self._read("status.json")
         return None if data is None else from_json(Status, data)
 
+    def secrets(self) -> list[dict[str, Any]]:
+        """Digests of secrets that were typed and stand in the log (see `text.secrets`)."""
+        data = self._read("secrets.json")
+        return [] if data is None else list(data["secrets"])
+
     def events(self) -> Iterator[LogEvent]:
         """The events in order; a line cut by a crash ends the iteration."""
         try:

@@ -1,4 +1,4 @@
-"""The generated blocks of README.md and SPEC.md: `python -m tests.docs` writes them.
+"""The generated blocks of the documents: `python -m tests.docs` writes them.
 
 A block stands between `<!-- generated: NAME -->` and `<!-- end generated -->`.
 """
@@ -13,10 +13,11 @@ from ptyjobs import config
 from ptyjobs.cli.commands import describe
 from ptyjobs.mcp import tools
 from ptyjobs.model import TRANSITIONS
+from ptyjobs.text import token_shapes
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "SPEC.md")
-BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
+DOCUMENTS = ("README.md", "SPEC.md", "docs/person.md")
+BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
 
 
 def states() -> str:
@@ -34,6 +35,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "tools": tools.reference,
     "config": config.docs_table,
     "commands": describe.reference,
+    "token-shapes": token_shapes.reference,
 }
 
 

@@ -19,6 +19,7 @@ from ptyjobs.model import (
     Verdict,
     View,
 )
+from ptyjobs.text.redaction import Redactor
 
 
 def answer(job_id: str = "py", text: str = "2", **changes: Any) -> Answer:
@@ -37,6 +38,7 @@ class FakeJobs:
     """The async client's methods over a dictionary of jobs; `calls` is what was asked."""
 
     def __init__(self) -> None:
+        self.redactor: Redactor | None = None
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.jobs: dict[str, Status] = {
             "py": Status("py", State.RUNNING, "python3 -i", "/tmp", pid=7, started=100.0, end=1840)

@@ -1,0 +1,106 @@
+"""What was typed at no-echo prompts of one job, as digests.
+
+Owns the digests and the one line that a person is typing at such a prompt, which is forgotten at
+Enter. Never keeps a value, and writes a digest to disk only when the value stands in the log
+already, which then tells more than the digest. Clients get the digests with the next reply, so that
+they can keep the value from a model.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ptyjobs._dataclass import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ptyjobs.requests import Packed
+    from ptyjobs.store.jobdir import JobDir
+    from ptyjobs.text.redaction import Redactor
+
+LINE = 4096  # bytes of a line; what is longer is no password
+MOST = 200  # secrets of one job
+SCANNED = 16 << 20  # bytes at the end of a log in which the values are looked for
+BLOCK = 1 << 20
+
+_ERASE = frozenset(b"\x08\x7f")
+_KILL = 0x15
+
+
+class TypedSecrets:
+    """The secrets of one job; `packed` is what clients are sent."""
+
+    def __init__(self) -> None:
+        self.packed: list[dict[str, Any]] = []
+        self._salt = b""
+        self._lines: dict[int, bytearray] = {}  # by owner: what has no Enter yet
+
+    def typed(self, text: str) -> None:
+        """A caller typed `text` at a no-echo prompt."""
+        from ptyjobs.text.secrets import SHORTEST_TYPED, Digest, pack
+
+        self._salt = self._salt or os.urandom(16)
+        for line in text.replace("\r", "\n").split("\n"):
+            if len(line) >= SHORTEST_TYPED and len(self.packed) < MOST:
+                made = pack([Digest.of(line, name="", salt=self._salt)])
+                self.packed += [one for one in made if one not in self.packed]
+
+    def keys(self, owner: int, data: bytes) -> None:
+        """A person pressed keys at a no-echo prompt, which the kernel edits into a line."""
+        line = self._lines.setdefault(owner, bytearray())
+        for byte in data:
+            if byte in b"\r\n\x03\x04":
+                text = bytes(line).decode("utf-8", "surrogateescape")
+                line[:] = bytes(len(line))
+                line.clear()
+                if byte in b"\r\n":
+                    self.typed(text)
+            elif byte in _ERASE:
+                while line and line.pop() & 0xC0 == 0x80:  # a character of UTF-8 is several bytes
+                    pass
+            elif byte == _KILL:
+                line.clear()
+            elif len(line) < LINE:
+                line.append(byte)
+
+    def forget(self, owner: int) -> None:
+        """The prompt is over, or its typist has left: so is the unfinished line."""
+        self._lines.pop(owner, None)
+
+    def write(self, directory: JobDir) -> None:
+        """At the job's end: keep the digests whose values can be read in the log."""
+        if self.packed and self._in_log(directory):
+            directory.write("secrets.json", {"secrets": self.packed})
+
+    def _in_log(self, directory: JobDir) -> bool:
+        from ptyjobs.text.patterns import plain
+        from ptyjobs.text.redaction import Redactor
+        from ptyjobs.text.secrets import unpack
+
+        redactor = Redactor(unpack(self.packed))
+        log, end = directory.log, directory.log.end
+        if end - log.floor > SCANNED:  # too much to look through in the holder
+            return True
+        at, carry = log.floor, b""
+        while at < end:
+            first, data = log.read(at, BLOCK)
+            if not data:
+                break
+            text = "\n".join(map(plain, (carry + data).split(b"\n")))
+            if redactor.spans(text):
+                return True
+            at, carry = first + len(data), data[-LINE:]
+        return False
+
+    def redactor(self, secrets: Packed | None) -> Redactor | None:
+        """What a search for a text must not find: the caller's secrets and those typed here.
+
+        None for a person, or a program that speaks for one.
+        """
+        if secrets is None:
+            return None
+        from ptyjobs.text.redaction import Redactor
+        from ptyjobs.text.secrets import unpack
+
+        return Redactor(unpack([*secrets, *self.packed]))

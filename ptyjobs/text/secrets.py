@@ -1,0 +1,201 @@
+"""Secrets as they are looked for: a value we have, or what was kept of one that was typed.
+
+Owns `Known` and `Digest`, the disguises of a value (in JSON, in base64) and both as JSON types for
+another process of ours. Never searches (see `redaction`). A value that must not be kept (typed at
+a no-echo prompt) is a `Digest`: length, one salted bit for each of its first bytes, and a salted
+hash. The bits make a search fast; they and the length are all that it tells.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from binascii import b2a_base64
+
+from ptyjobs._dataclass import TYPE_CHECKING, dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    Form = tuple[int, str, str]  # bytes, filter bits ("01..."), hash in hexadecimal
+
+SHORTEST = 3  # characters of a secret; shorter ones are in every text
+SHORTEST_TYPED = 4  # characters of one that was typed: "yes" at a no-echo prompt is none
+FILTER = 24  # bytes of a digest that are compared by one bit each
+DIGEST = 16  # bytes of a digest's hash
+BASE64 = 6  # characters of an encoded form; a shorter one would be found by chance
+
+BLANKS = re.compile(r"[\s|\u2500-\u257f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A secret whose value we have. `forms` are what is searched for."""
+
+    name: str
+    value: str
+    forms: tuple[str, ...]
+    base64: tuple[str, ...] = ()
+    loose: str = ""  # without its blanks, for a value that has some
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it the same secret as another."""
+        return "", self.value
+
+    @classmethod
+    def of(cls, value: str, *, name: str) -> Known:
+        forms = [value, *_json(value)]
+        if " " in value:
+            forms.append(value.replace(" ", "+"))
+        encoded = tuple(_encoded(value.encode("utf-8", "surrogateescape")))
+        return cls(name, value, tuple(dict.fromkeys(forms)), encoded, _loose(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A secret that was typed, without its value: enough to recognise it, not to tell it."""
+
+    name: str
+    salt: str  # hexadecimal
+    forms: tuple[Form, ...]
+    base64: tuple[Form, ...] = ()  # the same of its encoded forms
+    loose: tuple[Form, ...] = ()  # the same of the value without its blanks
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it the same secret as another."""
+        return self.salt, self.forms[0][2]
+
+    @classmethod
+    def of(cls, value: str, *, name: str, salt: bytes) -> Digest:
+        data = value.encode("utf-8", "surrogateescape")
+        quoted = [form.encode("utf-8", "surrogateescape") for form in _json(value)]
+        table = _table(salt)
+
+        def made(forms: Iterable[bytes]) -> tuple[Form, ...]:
+            return tuple(
+                (len(form), form[:FILTER].translate(table).decode(), _hash(form, salt).hex())
+                for form in dict.fromkeys(forms)
+            )
+
+        encoded = [form.encode() for form in _encoded(data)]
+        loose = _loose(value).encode("utf-8", "surrogateescape")
+        blank = made([loose] if loose else [])
+        return cls(name, salt.hex(), made([data, *quoted]), made(encoded), blank)
+
+
+Secret = Known | Digest
+
+
+def lines_of(value: str) -> list[str]:
+    """The parts of a value that are secrets by themselves: each line of one with several."""
+    lines = [line.strip() for line in value.splitlines()]
+    if len(lines) <= 1:
+        return [value.strip("\r\n")]
+    return [line for line in lines if len(line) >= 8]
+
+
+def _encoded(data: bytes) -> list[str]:
+    """What base64 of any text around `data` must hold: one form for each alignment and alphabet."""
+    forms = []
+    for before in range(3):
+        whole = b2a_base64(b"\0" * before + data, newline=False)
+        first = (0, 2, 3)[before]  # these depend on the bytes before it
+        form = whole[first : (before + len(data)) * 8 // 6].decode()
+        if len(form) >= BASE64:
+            forms += [form, form.replace("+", "-").replace("/", "_")]
+    return list(dict.fromkeys(forms))
+
+
+def _loose(value: str) -> str:
+    """`value` without what stands at the margins of a text, if it has any of that."""
+    loose = BLANKS.sub("", value)
+    return loose if loose != value and len(loose) >= SHORTEST else ""
+
+
+def _json(value: str) -> list[str]:
+    """`value` as it stands inside JSON strings: prompts, titles and structured results are such."""
+    return [json.dumps(value, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1]]
+
+
+def _hash(data: bytes, salt: bytes) -> bytes:
+    from _blake2 import blake2b  # of hashlib, which would bring OpenSSL into every holder
+
+    return blake2b(data, key=salt, digest_size=DIGEST).digest()
+
+
+_TABLES: dict[bytes, bytes] = {}
+
+
+def _table(salt: bytes) -> bytes:
+    """For each byte "0" or "1", by the salt."""
+    table = _TABLES.get(salt)
+    if table is None:
+        noise = b"".join(_hash(bytes([n]), salt) for n in range(256 // DIGEST))
+        table = _TABLES[salt] = bytes(ord("0") + (byte & 1) for byte in noise)
+    return table
+
+
+def digest_spans(
+    data: bytes, salt: bytes, forms: Sequence[tuple[str, Form]]
+) -> list[tuple[int, int, str]]:
+    """Where `data` holds a form of a digest: start, end and the name that goes with the form."""
+    bits = data.translate(_table(salt))
+    spans: list[tuple[int, int, str]] = []
+    for name, (size, filter_, hash_) in forms:
+        wanted, expected = filter_.encode(), bytes.fromhex(hash_)
+        at = bits.find(wanted)
+        while at >= 0:
+            if _hash(data[at : at + size], salt) == expected:
+                spans.append((at, at + size, name))
+            at = bits.find(wanted, at + 1)
+    return spans
+
+
+# -- on the way to another process
+
+
+def pack(secrets: Iterable[Secret]) -> list[dict[str, Any]]:
+    """Secrets as JSON types, for a process of ours that searches for us."""
+    return [
+        {"name": one.name, "value": one.value}
+        if isinstance(one, Known)
+        else {
+            "name": one.name,
+            "salt": one.salt,
+            "forms": one.forms,
+            "base64": one.base64,
+            "loose": one.loose,
+        }
+        for one in secrets
+    ]
+
+
+def unpack(wire: Iterable[dict[str, Any]]) -> list[Secret]:
+    """Read `pack`."""
+    return [
+        Known.of(one["value"], name=one["name"])
+        if "value" in one
+        else Digest(
+            one["name"],
+            one["salt"],
+            _forms(one["forms"]),
+            _forms(one["base64"]),
+            _forms(one["loose"]),
+        )
+        for one in wire
+    ]
+
+
+def _forms(wire: Iterable[Iterable[Any]]) -> tuple[Form, ...]:
+    return tuple((int(size), str(bits), str(hash_)) for size, bits, hash_ in wire)
+
+
+def digests_of(secrets: Iterable[Secret], *, salt: bytes) -> list[Digest]:
+    """The same without any value, for a holder."""
+    return [
+        Digest.of(one.value, name=one.name, salt=salt) if isinstance(one, Known) else one
+        for one in secrets
+    ]
