@@ -31,6 +31,7 @@ VALUES: dict[str, st.SearchStrategy[object]] = {
     "bool": st.booleans(),
     "bytes": st.binary(max_size=8),
     "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
+    "Packed | None": st.none() | st.just(({"name": "A", "value": "x"},)),
     "MouseAction | None": st.none()
     | st.builds(MouseAction, st.integers(0, 99), st.integers(0, 99), text=TEXT),
     "JobSpec": st.builds(
