@@ -88,6 +88,8 @@ class Reason(enum.StrEnum):
     QUIET = "quiet"
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
+    SERVICE_READY = "ready"
+    SERVICE_FAILED = "not ready"  # it printed what means that it has failed
 
     @property
     def ready(self) -> bool:
@@ -179,6 +181,35 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """A listening socket of a job, and the process that owns it."""
+
+    protocol: str  # "tcp", "udp" or "unix"
+    address: str  # "127.0.0.1:3000", "[::]:3000", "unix:/run/x"
+    port: int = 0  # 0 for a unix socket
+    pid: int = 0
+    program: str = ""
+
+    def __str__(self) -> str:
+        return self.address + ("/udp" if self.protocol == "udp" else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the conditions in `JobSpec.ready` say of a job."""
+
+    state: str  # "ready", "not ready", "unhealthy" or "failed"
+    since: float = 0.0  # seconds since the epoch
+    why: str = ""  # "nothing listens on port 3000"
+    listening: tuple[Listening, ...] = ()  # when it became ready
+    after: float = 0.0  # seconds from the start until it was ready
+
+    @property
+    def ready(self) -> bool:
+        return self.state == "ready"
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """What was asked for: all that is needed to start the job again.
 
@@ -211,6 +242,7 @@ class JobSpec:
     idle_limit: float | None = None  # seconds without client or output until a persistent job ends
     replies: bool = True  # answer terminal queries
     on_exit: str = ""  # a command line run when the job has ended
+    ready: tuple[str, ...] = ()  # when it is ready as a service (config.ready_syntax)
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -266,6 +298,7 @@ class Answer:
     title: str = ""
     notes: tuple[str, ...] = ()  # one-line hints with the next step in them
     unmatched: str = ""  # the patterns that did not match, in words; where they did before
+    service: Service | None = None  # of a job started with `ready`
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +361,8 @@ class Status:
     rss: int = 0  # bytes of resident memory of the tree
     processes: tuple[str, ...] = ()  # "pid name" of each process in the tree
     ports: tuple[int, ...] = ()  # TCP ports the tree listens on
+    listening: tuple[Listening, ...] = ()  # those and its UDP and unix sockets
+    service: Service | None = None  # of a job started with `ready`
     title: str = ""
     directory: str = ""  # working directory as the program told it (OSC 7), else of the leader
     progress: str = ""  # OSC 9;4

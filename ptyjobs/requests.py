@@ -76,10 +76,14 @@ class InteractRequest:
 
 @dataclass(frozen=True, slots=True)
 class WaitRequest:
-    """Wait for a condition: ready, exited, pattern (one of `until`) or quiet."""
+    """Wait for a condition: ready, exited, pattern (one of `until`), port or quiet.
+
+    `service`: conditions of a service (config.ready_syntax) for this wait.
+    """
 
     condition: str = "ready"  # "for" on the wire
     until: tuple[str, ...] = ()
+    service: tuple[str, ...] = ()
     timeout: float = WAIT_TIMEOUT
     budget: int = MAX_CHARS
     progress: bool = False

@@ -68,6 +68,9 @@ def turn(status: Status) -> str:
         how = str(status.exit).removeprefix("exited with ") if status.exit else ""
         known = status.exit is not None and status.exit.cause
         return ", ".join(filter(None, (how, "" if known else status.reason)))
+    if status.service is not None:
+        where = ", ".join(map(str, status.service.listening))
+        return safe(" ".join(filter(None, (status.service.state, where or status.service.why))))
     if status.waiting is None:
         return safe(status.doing)
     if status.waiting.reason is Reason.PASSWORD:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,16 +11,13 @@ from ptyjobs.client import calls, force_kill, registry
 from ptyjobs.client.async_connection import AsyncConnection, AsyncFollow, open_connection
 from ptyjobs.client.base import (
     NEVER_STARTED,
-    PORT_POLL,
     Base,
     Progress,
     check_patterns,
     follow_request,
     meets,
-    no_wait,
     nothing_to_follow,
     wait_result,
-    with_port,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import ConnectionClosed, connect
@@ -116,6 +112,7 @@ class AsyncJobs(Base):
         target: str = "",
         sandbox: str | None = None,
         log_full: str | None = None,
+        ready: str | Sequence[str] = (),
     ) -> Answer:
         """Start a shell command line, or the words of `argv`, and answer at its first turn.
 
@@ -125,8 +122,11 @@ class AsyncJobs(Base):
         the answer, by default the setting `max_chars`. `on_progress`: called with the last line
         of output while it waits. `timeout`: seconds after which the job is killed. `on_exit`: a
         command line that runs when it has ended. `target`: where it runs (`ssh:HOST`,
-        `docker:NAME`). The others override the settings of their names; `lifetime`, `stderr`,
-        `sandbox` and `log_full` take the words listed there, `lifetime` session or persistent.
+        `docker:NAME`). `ready`: what makes it a service that is ready (`port`, `port:3000`, a URL,
+        `command:...`, a pattern; see `config.ready_syntax`): then that ends the wait, whose default
+        is the setting `wait_timeout`. The others override the settings of their names; `lifetime`,
+        `stderr`, `sandbox` and `log_full` take the words listed there, `lifetime` session or
+        persistent.
         """
         from ptyjobs.client.preparation import prepare  # only to start something
 
@@ -147,11 +147,12 @@ class AsyncJobs(Base):
             target=target,
             sandbox=sandbox,
             log_full=log_full,
+            ready=ready,
         )
         return await self.start(
             spec,
             name=name,
-            wait=self.config.interact_timeout if wait is None else wait,
+            wait=self._first_wait(wait, ready),
             until=until,
             budget=budget,
             on_progress=on_progress,
@@ -259,19 +260,22 @@ class AsyncJobs(Base):
         *,
         until: str = "ready",
         patterns: Sequence[str] = (),
+        ready: str | Sequence[str] = (),
         timeout: float | None = None,
         budget: int | None = None,
         on_progress: Progress | None = None,
     ) -> Answer:
         """Wait until a job meets a condition; answers with the fresh output.
 
-        `until`: `ready` (the program waits for input), `exited`, `pattern` (one of `patterns` was
-        printed), `quiet` (no output for a second) or `port` (it listens on a TCP port). `timeout`:
+        `until`: `ready` (the program waits for input; of a job started with `ready`: the service
+        is ready), `exited`, `pattern` (one of `patterns` was printed), `quiet` (no output for a
+        second) or `port` (it listens on a TCP port). `ready`: conditions of a service for this
+        wait, instead of those that it was started with. `timeout`:
         seconds, by default the setting `wait_timeout`. `budget`: characters of output, by default
         the setting `max_chars`. `on_progress`: called with the last line of output meanwhile.
         """
-        call = self._wait(until, patterns, timeout, budget, progress=on_progress is not None)
-        return await self._meet(job_id, until, call, progress=on_progress)
+        call = self._wait(until, patterns, ready, timeout, budget, progress=on_progress is not None)
+        return await self._call(job_id, call, progress=on_progress)
 
     async def wait_many(
         self,
@@ -280,6 +284,7 @@ class AsyncJobs(Base):
         any_of: bool = True,
         until: str = "ready",
         patterns: Sequence[str] = (),
+        ready: str | Sequence[str] = (),
         timeout: float | None = None,
         budget: int | None = None,
         on_progress: Progress | None = None,
@@ -288,11 +293,11 @@ class AsyncJobs(Base):
 
         The other parameters are those of `wait`; `budget` is that of each answer.
         """
-        call = self._wait(until, patterns, timeout, budget, progress=on_progress is not None)
+        call = self._wait(until, patterns, ready, timeout, budget, progress=on_progress is not None)
         for job_id in job_ids:
             self.registry.find(job_id)
         tasks = {
-            asyncio.ensure_future(self._meet(job_id, until, call, progress=on_progress)): job_id
+            asyncio.ensure_future(self._call(job_id, call, progress=on_progress)): job_id
             for job_id in dict.fromkeys(job_ids)
         }
         answers: dict[str, Answer] = {}
@@ -310,18 +315,6 @@ class AsyncJobs(Base):
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
         return wait_result(job_ids, answers, met, any_of=any_of)
-
-    async def _meet(
-        self, job_id: str, until: str, call: Call[Answer], *, progress: Progress | None
-    ) -> Answer:
-        if until != "port":
-            return await self._call(job_id, call, progress=progress)
-        deadline = time.monotonic() + call.timeout
-        while True:
-            status = await self.status(job_id)
-            if status.ports or status.state.ended or time.monotonic() >= deadline:
-                return with_port(await self._call(job_id, no_wait(call)), status)
-            await asyncio.sleep(PORT_POLL)
 
     async def tail(self, job_id: str, *, lines: int | None = None) -> View:
         """The rendered current view, its last `lines` lines (by default 50)."""

@@ -28,7 +28,7 @@ from ptyjobs.errors import (
     cannot_start,
     from_wire,
 )
-from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Reason, Size, Status
+from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Reason, Size
 from ptyjobs.requests import FollowRequest, InteractRequest, StartRequest, WaitRequest
 from ptyjobs.store.jobdir import JobDir
 
@@ -48,7 +48,6 @@ Progress = Callable[[str], None]
 
 BIRTHS = 5  # zygotes and holders that may die under one start before it is given up
 NEVER_STARTED = ("start_failed", "limit_reached", "refused")  # codes: no job is left behind
-PORT_POLL = 0.2  # seconds between two looks at a job's listening ports
 DYING = 0.1  # seconds until a process is gone whose sockets are closed
 
 
@@ -84,6 +83,20 @@ def check_patterns(patterns: Sequence[str]) -> None:
         from ptyjobs.text.patterns import compile_patterns  # with pexpect: not for every start
 
         compile_patterns(patterns)
+
+
+def check_ready(config: Config, ready: str | Sequence[str]) -> tuple[str, ...]:
+    """The conditions of a wait; BadInput, BadPattern or Refused before anything is sent."""
+    if not ready:
+        return ()
+    from ptyjobs.client.preparation import policy_of, ready_commands
+
+    words = (ready,) if isinstance(ready, str) else tuple(ready)
+    commands, policy = ready_commands(words), policy_of(config)
+    for line in commands if policy is not None else ():
+        assert policy is not None
+        policy.check(line)
+    return words
 
 
 class Base:
@@ -328,6 +341,7 @@ class Base:
         self,
         until: str,
         patterns: Sequence[str],
+        ready: str | Sequence[str],
         timeout: float | None,
         budget: int | None,
         *,
@@ -338,11 +352,18 @@ class Base:
             WaitRequest(
                 until,
                 until=tuple(patterns),
+                service=check_ready(self.config, ready),
                 timeout=self.config.wait_timeout if timeout is None else timeout,
                 budget=budget or self.config.max_chars,
                 progress=progress,
             )
         )
+
+    def _first_wait(self, wait: float | None, ready: object) -> float:
+        """Seconds that a start waits at most: a service takes longer than a prompt."""
+        if wait is not None:
+            return wait
+        return self.config.wait_timeout if ready else self.config.interact_timeout
 
     def _warm_up(self) -> None:
         if self.zygote is None:
@@ -369,8 +390,10 @@ def meets(answer: Answer, until: str) -> bool:
     reason = answer.verdict.reason
     if until == "exited":
         return answer.state.ended
-    if until in ("pattern", "port"):
+    if until == "pattern":
         return answer.verdict.pattern is not None
+    if until == "port" or reason is Reason.SERVICE_READY:
+        return reason is Reason.SERVICE_READY
     return reason.ready or answer.state.ended
 
 
@@ -381,18 +404,3 @@ def wait_result(
     wanted = 1 if any_of else len(set(job_ids))
     ordered = tuple(answers[name] for name in dict.fromkeys(job_ids) if name in answers)
     return WaitResult(ordered, tuple(met), timed_out=len(met) < wanted)
-
-
-def no_wait(call: Call[Answer]) -> Call[Answer]:
-    """The same request answered at once."""
-    assert isinstance(call.request, WaitRequest)
-    return calls.wait(replace(call.request, condition="exited", timeout=0.0))
-
-
-def with_port(answer: Answer, status: Status) -> Answer:
-    """The answer of a wait for a port, by the status that ended the wait."""
-    if not status.ports or answer.state.ended:
-        return answer
-    ports = ", ".join(map(str, status.ports))
-    verdict = replace(answer.verdict, reason=Reason.PATTERN, match=f"port {ports}", pattern=0)
-    return replace(answer, verdict=verdict)

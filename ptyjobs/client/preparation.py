@@ -42,6 +42,7 @@ def prepare(
     marks: bool | None = None,
     timeout: float | None = None,
     on_exit: str = "",
+    ready: str | Sequence[str] = (),
     target: str = "",
     sandbox: str | None = None,
     log_full: str | None = None,
@@ -55,7 +56,9 @@ def prepare(
         _side("cols", config.cols if cols is None else cols),
     )
     _check_names(env or {})
-    _check_policy(config, command, argv, env or {}, on_exit)
+    conditions = (ready,) if isinstance(ready, str) else tuple(ready)
+    beside = ready_commands(conditions, target=target)
+    _check_policy(config, command, argv, env or {}, (on_exit, *beside))
     confined = config.sandbox != "none"
     working_dir = _own_directory(config) if confined or target or not cwd else ""
     spec = JobSpec(
@@ -84,7 +87,8 @@ def prepare(
         idle_limit=config.idle_limit,
         replies=config.replies,
         on_exit=on_exit,
-        sandbox=_sandbox(config, sandbox, on_exit=on_exit),
+        ready=conditions,
+        sandbox=_sandbox(config, sandbox, on_exit=on_exit, beside=beside),
         writable=working_dir if confined else "",
         hidden=(os.fspath(config.state_dir),),
         allowed=config.allowed_commands,
@@ -134,7 +138,11 @@ def check_config(config: Config) -> None:
 
 
 def _check_policy(
-    config: Config, command: str, argv: Sequence[str], env: Mapping[str, str], on_exit: str
+    config: Config,
+    command: str,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    beside: Sequence[str],
 ) -> None:
     policy = policy_of(config)
     if policy is None:
@@ -143,12 +151,32 @@ def _check_policy(
         policy.check_argv(argv)
     else:
         policy.check(command)
-    if on_exit:
-        policy.check(on_exit)
+    for line in filter(None, beside):
+        policy.check(line)
     policy.check_env(env)
 
 
-def _sandbox(config: Config, asked: str | None, *, on_exit: str = "") -> str:
+def ready_commands(words: Sequence[str], *, target: str = "") -> tuple[str, ...]:
+    """Check the conditions in `ready`; the command lines among them."""
+    if not words:
+        return ()
+    from ptyjobs.config import ready_syntax
+    from ptyjobs.text.patterns import compile_patterns  # with pexpect: not for every start
+
+    conditions = ready_syntax.parse(words)
+    compile_patterns((*conditions.patterns, *conditions.failures))
+    local = [probe.text for probe in conditions.probes if probe.kind != ready_syntax.COMMAND]
+    if target and local:
+        raise BadInput(
+            f"ready: {local[0]!r} is looked for on this machine, and the job runs on {target}.",
+            advice="Use a pattern, or command: with a line that asks the target.",
+        )
+    return conditions.commands
+
+
+def _sandbox(
+    config: Config, asked: str | None, *, on_exit: str = "", beside: Sequence[str] = ()
+) -> str:
     """The sandbox of a call; Refused if it is not the one that the setting demands."""
     floor = config.sandbox
     if floor == "none":
@@ -162,6 +190,11 @@ def _sandbox(config: Config, asked: str | None, *, on_exit: str = "") -> str:
         raise Refused(
             f"on_exit would run outside the sandbox {floor} (setting sandbox).",
             advice="Leave on_exit out; wait for the job's end instead.",
+        )
+    if beside:
+        raise Refused(
+            f"A command in ready would run outside the sandbox {floor} (setting sandbox).",
+            advice="Use port, a URL or a pattern.",
         )
     return floor
 

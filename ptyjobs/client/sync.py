@@ -12,17 +12,14 @@ from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls, force_kill, interrupts, registry
 from ptyjobs.client.base import (
     NEVER_STARTED,
-    PORT_POLL,
     Base,
     Progress,
     check_patterns,
     follow_request,
     meets,
     no_answer,
-    no_wait,
     nothing_to_follow,
     wait_result,
-    with_port,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import ConnectionClosed, connect
@@ -129,6 +126,7 @@ class Jobs(Base):
         target: str = "",
         sandbox: str | None = None,
         log_full: str | None = None,
+        ready: str | Sequence[str] = (),
     ) -> Answer:
         """Start a shell command line, or the words of `argv`, and answer at its first turn.
 
@@ -138,8 +136,11 @@ class Jobs(Base):
         the answer, by default the setting `max_chars`. `on_progress`: called with the last line
         of output while it waits. `timeout`: seconds after which the job is killed. `on_exit`: a
         command line that runs when it has ended. `target`: where it runs (`ssh:HOST`,
-        `docker:NAME`). The others override the settings of their names; `lifetime`, `stderr`,
-        `sandbox` and `log_full` take the words listed there, `lifetime` session or persistent.
+        `docker:NAME`). `ready`: what makes it a service that is ready (`port`, `port:3000`, a URL,
+        `command:...`, a pattern; see `config.ready_syntax`): then that ends the wait, whose default
+        is the setting `wait_timeout`. The others override the settings of their names; `lifetime`,
+        `stderr`, `sandbox` and `log_full` take the words listed there, `lifetime` session or
+        persistent.
         """
         from ptyjobs.client.preparation import prepare  # only to start something
 
@@ -160,11 +161,12 @@ class Jobs(Base):
             target=target,
             sandbox=sandbox,
             log_full=log_full,
+            ready=ready,
         )
         return self.start(
             spec,
             name=name,
-            wait=self.config.interact_timeout if wait is None else wait,
+            wait=self._first_wait(wait, ready),
             until=until,
             budget=budget,
             on_progress=on_progress,
@@ -308,21 +310,22 @@ class Jobs(Base):
         *,
         until: str = "ready",
         patterns: Sequence[str] = (),
+        ready: str | Sequence[str] = (),
         timeout: float | None = None,
         budget: int | None = None,
         on_progress: Progress | None = None,
     ) -> Answer:
         """Wait until a job meets a condition; answers with the fresh output.
 
-        `until`: `ready` (the program waits for input), `exited`, `pattern` (one of `patterns` was
-        printed), `quiet` (no output for a second) or `port` (it listens on a TCP port). `timeout`:
+        `until`: `ready` (the program waits for input; of a job started with `ready`: the service
+        is ready), `exited`, `pattern` (one of `patterns` was printed), `quiet` (no output for a
+        second) or `port` (it listens on a TCP port). `ready`: conditions of a service for this
+        wait, instead of those that it was started with. `timeout`:
         seconds, by default the setting `wait_timeout`. `budget`: characters of output, by default
         the setting `max_chars`. `on_progress`: called with the last line of output meanwhile.
         """
-        call = self._wait(until, patterns, timeout, budget, progress=on_progress is not None)
-        if until != "port":
-            return self._call(job_id, call, progress=on_progress)
-        return next(self._port_answers([job_id], call))
+        call = self._wait(until, patterns, ready, timeout, budget, progress=on_progress is not None)
+        return self._call(job_id, call, progress=on_progress)
 
     def wait_many(
         self,
@@ -331,6 +334,7 @@ class Jobs(Base):
         any_of: bool = True,
         until: str = "ready",
         patterns: Sequence[str] = (),
+        ready: str | Sequence[str] = (),
         timeout: float | None = None,
         budget: int | None = None,
         on_progress: Progress | None = None,
@@ -339,17 +343,11 @@ class Jobs(Base):
 
         The other parameters are those of `wait`; `budget` is that of each answer.
         """
-        call = self._wait(until, patterns, timeout, budget, progress=on_progress is not None)
-        names = list(dict.fromkeys(job_ids))
-        jobs = [self.registry.find(job_id) for job_id in names]
+        call = self._wait(until, patterns, ready, timeout, budget, progress=on_progress is not None)
+        jobs = [self.registry.find(job_id) for job_id in dict.fromkeys(job_ids)]
         answers: dict[str, Answer] = {}
         met: list[str] = []
-        coming = (
-            self._port_answers(names, call)
-            if until == "port"
-            else self._answers(jobs, call, progress=on_progress)
-        )
-        with contextlib.closing(coming):
+        with contextlib.closing(self._answers(jobs, call, progress=on_progress)) as coming:
             for answer in coming:
                 answers[answer.job_id] = answer
                 if meets(answer, until):
@@ -392,20 +390,6 @@ class Jobs(Base):
         finally:
             for job, number in waiting.values():
                 self._connections[job.job_id].cancel(number)
-
-    def _port_answers(self, job_ids: Sequence[str], call: Call[Answer]) -> Generator[Answer]:
-        """The answers of jobs that listen on a TCP port, have ended, or were waited for in vain."""
-        deadline = time.monotonic() + call.timeout
-        waiting = list(job_ids)
-        while True:
-            for job_id in list(waiting):
-                status = self.status(job_id)
-                if status.ports or status.state.ended or time.monotonic() >= deadline:
-                    waiting.remove(job_id)
-                    yield with_port(self._call(job_id, no_wait(call)), status)
-            if not waiting:
-                return
-            time.sleep(PORT_POLL)
 
     def tail(self, job_id: str, *, lines: int | None = None) -> View:
         """The rendered current view, its last `lines` lines (by default 50)."""

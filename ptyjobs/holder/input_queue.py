@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.holder.job import Gap, Job
 from ptyjobs.holder.peers import Peer
+from ptyjobs.holder.ready import Watch
 from ptyjobs.holder.waiter import Ask, Waiter, last_lines
 from ptyjobs.model import Answer, to_json
 from ptyjobs.readiness.facts import Probe, Wait
@@ -95,6 +96,12 @@ class InputQueue:
             waiter.on_exit(now)
             self._guard(waiter.advance, now)
 
+    def watch_changed(self, watch: Watch, now: float) -> None:
+        """The readiness of a service has changed: the waits that hang on it may be over."""
+        for waiter in [one for one in self._waiters if one.watch is watch]:
+            self._guard(waiter.advance, now)
+        self.drop_done()
+
     def drop_done(self) -> None:
         """Forget the waiters that were answered; the next input may come."""
         if any(w.done for w in self._waiters):
@@ -124,8 +131,11 @@ class InputQueue:
         data: bytes = b"",
         strokes: Sequence[bytes] = (),
         notes: tuple[str, ...] = (),
+        watch: Watch | None = None,
     ) -> None:
         """Register a waiter; with `data` it types first. The reply goes to `peer`.
+
+        `watch`: the conditions of a service whose readiness ends the wait.
 
         `strokes`: the presses of keys that `data` ends with.
         """
@@ -147,6 +157,7 @@ class InputQueue:
             progress=_progress_to(peer, request) if ask.progress else None,
             late=late,
             baseline=baseline,
+            watch=watch,
         )
         self._job.fold.begin()
         self._waiters.append(waiter)

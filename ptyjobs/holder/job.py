@@ -13,7 +13,7 @@ import itertools
 import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -118,6 +118,7 @@ class Job:
         self.killing_reason = ""
         self.errors: dict[str, str] = {}
         self.secrets = TypedSecrets()
+        self.aside: Callable[[], Collection[int]] = tuple  # sessions below us that are not its own
         self._exit_status: int | None = None
         self._exit_at = 0.0
         self._reaping: Helper | None = None
@@ -244,7 +245,7 @@ class Job:
         """A note on the processes that outlive a job which ended by itself."""
         if not self.state.ended or self.killing_reason or self.spec.on_exit:
             return ()
-        count = len(tree.alive(os.getpid()))
+        count = len(tree.alive(os.getpid(), but=self.aside()))
         if not count:
             return ()
         words = "1 process of the job lives on: kill ends it"

@@ -47,8 +47,13 @@ class Holder:
         self.courtesy = Courtesy(page)
         self.job = Job(self, self.courtesy)
         self.service = JobService(
-            self.job, spawn=self.spawn, type_input=operations.begin_input, guard=self._guard
+            self.job,
+            spawn=self.spawn,
+            type_input=operations.begin_input,
+            guard=self._guard,
+            poller=self,
         )
+        self._watched: dict[int, Callable[[int], None]] = {}  # descriptors of readiness probes
         self._lease = lease
         self._poll: select.epoll
         self._wake: tuple[int, int]
@@ -122,6 +127,7 @@ class Holder:
             self._poll.register(self.job.pty.errors, select.EPOLLIN)
         self.service.glimpses.due = now + LULL
         self.service.inputs.begin(reader)
+        self.service.watches.begin(now)
         self._guard(self.job.dir.write_status, self.service.status())
 
     def _not_started(self, error: PtyJobsError, now: float) -> None:
@@ -169,6 +175,7 @@ class Holder:
         now = time.monotonic()
         job = self.job
         times = [self.service.inputs.due, self.service.glimpses.due, now + 60.0]
+        times.append(self.service.watches.due)
         held = job.input_due()
         if held is not None:
             times.append(max(held, now + 0.0005))
@@ -196,6 +203,8 @@ class Holder:
         job = self.job
         if (peer := self._peers.get(fd)) is not None:
             self._on_peer(peer, mask)
+        elif (call := self._watched.get(fd)) is not None:
+            call(mask)
         elif fd == self._wake[0]:
             self._on_child(now)
         elif fd == self._lease:
@@ -206,6 +215,19 @@ class Holder:
             self.service.reporter.read_errors()
         elif fd == self._listening.fileno():
             self._accept()
+
+    def watch(self, fd: int, mask: int, call: Callable[[int], None]) -> None:
+        """Have `call` called with the events of a probe's descriptor."""
+        if fd in self._watched:
+            self._poll.modify(fd, mask)
+        else:
+            self._poll.register(fd, mask)
+        self._watched[fd] = call
+
+    def unwatch(self, fd: int) -> None:
+        """Before it is closed."""
+        if self._watched.pop(fd, None) is not None:
+            self._poll.unregister(fd)
 
     def _on_terminal(self, now: float) -> None:
         for _ in range(READS_PER_TURN):
@@ -263,7 +285,9 @@ class Holder:
         self.courtesy.calm(now)
         if job.queue or job.replies:
             job.pump(now)
+        self.service.watches.step(now)
         self.service.inputs.on_time(now)
+        self.service.watches.keep([waiter.watch for waiter in self.service.inputs])
         if job.held and now >= job.room_due:
             job.read_once(now)
         if job.ending:
@@ -310,6 +334,8 @@ class Holder:
         if self.job.pid in ended and self.job.pty is not None:
             self.job.leader_ended(ended[self.job.pid], now)
             self.job.try_finish(now)
+        elif self.job.state.ended:
+            self.service.job_ended()
         self.service.ending.step(now)
 
     def _on_lease_end(self, now: float) -> None:
@@ -324,6 +350,7 @@ class Holder:
 
     def close(self) -> None:
         """Release what the loop held; the kernel closes the rest."""
+        self.service.watches.close()
         self.job.close()
         self.service.reporter.close()
         for peer in self._peers.values():
@@ -347,6 +374,7 @@ class Holder:
         self.service.glimpses.due = now + LULL
         for waiter in self.service.inputs:
             waiter.on_output(now, data)
+        self.service.watches.on_output(data)
 
     def on_ended(self, now: float) -> None:
         """The output is complete and the exit known: now both become visible together."""
@@ -358,6 +386,7 @@ class Holder:
         self._guard(self.job.secrets.write, self.job.dir)
         self._guard(self.job.dir.write_status, status)
         self.service.glimpses.remove()
+        self.service.job_ended()
         self.service.inputs.on_ended(now)
         self.service.followers.on_ended(status)
         self.service.inputs.refuse_inputs()
@@ -418,6 +447,7 @@ class Holder:
             job.secrets.forget(peer.number)
         job.type(data, now, owner=-peer.number)  # first: a person waits for the echo
         job.typed.keys(now, end, data, echo=terminal.echo, secret=terminal.secret)
+        self.service.watches.on_typed(data.decode("utf-8", "replace"))
         if not self.courtesy.paused_until:
             job.read_once(time.monotonic())  # the kernel's echo is there by now
 

@@ -108,16 +108,17 @@ def start(service: JobService, peer: Peer, number: int, request: StartRequest) -
     service.spawn(request.spec, peer.reader)
     if request.wait <= 0:
         return {"status": to_json(service.status())}
+    watch = service.watches.own  # of a service: only its exit or a certain question comes before
     ask = Ask(
         timeout=request.wait,
-        ready=not patterns,
-        certain=bool(patterns),
+        ready=not patterns and watch is None,
+        certain=bool(patterns) or watch is not None,
         patterns=patterns,
         budget=request.budget,
         progress=request.progress,
         redactor=service.job.secrets.redactor(request.secrets) if request.until else None,
     )
-    service.inputs.wait(peer, number, ask)
+    service.inputs.wait(peer, number, ask, watch=watch)
     return None
 
 
@@ -175,31 +176,39 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
         enters = data.count(b"\r") - len(re.findall(r"\r\n|\r|\n", typed))
         text = typed + "\n" * enters if typed else data.decode("utf-8", "replace")
         job.typed.typed(now, job.log.end, text, echo=job.terminal().echo)
+        service.watches.on_typed(text)
     service.inputs.wait(
         queued.peer, queued.number, ask, mark=mark, data=data, strokes=strokes, notes=notes
     )
 
 
 def wait(service: JobService, peer: Peer, number: int, request: WaitRequest) -> Reply:
-    """Wait for the program's turn, its exit or a pattern, from this reader's read position."""
+    """Wait for the program's turn, its exit or a pattern, from this reader's read position.
+
+    Of a service `ready` is its readiness.
+    """
     condition = request.condition
-    if condition not in ("ready", "exited", "pattern", "quiet"):
+    if condition not in ("ready", "exited", "pattern", "quiet", "port"):
         raise BadInput(
-            f"Unknown condition {condition!r}.", advice="ready, exited, pattern or quiet."
+            f"Unknown condition {condition!r}.", advice="ready, exited, pattern, port or quiet."
         )
     if condition == "pattern" and not request.until:
         raise BadInput("No pattern given.", advice="Name one in patterns.")
+    watch = service.watches.own if condition == "ready" else None
+    words = ("port",) if condition == "port" else request.service
+    if words:
+        watch = service.watches.add(words, time.monotonic())
     ask = Ask(
         timeout=max(0.0, request.timeout),
-        ready=condition == "ready",
-        certain=condition == "pattern",
+        ready=condition == "ready" and watch is None,
+        certain=condition == "pattern" or watch is not None,
         quiet=QUIET if condition == "quiet" else None,
         patterns=tuple(compile_patterns(request.until)),
         budget=request.budget,
         progress=request.progress,
         redactor=service.job.secrets.redactor(request.secrets) if request.until else None,
     )
-    service.inputs.wait(peer, number, ask)
+    service.inputs.wait(peer, number, ask, watch=watch)
     return None
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ptyjobs.holder.followers import Followers
 from ptyjobs.holder.input_queue import InputQueue, QueuedInput
 from ptyjobs.holder.limits import Limits
+from ptyjobs.holder.ready import Watch, Watches
 from ptyjobs.holder.status import Reporter
 from ptyjobs.holder.status_cache import Glimpses
 from ptyjobs.holder.termination import Termination
@@ -23,6 +24,7 @@ from ptyjobs.process import tree
 
 if TYPE_CHECKING:
     from ptyjobs.holder.job import Job
+    from ptyjobs.holder.ready_probes import Poller
     from ptyjobs.model import JobSpec, Size, Status
 
 TypeInput = Callable[["JobService", QueuedInput], None]
@@ -38,13 +40,17 @@ class JobService:
         spawn: Callable[[JobSpec, str], None],
         type_input: TypeInput,
         guard: Callable[..., None],
+        poller: Poller,
     ) -> None:
         """`spawn` starts the job, `type_input` types a queued input, `guard` survives errors."""
         self.pid = 0
         self.job = job
         self.spawn = spawn
         self.followers = Followers(job)
-        self.reporter = Reporter(job)
+        self._guard = guard
+        self.watches = Watches(job, poller, self.watch_changed)
+        job.aside = lambda: self.watches.commands
+        self.reporter = Reporter(job, self.watches)
         self.inputs = InputQueue(
             job,
             type_=lambda queued: type_input(self, queued),
@@ -57,8 +63,26 @@ class JobService:
 
     def children_ended(self, ended: Mapping[int, int]) -> None:
         """Children were reaped (pid and wait status): one may be the `on_exit` command."""
+        self.watches.children_ended(ended)
         if self.reporter.hook_ended(ended):
             self.job.dir.write_status(self.status())
+
+    def watch_changed(self, watch: Watch) -> None:
+        """A service has become ready, or it is no more: those who wait for that are answered."""
+        now = time.monotonic()
+        if watch is self.watches.own:
+            self.glimpses.remove()
+            self.glimpses.due = now
+            self._guard(self.job.dir.write_status, self.status())
+        self.inputs.watch_changed(watch, now)
+
+    def job_ended(self) -> None:
+        """The job has ended, or one of the processes that it left."""
+        if self.watches.own is not None or self.inputs:
+            job = self.job
+            left = tree.alive(self.pid, but=self.watches.commands)
+            serves = job.exit is not None and job.exit.code == 0 and not job.killing_reason
+            self.watches.job_ended(survivors=bool(left) and serves)
 
     def signal_foreground(self, number: int) -> int:
         """Send a signal to the foreground group (the leader's own when there is none)."""

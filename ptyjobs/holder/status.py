@@ -8,17 +8,17 @@ somebody asks. Never changes the job.
 from __future__ import annotations
 
 import os
-import re
 import time
-from pathlib import Path
 
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.holder.job import Job
+from ptyjobs.holder.ready import Watches, listening_of
 from ptyjobs.model import (
     Confidence,
     Exit,
     JobSpec,
     Reason,
+    Service,
     State,
     Status,
     Tier,
@@ -35,16 +35,15 @@ if TYPE_CHECKING:
 STALLED_AFTER = 10.0  # seconds without output, CPU or I/O
 MAX_PROCESSES = 50
 CATCH_UP = 64 << 10  # bytes that are still rendered when a job has ended, for its last line
-SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
 IN_DIRECTORY = 'cd -- "$1" && exec /bin/sh -c "$2"'
-LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 
 class Reporter:
     """Looks at one job."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, watches: Watches) -> None:
         self._job = job
+        self._watches = watches
         self._activity: tuple[float, float, int] = (0.0, 0.0, 0)  # when, CPU, end of the log
         self._errors: LogWriter | None = None
         self._hook = 0  # pid of the on_exit command while it runs
@@ -75,6 +74,7 @@ class Reporter:
             gaps=tuple((g.start, g.end, g.error) for g in job.log.gaps) if started else (),
             tier=job.tier if started else Tier.FULL,
             errors=tuple(job.errors.values()),
+            service=self._service(),
         )
         if not live or not started:
             near = started and job.log.end - job.fold.offset <= CATCH_UP
@@ -106,7 +106,9 @@ class Reporter:
         job = self._job
         now = time.monotonic()
         screen = job.fold.screen
-        stats = [s for pid in tree.alive(os.getpid()) if (s := tree.read_stat(pid)) is not None]
+        pids = tree.alive(os.getpid(), but=self._watches.commands)
+        stats = [s for pid in pids if (s := tree.read_stat(pid)) is not None]
+        listening = listening_of(pids)
         cpu = round(sum(s.cpu for s in stats), 2)
         if (cpu, job.log.end) != self._activity[1:]:
             self._activity = (now, cpu, job.log.end)
@@ -120,7 +122,8 @@ class Reporter:
             cpu=cpu,
             rss=sum(s.rss for s in stats),
             processes=tuple(f"{s.pid} {s.name}" for s in stats[:MAX_PROCESSES]),
-            ports=listening_ports([s.pid for s in stats]),
+            ports=tuple(sorted({one.port for one in listening if one.protocol == "tcp"})),
+            listening=listening,
             directory=screen.cwd or _cwd(job.pid),
             containment="cgroup"
             if job.contained
@@ -130,6 +133,11 @@ class Reporter:
             unknown_sequences=sum(screen.unknown.values()),
             spec=plain,
         )
+
+    def _service(self) -> Service | None:
+        """Of a job started with `ready`, until nothing is left of it."""
+        watch = self._watches.own
+        return None if watch is None or watch.gone else watch.service
 
     def _readiness(self) -> tuple[Verdict | None, str]:
         """The readiness of this moment, from one look at the kernel, and what the job is doing."""
@@ -216,33 +224,3 @@ def _cwd(pid: int) -> str:
         return os.readlink(f"/proc/{pid}/cwd")
     except OSError:  # ended, or another user's
         return ""
-
-
-def listening_ports(pids: list[int]) -> tuple[int, ...]:
-    """TCP ports that one of `pids` listens on (/proc/net/tcp, proc(5))."""
-    inodes: set[str] = set()
-    for pid in pids:
-        try:
-            names = os.listdir(f"/proc/{pid}/fd")
-        except OSError:  # ended, or another user's
-            continue
-        for name in names:
-            try:
-                link = SOCKET_LINK.match(os.readlink(f"/proc/{pid}/fd/{name}"))
-            except OSError:  # closed in this moment
-                continue
-            if link:
-                inodes.add(link[1])
-    if not inodes:
-        return ()
-    ports = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            lines = Path(table).read_text().splitlines()[1:]
-        except OSError:  # no IPv6 here
-            continue
-        for line in lines:
-            fields = line.split()
-            if fields[3] == LISTEN and fields[9] in inodes:
-                ports.add(int(fields[1].rpartition(":")[2], 16))
-    return tuple(sorted(ports))

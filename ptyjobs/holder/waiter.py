@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ptyjobs.config.defaults import MAX_CHARS
 from ptyjobs.errors import BadPattern
 from ptyjobs.holder.job import Job
+from ptyjobs.holder.ready import Watch
 from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
 from ptyjobs.process.fair_share import PATIENCE
 from ptyjobs.readiness import tuning
@@ -86,6 +87,7 @@ class Waiter:
         progress: Callable[[str], None] | None = None,
         late: str = "",
         baseline: Probe | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.job = job
         self.ask = ask
@@ -97,6 +99,9 @@ class Waiter:
         self.due = now
         self.done = False
         self.late = late
+        self.watch = watch
+        self._failed = watch.failed if watch is not None else 0
+        self._left = False  # the leader has ended, but what it left may still become ready
         self.by_person = False
         self._reply = reply
         self._progress = progress
@@ -182,15 +187,18 @@ class Waiter:
 
     def on_exit(self, now: float) -> None:
         assert self.job.exit is not None
-        self.settle.on_exit(now, self.job.exit)
         self.due = now
+        if self.watch is not None and not self.watch.decided:
+            self._left = True
+        else:
+            self.settle.on_exit(now, self.job.exit)
 
     # -- the loop ----------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
         """Carry out steps until the machine wants to wait or has a verdict."""
         for _ in range(STEPS):
-            if self.done:
+            if self.done or (self.watch is not None and self._serves(self.watch, now)):
                 return
             step = self.settle.step(now)
             if isinstance(step, DoWait):
@@ -223,6 +231,24 @@ class Waiter:
                 return
             now = time.monotonic()
         self.due = now
+
+    def _serves(self, watch: Watch, now: float) -> bool:
+        """True if the service is ready or has failed (answered), or its leader has left it."""
+        service = watch.service
+        if service.ready or watch.failed > self._failed:
+            reason = Reason.SERVICE_READY if service.ready else Reason.SERVICE_FAILED
+            found = ", ".join(map(str, service.listening)) if service.ready else service.why
+            why = "its conditions hold" if service.ready else service.why
+            self._answer(Verdict(reason, match=found, why=why, exit=self.job.exit), now)
+            return True
+        if not self._left:
+            return False
+        if watch.decided or now >= self._deadline:
+            assert self.job.exit is not None
+            self.settle.on_exit(now, self.job.exit)
+            return False
+        self.due = self._deadline
+        return True
 
     def _quiet_at(self) -> float:
         """When a wait for quiet is over, if no output comes before."""
@@ -359,6 +385,7 @@ class Waiter:
                 by_person=self.by_person,
                 title=title,
                 unmatched=self._unmatched(verdict),
+                service=self.watch.service if self.watch is not None else None,
             )
         )
 

@@ -86,7 +86,8 @@ class ToolCall:
 async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
     from ptyjobs.client import prepare
 
-    wait = call.seconds(args["wait"], call.config.interact_timeout)
+    usual = call.config.wait_timeout if args["ready"] else call.config.interact_timeout
+    wait = call.seconds(args["wait"], usual)
     spec = prepare(
         call.config,
         command=args["command"],
@@ -97,6 +98,7 @@ async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
         cols=args["cols"],
         lifetime=args["lifetime"],
         timeout=args["timeout"],
+        ready=args["ready"],
         target=args["target"],
         sandbox=args["sandbox"],
         log_full=args["log_full"],

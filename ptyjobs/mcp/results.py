@@ -22,6 +22,7 @@ from ptyjobs.model import (
     Exit,
     Page,
     Reason,
+    Service,
     State,
     Verdict,
     View,
@@ -88,7 +89,7 @@ def _verdict_parts(answer: Answer, *, secrets: Collection[str], again: str) -> l
     verdict, fresh = answer.verdict, answer.fresh
     # On a whole screen the cursor's row is no prompt, and the reply shows it anyway.
     shown = replace(verdict, prompt="") if fresh.view in ("screen", "rows") else verdict
-    parts = [describe(shown, answer.state)]
+    parts = [describe(shown, answer.state), _service_part(answer)]
     if verdict.command_exit:
         parts.append(f"last command exited with code {verdict.command_exit}")
     if verdict.waited >= 0.0005:
@@ -104,6 +105,27 @@ def _verdict_parts(answer: Answer, *, secrets: Collection[str], again: str) -> l
     return parts
 
 
+def _service_part(answer: Answer) -> str:
+    """Why a service is not ready, where that is not what ended the wait; how its leader ended."""
+    service, verdict = answer.service, answer.verdict
+    if verdict.reason is Reason.SERVICE_READY:
+        left = f"its command {answer.verdict.exit}; what it started serves"
+        return left if verdict.exit is not None else ""
+    if service is None or verdict.reason in (Reason.SERVICE_FAILED, Reason.EXITED):
+        return ""
+    return "" if service.ready else f"{service.state}: {one_line(service.why)}".rstrip(": ")
+
+
+def service_words(service: Service, *, now: float) -> str:
+    """A service's readiness as a phrase: `ready since 12 s`, `not ready: ...`."""
+    if service.ready:
+        where = ", ".join(map(str, service.listening))
+        return f"ready for {duration(max(0.0, now - service.since))}" + (
+            f" on {where}" * bool(where)
+        )
+    return f"{service.state}: {one_line(service.why)}".rstrip(": ")
+
+
 def describe(verdict: Verdict, state: State) -> str:
     """Whose turn it is and why, as a phrase."""
     at = f" at {quoted(verdict.prompt)}" if verdict.prompt.strip() else ""
@@ -115,6 +137,11 @@ def describe(verdict: Verdict, state: State) -> str:
             return f"password prompt{shown} ({verdict.confidence})"
         case Reason.PATTERN:
             return f"matched {quoted(verdict.match)}"
+        case Reason.SERVICE_READY:
+            found = f": listening on {verdict.match}" if verdict.match else ""
+            return f"ready{one_line(found)}"
+        case Reason.SERVICE_FAILED:
+            return f"not ready: {one_line(verdict.match)}"
         case Reason.TIMEOUT | Reason.CANCELLED:
             doing = f": {one_line(verdict.doing)}" if verdict.doing else ""
             return f"still running{doing}"

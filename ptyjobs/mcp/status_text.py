@@ -21,6 +21,7 @@ from ptyjobs.mcp.results import (
     fit,
     one_line,
     quoted,
+    service_words,
 )
 from ptyjobs.model import Exit, Status, to_json
 
@@ -48,8 +49,9 @@ def of_status(status: Status, *, now: float) -> Result:
         figures = [f"{status.cpu:.1f} s CPU", byte_size(status.rss)]
         what = "still running, kill ends them" if status.state.ended else "processes"
         lines.append(f"{what}: {', '.join(status.processes)}{SEPARATOR}{SEPARATOR.join(figures)}")
-    if status.ports:
-        lines.append(f"listening on: {', '.join(map(str, status.ports))}")
+    if status.listening:
+        where = [f"{one} ({one.pid} {one.program})" for one in status.listening]
+        lines.append(f"listening on: {', '.join(where)}")
     lines.append(f"log: {status.floor}-{status.end}" + _log_losses(status))
     lines += _rare_facts(status)
     text = "\n".join(one_line(line) for line in lines)
@@ -85,7 +87,9 @@ def _status_head(status: Status, *, now: float) -> str:
             parts.append(f"{duration(max(0.0, now - status.ended))} ago")
             parts.append(f"ran {duration(max(0.0, status.ended - status.started))}")
     else:
-        if status.waiting is not None:
+        if status.service is not None:
+            parts.append(service_words(status.service, now=now))
+        elif status.waiting is not None:
             parts.append(describe(status.waiting, status.state))
         parts.append(f"up {duration(max(0.0, now - status.started))}")
     return f"[{status.job_id}] " + SEPARATOR.join(parts)

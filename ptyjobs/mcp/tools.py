@@ -30,6 +30,12 @@ EXECUTE = Tool(
         Param("rows", "integer", "default 40", low=1, high=1000),
         Param("cols", "integer", "default 120", low=1, high=1000),
         Param("wait", "number", "seconds; 0 returns at once", low=0, cap=True),
+        Param(
+            "ready",
+            "words",
+            "service: return when it is ready: port, port:N, http://..., command:..., pattern",
+            default=(),
+        ),
         Param("timeout", "number", "end the job after so many seconds", low=0.001),
         Param(
             "lifetime",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -122,12 +123,15 @@ def read_stat(pid: int) -> Stat | None:
     )
 
 
-def alive(root: int) -> list[int]:
-    """The descendants of `root` that still run (zombies only wait to be reaped)."""
+def alive(root: int, *, but: Collection[int] = ()) -> list[int]:
+    """The descendants of `root` that still run (zombies only wait to be reaped).
+
+    `but`: sessions that do not count.
+    """
     living = []
     for pid in descendants(root):
         stat = read_stat(pid)
-        if stat is not None and stat.state not in "ZX":
+        if stat is not None and stat.state not in "ZX" and stat.session not in but:
             living.append(pid)
     return living
 

@@ -89,6 +89,17 @@ class Until:
             return None
         return index, str(self._searcher.match.group(0))
 
+    def lines(self) -> str:
+        """The lines of the window in which the last match is, whole as far as they have come."""
+        match = self._searcher.match
+        start = self._text.rfind("\n", 0, match.start()) + 1
+        end = self._text.find("\n", match.end())
+        return self._text[start : end if end >= 0 else len(self._text)]
+
+    def drop(self) -> None:
+        """Forget what came so far: the next match is in what comes from now on."""
+        self._text = ""
+
     def _line_ends(self, text: str) -> str:
         if self._cr and text.startswith("\n"):
             text = text[1:]

@@ -12,6 +12,7 @@ from ptyjobs.model import (
     Confidence,
     Exit,
     Fresh,
+    Listening,
     Page,
     Reason,
     Size,
@@ -168,7 +169,9 @@ def test_status_of_a_live_and_an_ended_job() -> None:
         "web", State.RUNNING, "npm run dev", "/srv", pid=7, started=100.0, end=900,
         waiting=Verdict(Reason.TIMEOUT, doing="node in epoll_wait"), output_age=3.2,
         doing="node in epoll_wait", stalled=True, cpu=1.25, rss=84 << 20,
-        processes=("7 bash", "8 node"), ports=(3000,), last_line="Listening on 3000",
+        processes=("7 bash", "8 node"), ports=(3000,),
+        listening=(Listening("tcp", "127.0.0.1:3000", 3000, 41, "node"),),
+        last_line="Listening on 3000",
     )  # fmt: skip
     assert status_text.of_status(live, now=225.0).text == (
         "[web] running · still running: node in epoll_wait · up 2 m 5 s\n"
@@ -178,7 +181,7 @@ def test_status_of_a_live_and_an_ended_job() -> None:
         'last output: 3.2 s ago · "Listening on 3000"\n'
         "doing: node in epoll_wait · stalled: no output, CPU or I/O lately\n"
         "processes: 7 bash, 8 node · 1.2 s CPU · 84.0 MiB\n"
-        "listening on: 3000\n"
+        "listening on: 127.0.0.1:3000 (41 node)\n"
         "log: 0-900"
     )
     ended = Status(

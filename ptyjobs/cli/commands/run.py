@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.cli.format import READER
+from ptyjobs.cli.format import READER, safe
 from ptyjobs.cli.numbers import duration
 from ptyjobs.cli.stream import stream
 from ptyjobs.client import interrupts
@@ -20,7 +20,7 @@ from ptyjobs.client.preparation import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config, flag_dest, flags_of
 from ptyjobs.errors import BadInput
-from ptyjobs.model import to_json
+from ptyjobs.model import Answer, Reason, to_json
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
@@ -51,6 +51,16 @@ def register(add: Add) -> None:
         "--sandbox", dest=flag_dest("sandbox"), metavar="KIND", help="none, bwrap or landlock"
     )
     running.add_argument("--timeout", type=duration, metavar="S", help="kill it after S seconds")
+    running.add_argument(
+        "--ready",
+        action="append",
+        default=[],
+        metavar="COND",
+        help="with -d: return when it is ready: port, port:N, http://..., command:..., a pattern",
+    )
+    running.add_argument(
+        "--wait", type=duration, default=30.0, metavar="S", help="with --ready: at most S seconds"
+    )
     running.add_argument("--on-exit", default="", metavar="CMD", help="run when the job has ended")
     running.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
 
@@ -87,6 +97,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         stderr="merged",  # a person sees both
         timeout=args.timeout,
         on_exit=args.on_exit,
+        ready=args.ready,
         target=args.target,
     )
     with interrupts.raised(), Jobs(settings, reader=READER) as jobs:
@@ -98,7 +109,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
                     shown = json.dumps(to_json(jobs.status(job_id))) if args.json else job_id
                     print(shown, flush=True)
             if args.detach:
-                return 0
+                return _ready(jobs.wait(job_id, timeout=args.wait)) if args.ready else 0
             if interactive:
                 return attach.attach(jobs, job_id, detach_key=settings.detach_key)
             code = stream(jobs, job_id, show=not args.json)
@@ -111,6 +122,16 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         if args.json:
             print(json.dumps({"status": to_json(jobs.status(job_id)), "exit_code": code}))
         return code
+
+
+def _ready(answer: Answer) -> int:
+    """0 if the service is ready; otherwise say why not."""
+    if answer.verdict.reason is Reason.SERVICE_READY:
+        return 0
+    service = answer.service
+    why = str(answer.verdict.exit or (service.why if service else "") or answer.verdict.reason)
+    print(f"ptyjobs: {answer.job_id} is not ready: {safe(why)}", file=sys.stderr)
+    return 1
 
 
 def _variable(word: str) -> tuple[str, str]:

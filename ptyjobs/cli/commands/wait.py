@@ -28,6 +28,7 @@ _WORDS = {
     Reason.PASSWORD: "asks for a secret",
     Reason.QUIET: "is quiet",
     Reason.TIMEOUT: "time is over",
+    Reason.SERVICE_READY: "is ready",
 }
 
 
@@ -40,6 +41,13 @@ def register(add: Add) -> None:
         "--pattern", default="", metavar="REGEX", help="until it prints this regular expression"
     )
     until.add_argument("--port", action="store_true", help="until it listens on a TCP port")
+    until.add_argument(
+        "--ready",
+        action="append",
+        default=[],
+        metavar="COND",
+        help="until it is ready: port:N, http://..., command:..., a pattern",
+    )
     until.add_argument("--quiet", action="store_true", help="until it printed nothing for 1 s")
     many = waiting.add_mutually_exclusive_group()
     many.add_argument("--any", action="store_true", help="of several: the first (default)")
@@ -63,6 +71,7 @@ def wait(args: argparse.Namespace, settings: Config) -> int:
             any_of=not args.all,
             until="pattern" if args.pattern else until,
             patterns=[args.pattern] if args.pattern else [],
+            ready=args.ready,
             timeout=args.timeout,
         )
         if args.pattern and not result.met and len(result.answers) == 1:

@@ -1,0 +1,1 @@
+"""Services: readiness, ports, restarts, a project's Procfile, limits, many jobs."""
