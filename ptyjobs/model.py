@@ -180,6 +180,10 @@ class Exit:
         return Event.EXITED_ZERO if self.code == 0 else Event.EXITED_NONZERO
 
 
+NOTIFY = ("exited", "asks", "ready")
+"""Transitions of a job that its session is told unless asked otherwise; losses always are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listening:
     """A listening socket of a job, and the process that owns it."""
@@ -243,6 +247,8 @@ class JobSpec:
     replies: bool = True  # answer terminal queries
     on_exit: str = ""  # a command line run when the job has ended
     ready: tuple[str, ...] = ()  # when it is ready as a service (config.ready_syntax)
+    session: str = ""  # the agent's session that started it: who is woken (see `notify`)
+    notify: tuple[str, ...] = NOTIFY
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -348,6 +354,7 @@ class Status:
     size: Size = Size()
     lifetime: Lifetime = Lifetime.SESSION
     target: str = ""
+    session: str = ""
     # the log
     floor: int = 0
     end: int = 0

@@ -32,9 +32,13 @@ Packed = tuple["Any", ...]  # secrets as `text.secrets.pack` makes them
 
 @dataclass(frozen=True, slots=True)
 class HelloRequest:
-    """Introduce a client; `reader`: key of the read position that its answers continue from."""
+    """Introduce a client; `reader`: key of the read position that its answers continue from.
+
+    `session`: the agent's session that its answers go to.
+    """
 
     reader: str = ""
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,7 @@ class FollowRequest:
     cols: int = 0
     name: str = ""
     scrollback: int = 0
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)

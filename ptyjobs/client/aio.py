@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ptyjobs.client import calls, force_kill, registry
@@ -21,6 +21,7 @@ from ptyjobs.client.base import (
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import ConnectionClosed, connect
+from ptyjobs.client.events import Events
 from ptyjobs.config import Config
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
@@ -67,7 +68,7 @@ class AsyncJobs(Base):
         connection.on_secrets = self.learn
         self._connections[job.job_id] = connection
         with contextlib.suppress(ConnectionClosed):
-            connection.tell(HelloRequest(self.reader))
+            connection.tell(HelloRequest(self.reader, self.config.session))
         return connection
 
     async def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:
@@ -113,6 +114,7 @@ class AsyncJobs(Base):
         sandbox: str | None = None,
         log_full: str | None = None,
         ready: str | Sequence[str] = (),
+        notify: Sequence[str] | None = None,
     ) -> Answer:
         """Start a shell command line, or the words of `argv`, and answer at its first turn.
 
@@ -127,6 +129,8 @@ class AsyncJobs(Base):
         is the setting `wait_timeout`. The others override the settings of their names; `lifetime`,
         `stderr`, `sandbox` and `log_full` take the words listed there, `lifetime` session or
         persistent.
+        `notify`: transitions that `events` reports (exited, asks, ready, port, stalled, a pattern
+        as `pattern: REGEX` for once, `every: REGEX` for each); by default exited, asks and ready.
         """
         from ptyjobs.client.preparation import prepare  # only to start something
 
@@ -148,6 +152,7 @@ class AsyncJobs(Base):
             sandbox=sandbox,
             log_full=log_full,
             ready=ready,
+            notify=notify,
         )
         return await self.start(
             spec,
@@ -408,11 +413,51 @@ class AsyncJobs(Base):
         try:
             connection = await open_connection(connect(job))
             connection.events = asyncio.Queue()
-            request = follow_request(since, input, size, name, scrollback)
+            request = follow_request(since, input, size, name, scrollback, self.config.session)
             await connection.request(request, timeout=5.0)
         except ConnectionClosed:  # before the connection, or on it
             raise nothing_to_follow(job_id) from None
         return AsyncFollow(connection)
+
+    async def events(
+        self,
+        *,
+        session: str = "",
+        project: str = "",
+        kinds: Sequence[str] | None = None,
+        follow: bool = True,
+        timeout: float | None = None,
+        call: bool = False,
+    ) -> AsyncGenerator[Events]:
+        """What happens to the jobs of a session, of a project directory, or to all.
+
+        Each transition is reported once to all who follow the same. Without `follow` only what
+        has happened since then; with it until `timeout` seconds are over. `call`: an agent waits
+        for the answer, so that followers in the background leave these events to it.
+        """
+        feed = self._feed(session=session, project=project, kinds=kinds, follow=follow, call=call)
+        loop = asyncio.get_running_loop()
+        deadline = float("inf") if timeout is None else loop.time() + timeout
+        wake = asyncio.Event()
+        if feed.fd >= 0:
+            loop.add_reader(feed.fd, wake.set)
+        try:
+            while True:
+                wake.clear()
+                now = loop.time()
+                if (events := feed.look(now)) is not None:
+                    yield events
+                    continue
+                if not follow or now >= deadline:
+                    return
+                due = min(deadline, float("inf") if (at := feed.due(now)) is None else at)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None if due == float("inf") else due - now):
+                        await wake.wait()
+        finally:
+            if feed.fd >= 0:
+                loop.remove_reader(feed.fd)
+            feed.close()
 
     async def clean(self) -> list[str]:
         """Forget ended jobs as the settings of retention say; their ids."""
@@ -427,6 +472,8 @@ class AsyncJobs(Base):
         """Every job, newest first; with `detail` live jobs are asked for their figures."""
         jobs = self.registry.all()
         found = [self.registry.status(job) for job in jobs]
+        for status in found:
+            self._returned(status)
         if detail:
             live = [s.job_id for s in found if not s.state.ended]
             asked = await asyncio.gather(

@@ -28,7 +28,7 @@ from ptyjobs.errors import (
     cannot_start,
     from_wire,
 )
-from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Reason, Size
+from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Reason, Size, Status
 from ptyjobs.requests import FollowRequest, InteractRequest, StartRequest, WaitRequest
 from ptyjobs.store.jobdir import JobDir
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeVar
 
+    from ptyjobs.client.events import EventFeed
     from ptyjobs.input.mouse import MouseAction
     from ptyjobs.protocol import JsonObject
     from ptyjobs.requests import Request
@@ -121,6 +122,7 @@ class Base:
         self.reader = reader or f"{os.getpid()}.{next(self._readers)}"
         self.redactor: Redactor | None = None  # what its answers' reader must not see
         self._digests: tuple[int, tuple[JsonObject, ...]] = (-1, ())  # of so many secrets
+        self._told_ends: set[tuple[str, float]] = set()  # ends that the journal knows we returned
         self.zygote = zygote
         self._owns_zygote = zygote is None
         self.guard = Guard(self.registry)
@@ -145,7 +147,19 @@ class Base:
                 facts={"job_id": job.job_id},
             )
         self.learn(job.secrets())
-        return call.ended(Ended(job, status, self._seen.get(job.job_id, 0)))
+        result = call.ended(Ended(job, status, self._seen.get(job.job_id, 0)))
+        self._returned(status)
+        return result
+
+    def _returned(self, status: Status) -> None:
+        """A call returned that this job has ended: its session need not be woken for it."""
+        run = (status.job_id, status.started)
+        session = self.config.session
+        if not status.state.ended or not session or session != status.session:
+            return
+        if run not in self._told_ends:
+            self._told_ends.add(run)
+            self.registry.note_returned(status)
 
     def learn(self, packed: object) -> None:
         """Keep secrets that were typed into a job from the reader too."""
@@ -191,6 +205,27 @@ class Base:
         except FileNotFoundError:  # nothing has happened yet
             events = 0
         return job.log.end, events
+
+    def _feed(
+        self,
+        *,
+        session: str,
+        project: str,
+        kinds: Sequence[str] | None,
+        follow: bool,
+        call: bool = False,
+    ) -> EventFeed:
+        from ptyjobs.client.events import EventFeed  # with ctypes and hashlib
+        from ptyjobs.store.journal import KINDS
+
+        return EventFeed(
+            self.registry,
+            session=session,
+            project=project,
+            kinds=KINDS if kinds is None else kinds,
+            follow=follow,
+            call=call,
+        )
 
     def _allocate(self, spec: JobSpec, *, name: str) -> tuple[JobDir, JobSpec]:
         if not isinstance(spec, JobSpec):
@@ -373,7 +408,7 @@ class Base:
 
 
 def follow_request(
-    since: int | None, input: bool, size: Size | None, name: str, scrollback: int
+    since: int | None, input: bool, size: Size | None, name: str, scrollback: int, session: str
 ) -> FollowRequest:
     """The request of `follow`."""
     return FollowRequest(
@@ -383,6 +418,7 @@ def follow_request(
         cols=size.cols if size else 0,
         name=name,
         scrollback=scrollback,
+        session=session,
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ptyjobs.config import Config
 from ptyjobs.config.child_env import child_env
 from ptyjobs.errors import BadInput, Refused
-from ptyjobs.model import JobSpec, Lifetime, Size
+from ptyjobs.model import NOTIFY, JobSpec, Lifetime, Size
 from ptyjobs.store.jobdir import check_job_id
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def prepare(
     target: str = "",
     sandbox: str | None = None,
     log_full: str | None = None,
+    notify: Sequence[str] | None = None,
 ) -> JobSpec:
     """A spec without its final `job_id` (it holds `name`, or the program for a numbered id)."""
     line = _line(config, command, argv)
@@ -88,6 +89,8 @@ def prepare(
         replies=config.replies,
         on_exit=on_exit,
         ready=conditions,
+        session=config.session,
+        notify=NOTIFY if notify is None else _notify(notify),
         sandbox=_sandbox(config, sandbox, on_exit=on_exit, beside=beside),
         writable=working_dir if confined else "",
         hidden=(os.fspath(config.state_dir),),
@@ -267,6 +270,23 @@ def _log_full(word: str) -> str:
     if word not in ("drop", "wait"):
         raise BadInput(f"Unknown log_full {word!r}.", advice="drop or wait.")
     return word
+
+
+def _notify(words: Sequence[str]) -> tuple[str, ...]:
+    """Transitions that are reported: kinds, and patterns as `pattern: REGEX`, `every: REGEX`."""
+    from ptyjobs.store.journal import KINDS
+    from ptyjobs.text.patterns import compile_patterns
+
+    for word in words:
+        kind, colon, pattern = word.partition(":")
+        if colon and kind in ("pattern", "every"):
+            compile_patterns([pattern.strip()])
+        elif word not in KINDS:
+            raise BadInput(
+                f"notify: {word[:80]!r} is nothing to watch for.",
+                advice=f'Use {", ".join(KINDS)}, "pattern: REGEX" or "every: REGEX".',
+            )
+    return tuple(words)
 
 
 def _own_directory(config: Config) -> str:

@@ -21,6 +21,8 @@ from ptyjobs.store.jobdir import JobDir, check_job_id, private_directory
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ptyjobs.store.journal import Journal
+
 SHOWN_IDS = 12  # ids that an error names at most
 ALLOCATE_TRIES = 100_000
 
@@ -158,12 +160,67 @@ class Registry:
         )
         import contextlib  # only for a holder that was killed
 
+        self.note_lost(job, lost)
+
         from ptyjobs.client import orphans
 
         with contextlib.suppress(OSError):  # ENOSPC: whoever looks next writes it down
             job.write_status(lost)
         orphans.end(job.path)
         return lost
+
+    def note_lost(self, job: JobDir, status: Status) -> None:
+        """Write into the journal, once, that this job's holder was killed."""
+        import contextlib
+
+        from ptyjobs.store.journal import Transition
+
+        spec = job.spec()
+        if spec is None or not spec.notify:
+            return
+        with contextlib.suppress(OSError):  # it was noted by another process, or the disk is full
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            os.close(os.open(os.path.join(job.folder, "lost"), flags, 0o600))
+            self.journal.append(
+                Transition(
+                    "lost",
+                    job.job_id,
+                    status.started,
+                    time.time(),
+                    session=status.session,
+                    cwd=status.cwd,
+                    offset=job.log.end,
+                    what="lost: its holder was killed, how it ended is unknown",
+                )
+            )
+
+    def note_returned(self, status: Status) -> None:
+        """Write into the journal that a call of the job's session returned its end."""
+        import contextlib
+
+        from ptyjobs.store.journal import ANSWERED, Transition
+
+        spec = JobDir(os.path.join(self.folder, status.job_id)).spec()
+        if spec is None or not spec.notify:
+            return
+        with contextlib.suppress(OSError):  # a full disk: it may be reported once more
+            self.journal.append(
+                Transition(
+                    ANSWERED,
+                    status.job_id,
+                    status.started,
+                    time.time(),
+                    session=status.session,
+                    offset=status.end,
+                )
+            )
+
+    @property
+    def journal(self) -> Journal:
+        """Every job's transitions."""
+        from ptyjobs.store.journal import Journal
+
+        return Journal(os.path.dirname(self.folder))
 
     def sweep(self) -> None:
         """End what jobs left whose holders were killed; nothing else changes."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
     from typing import TypeVar
 
+    from ptyjobs.client.events import Events
     from ptyjobs.input.mouse import MouseAction
     from ptyjobs.spawn.zygote import Zygote
 
@@ -81,7 +82,7 @@ class Jobs(Base):
         connection = self._connections.get(job.job_id)
         if connection is None:
             connection = self._connections[job.job_id] = Connection(connect(job))
-            connection.begin(HelloRequest(self.reader))
+            connection.begin(HelloRequest(self.reader, self.config.session))
         return connection
 
     def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:
@@ -127,6 +128,7 @@ class Jobs(Base):
         sandbox: str | None = None,
         log_full: str | None = None,
         ready: str | Sequence[str] = (),
+        notify: Sequence[str] | None = None,
     ) -> Answer:
         """Start a shell command line, or the words of `argv`, and answer at its first turn.
 
@@ -141,6 +143,8 @@ class Jobs(Base):
         is the setting `wait_timeout`. The others override the settings of their names; `lifetime`,
         `stderr`, `sandbox` and `log_full` take the words listed there, `lifetime` session or
         persistent.
+        `notify`: transitions that `events` reports (exited, asks, ready, port, stalled, a pattern
+        as `pattern: REGEX` for once, `every: REGEX` for each); by default exited, asks and ready.
         """
         from ptyjobs.client.preparation import prepare  # only to start something
 
@@ -162,6 +166,7 @@ class Jobs(Base):
             sandbox=sandbox,
             log_full=log_full,
             ready=ready,
+            notify=notify,
         )
         return self.start(
             spec,
@@ -476,11 +481,32 @@ class Jobs(Base):
         job = self.registry.find(job_id)
         try:
             connection = Connection(connect(job))
-            request = follow_request(since, input, size, name, scrollback)
+            request = follow_request(since, input, size, name, scrollback, self.config.session)
             connection.request(request, timeout=5.0)
         except ConnectionClosed:  # before the connection, or on it
             raise nothing_to_follow(job_id) from None
         return Follow(connection)
+
+    def events(
+        self,
+        *,
+        session: str = "",
+        project: str = "",
+        kinds: Sequence[str] | None = None,
+        follow: bool = True,
+        timeout: float | None = None,
+        call: bool = False,
+    ) -> Generator[Events]:
+        """What happens to the jobs of a session, of a project directory, or to all.
+
+        Each transition is reported once to all who follow the same. Without `follow` only what
+        has happened since then; with it until `timeout` seconds are over. `call`: an agent waits
+        for the answer, so that followers in the background leave these events to it.
+        """
+        from ptyjobs.client import events
+
+        feed = self._feed(session=session, project=project, kinds=kinds, follow=follow, call=call)
+        return events.follow(feed, timeout=timeout, more=follow)
 
     def clean(self) -> list[str]:
         """Forget ended jobs as the settings of retention say; their ids."""

@@ -82,6 +82,13 @@ class Config:
         shown="`$XDG_STATE_HOME/ptyjobs`",
         env=("PTYJOBS_STATE",),
     )
+    session: str = _setting(
+        types.SESSION,
+        "The agent's session that jobs belong to: its events go there.",
+        default="",
+        shown="none",
+        env=("CLAUDE_CODE_SESSION_ID",),
+    )
     # how jobs are started
     shell: str = _setting(
         types.PROGRAM,

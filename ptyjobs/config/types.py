@@ -115,6 +115,13 @@ def _text(value: Any) -> str:
     return value
 
 
+def _session(value: Any) -> str:
+    """A variable that is set and empty names no session."""
+    if not isinstance(value, str) or len(value) > 200:
+        raise Unusable("a text of at most 200 characters")
+    return value.strip()
+
+
 def choice(*words: str) -> Kind:
     """One of a few words."""
 
@@ -211,6 +218,7 @@ def _references(value: Any) -> dict[str, str]:
 
 FLAG = Kind("true / false", _flag)
 TEXT = Kind("text", _text)
+SESSION = Kind("text", _session)
 PATH = Kind("absolute path", _path)
 DIRECTORY = Kind("directory", _directory, optional=True)
 PROGRAM = Kind("program", _program)

@@ -46,6 +46,11 @@ class Followers:
         """How many of them can type."""
         return sum(f.types for f in self._all.values())
 
+    @property
+    def sessions(self) -> tuple[str, ...]:
+        """Sessions of those who watch."""
+        return tuple(f.peer.session for f in self._all.values())
+
     def add(
         self,
         peer: Peer,

@@ -58,11 +58,14 @@ class InputQueue:
         type_: Callable[[QueuedInput], None],
         people: Callable[[], int],
         guard: Guard,
+        answered: Callable[[str, Answer], None],
     ) -> None:
+        """`answered` is called with the session of a peer and the answer that it is sent."""
         self._job = job
         self._type = type_
         self._people = people
         self._guard = guard
+        self._answered = answered
         self._waiters: list[Waiter] = []
         self._marks: dict[str, Mark] = {}
         self._inputs: deque[QueuedInput] = deque()
@@ -195,6 +198,7 @@ class InputQueue:
             notes_now = outcome.notes + notes + job.notes
             answer = replace(outcome, attached=self._people(), notes=notes_now)
             peer.send({"id": request, "ok": {"answer": to_json(answer)}})
+            self._guard(self._answered, peer.session, answer)
             job.typed.prove(job.log.end)
             self._marks[peer.reader] = job.mark_now()  # nothing was read since the answer
 

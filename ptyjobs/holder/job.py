@@ -113,6 +113,7 @@ class Job:
         self.ended: float | None = None
         self.last_output = 0.0
         self.queue: deque[Outgoing] = deque()
+        self.inputs = 0  # how often something was typed
         self.replies: bytes = b""
         self.hold_input = 0.0
         self.killing_reason = ""
@@ -300,6 +301,7 @@ class Job:
         """
         if not data:
             return
+        self.inputs += 1
         if not any(item.owner == owner for item in self.queue):
             self._sent = Shown(self.log.end, self._sent.inputs + 1, self.log.end, len(data))
         after = self.hold_input
@@ -313,6 +315,7 @@ class Job:
 
     def type(self, data: bytes, now: float, *, owner: int) -> None:
         """A person's keys: at once where nothing waits before them, else in their turn."""
+        self.inputs += 1
         if self.pty is not None and not (self.queue or self.replies or now < self.hold_input):
             data = data[self.pty.write(data[:PIECE]) :]
         if data:

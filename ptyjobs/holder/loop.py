@@ -84,6 +84,7 @@ class Holder:
         SIGCHLD has a handler already (the zygote's), or nothing would wake the loop.
         """
         self.pid = self.service.pid = os.getpid()
+        self.service.notices.begin()
         self._poll = select.epoll()
         self._wake = os.pipe()
         for fd in self._wake:
@@ -128,6 +129,7 @@ class Holder:
         self.service.glimpses.due = now + LULL
         self.service.inputs.begin(reader)
         self.service.watches.begin(now)
+        self._guard(self.service.notices.start, now)
         self._guard(self.job.dir.write_status, self.service.status())
 
     def _not_started(self, error: PtyJobsError, now: float) -> None:
@@ -175,6 +177,7 @@ class Holder:
         now = time.monotonic()
         job = self.job
         times = [self.service.inputs.due, self.service.glimpses.due, now + 60.0]
+        times.append(self.service.notices.due(now))
         times.append(self.service.watches.due)
         held = job.input_due()
         if held is not None:
@@ -299,6 +302,7 @@ class Holder:
         ):
             self.service.ending.begin(now, grace=self.service.limits.grace, reason=why)
         self.service.glimpses.step(now)
+        self._guard(self.service.notices.step, now)
         self._fold_due = None
         if job.pty is not None and not self.courtesy.hot:
             self._guard(self._fold_a_little, now)
@@ -372,6 +376,7 @@ class Holder:
 
     def on_output(self, now: float, data: bytes) -> None:
         self.service.glimpses.due = now + LULL
+        self.service.notices.on_output(now, data)
         for waiter in self.service.inputs:
             waiter.on_output(now, data)
         self.service.watches.on_output(data)
@@ -387,7 +392,10 @@ class Holder:
         self._guard(self.job.dir.write_status, status)
         self.service.glimpses.remove()
         self.service.job_ended()
+        for who in (self.service.ending, self.service.followers):
+            self.service.notices.answering(who.sessions)
         self.service.inputs.on_ended(now)
+        self._guard(self.service.notices.on_end, self.job.exit)
         self.service.followers.on_ended(status)
         self.service.inputs.refuse_inputs()
         if self.job.spec.on_exit:

@@ -75,11 +75,11 @@ def perform(service: JobService, peer: Peer, number: int, request: Request) -> R
         case SecretsRequest():
             return {}
         case TailRequest():
-            return tail(service, request)
+            return tail(service, peer, request)
         case RepaintRequest():
             return repaint(service, request)
         case StatusRequest():
-            return status(service, request)
+            return status(service, peer, request)
         case ResizeRequest():
             return resize(service, request)
         case KillRequest():
@@ -97,14 +97,14 @@ def perform(service: JobService, peer: Peer, number: int, request: Request) -> R
 
 def hello(service: JobService, peer: Peer, request: HelloRequest) -> Reply:
     """Introduce a client: its answers continue from the read position of `reader`."""
-    peer.reader = request.reader
+    peer.reader, peer.session = request.reader, request.session
     return {"protocol": PROTOCOL_VERSION, "holder": service.pid, "state": service.job.state.value}
 
 
 def start(service: JobService, peer: Peer, number: int, request: StartRequest) -> Reply:
     """Spawn the job; with `wait` > 0 the answer is the first output, else it comes at once."""
     patterns = tuple(compile_patterns(request.until))
-    peer.reader = request.reader
+    peer.reader, peer.session = request.reader, request.spec.session
     service.spawn(request.spec, peer.reader)
     if request.wait <= 0:
         return {"status": to_json(service.status())}
@@ -361,9 +361,10 @@ def _need_running(service: JobService) -> None:
         )
 
 
-def tail(service: JobService, request: TailRequest) -> Reply:
+def tail(service: JobService, peer: Peer, request: TailRequest) -> Reply:
     """The rendered current view."""
     job = service.job
+    service.notices.returned(peer.session)
     service.observed_fold()
     return {"view": to_json(views.view(job.fold.screen, lines=request.lines, end=job.log.end))}
 
@@ -376,11 +377,12 @@ def repaint(service: JobService, request: RepaintRequest) -> Reply:
     return {"data": data.decode("latin-1"), "size": to_json(job.size), "end": job.log.end}
 
 
-def status(service: JobService, request: StatusRequest) -> Reply:
+def status(service: JobService, peer: Peer, request: StatusRequest) -> Reply:
     """Full status of the job now; `brief` leaves out what costs a look at /proc."""
     if request.brief:
         service.glimpses.due = 0.0  # what is on disk was not true any more
         return {"status": told(service.status(live=True, brief=True))}
+    service.notices.returned(peer.session)
     return {"status": to_json(service.status(live=True))}
 
 
@@ -443,6 +445,7 @@ def discard(service: JobService, request: DiscardRequest) -> Reply:
 
 def follow(service: JobService, peer: Peer, request: FollowRequest) -> Reply:
     """Stream the output from now on (behind a repaint) or from offset `since`."""
+    peer.session = request.session
     service.followers.add(
         peer,
         since=request.since,

@@ -37,6 +37,7 @@ class Peer:
         self.sock = sock
         self.number = number
         self.reader = ""  # whose place in the output this is (hello); "" until said
+        self.session = ""  # the agent's session it belongs to (hello)
         self.closed = False
         self._decoder = protocol.Decoder()
         self._queue: deque[memoryview] = deque()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ptyjobs.holder.followers import Followers
 from ptyjobs.holder.input_queue import InputQueue, QueuedInput
 from ptyjobs.holder.limits import Limits
+from ptyjobs.holder.notices import Notices
 from ptyjobs.holder.ready import Watch, Watches
 from ptyjobs.holder.status import Reporter
 from ptyjobs.holder.status_cache import Glimpses
@@ -51,15 +52,21 @@ class JobService:
         self.watches = Watches(job, poller, self.watch_changed)
         job.aside = lambda: self.watches.commands
         self.reporter = Reporter(job, self.watches)
+        self.notices = Notices(job, blocked=self._turn_is_awaited)
         self.inputs = InputQueue(
             job,
             type_=lambda queued: type_input(self, queued),
             people=lambda: self.followers.people,
             guard=guard,
+            answered=self.notices.on_answer,
         )
         self.ending = Termination(job, status=self.status, reaped=self.children_ended)
         self.glimpses = Glimpses(job, lambda: self.status(live=True, brief=True))
         self.limits = Limits(job)
+
+    def _turn_is_awaited(self) -> bool:
+        """A call waits for the program's turn, or a person at the terminal sees it."""
+        return self.followers.people > 0 or any(waiter.ask.ready for waiter in self.inputs)
 
     def children_ended(self, ended: Mapping[int, int]) -> None:
         """Children were reaped (pid and wait status): one may be the `on_exit` command."""
@@ -74,6 +81,8 @@ class JobService:
             self.glimpses.remove()
             self.glimpses.due = now
             self._guard(self.job.dir.write_status, self.status())
+            awaited = any(waiter.watch is watch for waiter in self.inputs)
+            self._guard(self.notices.on_service, watch.service, awaited)
         self.inputs.watch_changed(watch, now)
 
     def job_ended(self) -> None:

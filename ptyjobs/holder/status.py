@@ -69,6 +69,7 @@ class Reporter:
             size=job.size,
             lifetime=spec.lifetime,
             target=spec.target,
+            session=spec.session,
             floor=job.log.floor if started else 0,
             end=job.log.end if started else 0,
             gaps=tuple((g.start, g.end, g.error) for g in job.log.gaps) if started else (),

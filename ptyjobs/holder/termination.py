@@ -50,6 +50,11 @@ class Termination:
         """Somebody waits to hear of it."""
         return bool(self._asked)
 
+    @property
+    def sessions(self) -> tuple[str, ...]:
+        """Sessions of those who wait to hear of it."""
+        return tuple(peer.session for peer, _ in self._asked)
+
     def kill(self, peer: Peer, request: int, *, now: float, grace: float, reason: str) -> None:
         """End the tree; the peer is answered when nothing of it is left."""
         if self._job.state.ended and not tree.alive(os.getpid()):

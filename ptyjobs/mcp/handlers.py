@@ -102,6 +102,7 @@ async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
         target=args["target"],
         sandbox=args["sandbox"],
         log_full=args["log_full"],
+        notify=args["notify"],
     )
     async with call.orders.of(args["name"]):  # without a name nobody can know it before it starts
         answer = await call.jobs.start(
@@ -172,6 +173,8 @@ async def wait(call: ToolCall, args: dict[str, Any]) -> Result:
     job_ids = tuple(dict.fromkeys(args["job_id"]))
     if not job_ids:
         raise BadInput("wait: job_id is empty.", advice="Give one or several ids (see list).")
+    if "*" in job_ids or until == "event":
+        return await _next_event(call, args, job_ids)
     condition: dict[str, Any] = {
         "until": until,
         "patterns": args["pattern"],
@@ -198,6 +201,23 @@ async def wait(call: ToolCall, args: dict[str, Any]) -> Result:
         secrets=call.config.secrets,
     )
     return call.cut(args["timeout"], result, timed_out=found.timed_out)
+
+
+async def _next_event(call: ToolCall, args: dict[str, Any], job_ids: tuple[str, ...]) -> Result:
+    """What happens next to any job of this session and has not been reported."""
+    if job_ids != ("*",) or (args["until"] or "event") != "event" or args["pattern"]:
+        raise BadInput(
+            'wait: job_id="*" and until="event" go together, without pattern.',
+            advice="Name the jobs to wait for something else.",
+        )
+    limit = call.seconds(args["timeout"], call.config.wait_timeout)
+    events = call.jobs.events(session=call.config.session, timeout=limit, call=True)
+    async with contextlib.aclosing(events):
+        async for batch in events:
+            return results.of_events(batch)
+    running = [s.job_id for s in await call.jobs.list() if not s.state.ended]
+    result = results.no_events(running, waited=limit)
+    return call.cut(args["timeout"], result, timed_out=True)
 
 
 async def _wait_or_task(

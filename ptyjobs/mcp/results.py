@@ -13,7 +13,7 @@ import json
 import signal
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptyjobs.config import HARD_MAX_CHARS
 from ptyjobs.errors import PtyJobsError
@@ -29,6 +29,10 @@ from ptyjobs.model import (
     to_json,
 )
 from ptyjobs.text import sanitize
+from ptyjobs.text.figures import duration
+
+if TYPE_CHECKING:
+    from ptyjobs.client.events import Events
 
 MAX_ERROR = 1000
 MAX_PROMPT = 80
@@ -260,6 +264,19 @@ def of_wait(
     return Result(fit("\n".join(blocks)), facts)
 
 
+def of_events(events: Events) -> Result:
+    """What happened to jobs that no call waited for."""
+    facts = {"events": to_json(events.transitions), "running": list(events.running)}
+    return Result(f"[events] {events.line}", facts)
+
+
+def no_events(running: Sequence[str], *, waited: float) -> Result:
+    """The answer of a wait for events in which there were none."""
+    parts = ["no event", duration(waited)]
+    parts += [f"still running: {', '.join(running)}"] if running else ["no job runs"]
+    return Result(one_line("[events] " + SEPARATOR.join(parts)), {"events": []})
+
+
 def of_view(job_id: str, view: View, *, state: str = "") -> Result:
     """The answer of tail."""
     row, col = view.cursor
@@ -341,19 +358,6 @@ def spans(rows: Sequence[int]) -> str:
             found.append([row, row])
     words = [f"{a + 1}-{b + 1}" if b > a else f"{a + 1}" for a, b in found]
     return ", ".join(words) or "none"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words of at most two units."""
-    if seconds < 0.9995:
-        return f"{max(1, round(seconds * 1000))} ms" if seconds > 0 else "0 ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} m {rest} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} m" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
 def byte_size(count: float) -> str:

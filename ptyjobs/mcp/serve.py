@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from ptyjobs.config import Config
@@ -35,6 +37,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run(config: Config, zygote: Zygote) -> int:
     """Serve as the configuration says; the exit code (128 + N after signal N)."""
     check(config)
+    if not config.session:  # this process is the session: its own calls and events belong together
+        config = replace(config, session=f"server-{secrets.token_hex(8)}")
     if config.http != "none":
         from ptyjobs.mcp.http import serve_http
 

@@ -16,7 +16,6 @@ from ptyjobs.mcp.results import (
     block,
     byte_size,
     describe,
-    duration,
     exit_words,
     fit,
     one_line,
@@ -24,6 +23,7 @@ from ptyjobs.mcp.results import (
     service_words,
 )
 from ptyjobs.model import Exit, Status, to_json
+from ptyjobs.text.figures import duration
 
 if TYPE_CHECKING:
     from ptyjobs.client.calls import Killed

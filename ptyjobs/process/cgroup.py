@@ -141,6 +141,18 @@ def noted(directory: Path) -> Path | None:
     return Path(name) if mine and Path(name).name.startswith(PREFIX) else None
 
 
+def oom_kills(directory: Path) -> int | None:
+    """Processes of that job that were killed for want of memory; None without a cgroup."""
+    group = noted(directory)
+    if group is None:
+        return None
+    try:
+        words = (group / "memory.events").read_text().split()
+    except OSError:  # the memory controller is not on here
+        return None
+    return int(words[words.index("oom_kill") + 1]) if "oom_kill" in words else None
+
+
 def end(directory: Path) -> None:
     """End what is left in the cgroup of the job of that directory, and remove it.
 

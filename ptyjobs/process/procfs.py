@@ -352,3 +352,13 @@ def _is_epoll(path: str) -> bool:
 def fdinfo(proc: str, pid: int, number: int) -> bytes:
     """/proc/PID/fdinfo/N; raises Gone and Denied."""
     return read_all(f"{proc}/{pid}/fdinfo/{number}")
+
+
+def oom_kills(proc: str = "/proc") -> int:
+    """Processes that the kernel has killed for want of memory since it started (vmstat)."""
+    try:
+        data = read_all(f"{proc}/vmstat")
+    except OSError:  # no /proc
+        return 0
+    _, _, rest = data.partition(b"\noom_kill ")
+    return int(rest.split(None, 1)[0]) if rest else 0

@@ -140,5 +140,6 @@ _SPEC = JobSpec(
     command="",
     cwd="/",
     env={"PATH": os.defpath, "TERM": "xterm-256color"},
+    notify=(),
 )
 _START = protocol.encode({"id": 0, "op": "start", "spec": to_json(_SPEC), "wait": 2.0})

@@ -9,7 +9,7 @@ import pytest
 
 from ptyjobs import AsyncJobs, Jobs, prepare
 
-ASYNC_NAMES = re.compile(r"\bAsync(?=Follow\b)")
+ASYNC_NAMES = re.compile(r"\bAsync(?=(Follow|Generator)\b)")
 PLAIN = {"end_session", "position", "trace"}
 """Methods that never wait, so that they are the same function in both."""
 
@@ -37,7 +37,8 @@ def test_a_method_is_the_same_in_both(name: str) -> None:
     ours, theirs = getattr(Jobs, name), getattr(AsyncJobs, name)
     assert ours.__doc__, f"{name} is not documented"
     assert ours.__doc__ == theirs.__doc__
-    assert inspect.iscoroutinefunction(theirs) == (name not in PLAIN)
+    waits = inspect.iscoroutinefunction(theirs) or inspect.isasyncgenfunction(theirs)
+    assert waits == (name not in PLAIN)
 
 
 @pytest.mark.parametrize("name", [*METHODS, "__init__"])

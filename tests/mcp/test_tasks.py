@@ -73,9 +73,10 @@ def test_a_wait_that_goes_on_is_a_task_and_its_result_stands_alone(server: Serve
     assert "read x; echo built; exit 3" in text
 
 
-def test_a_short_wait_is_answered_as_ever(server: Server) -> None:
-    start(server, "echo built")
-    assert "built" in call(server, "wait", job_id=["b"], until="exited")["content"][0]["text"]
+def test_a_short_wait_is_answered_as_ever(tmp_path: Path) -> None:
+    with contextlib.closing(Server(tmp_path)) as server:
+        start(server, "echo built")
+        assert "built" in call(server, "wait", job_id=["b"], until="exited")["content"][0]["text"]
 
 
 def test_a_request_that_does_not_declare_tasks_gets_none(server: Server) -> None:

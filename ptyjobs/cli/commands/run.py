@@ -62,6 +62,12 @@ def register(add: Add) -> None:
         "--wait", type=duration, default=30.0, metavar="S", help="with --ready: at most S seconds"
     )
     running.add_argument("--on-exit", default="", metavar="CMD", help="run when the job has ended")
+    running.add_argument(
+        "--notify",
+        action="append",
+        metavar="WHAT",
+        help='report exited, asks, ready, port, stalled, "pattern: REGEX"; may be repeated',
+    )
     running.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
 
 
@@ -99,6 +105,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         on_exit=args.on_exit,
         ready=args.ready,
         target=args.target,
+        notify=args.notify,
     )
     with interrupts.raised(), Jobs(settings, reader=READER) as jobs:
         job_id = ""

@@ -1,0 +1,66 @@
+"""`events`: what happened to jobs, one line a batch of transitions."""
+
+from __future__ import annotations
+
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.command import print_json
+from ptyjobs.client.sync import Jobs
+from ptyjobs.errors import BadInput
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ptyjobs.cli.command import Add
+    from ptyjobs.config import Config
+
+EXAMPLES = """\
+  ptyjobs events                           what has happened since the last call
+  ptyjobs events --follow --project .      of the jobs of this directory, as it happens
+  ptyjobs events --follow --session        of the agent's session that runs this
+  ptyjobs events --follow --for exited,lost --json"""
+
+
+def register(add: Add) -> None:
+    events_ = add("events", events, examples=EXAMPLES)
+    events_.add_argument("-f", "--follow", action="store_true", help="go on until interrupted")
+    whose = events_.add_mutually_exclusive_group()
+    whose.add_argument(
+        "--session",
+        nargs="?",
+        const="",
+        metavar="ID",
+        help="only jobs of this session (default: the setting `session`)",
+    )
+    whose.add_argument("--project", metavar="DIR", help="only jobs below this directory")
+    events_.add_argument(
+        "--for",
+        dest="kinds",
+        metavar="KINDS",
+        help="exited, asks, ready, matched, port, lost, oom, stalled; default all",
+    )
+
+
+def events(args: argparse.Namespace, settings: Config) -> int:
+    """What happened to jobs: ends, questions, matches, lost holders. Each is reported once.
+
+    One line for what happens together, with the jobs that still run; nothing while nothing
+    changes. What a job is watched for is set at its start (`run --notify`, execute(notify=)).
+    """
+    session = args.session
+    if session == "":
+        session = settings.session
+        if not session:
+            raise BadInput(
+                "There is no session here.",
+                advice="Name one, or set PTYJOBS_SESSION; --project follows a directory.",
+            )
+    kinds = tuple(word.strip() for word in args.kinds.split(",")) if args.kinds else None
+    with Jobs(settings) as jobs:
+        for batch in jobs.events(
+            session=session or "", project=args.project or "", kinds=kinds, follow=args.follow
+        ):
+            if args.json:
+                print_json(batch)
+            else:
+                print(batch.line, flush=True)
+    return 0

@@ -1,0 +1,131 @@
+"""Notice a question that no call waits for.
+
+Owns one settle machine over a job while nobody waits for its turn. Never answers a call and never
+types. The subtle thing is its cost: it begins in a lull of the output, its pauses double while the
+program is busy, and a program that has been found waiting is left alone until something is typed
+or it prints behind its prompt.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ptyjobs.model import Confidence, Reason, Verdict
+from ptyjobs.readiness.evidence import normal
+from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Wait, look_at
+from ptyjobs.readiness.settle import Settle
+
+if TYPE_CHECKING:
+    from ptyjobs.holder.job import Job
+
+LULL = 0.02  # seconds without output until it is looked at for the first time
+LULL_MOST = 1.0  # the same for a program that prints on and on without asking
+PATIENCE = 1.0  # seconds of one settle machine
+PAUSE, PAUSE_MOST = 0.5, 8.0  # seconds between two probes while the program is busy
+STEPS = 50  # steps of a machine in one turn of the loop
+SURE = (Confidence.CERTAIN, Confidence.HIGH, Confidence.MEDIUM)
+NEVER = float("inf")
+
+
+class TurnWatch:
+    """Tells `found` once for each turn of the program: the verdict and the row it asks in."""
+
+    def __init__(self, job: Job, *, found: Callable[[float, Verdict, bool], None]) -> None:
+        """`found` gets the time, the verdict and whether the prompt is one that was shown before.
+
+        A prompt that was shown before is a program back at its prompt; another one is a question.
+        """
+        self._job = job
+        self._found = found
+        self._settle: Settle | None = None
+        self._due = NEVER
+        self._lull = LULL
+        self._pause = PAUSE
+        self._inputs = -1  # inputs of the job when its turn was last told; -1: not yet
+        self._told = ""  # the prompt of that turn
+        self._prompts: set[str] = set()
+
+    def due(self, now: float) -> float:
+        """When `step` is wanted."""
+        if self._inputs != self._job.inputs and self._due == NEVER:
+            self._lull, self._pause = LULL, PAUSE
+            self._due = now + LULL
+        return self._due
+
+    def on_output(self, now: float, nbytes: int) -> None:
+        """The job wrote something."""
+        if self._settle is not None:
+            self._settle = None
+            self._lull = min(self._lull * 1.5, LULL_MOST)
+        lull = self._lull if self._inputs != self._job.inputs else LULL_MOST
+        self._due = now + lull
+
+    def told(self, verdict: Verdict) -> None:
+        """The job's own session has been answered with this turn."""
+        self._prompts.add(normal(verdict.prompt))
+        self._rest(verdict.prompt)
+
+    def _rest(self, prompt: str) -> None:
+        self._inputs, self._told = self._job.inputs, normal(prompt)
+        self._settle, self._due = None, NEVER
+
+    def step(self, now: float) -> None:
+        """Look as far as it can be looked now."""
+        job = self._job
+        settle = self._settle
+        if settle is None and self._pause > PAUSE and job.kernel.probe().wait is Wait.BUSY:
+            self._later(now)  # as it was: one probe is enough to see that
+            return
+        if settle is None:
+            settle = self._settle = Settle(
+                now=now,
+                deadline=now + PATIENCE,
+                tier=job.tier,
+                evidence=job.evidence,
+                memory=job.memory,
+                quiet_floor=job.spec.quiet_floor,
+            )
+        for _ in range(STEPS):
+            step = settle.step(now)
+            if isinstance(step, DoWait):
+                self._due = step.until
+                return
+            if isinstance(step, DoProbe):
+                if job.leader_gone():
+                    self._settle, self._due = None, NEVER  # its end comes
+                    return
+                probe = job.kernel.probe()
+                if job.held:
+                    probe = replace(probe, wait=Wait.BUSY, blocked=False)
+                settle.on_probe(now, probe)
+            elif isinstance(step, DoLook):
+                job.fold.catch_up(job.log.end)
+                settle.on_look(now, look_at(job.fold.screen))
+            else:
+                self._decide(now, step)
+                return
+            now = time.monotonic()
+        self._due = now
+
+    def _later(self, now: float) -> None:
+        self._due = now + self._pause
+        self._pause = min(self._pause * 2, PAUSE_MOST)
+
+    def _decide(self, now: float, verdict: Verdict) -> None:
+        self._settle = None
+        if not verdict.reason.ready or verdict.confidence not in SURE:
+            self._later(now)
+            return
+        prompt = normal(verdict.prompt)
+        again = self._inputs == self._job.inputs
+        screen = self._job.fold.screen
+        if again and (prompt == self._told or screen.alternate or not prompt.strip()):
+            self._due = NEVER  # redrawn, or something was printed in front of it
+            return
+        known = prompt in self._prompts and verdict.reason is not Reason.PASSWORD
+        self._prompts.add(prompt)
+        self._rest(verdict.prompt)
+        self._found(now, verdict, known)
