@@ -1,16 +1,21 @@
 """The files of the page: what is served, under which type, and the check of what is vendored.
 
-Owns the table of files; nothing outside it can be asked for. Third-party files lie in `vendor/`
+Owns the table of files; nothing outside it can be asked for. The colours come from the one table
+that pictures are drawn with (`terminal.colours`). Third-party files lie in `vendor/`
 with their licences; `VENDOR.toml` names version, origin and SHA-256 of each.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from ptyjobs.terminal.colours import THEMES, hexa
 
 FOLDER = Path(__file__).parent
 TYPES = {
@@ -19,15 +24,18 @@ TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+PAGE = (
+    "viewer.mjs", "feed.mjs", "page.mjs", "overview.mjs", "card.mjs", "terminal.mjs", "live.mjs",
+    "replay.mjs", "words.mjs", "viewer.css",
+)  # fmt: skip
 NAMES = {
     "/": "static/index.html",
     "/favicon.svg": "static/favicon.svg",
-    **{f"/{name}": f"static/{name}" for name in ("viewer.mjs", "feed.mjs", "viewer.css")},
+    **{f"/{name}": f"static/{name}" for name in PAGE},
     **{
         f"/vendor/{name}": f"vendor/{name}"
         for name in (
-            "xterm.mjs", "xterm.css", "addon-fit.mjs", "addon-search.mjs",
-            "addon-unicode-graphemes.mjs",
+            "xterm.mjs", "xterm.css", "addon-search.mjs", "addon-unicode-graphemes.mjs",
         )
     },
 }  # fmt: skip
@@ -44,11 +52,25 @@ class Asset:
 @cache
 def asset(path: str) -> Asset | None:
     """The file served at `path`, None where there is none."""
+    if path == "/palette.mjs":
+        return Asset(f"export const PALETTES = {json.dumps(palettes())};\n".encode(), TYPES[".mjs"])
     name = NAMES.get(path)
     if name is None:
         return None
     file = FOLDER / name
     return Asset(file.read_bytes(), TYPES[file.suffix])
+
+
+def palettes() -> dict[str, dict[str, Any]]:
+    """The themes of a terminal: default colours and the 16 of its palette."""
+    return {
+        name: {
+            "foreground": hexa(theme.fg),
+            "background": hexa(theme.bg),
+            "colours": [hexa(value) for value in theme.colours],
+        }
+        for name, theme in THEMES.items()
+    }
 
 
 def vendored() -> dict[str, bool]:

@@ -1,12 +1,15 @@
-"""One job in one browser: its bytes as they come, and what a person types.
+"""One job in one browser: its bytes as they come, what a person types, and its state in words.
 
-Owns the offset up to which the browser has been sent. The bytes come from the log, never from a
-queue, so a slow browser costs no memory and holds up nobody: over `RESYNC` behind, it gets the
-screen of this moment instead, and is told how much was passed over. A reconnect names its offset
-and goes on there, without a gap and without repetition.
+Owns the offset up to which the browser has been sent, and how far it has drawn. The bytes come from
+the log, never from a queue, so a slow browser costs no memory and holds up nobody: it is sent at
+most `AHEAD` bytes more than it says it has drawn (a page in the background draws next to nothing);
+over `RESYNC` behind, it gets the screen of this moment instead, and is told how much was passed
+over. A reconnect names its offset and goes on there, without a gap and without repetition.
 
-Frames: binary are raw bytes of the log, in order; text is JSON with a `type`: `size`, `repaint`
-(the next binary frame rebuilds the screen), `offset`, `skipped`, `attached`, `exit`, `error`.
+Frames: binary are raw bytes of the log, in order; text is JSON with a `type`: `mode`, `size`,
+`repaint` (the next binary frame rebuilds the screen), `offset`, `skipped`, `job` (its row, see
+`rows`), `exit`, `did`, `refused`, `readonly`, `error`, `pong`. A browser sends keys as binary, and
+as text `{"drawn": bytes}`, `{"rows", "cols"}`, `{"signal": name}`, `{"kill": true}`, `{"ping": n}`.
 """
 
 from __future__ import annotations
@@ -17,30 +20,40 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ptyjobs.client.async_connection import AsyncFollow
-from ptyjobs.client.files import views
-from ptyjobs.errors import HolderLost
+from ptyjobs.client.connect import ConnectionClosed
+from ptyjobs.client.files import LogReader, views
+from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.model import Size, Status, from_json, to_json
 from ptyjobs.protocol import Data
+from ptyjobs.web.rows import row_of_record
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
     from ptyjobs.client import AsyncJobs
+    from ptyjobs.web.catalogue import Catalogue
 
 REACH = 4 << 20  # bytes folded for the last screen of an ended job
 CHUNK = 128 << 10  # bytes of one frame
 SCROLLBACK = 5000  # lines above the screen that a browser is sent
+SCROLLBACK_LATER = 1000  # and when it was left behind: under a flood that is often
+AHEAD = 1 << 20  # bytes sent that the browser has not drawn yet
 RESYNC = 2 << 20  # bytes behind at which the screen is sent instead
 
 
 class Feed:
     """Streams one live job to one socket."""
 
-    def __init__(self, socket: ServerConnection, jobs: AsyncJobs, job_id: str) -> None:
+    def __init__(
+        self, socket: ServerConnection, jobs: AsyncJobs, catalogue: Catalogue, job_id: str
+    ) -> None:
         self._socket = socket
         self._jobs = jobs
+        self._catalogue = catalogue
         self._job_id = job_id
         self._offset = 0
+        self._sent = 0  # bytes sent on this connection
+        self._drawn = 0  # and how many of them the browser has drawn
         self._news: deque[dict[str, Any]] = deque()
         self._wake = asyncio.Event()
         self._follow: AsyncFollow | None = None
@@ -67,12 +80,13 @@ class Feed:
             await self.tell("offset", offset=since)
         self._wake.set()
         listening = asyncio.create_task(self._listen(follow))
+        watching = asyncio.create_task(self._watch())
         # Whichever ends first: the job (the pump), or the browser (its messages).
-        both = {asyncio.create_task(work) for work in (self._pump(), self._typed(write))}
+        both = {asyncio.create_task(work) for work in (self._pump(), self._hear(write))}
         try:
             done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (listening, *both):
+            for task in (listening, watching, *both):
                 task.cancel()
             follow.close()
         for task in done:
@@ -87,76 +101,128 @@ class Feed:
         self._news.append({"event": "gone"})
         self._wake.set()
 
+    async def _watch(self) -> None:
+        """Tell the job's state in words, whenever it changes."""
+        changed, last = asyncio.Event(), None
+        with self._catalogue.watched(changed):
+            while True:
+                await changed.wait()
+                changed.clear()
+                row = self._catalogue.row(self._job_id)
+                if row is not None and row is not last:
+                    last = row
+                    await self.tell("job", row=row.facts)
+
     async def _pump(self) -> None:
         log = self._jobs.registry.find(self._job_id).log
         started = self._offset > 0
+        over = False
         while True:
             await self._wake.wait()
             self._wake.clear()
-            over = None
             while self._news:
                 message = self._news.popleft()
                 if message["event"] == "repaint":
                     started = True
-                    self._offset = int(message["offset"])
-                    await self._repaint(message)
+                    data = message["data"].encode("latin-1")
+                    await self._repaint(from_json(Size, message["size"]), message["offset"], data)
                 elif message["event"] == "resize":
                     await self._size(from_json(Size, message["size"]))
                 elif message["event"] in ("exit", "gone"):
-                    over = message
-            while started and (end := log.end) > self._offset:
-                if end - self._offset > RESYNC:
-                    await self._resync(end)
-                    continue
-                first, data = log.read(self._offset, CHUNK)
-                if not data:
-                    break
-                if first > self._offset:
-                    await self.tell("skipped", bytes=first - self._offset)
-                await self._socket.send(data)
-                self._offset = first + len(data)
-            if over is not None:
+                    over = True
+            behind = started and await self._catch_up(log)
+            if over and not behind:
                 status = await self._jobs.status(self._job_id)
-                await self.tell("exit", status=to_json(status), offset=self._offset)
+                await self.tell("exit", **_end(status, offset=self._offset))
                 return
+
+    async def _catch_up(self, log: LogReader) -> bool:
+        """Send what is new; True while the browser has to draw before it gets the rest."""
+        while (end := log.end) > self._offset:
+            if self._sent - self._drawn > AHEAD:
+                return True
+            if end - self._offset > RESYNC:
+                await self._resync(end)
+                continue
+            first, data = log.read(self._offset, CHUNK)
+            if not data:
+                break
+            if first > self._offset:
+                await self.tell("skipped", bytes=first - self._offset)
+            await self._send(data)
+            self._offset = first + len(data)
+        return False
 
     async def _resync(self, end: int) -> None:
         """The browser is far behind: show the screen of now."""
-        size, data = await self._jobs.repaint(self._job_id)
-        await self.tell("skipped", bytes=end - self._offset)
-        await self._size(size)
-        self._offset = end
-        await self.tell("repaint", offset=end)
-        await self._socket.send(data)
+        assert self._follow is not None
+        try:
+            size, offset, data = await self._follow.repaint(scrollback=SCROLLBACK_LATER)
+        except (ConnectionClosed, HolderLost):  # the job has ended
+            job = self._jobs.registry.find(self._job_id)
+            screen = await asyncio.to_thread(views.screen_at, job, reach=REACH)
+            size, offset, data = screen.size, end, screen.repaint(scrollback=SCROLLBACK)
+        await self.tell("skipped", bytes=offset - self._offset)
+        await self._repaint(size, offset, data)
 
-    async def _repaint(self, message: dict[str, Any]) -> None:
-        await self._size(from_json(Size, message["size"]))
-        await self.tell("repaint", offset=message["offset"])
-        await self._socket.send(message["data"].encode("latin-1"))
+    async def _repaint(self, size: Size, offset: int, data: bytes) -> None:
+        await self._size(size)
+        self._offset = offset
+        await self.tell("repaint", offset=offset)
+        await self._send(data)
+
+    async def _send(self, data: bytes) -> None:
+        self._sent += len(data)
+        await self._socket.send(data)
 
     async def _size(self, size: Size) -> None:
         await self.tell("size", rows=size.rows, cols=size.cols)
 
-    async def _typed(self, write: bool) -> None:
-        """What the browser sends: binary is typed, text is JSON (`resize`)."""
+    async def _hear(self, write: bool) -> None:
+        """What the browser sends."""
         async for message in self._socket:
-            if not write or self._follow is None:
-                await self.tell("readonly")
-            elif isinstance(message, bytes):
-                self._follow.send(message)
-            else:
-                size = _asked_size(message)
-                if size is not None:
+            if isinstance(message, bytes):
+                if self._follow is not None and write:
+                    self._follow.send(message)
+                else:
+                    await self.tell("readonly")
+                continue
+            try:
+                asked = json.loads(message)
+                if not isinstance(asked, dict):
+                    continue
+                if "ping" in asked:
+                    await self.tell("pong")
+                elif "drawn" in asked:
+                    self._drawn = int(asked["drawn"])
+                    self._wake.set()
+                elif not write:
+                    await self.tell("readonly")
+                else:
+                    await self._act(asked)
+            except (ValueError, KeyError, TypeError):  # a browser can send anything
+                continue
+
+    async def _act(self, asked: dict[str, Any]) -> None:
+        """Change the job: its size, a signal, its end."""
+        assert self._follow is not None
+        try:
+            if "rows" in asked:
+                size = Size(int(asked["rows"]), int(asked["cols"]))
+                if 1 <= size.rows <= 1000 and 1 <= size.cols <= 1000:
                     await self._follow.resize(size)
+            elif "signal" in asked:
+                name = str(asked["signal"])
+                await self._jobs.kill(self._job_id, signal=name)
+                await self.tell("did", words=f"{name} was sent")
+            elif asked.get("kill") is True:
+                await self._jobs.kill(self._job_id)
+        except PtyJobsError as error:
+            await self.tell("refused", message=str(error))
 
 
-def _asked_size(message: str) -> Size | None:
-    try:
-        asked = json.loads(message)
-        rows, cols = int(asked["rows"]), int(asked["cols"])
-    except (ValueError, KeyError, TypeError):  # not ours: a browser can send anything
-        return None
-    return Size(rows, cols) if 1 <= rows <= 1000 and 1 <= cols <= 1000 else None
+def _end(status: Status, *, offset: int) -> dict[str, Any]:
+    return {"status": to_json(status), "row": row_of_record(status).facts, "offset": offset}
 
 
 async def ended(
@@ -177,12 +243,17 @@ async def ended(
         await socket.send(json.dumps({"type": "size", "rows": size.rows, "cols": size.cols}))
         await socket.send(json.dumps({"type": "repaint", "offset": log.end}))
         await socket.send(data)
-    exit_ = {"type": "exit", "status": to_json(status), "offset": log.end}
-    await socket.send(json.dumps(exit_))
+    await socket.send(json.dumps({"type": "exit", **_end(status, offset=log.end)}))
 
 
 async def serve(
-    socket: ServerConnection, jobs: AsyncJobs, job_id: str, *, since: int | None, write: bool
+    socket: ServerConnection,
+    jobs: AsyncJobs,
+    catalogue: Catalogue,
+    job_id: str,
+    *,
+    since: int | None,
+    write: bool,
 ) -> None:
     """Serve `/ws/job/ID?since=OFFSET`."""
-    await Feed(socket, jobs, job_id).run(since=since, write=write)
+    await Feed(socket, jobs, catalogue, job_id).run(since=since, write=write)

@@ -1,10 +1,13 @@
-"""All jobs at a glance: their states, and small pictures of those that the browser shows.
+"""All jobs at a glance: the part of the list that one browser shows, and small pictures of it.
 
-Owns the cost of it: one look at the files of each job every `INTERVAL`, a picture only of a job
-that is in view and has changed, at most `PICTURES` a round.
+Owns what this browser has been sent. Live jobs are always in it; of the ended ones the newest, as
+many as it asks for. The filter is applied here, so that it searches all jobs and not only those
+that are shown.
 
-Server: `{"type": "jobs", "jobs": [...]}` when anything changed, `{"type": "picture", "job_id",
-"rows": [[[text, style], ...], ...]}`. Browser: `{"visible": [job ids]}`.
+Browser: `{"filter": text, "ended": bool, "limit": ended jobs}`, `{"visible": [job ids]}`,
+`{"ping": n}`. Server: `{"type": "jobs", "live", "all", "matches", "more", "order": [job ids],
+"rows": [those that changed]}`, `{"type": "picture", ...}` of a visible job that has changed,
+`{"type": "pong"}`.
 """
 
 from __future__ import annotations
@@ -13,103 +16,90 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from ptyjobs.errors import PtyJobsError
-from ptyjobs.render.ansi import to_text
-from ptyjobs.terminal import Screen
-from ptyjobs.terminal.colours import DARK, hexa, look
-from ptyjobs.terminal.style import DEFAULT
+from ptyjobs.web.rows import Row
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
-    from ptyjobs.client import AsyncJobs
+    from ptyjobs.web.catalogue import Catalogue
 
-INTERVAL = 0.4  # seconds between two looks
-PICTURES = 16  # pictures a round
-LISTED = 200  # jobs shown, the newest
+PAGE = 60  # ended jobs that a browser gets unless it asks for more
+MOST_VISIBLE = 400  # cards that one browser can see
 
 
 class Glance:
-    """What one browser's overview has been told."""
+    """What one browser's overview has been sent."""
 
-    def __init__(self, socket: ServerConnection, jobs: AsyncJobs) -> None:
+    def __init__(self, socket: ServerConnection, catalogue: Catalogue) -> None:
         self._socket = socket
-        self._jobs = jobs
+        self._catalogue = catalogue
+        self._wake = asyncio.Event()
+        self._words: list[str] = []
+        self._ended = True
+        self._limit = PAGE
         self._visible: list[str] = []
-        self._told = ""
-        self._seen: dict[str, object] = {}  # job id -> trace of its last picture
+        self._head: dict[str, Any] = {}
+        self._rows: dict[str, Row] = {}
+        self._drawn: dict[str, object] = {}  # job id -> trace of the picture it has
 
     async def listen(self) -> None:
         async for message in self._socket:
             try:
-                visible = json.loads(message)["visible"]
+                asked = json.loads(message)
+                if "ping" in asked:
+                    await self._socket.send('{"type": "pong"}')
+                if "filter" in asked:
+                    self._words = str(asked["filter"])[:1000].lower().split()
+                    self._ended = bool(asked["ended"])
+                    self._limit = max(1, int(asked["limit"]))
+                if "visible" in asked:
+                    self._visible = [str(job_id) for job_id in asked["visible"]][:MOST_VISIBLE]
             except (ValueError, KeyError, TypeError):  # a browser can send anything
                 continue
-            self._visible = [str(job_id) for job_id in visible][:LISTED]
+            self._wake.set()
 
     async def run(self) -> None:
-        while True:
-            listed = [_row(status) for status in (await self._jobs.list())[:LISTED]]
-            told = json.dumps({"type": "jobs", "jobs": listed})
-            if told != self._told:
-                self._told = told
-                await self._socket.send(told)
-            await self._pictures()
-            await asyncio.sleep(INTERVAL)
+        with self._catalogue.watched(self._wake):
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._list()
+                await self._pictures()
+
+    async def _list(self) -> None:
+        if not self._catalogue.loaded:
+            return  # it sets the event again
+        matches = self._catalogue.select(self._words, ended=self._ended)
+        live = sum(not row.ended for row in matches)
+        shown = matches[: live + self._limit]
+        rows = {row.facts["job_id"]: row for row in shown}
+        changed = [row.facts for job_id, row in rows.items() if self._rows.get(job_id) is not row]
+        running, known = self._catalogue.count()
+        head = {
+            "type": "jobs", "live": running, "all": known, "matches": len(matches),
+            "more": len(matches) > len(shown), "order": list(rows),
+        }  # fmt: skip
+        if changed or head != self._head:
+            self._head, self._rows = head, rows
+            await self._socket.send(json.dumps({**head, "rows": changed}))
 
     async def _pictures(self) -> None:
-        sent = 0
-        for job_id in self._visible:
-            try:
-                trace = self._jobs.trace(job_id)
-                if self._seen.get(job_id) == trace or sent >= PICTURES:
-                    continue
-                size, data = await self._jobs.repaint(job_id)
-            except PtyJobsError:  # cleaned away, or its holder does not answer just now
+        # A card that went out of sight may have been thrown away: it gets its picture again.
+        visible = [job_id for job_id in self._visible if job_id in self._rows]
+        self._drawn = {j: trace for j, trace in self._drawn.items() if j in set(visible)}
+        for job_id in visible:
+            trace = self._rows[job_id].trace
+            if self._drawn.get(job_id) == trace:
                 continue
-            self._seen[job_id] = trace
-            sent += 1
-            screen = Screen(size)
-            screen.feed(data)
-            await self._socket.send(json.dumps(_picture(job_id, screen)))
+            drawn = await self._catalogue.picture(job_id)
+            if drawn is not None:
+                self._drawn[job_id] = trace
+                await self._socket.send(drawn)
 
 
-def _row(status: Any) -> dict[str, Any]:
-    return {
-        "job_id": status.job_id,
-        "state": str(status.state),
-        "ended": status.state.ended,
-        "exit": str(status.exit or ""),
-        "command": status.command,
-        "started": status.started,
-        "finished": status.ended,
-    }
-
-
-def _picture(job_id: str, screen: Screen) -> dict[str, Any]:
-    rows: list[list[list[str]]] = []
-    for row in range(screen.size.rows):
-        runs = []
-        for run in screen.runs(row):
-            seen = look(run.style, DARK)
-            bg = hexa(seen.bg) if seen.bg is not None else ""
-            style = "" if run.style == DEFAULT else f"{hexa(seen.fg)} {bg}"
-            runs.append([run.text, style])
-        while runs and not runs[-1][1] and not runs[-1][0].strip(" "):
-            runs.pop()
-        if runs and not runs[-1][1]:
-            runs[-1][0] = runs[-1][0].rstrip(" ")
-        rows.append(runs)
-    while rows and not any(text.strip() or style for text, style in rows[-1]):
-        rows.pop()
-    size = {"rows": screen.size.rows, "cols": screen.size.cols}
-    title = screen.title or to_text(screen).rpartition("\n")[2]
-    return {"type": "picture", "job_id": job_id, **size, "lines": rows, "title": title[:200]}
-
-
-async def serve(socket: ServerConnection, jobs: AsyncJobs) -> None:
+async def serve(socket: ServerConnection, catalogue: Catalogue) -> None:
     """Serve `/ws/jobs`."""
-    glance = Glance(socket, jobs)
+    glance = Glance(socket, catalogue)
     listening = asyncio.create_task(glance.listen())
     looking = asyncio.create_task(glance.run())
     done, _ = await asyncio.wait((listening, looking), return_when=asyncio.FIRST_COMPLETED)

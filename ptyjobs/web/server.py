@@ -2,7 +2,8 @@
 
 Owns the address, the token and the checks of Host and Origin: a viewer is a remote shell, so a page
 of another site must not reach it. The token comes in the URL's fragment (which is never sent or
-logged) and is handed over as a WebSocket subprotocol. Never holds output: `feed.py` streams it.
+logged) and is handed over as a WebSocket subprotocol, or as a header of `/session`, where a page
+learns why it was refused. Never holds output: `feed.py` streams it.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from websockets.http11 import Request, Response
 
 from ptyjobs.client import AsyncJobs
 from ptyjobs.errors import BadInput, PtyJobsError
-from ptyjobs.web import feed, overview, timeline
+from ptyjobs.web import download, feed, overview, timeline
 from ptyjobs.web.assets import asset
+from ptyjobs.web.catalogue import Catalogue
+from ptyjobs.web.session import is_stranger
 
 PROTOCOL = "ptyjobs"
 TOKEN_PREFIX = "ptyjobs.token."
+TOKEN_HEADER = "X-Ptyjobs-Token"
 MAX_MESSAGE = 1 << 20  # bytes of one message of a browser: a paste
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
@@ -44,13 +48,20 @@ HEADERS = {
 
 
 class Viewer:
-    """Everything one viewer serves. `write`: browsers may type."""
+    """Everything one viewer serves.
 
-    def __init__(self, jobs: AsyncJobs, *, write: bool, token: str = "") -> None:
+    `write`: browsers may type; `kept`: the next viewer on this port has the same token.
+    """
+
+    def __init__(
+        self, jobs: AsyncJobs, *, write: bool, token: str = "", kept: bool = False
+    ) -> None:
         self.jobs = jobs
         self.write = write
+        self.kept = kept
         self.token = token or secrets.token_urlsafe(24)
         self.port = 0
+        self.catalogue = Catalogue(jobs)
 
     @property
     def url(self) -> str:
@@ -65,16 +76,19 @@ class Viewer:
         if not set(request.headers.get_all("Host")) <= hosts or "Host" not in request.headers:
             return _refuse(http.HTTPStatus.MISDIRECTED_REQUEST, "unknown host\n")
         path = urllib.parse.urlsplit(request.path).path
-        if not path.startswith("/ws/"):
+        if not path.startswith("/ws/") and path != "/session":
             return _file(path)
         origins = set(request.headers.get_all("Origin"))  # none: no browser
         if not origins <= {f"http://{host}" for host in hosts}:
             return _refuse(http.HTTPStatus.FORBIDDEN, "another site's page\n")
-        offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
-        given = [word.strip() for word in offered.split(",")]
-        tokens = [w.removeprefix(TOKEN_PREFIX) for w in given if w.startswith(TOKEN_PREFIX)]
+        if is_stranger(connection.remote_address, connection.local_address):
+            return _refuse(http.HTTPStatus.FORBIDDEN, "another user's connection\n")
+        tokens = _tokens(request)
         if not any(hmac.compare_digest(token.encode(), self.token.encode()) for token in tokens):
             return _refuse(http.HTTPStatus.UNAUTHORIZED, "the token is missing or wrong\n")
+        if path == "/session":
+            facts = {"write": self.write, "kept": self.kept, "saves": download.kinds()}
+            return _answer(http.HTTPStatus.OK, json.dumps(facts).encode(), "application/json")
         return None
 
     # --- connections --------------------------------------------------------------------------
@@ -89,13 +103,20 @@ class Viewer:
             try:
                 match words:
                     case ["jobs"]:
-                        await overview.serve(socket, self.jobs)
+                        await overview.serve(socket, self.catalogue)
                     case ["job", job_id]:
                         await feed.serve(
-                            socket, self.jobs, job_id, since=_since(query), write=self.write
+                            socket,
+                            self.jobs,
+                            self.catalogue,
+                            job_id,
+                            since=_since(query),
+                            write=self.write,
                         )
                     case ["replay", job_id]:
                         await timeline.serve(socket, self.jobs, job_id)
+                    case ["file", job_id]:
+                        await download.serve(socket, self.jobs, job_id, query)
                     case _:
                         raise BadInput(f"There is nothing at {parts.path}.")
             except PtyJobsError as error:
@@ -112,16 +133,24 @@ def _file(path: str) -> Response:
     found = asset(path)
     if found is None:
         return _refuse(http.HTTPStatus.NOT_FOUND, "there is no such page\n")
-    headers = Headers(
-        {**HEADERS, "Content-Type": found.type, "Content-Length": str(len(found.body))}
-    )
-    return Response(200, "OK", headers, found.body)
+    return _answer(http.HTTPStatus.OK, found.body, found.type)
 
 
 def _refuse(status: http.HTTPStatus, text: str) -> Response:
-    body = text.encode()
-    headers = {**HEADERS, "Content-Type": "text/plain", "Content-Length": str(len(body))}
+    return _answer(status, text.encode(), "text/plain")
+
+
+def _answer(status: http.HTTPStatus, body: bytes, media: str) -> Response:
+    headers = {**HEADERS, "Content-Type": media, "Content-Length": str(len(body))}
     return Response(status.value, status.phrase, Headers(headers), body)
+
+
+def _tokens(request: Request) -> list[str]:
+    """The tokens that a browser offers, as subprotocols or in the header."""
+    offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
+    words = [word.strip() for word in offered.split(",")]
+    tokens = [w.removeprefix(TOKEN_PREFIX) for w in words if w.startswith(TOKEN_PREFIX)]
+    return tokens + request.headers.get_all(TOKEN_HEADER)
 
 
 @contextlib.asynccontextmanager
@@ -141,9 +170,12 @@ async def running(viewer: Viewer, *, port: int = 0) -> AsyncIterator[Server]:
             f"Port {port} cannot be used: {error.strerror}.", advice="Choose another with --port."
         ) from None
     viewer.port = server.sockets[0].getsockname()[1]
+    loading = asyncio.create_task(viewer.catalogue.load())
     try:
         yield server
     finally:
+        loading.cancel()
+        viewer.catalogue.close()
         server.close(close_connections=True)
         await server.wait_closed()
 

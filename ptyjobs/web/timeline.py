@@ -3,10 +3,11 @@
 Owns nothing but the position of one request: each answer is a fold of the log, made in a thread,
 so that a long log does not hold up others. The browser keeps the pace.
 
-Browser: `{"seek": seconds}` or `{"from": seconds}`. Server: `{"type": "timeline", "duration",
-"rows", "cols", "marks": [[seconds, label]]}` first; to `seek` `{"type": "seeked", "time", ...}` and
-a binary frame that rebuilds the screen; to `from` `{"type": "events", "items": [[seconds, bytes]],
-"next"}` and a binary frame with all the bytes; a resize is `[seconds, 0, rows, cols]`.
+Browser: `{"seek": seconds}`, `{"from": seconds}` or `{"ping": n}`. Server: `{"type": "job", "row"}`
+and `{"type": "timeline", "duration", "rows", "cols", "marks": [[seconds, label]]}` first; to `seek`
+`{"type": "seeked", "time", ...}` and a binary frame that rebuilds the screen; to `from` `{"type":
+"events", "items": [[seconds, bytes]], "next"}` and a binary frame with all the bytes; a resize is
+`[seconds, 0, rows, cols]`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ptyjobs.client.files import JobDir, views
 from ptyjobs.errors import BadInput
 from ptyjobs.model import Size
+from ptyjobs.web.rows import row_of_record
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -94,10 +96,15 @@ def _between(job: JobDir, start: int, stop: int) -> bytes:
 async def serve(socket: ServerConnection, jobs: AsyncJobs, job_id: str) -> None:
     """Serve `/ws/replay/ID`."""
     job = jobs.registry.find(job_id)
+    record = row_of_record(jobs.registry.status(job))
+    await socket.send(json.dumps({"type": "job", "row": record.facts}))
     await socket.send(json.dumps(await asyncio.to_thread(described, job)))
     async for message in socket:
         try:
             asked = json.loads(message)
+            if "ping" in asked:
+                await socket.send('{"type": "pong"}')
+                continue
             kind, value = next(iter(asked.items()))
             time = float(value)
         except (ValueError, TypeError, AttributeError, StopIteration):

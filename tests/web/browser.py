@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import re
@@ -24,31 +25,12 @@ def program() -> str:
     return next((found for name in NAMES if (found := shutil.which(name))), "")
 
 
-class Browser:
-    """One page of a browser of our own."""
+class Page:
+    """One page, by the address of its debugger."""
 
-    def __init__(self, *, width: int = 1280, height: int = 800) -> None:
-        self._profile = tempfile.TemporaryDirectory(prefix="browser", ignore_cleanup_errors=True)
-        self._process = subprocess.Popen(
-            [
-                program(), "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                "--disable-dev-shm-usage", "--remote-debugging-port=0",
-                f"--user-data-dir={self._profile.name}", f"--window-size={width},{height}",
-                "about:blank",
-            ],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
-        assert self._process.stderr is not None
-        found = None
-        while found is None:
-            line = self._process.stderr.readline()
-            if not line:
-                raise RuntimeError("the browser did not start")
-            found = re.search(r"ws://(127\.0\.0\.1:\d+)/", line)
-        with urllib.request.urlopen(f"http://{found[1]}/json/list", timeout=10) as answer:
-            pages = json.load(answer)
-        page = next(p for p in pages if p["type"] == "page")
-        self._socket = connect(page["webSocketDebuggerUrl"], max_size=None, compression=None)
+    def __init__(self, address: str, *, width: int, height: int) -> None:
+        self._open = contextlib.ExitStack()
+        self._socket = self._open.enter_context(connect(address, max_size=None, compression=None))
         self._numbers = itertools.count(1)
         self.ask("Page.enable")
         self.size(width, height)
@@ -101,21 +83,62 @@ class Browser:
     def type(self, text: str) -> None:
         self.ask("Input.insertText", text=text)
 
-    def press(self, key: str, code: int) -> None:
+    def press(self, key: str, code: int, *, modifiers: int = 0) -> None:
         for kind in ("keyDown", "keyUp"):
             self.ask(
                 "Input.dispatchKeyEvent", type=kind, key=key, code=key,
-                windowsVirtualKeyCode=code,
+                windowsVirtualKeyCode=code, modifiers=modifiers,
                 text="\r" if (key, kind) == ("Enter", "keyDown") else "",
             )  # fmt: skip
+
+    def saves(self, folder: Path) -> None:
+        """Put what the page saves into `folder`, without asking."""
+        self.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
     def picture(self, path: Path) -> None:
         """A screenshot as PNG."""
         data = self.ask("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(data))
 
+    def leave(self) -> None:
+        self._open.close()
+
+
+class Browser(Page):
+    """A browser of our own, and its first page."""
+
+    def __init__(self, *, width: int = 1280, height: int = 800) -> None:
+        self._profile = tempfile.TemporaryDirectory(prefix="browser", ignore_cleanup_errors=True)
+        self._process = subprocess.Popen(
+            [
+                program(), "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                "--disable-dev-shm-usage", "--remote-debugging-port=0",
+                f"--user-data-dir={self._profile.name}", f"--window-size={width},{height}",
+                "about:blank",
+            ],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        assert self._process.stderr is not None
+        found = None
+        while found is None:
+            line = self._process.stderr.readline()
+            if not line:
+                raise RuntimeError("the browser did not start")
+            found = re.search(r"ws://(127\.0\.0\.1:\d+)/", line)
+        self._debugger = found[1]
+        with urllib.request.urlopen(f"http://{self._debugger}/json/list", timeout=10) as answer:
+            pages = json.load(answer)
+        page = next(p for p in pages if p["type"] == "page")
+        super().__init__(page["webSocketDebuggerUrl"], width=width, height=height)
+
+    def tab(self) -> Page:
+        """A further page in the same profile."""
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        address = f"ws://{self._debugger}/devtools/page/{target}"
+        return Page(address, width=1280, height=800)
+
     def close(self) -> None:
-        self._socket.close()
+        self.leave()
         self._process.terminate()
         try:
             self._process.wait(10)

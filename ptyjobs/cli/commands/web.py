@@ -14,13 +14,19 @@ if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
 
 EXAMPLES = """  ptyjobs web                 print the address, serve until C-c
+  ptyjobs web --port 8900     the same address each time
   ptyjobs web --write --open  let the browser type, and open it now"""
 
 
 def register(add: Add) -> None:
     viewing = add("web", web, examples=EXAMPLES)
-    viewing.add_argument("--port", type=_port, default=0, help="default: any that is free")
+    viewing.add_argument(
+        "--port", type=_port, default=0, help="keep the address; default: any port that is free"
+    )
     viewing.add_argument("--write", action="store_true", help="let browsers type and resize")
+    viewing.add_argument(
+        "--new-token", action="store_true", help="with --port: lock out who has the old address"
+    )
     viewing.add_argument("--open", action="store_true", help="open the page in the browser")
 
 
@@ -35,10 +41,12 @@ def web(args: argparse.Namespace, settings: Config) -> int:
     """Show all jobs in a browser: live, and their past.
 
     Serves on this machine alone. The address that is printed holds a secret: whoever has it sees
-    your jobs, and with --write types into them. Ends with C-c.
+    your jobs, and with --write types into them. With --port the address stays the same, and open
+    pages find a viewer that is started again. Ends with C-c.
     """
     try:
         from ptyjobs.web.server import Viewer, forever
+        from ptyjobs.web.session import token_for
     except ImportError as error:
         raise Unsupported(
             f"The viewer needs a package that is not installed ({error.name}).",
@@ -53,10 +61,16 @@ def web(args: argparse.Namespace, settings: Config) -> int:
 
             webbrowser.open(url)
 
+    token = token_for(settings.state_dir, port=args.port, write=args.write, fresh=args.new_token)
+
     async def serve() -> None:
         jobs = AsyncJobs(settings)
         try:
-            await forever(Viewer(jobs, write=args.write), port=args.port, ready=ready)
+            await forever(
+                Viewer(jobs, write=args.write, token=token, kept=bool(args.port)),
+                port=args.port,
+                ready=ready,
+            )
         finally:
             await jobs.close()
 

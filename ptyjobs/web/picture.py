@@ -1,0 +1,79 @@
+"""A screen as JSON, for the small picture on a card.
+
+Owns the format: `lines` of runs `[text]` or `[text, fg, bg, flags, cells]`. A colour is "" (the
+terminal's own), a number of the 16 that the theme names, "fg" or "bg" (reversed), or "#rrggbb": the
+browser knows the theme. Flags: b bold, i italic, u underlined, s struck out, f faint. `cells` is
+not 0 where the font must not decide how wide the text is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ptyjobs.render.ansi import pieces
+from ptyjobs.terminal import Screen
+from ptyjobs.terminal.colours import DARK, colour, hexa
+from ptyjobs.terminal.style import DEFAULT, Colour, Style
+
+Run = list[Any]
+
+
+def picture(job_id: str, screen: Screen) -> dict[str, Any]:
+    """The message that shows `screen` on the card of `job_id`."""
+    lines = [_line(screen, row) for row in range(screen.size.rows)]
+    while lines and not lines[-1]:
+        lines.pop()
+    size = {"rows": screen.size.rows, "cols": screen.size.cols}
+    return {"type": "picture", "job_id": job_id, **size, "lines": lines}
+
+
+def _line(screen: Screen, row: int) -> list[Run]:
+    runs: list[Run] = []
+    reverse = screen.modes.reverse_video
+    for piece in pieces(screen.runs(row)):
+        cells = 0 if piece.text.isascii() else piece.cols
+        if not cells and piece.style == DEFAULT and not reverse:
+            run: Run = [piece.text]
+        else:
+            run = [piece.text, *_look(piece.style, reverse=reverse), cells]
+        last = runs[-1] if runs else []
+        if last and last[1:4] == run[1:4] and len(last) == len(run) and bool(cells) == _fixed(last):
+            last[0] += piece.text
+            if cells:
+                last[4] += cells
+        else:
+            runs.append(run)
+    if runs and len(runs[-1]) == 1:
+        runs[-1][0] = runs[-1][0].rstrip(" ")
+        if not runs[-1][0]:
+            runs.pop()
+    return runs
+
+
+def _fixed(run: Run) -> bool:
+    return len(run) > 4 and run[4] > 0
+
+
+def _look(style: Style, *, reverse: bool) -> tuple[str | int, str | int, str]:
+    """Foreground, background and flags as the browser draws them."""
+    fg, bg = style.fg, style.bg
+    if style.bold and isinstance(fg, int) and fg < 8:
+        fg += 8  # as xterm does, and xterm.js in the live view
+    front, back = _colour(fg), _colour(bg)
+    if style.reverse != reverse:
+        front, back = ("bg" if back == "" else back), ("fg" if front == "" else front)
+    if style.conceal:
+        front = "bg" if back == "" else back
+    marks = (
+        ("b", style.bold), ("i", style.italic), ("u", style.underline), ("s", style.strike),
+        ("f", style.faint),
+    )  # fmt: skip
+    return front, back, "".join(letter for letter, on in marks if on)
+
+
+def _colour(value: Colour) -> str | int:
+    if value is None:
+        return ""
+    if isinstance(value, int) and value < 16:
+        return value
+    return hexa(colour(value, DARK.fg, DARK))

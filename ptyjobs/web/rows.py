@@ -1,0 +1,115 @@
+"""One job as the page shows it: its facts and its state in words.
+
+Owns the words (`mood`, `why`) and the text that a filter searches. Pure: gets a `Status` and the
+figures that need two looks; never asks anybody. All text that a program wrote is made safe here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ptyjobs.model import Reason, State, Status
+from ptyjobs.text.sanitize import for_model
+
+LONGEST_PROMPT = 40  # characters: a longer row is rather a line of an editor
+LONGEST = 200  # characters of a title or a last line
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A job in the list: `facts` as JSON for the browser, `text` for the filter, lower case.
+
+    `trace` grows with whatever changes the job's screen.
+    """
+
+    facts: dict[str, Any]
+    text: str
+    trace: tuple[int, ...]
+
+    @property
+    def ended(self) -> bool:
+        ended: bool = self.facts["ended"]
+        return ended
+
+
+def row(
+    status: Status, *, trace: tuple[int, ...], cpu: int | None, heard: float | None, silent: bool
+) -> Row:
+    """The row of a job.
+
+    `cpu`: per cent of one core now; `heard`: time of its last output, in seconds since the epoch;
+    `silent`: its holder does not answer.
+    """
+    ended = status.state.ended
+    mood = "silent" if silent else mood_of(status, cpu=cpu)
+    facts = {
+        "job_id": status.job_id,
+        "state": status.state.value,
+        "ended": ended,
+        "mood": mood,
+        "why": why(status, mood),
+        "command": _line(status.command),
+        "directory": _line(status.directory or status.cwd),
+        "target": status.target,
+        "started": status.started,
+        "finished": status.ended,
+        "rows": status.size.rows,
+        "cols": status.size.cols,
+        "cpu": None if ended else cpu,
+        "memory": 0 if ended else status.rss,
+        "ports": [] if ended else list(status.ports),
+        "heard": None if ended else heard,
+        "attached": 0 if ended else status.attached,
+        "title": _line(status.title),
+        "last": _line(status.last_line.strip()),
+        "bytes": status.end,
+    }
+    words = ("job_id", "state", "why", "command", "directory", "target", "title")
+    return Row(facts, " ".join(str(facts[name]) for name in words).lower(), trace)
+
+
+def row_of_record(status: Status) -> Row:
+    """The row of a job from its status alone, without a look at it or at its screen."""
+    return row(status, trace=(), cpu=None, heard=None, silent=False)
+
+
+def mood_of(status: Status, *, cpu: int | None) -> str:
+    """The job's state in one word: that of an ended job, or what a live one is about."""
+    if status.state.ended or status.state is State.STARTING:
+        return status.state.value
+    if status.waiting is None:
+        if status.ports and not cpu:
+            return "ready"
+        return "stalled" if status.stalled else "busy"
+    return "password" if status.waiting.reason is Reason.PASSWORD else "waiting"
+
+
+def why(status: Status, mood: str) -> str:
+    """The state in a phrase: at which prompt it waits, with what it is busy, how it ended."""
+    if status.state.ended:
+        cause = status.exit is not None and status.exit.cause
+        words = [str(status.exit) if status.exit else "", "" if cause else status.reason]
+        return _line(", ".join(filter(None, words)) or status.state.value)
+    if mood == "silent":
+        return "its holder does not answer"
+    if mood == "starting":
+        return "starting"
+    if status.waiting is not None:
+        prompt = _line(status.waiting.prompt.strip())
+        base = "asks for a password" if mood == "password" else "waiting for input"
+        if not 0 < len(prompt) <= LONGEST_PROMPT:
+            return base
+        return f"{base}: {prompt}" if mood == "password" else f"waiting at {prompt}"
+    if mood == "ready":
+        ports = ", ".join(map(str, status.ports))
+        return f"listening on port{'s' if len(status.ports) > 1 else ''} {ports}"
+    doing = f": {_line(status.doing)}" if status.doing else ""
+    return f"stalled{doing}" if mood == "stalled" else f"busy{doing}"
+
+
+def _line(text: str) -> str:
+    """One line of what a program wrote, with nothing unseen in it."""
+    if not text.isascii() or not text.isprintable():
+        text = for_model(text.replace("\n", " ").replace("\t", " "))[0]
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

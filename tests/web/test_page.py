@@ -1,0 +1,299 @@
+"""The page in a real browser: the list, one job, its past."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.web.browser import Browser
+from tests.web.harness import SCREEN, run, server, serving, stop
+
+pytestmark = pytest.mark.live
+
+CARDS = "[...document.querySelectorAll('.card')].map(card => card.dataset.job)"
+STATE = "document.getElementById('state').textContent"
+MODE = "document.getElementById('mode').textContent"
+LINK = "document.getElementById('link').textContent"
+
+
+def card(job_id: str, part: str) -> str:
+    return f"document.querySelector('[data-job={job_id}] {part}').textContent"
+
+
+def filtered(browser: Browser, text: str) -> None:
+    browser.run(f"document.getElementById('filter').value = {json.dumps(text)}")
+    browser.run("document.getElementById('filter').oninput()")
+
+
+def record(state: Path, *, number: int, started: float) -> None:
+    """The directory of a job that ended long ago, as its holder leaves it."""
+    job = state / "jobs" / f"short-{number}"
+    job.mkdir(parents=True, mode=0o700)
+    facts = {"job_id": job.name, "command": f"echo {number}", "cwd": "/", "size": {}}
+    (job / "spec.json").write_text(json.dumps({**facts, "argv": ["sh"]}))
+    end = {"state": "completed", "exit": {"code": 0}, "started": started, "ended": started + 1}
+    (job / "status.json").write_text(json.dumps({**facts, **end}))
+
+
+def test_the_page_shows_joins_types_and_replays(tmp_path: Path, browser: Browser) -> None:
+    run(tmp_path, "run", "-d", "--name", "sh", "--", "bash --norc")
+    run(tmp_path, "run", "-d", "--name", "old", "--", "echo seen; exit 5")
+    with serving(tmp_path, "--write") as url:
+        browser.go(url)
+        browser.wait("document.querySelectorAll('.card').length === 2")
+        assert "token" not in browser.run("location.href")
+        assert browser.run(CARDS) == ["sh", "old"]  # what runs comes first, though it is older
+        browser.wait(f"{card('old', 'pre')}.includes('seen')")
+        assert browser.run(card("old", ".why")) == "exited with code 5"
+
+        browser.run("location.hash = '#/job/sh'")
+        browser.wait(f"{MODE} === 'you can type'")
+        browser.wait(f"{SCREEN}.includes('$') || {SCREEN}.includes('#')")
+        whole = "(s => s.scrollHeight <= s.clientHeight)(document.getElementById('stage'))"
+        browser.wait(f"ptyjobsTerminal.rows === 40 && {whole}")  # the last row can be seen
+        browser.run("ptyjobsTerminal.focus()")
+        browser.type("echo from $((40+2)) browsers")
+        browser.press("Enter", 13)
+        browser.wait(f"{SCREEN}.includes('from 42 browsers')")
+        assert "from 42 browsers" in run(tmp_path, "screen", "sh")
+
+        run(tmp_path, "send", "sh", "exit 3")
+        browser.wait(f"{STATE} === 'exited with code 3'")
+        browser.run("location.hash = '#/replay/sh'")
+        browser.wait(f"{MODE} === 'replay' && {SCREEN}.includes('from 42 browsers')")
+        browser.run("document.getElementById('time').value = 0")
+        browser.run("document.getElementById('time').oninput()")
+        browser.wait(f"!{SCREEN}.includes('from 42')")
+        browser.run("document.getElementById('speed').value = '16'")
+        browser.run("document.getElementById('play').click()")
+        browser.wait(f"{SCREEN}.includes('from 42 browsers')")
+        browser.run("location.hash = '#/job/nobody'")
+        browser.wait(f"{STATE}.includes('nobody')")
+
+
+# --- the list -------------------------------------------------------------------------------------
+
+
+def test_a_running_job_is_first_and_thousands_are_paged_and_searched(
+    tmp_path: Path, browser: Browser
+) -> None:
+    now = time.time()
+    run(tmp_path, "run", "-d", "--name", "live", "--", "cat")
+    for number in range(2000):
+        record(tmp_path / "state", number=number, started=now + number)  # all are newer
+    with serving(tmp_path) as url:
+        browser.go(url)
+        browser.wait("document.querySelectorAll('.card').length === 61")
+        assert browser.run(CARDS)[:3] == ["live", "short-1999", "short-1998"]
+        count = "document.getElementById('count').textContent"
+        assert browser.run(count) == "1 running, 2,001 in all"
+        browser.run("document.getElementById('more').click()")
+        browser.wait("document.querySelectorAll('.card').length === 121")
+        filtered(browser, "short-7 echo")  # none of them is on the page
+        browser.wait("document.querySelectorAll('.card').length === 60")
+        browser.wait(f"{count}.includes('; 111 match')")
+        filtered(browser, "short-7 echo 77")
+        browser.wait("document.querySelectorAll('.card').length === 11")
+        assert browser.run("document.getElementById('more').hidden")
+
+
+def test_a_filter_that_is_cleared_leaves_the_pictures_of_quiet_jobs(
+    tmp_path: Path, browser: Browser
+) -> None:
+    run(tmp_path, "run", "-d", "--name", "quiet", "--", "echo I say nothing more; exec cat")
+    run(tmp_path, "run", "-d", "--name", "other", "--", "echo other; exec cat")
+    with serving(tmp_path) as url:
+        browser.go(url)
+        browser.wait(f"{card('quiet', 'pre')}.includes('nothing more')")
+        filtered(browser, "other")
+        browser.wait("document.querySelectorAll('.card').length === 1")
+        filtered(browser, "")
+        browser.wait("document.querySelectorAll('.card').length === 2")
+        browser.wait(f"{card('quiet', 'pre')}.includes('nothing more')")
+
+
+def test_a_filter_without_a_match_says_so_and_is_taken_back(
+    tmp_path: Path, browser: Browser
+) -> None:
+    with serving(tmp_path) as url:
+        browser.go(url)
+        browser.wait("!document.getElementById('none').hidden")
+        run(tmp_path, "run", "-d", "--name", "one", "--", "cat")
+        browser.wait(f"{CARDS}.length === 1 && document.getElementById('none').hidden")
+        filtered(browser, "nowhere")
+        browser.wait("!document.getElementById('nomatch').hidden")
+        assert "“nowhere”" in browser.run("document.getElementById('nomatch').textContent")
+        browser.run("document.getElementById('clear').click()")
+        browser.wait(f"{CARDS}.length === 1 && document.getElementById('nomatch').hidden")
+
+
+def test_a_card_and_the_bar_say_what_the_job_is_about(tmp_path: Path, browser: Browser) -> None:
+    port = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1])"
+    commands = {
+        "repl": "python3 -q -i",
+        "secret": "python3 -c 'import getpass; getpass.getpass()'",
+        "work": "python3 -c 'while True: pass'",
+        "net": f'python3 -u -c "{port}; s.accept()"',
+    }
+    for name, command in commands.items():
+        run(tmp_path, "run", "-d", "--name", name, "--cwd", str(tmp_path), "--", command)
+    with serving(tmp_path, "--write") as url:
+        browser.go(url)
+        for name, words in {
+            "repl": "waiting at >>>",
+            "secret": "asks for a password: Password:",
+            "work": "% CPU",
+            "net": "listening on port ",
+        }.items():
+            browser.wait(f"{card(name, '.why')}.includes('{words}')")
+        assert browser.run(card("work", ".why")).startswith("busy: python3")
+        listening = run(tmp_path, "screen", "net").split()[-1]
+        assert browser.run(card("net", ".why")) == f"listening on port {listening}"
+        browser.run("location.hash = '#/job/repl'")
+        browser.wait(f"{STATE} === 'waiting at >>>'")
+        assert browser.run("document.getElementById('command').textContent") == "python3 -q -i"
+        assert browser.run("document.getElementById('directory').textContent") == str(tmp_path)
+        assert "started " in browser.run("document.getElementById('facts').textContent")
+        run(tmp_path, "kill", "repl")
+        browser.wait(f"{STATE}.startsWith('killed on request')")
+
+
+# --- one job --------------------------------------------------------------------------------------
+
+
+def test_fit_gives_the_job_the_columns_of_the_window(tmp_path: Path, browser: Browser) -> None:
+    browser.size(1440, 900)
+    run(tmp_path, "run", "-d", "--name", "sh", "--", "bash --norc")
+    with serving(tmp_path, "--write") as url:
+        browser.go(url)
+        browser.wait(f"{CARDS}.length === 1")
+        browser.run("location.hash = '#/job/sh'")
+        browser.wait(f"{MODE} === 'you can type' && ptyjobsTerminal.cols === 120")
+        browser.run("document.getElementById('fit').click()")
+        browser.wait("ptyjobsTerminal.cols > 120")
+        first = browser.run("[ptyjobsTerminal.cols, ptyjobsTerminal.rows]")
+        assert 155 <= first[0] <= 185  # by the font that is installed
+        overflow = "(s => s.scrollWidth - s.clientWidth)(document.getElementById('stage'))"
+        browser.wait(f"{overflow} <= 0")
+        browser.run("document.getElementById('fit').click()")
+        run(tmp_path, "send", "sh", "stty size; echo done")
+        browser.wait(f"{SCREEN}.includes('\\ndone')")
+        assert f"{first[1]} {first[0]}" in browser.run(SCREEN)  # the same again, not ever smaller
+
+
+def test_actions_need_write_and_a_confirmed_kill_ends_the_job(
+    tmp_path: Path, browser: Browser
+) -> None:
+    trap = "trap 'echo got it' USR1; echo set; while :; do read -t 9 line; done"
+    run(tmp_path, "run", "-d", "--name", "sh", "--", trap)
+    for flags in ((), ("--write",)):
+        viewer = server(tmp_path, *flags)
+        assert viewer.stdout is not None
+        browser.go("about:blank")
+        browser.go(viewer.stdout.readline().strip())
+        browser.wait(f"{CARDS}.length === 1")
+        browser.run("location.hash = '#/job/sh'")
+        mode = "you can type" if flags else "read-only"
+        browser.wait(f"{MODE} === '{mode}' && {SCREEN}.includes('set')")
+        assert browser.run("document.getElementById('act').hidden") is (not flags)
+        if flags:
+            browser.wait("document.querySelectorAll('#signals button').length > 5")
+            browser.run("[...document.querySelectorAll('#signals button')]"
+                        ".find(b => b.textContent === 'User 1').click()")  # fmt: skip
+            browser.wait(f"{SCREEN}.includes('got it')")
+            browser.run("document.getElementById('kill').click()")
+            browser.wait("document.getElementById('sure').open")
+            browser.run("document.getElementById('sure-no').click()")
+            assert not browser.run("document.getElementById('sure').open")
+            assert browser.run(f"{MODE}") == "you can type"
+            browser.run("document.getElementById('kill').click()")
+            browser.run("document.getElementById('sure-yes').click()")
+            browser.wait(f"{STATE}.startsWith('killed on request')")
+        stop(viewer)
+
+
+def test_log_recording_and_picture_are_saved(tmp_path: Path, browser: Browser) -> None:
+    run(tmp_path, "run", "-d", "--name", "j", "--", "echo 'what was printed'")
+    run(tmp_path, "wait", "j", "--exited")
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    browser.saves(folder)
+    with serving(tmp_path) as url:
+        browser.go(url)
+        browser.wait(f"{CARDS}.length === 1")
+        browser.run("location.hash = '#/job/j'")
+        for words, file, part in (
+            ("Log, as it was printed", "j.log", b"what was printed\r\n"),
+            ("Text", "j.txt", b"what was printed\n"),
+            ("Recording (asciicast)", "j.cast", b'{"version":3'),
+            ("Picture (SVG)", "j.svg", b"<svg "),
+            ("Page (HTML)", "j.html", b"what was printed"),
+        ):
+            find = "[...document.querySelectorAll('#saves button')]"
+            browser.wait(f"{find}.some(b => b.textContent === '{words}')")
+            browser.run(f"{find}.find(b => b.textContent === '{words}').click()")
+            browser.wait(f"document.getElementById('note').textContent === '{file} is saved'")
+            until = time.monotonic() + 10
+            while not (folder / file).exists() and time.monotonic() < until:
+                time.sleep(0.02)  # the browser writes it
+            assert part in (folder / file).read_bytes().replace(b": ", b":")
+
+
+def test_search_marks_and_counts_all_matches(tmp_path: Path, browser: Browser) -> None:
+    command = "for i in $(seq 1 200); do echo line $i; done; echo needle; echo a needle; exec cat"
+    run(tmp_path, "run", "-d", "--name", "j", "--", command)
+    with serving(tmp_path) as url:
+        browser.go(url)
+        browser.wait(f"{CARDS}.length === 1")
+        browser.run("location.hash = '#/job/j'")
+        browser.wait(f"{SCREEN}.includes('a needle')")
+        found = "document.getElementById('found').textContent"
+        for text, words in (("needle", "of 2"), ("line 1", "of 111"), ("nowhere", "no match")):
+            browser.run(f"document.getElementById('needle').value = '{text}'")
+            browser.run("document.getElementById('needle').oninput()")
+            browser.wait(f"{found}.endsWith('{words}')")
+            marks = "document.querySelectorAll('.xterm-find-result-decoration').length"
+            marks += " + document.querySelectorAll('.xterm-find-active-result-decoration').length"
+            browser.wait(f"({marks}) > 0" if words != "no match" else f"({marks}) === 0")
+
+
+def test_the_keyboard_gets_into_the_terminal_and_out_of_it(
+    tmp_path: Path, browser: Browser
+) -> None:
+    run(tmp_path, "run", "-d", "--name", "sh", "--", "cat")
+    with serving(tmp_path, "--write") as url:
+        browser.go(url)
+        browser.wait(f"{CARDS}.length === 1")
+        browser.run("location.hash = '#/job/sh'")
+        browser.wait(f"{MODE} === 'you can type'")
+        browser.run("ptyjobsTerminal.focus()")
+        browser.press("Tab", 9)  # the program's, who can type
+        inside = "document.getElementById('terminal').contains(document.activeElement)"
+        assert browser.run(inside)
+        browser.press("L", 76, modifiers=2 | 8)  # Control, Shift
+        assert browser.run("document.activeElement.id") == "home"
+
+
+def test_a_hidden_page_under_a_flood_is_sent_no_more_than_it_draws(
+    tmp_path: Path, browser: Browser
+) -> None:
+    flood = "read go; yes 0123456789abcdef0123456789abcdef | head -c 60000000; echo; echo the end"
+    run(tmp_path, "run", "-d", "--name", "j", "--", flood)
+    with serving(tmp_path, "--write") as url:
+        browser.go(url)
+        browser.wait(f"{CARDS}.length === 1")
+        browser.run("location.hash = '#/job/j'")
+        browser.wait(f"{MODE} === 'you can type'")
+        browser.run(
+            "(() => { const write = ptyjobsTerminal.write.bind(ptyjobsTerminal); window.bytes = 0;"
+            "window.later = []; ptyjobsTerminal.write = (data, done) => {"
+            "window.bytes += data.length; later.push(() => write(data, done)); } })()"
+        )  # it draws nothing, as a page in the background
+        run(tmp_path, "send", "j", "")
+        run(tmp_path, "wait", "j", "--exited", "--timeout", "60")
+        assert browser.run("window.bytes") < 2_500_000
+        browser.run("setInterval(() => later.splice(0).forEach(draw => draw()), 10)")
+        browser.wait(f"{SCREEN}.includes('the end')")
