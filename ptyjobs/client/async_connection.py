@@ -16,7 +16,7 @@ from ptyjobs.client import calls
 from ptyjobs.client.base import Progress, no_answer, result_of
 from ptyjobs.client.connect import ConnectionClosed
 from ptyjobs.model import Size, from_json
-from ptyjobs.protocol import JsonObject
+from ptyjobs.protocol import JsonObject, member
 from ptyjobs.requests import CancelRequest, RepaintRequest, Request, WindowRequest
 
 # ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder)
@@ -136,7 +136,8 @@ class AsyncFollow:
     async def repaint(self, *, scrollback: int = 0) -> tuple[Size, int, bytes]:
         """The size, the log offset, and the bytes that rebuild the screen as it is there."""
         ok = await self._connection.request(RepaintRequest(scrollback), timeout=5.0)
-        return from_json(Size, ok["size"]), int(ok["end"]), ok["data"].encode("latin-1")
+        data = member(ok, "data", str).encode("latin-1")
+        return from_json(Size, ok["size"]), member(ok, "end", int), data
 
     def close(self) -> None:
         self._connection.close()

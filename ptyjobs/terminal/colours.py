@@ -47,6 +47,7 @@ _XTERM = _table(
 )
 DARK = Theme(fg=rgb("#d4d4d4"), bg=rgb("#1e1e1e"), colours=_ON_DARK)
 LIGHT = Theme(fg=rgb("#1e1e1e"), bg=rgb("#ffffff"), colours=_ON_LIGHT)
+THEMES = {"dark": DARK, "light": LIGHT}
 # What the terminal itself answers when a program asks for its colours: xterm's first 16.
 TERMINAL = Theme(fg=rgb("#e5e5e5"), bg=rgb("#1e1e1e"), colours=_XTERM)
 
