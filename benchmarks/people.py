@@ -1,9 +1,9 @@
-"""What people wait for: the command line's start, `list` with many jobs, attach beside tmux.
+"""What people wait for: `list` with many jobs, attach beside tmux.
 
     python -m benchmarks.people [--jobs 100] [--keys 300]
 
-Everything is compared in the same run, in turns: with a bare interpreter, with an empty `list`,
-with `tmux attach` on the same program. Read the ratios.
+Everything is compared in the same run, in turns: with an empty `list`, with `tmux attach` on the
+same program. Read the ratios. `benchmarks.start` has the start of the command line.
 """
 
 from __future__ import annotations
@@ -119,21 +119,6 @@ def typing(ours: Sequence[str], theirs: Sequence[str], env: dict[str, str], keys
     print(f"key to echo, tmux           {b:7.2f} ms (p95 {worst[1]:.2f})   ratio {a / b:.2f}")
 
 
-def starting(env: dict[str, str], rounds: int) -> float:
-    """The command line's start beside a bare interpreter's; milliseconds of an empty `list`."""
-    bare, ids, listing = [], [], []
-    for _ in range(rounds):
-        bare.append(timed((sys.executable, "-c", "pass"), env))
-        ids.append(timed((*OURS, "list", "--ids"), env))
-        listing.append(timed((*OURS, "list"), env))
-    base = statistics.median(bare)
-    print(f"bare interpreter            {base:7.1f} ms")
-    for name, found in (("list --ids, no jobs", ids), ("list, no jobs", listing)):
-        middle = statistics.median(found)
-        print(f"{name:27} {middle:7.1f} ms   ratio {middle / base:.2f}")
-    return statistics.median(listing)
-
-
 def main() -> int:
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--jobs", type=int, default=100)
@@ -146,7 +131,7 @@ def main() -> int:
         settings = dataclasses.replace(
             config.load(), state_dir=Path(directory), max_jobs=args.jobs + 10
         )
-        empty = starting(env, args.rounds)
+        empty = statistics.median(timed((*OURS, "list"), env) for _ in range(args.rounds))
         with Jobs(settings) as jobs:
             jobs.start(prepare(settings, command=PROGRAM), name="typed")
             if shutil.which("tmux"):

@@ -15,7 +15,6 @@ import time
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.errors import DuplicateJob, Hint, LimitReached, Refused, UnknownJob
 from ptyjobs.model import Event, State, Status, next_state
-from ptyjobs.process import cgroup
 from ptyjobs.store.jobdir import JobDir, check_job_id, private_directory
 
 if TYPE_CHECKING:
@@ -227,7 +226,7 @@ class Registry:
         for job in self.all():
             self.status(job)
             if not is_alive(job):
-                cgroup.end(job.path)
+                _end_cgroup(job)
 
     def running(self) -> int:
         """How many jobs have a living holder; cheap, because an ended job has no lock file."""
@@ -243,7 +242,7 @@ class Registry:
         """Forget an ended job with everything it left on disk."""
         import shutil  # with every archive format: only to remove
 
-        cgroup.end(job.path)
+        _end_cgroup(job)
         shutil.rmtree(job.path, ignore_errors=True)
 
     def clean(
@@ -290,6 +289,12 @@ def is_alive(job: JobDir) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def _end_cgroup(job: JobDir) -> None:
+    from ptyjobs.process import cgroup  # with ctypes and pathlib: a third of the start of `list`
+
+    cgroup.end(job.path)
 
 
 def _made(job: JobDir) -> float:

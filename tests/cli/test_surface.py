@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import shutil
@@ -83,6 +84,22 @@ def test_no_command_imports_the_sdk_or_asyncio_before_it_runs(name: str) -> None
     )
     found = done.stdout.strip()
     assert found == "set()" or name in ("record", "export", "play", "web")  # not ours to weigh
+
+
+def test_a_list_without_jobs_loads_little(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop()); from ptyjobs.cli.main import main;"
+        "main(['list']); print(sorted(sys.modules))"
+    )
+    environ = {**os.environ, "PTYJOBS_STATE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code, str(Path(main.__file__).parents[2])],
+        capture_output=True, text=True, check=True, env=environ,
+    )  # fmt: skip
+    heavy = {"ctypes", "dataclasses", "pathlib", "shutil", "socket", "tempfile", "typing", "urllib"}
+    loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    assert "ptyjobs.client.registry" in loaded
+    assert not loaded & heavy
 
 
 def test_the_surface_is_json_and_whole() -> None:
