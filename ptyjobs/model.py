@@ -249,6 +249,7 @@ class JobSpec:
     ready: tuple[str, ...] = ()  # when it is ready as a service (config.ready_syntax)
     session: str = ""  # the agent's session that started it: who is woken (see `notify`)
     notify: tuple[str, ...] = NOTIFY
+    port: str = ""  # "auto" leases a free one; it is in the environment as PORT
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -370,6 +371,7 @@ class Status:
     ports: tuple[int, ...] = ()  # TCP ports the tree listens on
     listening: tuple[Listening, ...] = ()  # those and its UDP and unix sockets
     service: Service | None = None  # of a job started with `ready`
+    port: int = 0  # leased or given; PORT in its environment
     title: str = ""
     directory: str = ""  # working directory as the program told it (OSC 7), else of the leader
     progress: str = ""  # OSC 9;4

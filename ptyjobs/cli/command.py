@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "serve", "demo", "run", "list", "status", "logs", "screen", "attach", "send", "wait", "events",
-    "kill", "clean", "record", "export", "play", "fixture", "web", "top", "setup", "doctor", "hook",
-    "describe", "completion",
+    "ports", "kill", "clean", "record", "export", "play", "fixture", "web", "top", "setup",
+    "doctor", "hook", "describe", "completion",
 )  # fmt: skip
 """Every command, in the order of the help; each is a module of `ptyjobs.cli.commands`."""
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from ptyjobs.client.events import EventFeed
+    from ptyjobs.client.port_table import PortHolder
     from ptyjobs.input.mouse import MouseAction
     from ptyjobs.protocol import JsonObject
     from ptyjobs.requests import Request
@@ -226,6 +227,12 @@ class Base:
             follow=follow,
             call=call,
         )
+
+    def ports(self) -> list[PortHolder]:
+        """Every listening TCP port: its job, directory and git worktree, or the other process."""
+        from ptyjobs.client.port_table import table
+
+        return table(self.registry)
 
     def _allocate(self, spec: JobSpec, *, name: str) -> tuple[JobDir, JobSpec]:
         if not isinstance(spec, JobSpec):

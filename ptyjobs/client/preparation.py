@@ -43,6 +43,7 @@ def prepare(
     timeout: float | None = None,
     on_exit: str = "",
     ready: str | Sequence[str] = (),
+    port: str | int = "",
     target: str = "",
     sandbox: str | None = None,
     log_full: str | None = None,
@@ -91,6 +92,7 @@ def prepare(
         ready=conditions,
         session=config.session,
         notify=NOTIFY if notify is None else _notify(notify),
+        port=_port(port),
         sandbox=_sandbox(config, sandbox, on_exit=on_exit, beside=beside),
         writable=working_dir if confined else "",
         hidden=(os.fspath(config.state_dir),),
@@ -159,6 +161,14 @@ def _check_policy(
     policy.check_env(env)
 
 
+def _port(word: str | int) -> str:
+    """ "auto", a number or nothing; a number that is taken is refused when the job starts."""
+    text = str(word)
+    if text in ("", "auto") or (text.isdecimal() and 0 < int(text) < 65536):
+        return text
+    raise BadInput(f"port={text!r} is no port.", advice='"auto", or 1 to 65535.')
+
+
 def ready_commands(words: Sequence[str], *, target: str = "") -> tuple[str, ...]:
     """Check the conditions in `ready`; the command lines among them."""
     if not words:
@@ -166,7 +176,7 @@ def ready_commands(words: Sequence[str], *, target: str = "") -> tuple[str, ...]
     from ptyjobs.config import ready_syntax
     from ptyjobs.text.patterns import compile_patterns  # with pexpect: not for every start
 
-    conditions = ready_syntax.parse(words)
+    conditions = ready_syntax.parse(ready_syntax.with_port(words, 1))
     compile_patterns((*conditions.patterns, *conditions.failures))
     local = [probe.text for probe in conditions.probes if probe.kind != ready_syntax.COMMAND]
     if target and local:

@@ -129,6 +129,7 @@ class Jobs(Base):
         log_full: str | None = None,
         ready: str | Sequence[str] = (),
         notify: Sequence[str] | None = None,
+        port: str | int = "",
     ) -> Answer:
         """Start a shell command line, or the words of `argv`, and answer at its first turn.
 
@@ -140,9 +141,10 @@ class Jobs(Base):
         command line that runs when it has ended. `target`: where it runs (`ssh:HOST`,
         `docker:NAME`). `ready`: what makes it a service that is ready (`port`, `port:3000`, a URL,
         `command:...`, a pattern; see `config.ready_syntax`): then that ends the wait, whose default
-        is the setting `wait_timeout`. The others override the settings of their names; `lifetime`,
-        `stderr`, `sandbox` and `log_full` take the words listed there, `lifetime` session or
-        persistent.
+        is the setting `wait_timeout`. `port`: "auto" leases a free port and gives it to the
+        program as PORT; a number does the same with that one, and is refused while it is taken.
+        The others override the settings of their names; `lifetime`, `stderr`, `sandbox` and
+        `log_full` take the words listed there, `lifetime` session or persistent.
         `notify`: transitions that `events` reports (exited, asks, ready, port, stalled, a pattern
         as `pattern: REGEX` for once, `every: REGEX` for each); by default exited, asks and ready.
         """
@@ -167,6 +169,7 @@ class Jobs(Base):
             log_full=log_full,
             ready=ready,
             notify=notify,
+            port=port,
         )
         return self.start(
             spec,

@@ -100,6 +100,11 @@ def parse(words: str | Sequence[str]) -> Conditions:
     return found
 
 
+def with_port(words: Sequence[str], port: int) -> tuple[str, ...]:
+    """The words with the job's port in the place of `$PORT`; unchanged for a job without."""
+    return tuple(word.replace("$PORT", str(port)) if port else word for word in words)
+
+
 def _seconds(word: str, rest: str) -> float:
     try:
         return float(_INTERVAL.read(rest))

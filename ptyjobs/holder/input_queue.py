@@ -70,6 +70,7 @@ class InputQueue:
         self._marks: dict[str, Mark] = {}
         self._inputs: deque[QueuedInput] = deque()
         self._typing: Waiter | None = None
+        self.answer_notes: Callable[[Answer], tuple[str, ...]] = lambda answer: ()
 
     def __len__(self) -> int:
         return len(self._waiters)
@@ -195,7 +196,7 @@ class InputQueue:
             if isinstance(outcome, PtyJobsError):
                 peer.send({"id": request, "error": outcome.to_wire()})
                 return
-            notes_now = outcome.notes + notes + job.notes
+            notes_now = outcome.notes + notes + job.notes + self.answer_notes(outcome)
             answer = replace(outcome, attached=self._people(), notes=notes_now)
             peer.send({"id": request, "ok": {"answer": to_json(answer)}})
             self._guard(self._answered, peer.session, answer)

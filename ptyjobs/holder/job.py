@@ -119,6 +119,7 @@ class Job:
         self.killing_reason = ""
         self.errors: dict[str, str] = {}
         self.secrets = TypedSecrets()
+        self.port = 0  # leased or given; PORT in its environment
         self.aside: Callable[[], Collection[int]] = tuple  # sessions below us that are not its own
         self._exit_status: int | None = None
         self._exit_at = 0.0

@@ -113,6 +113,7 @@ class Holder:
         now = time.monotonic()
         self.service.limits.begin(spec, now)
         try:
+            spec = self.service.with_port(spec)
             self.job.dir.write_spec(spec)
             self.job.spawn(spec, now=now, tier=self.tier)
         except (StartFailed, Refused) as error:

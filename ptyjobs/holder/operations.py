@@ -118,7 +118,8 @@ def start(service: JobService, peer: Peer, number: int, request: StartRequest) -
         progress=request.progress,
         redactor=service.job.secrets.redactor(request.secrets) if request.until else None,
     )
-    service.inputs.wait(peer, number, ask, watch=watch)
+    notes = (f"PORT={service.job.port}",) if service.job.port else ()
+    service.inputs.wait(peer, number, ask, watch=watch, notes=notes)
     return None
 
 

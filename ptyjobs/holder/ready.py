@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 
 from ptyjobs._dataclass import replace
-from ptyjobs.config.ready_syntax import Conditions, parse
+from ptyjobs.config.ready_syntax import Conditions, parse, with_port
 from ptyjobs.errors import BadPattern
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.ready_probes import CommandProbe, Poller, Probe, probe_for
@@ -255,7 +255,7 @@ class Watches:
 
     def begin(self, now: float) -> None:
         """The job has been started."""
-        conditions = parse(self._job.spec.ready)
+        conditions = parse(with_port(self._job.spec.ready, self._job.port))
         if conditions:
             self.own = self._watch(conditions, now)
 
@@ -271,7 +271,7 @@ class Watches:
 
     def add(self, words: tuple[str, ...], now: float) -> Watch:
         """A watch for one wait; given up when no wait needs it (`keep`)."""
-        watch = self._watch(parse(words), now)
+        watch = self._watch(parse(with_port(words, self._job.port)), now)
         self._others.append(watch)
         watch.step(now)
         return watch

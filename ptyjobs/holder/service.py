@@ -13,6 +13,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ptyjobs._dataclass import replace
+from ptyjobs.errors import StartFailed
+from ptyjobs.holder import port_conflict
 from ptyjobs.holder.followers import Followers
 from ptyjobs.holder.input_queue import InputQueue, QueuedInput
 from ptyjobs.holder.limits import Limits
@@ -22,11 +25,12 @@ from ptyjobs.holder.status import Reporter
 from ptyjobs.holder.status_cache import Glimpses
 from ptyjobs.holder.termination import Termination
 from ptyjobs.process import tree
+from ptyjobs.process.port_lease import PortLease, lease
 
 if TYPE_CHECKING:
     from ptyjobs.holder.job import Job
     from ptyjobs.holder.ready_probes import Poller
-    from ptyjobs.model import JobSpec, Size, Status
+    from ptyjobs.model import Answer, JobSpec, Size, Status
 
 TypeInput = Callable[["JobService", QueuedInput], None]
 
@@ -63,6 +67,26 @@ class JobService:
         self.ending = Termination(job, status=self.status, reaped=self.children_ended)
         self.glimpses = Glimpses(job, lambda: self.status(live=True, brief=True))
         self.limits = Limits(job)
+        self.lease: PortLease | None = None
+        self.inputs.answer_notes = self.answer_notes
+
+    def with_port(self, spec: JobSpec) -> JobSpec:
+        """The spec with PORT in its environment; raises StartFailed if the port is taken."""
+        if not spec.port:
+            return spec
+        if spec.port == "auto":
+            folder = self.job.dir.path.parent.parent / "ports"
+            self.lease = self.lease or lease(folder, key=f"{spec.cwd}\0{spec.job_id}")
+            self.job.port = self.lease.number
+        else:
+            self.job.port = int(spec.port)
+            if taken := port_conflict.taken(self.job, self.job.port):
+                raise StartFailed(f"{taken}.", advice='Or start it with port="auto".')
+        return replace(spec, env={**spec.env, "PORT": str(self.job.port)})
+
+    def answer_notes(self, answer: Answer) -> tuple[str, ...]:
+        """What else the reader of this answer should know."""
+        return port_conflict.notes(self.job, answer)
 
     def _turn_is_awaited(self) -> bool:
         """A call waits for the program's turn, or a person at the terminal sees it."""

@@ -76,6 +76,7 @@ class Reporter:
             tier=job.tier if started else Tier.FULL,
             errors=tuple(job.errors.values()),
             service=self._service(),
+            port=job.port,
         )
         if not live or not started:
             near = started and job.log.end - job.fold.offset <= CATCH_UP

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
@@ -99,6 +100,7 @@ async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
         lifetime=args["lifetime"],
         timeout=args["timeout"],
         ready=args["ready"],
+        port=args["port"],
         target=args["target"],
         sandbox=args["sandbox"],
         log_full=args["log_full"],
@@ -300,6 +302,8 @@ async def status(call: ToolCall, args: dict[str, Any]) -> Result:
 
 
 async def list_jobs(call: ToolCall, args: dict[str, Any]) -> Result:
+    if args["ports"]:
+        return status_text.of_ports(await asyncio.to_thread(call.jobs.ports), own=os.getpid())
     found = await call.jobs.list(detail=True)
     shown, ended, hidden = [], 0, 0
     for job in found:

@@ -27,6 +27,7 @@ from ptyjobs.text.figures import duration
 
 if TYPE_CHECKING:
     from ptyjobs.client.calls import Killed
+    from ptyjobs.client.port_table import PortHolder
 
 SHOWN_FORCED = 5  # processes named that did not end within the grace
 
@@ -49,6 +50,7 @@ def of_status(status: Status, *, now: float) -> Result:
         figures = [f"{status.cpu:.1f} s CPU", byte_size(status.rss)]
         what = "still running, kill ends them" if status.state.ended else "processes"
         lines.append(f"{what}: {', '.join(status.processes)}{SEPARATOR}{SEPARATOR.join(figures)}")
+    lines += [f"PORT={status.port}"] if status.port and not status.state.ended else []
     if status.listening:
         where = [f"{one} ({one.pid} {one.program})" for one in status.listening]
         lines.append(f"listening on: {', '.join(where)}")
@@ -109,6 +111,23 @@ def of_list(statuses: Sequence[Status], *, now: float, ended_hidden: int = 0) ->
     keys = ("job_id", "state", "command", "started", "ended", "exit", "pid")
     facts = [{k: to_json(s).get(k) for k in keys} for s in statuses]
     return Result(fit("\n".join(lines)), {"jobs": facts})
+
+
+def of_ports(holders: Sequence[PortHolder], *, own: int = 0) -> Result:
+    """One line a port, those of jobs first; `own`: pid of this server."""
+    lines = []
+    for one in holders:
+        if one.job_id:
+            mine = "this session" if one.session == own else f"session {one.session}"
+            who = [f"[{one.job_id}]", mine if one.session else "persistent"]
+        else:
+            who = [f"pid {one.pid} (user {one.user})" if one.pid else "another user's process"]
+        worktree = f" (git {one.worktree}, {one.branch})" if one.branch else ""
+        where = f"{one.directory}{worktree}" if one.directory else ""
+        parts = [one.address, *who, one.command[:80], where]
+        lines.append(one_line(SEPARATOR.join(filter(None, parts))))
+    text = "\n".join(lines) or "Nothing listens on a TCP port."
+    return Result(fit(text), {"ports": [to_json(one) for one in holders]})
 
 
 def of_killed(killed: Killed, asked: str) -> Result:

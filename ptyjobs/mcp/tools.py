@@ -36,6 +36,7 @@ EXECUTE = Tool(
             "service: return when it is ready: port, port:N, http://..., command:..., pattern",
             default=(),
         ),
+        Param("port", "text", '"auto": lease a free port, given as $PORT', default=""),
         Param("timeout", "number", "end the job after so many seconds", low=0.001),
         Param(
             "lifetime",
@@ -151,8 +152,11 @@ STATUS = Tool(
 LIST = Tool(
     "list",
     "List jobs",
-    "All jobs, one line each: state and command.",
-    (Param("all", "flag", "all ended jobs too, not only ten", default=False),),
+    "All jobs, one line each: state and command; or who holds which port.",
+    (
+        Param("all", "flag", "all ended jobs too, not only ten", default=False),
+        Param("ports", "flag", "listening ports with their job or process", default=False),
+    ),
     handlers.list_jobs,
     read_only=True,
 )

@@ -61,6 +61,9 @@ def register(add: Add) -> None:
     running.add_argument(
         "--wait", type=duration, default=30.0, metavar="S", help="with --ready: at most S seconds"
     )
+    running.add_argument(
+        "--port", default="", metavar="PORT", help="auto leases a free port; it is $PORT"
+    )
     running.add_argument("--on-exit", default="", metavar="CMD", help="run when the job has ended")
     running.add_argument(
         "--notify",
@@ -104,6 +107,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         timeout=args.timeout,
         on_exit=args.on_exit,
         ready=args.ready,
+        port=args.port,
         target=args.target,
         notify=args.notify,
     )

@@ -56,6 +56,7 @@ def page(found: Status, *, now: float | None = None) -> list[str]:
         ("attached", f"{found.attached}" if found.attached else ""),
         ("processes", ", ".join(found.processes)),
         ("used", f"{found.cpu:.1f} s of CPU, {amount(found.rss)} of memory" if found.rss else ""),
+        ("port", f"{found.port}" if found.port else ""),
         ("listening", ", ".join(f"{one} ({one.pid} {safe(one.program)})"
                                 for one in found.listening)),
         ("dropped", f"the first {amount(found.floor)} of output" if found.floor else ""),

@@ -1,0 +1,32 @@
+"""Which processes are holders: the pids in the lock files of a state directory's jobs.
+
+Never talks to a holder. A file whose lock is free belongs to one that was killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+
+def living(jobs: str | os.PathLike[str]) -> dict[int, str]:
+    """Pid → job id of every holder that lives; `jobs` is the directory of all jobs."""
+    found: dict[int, str] = {}
+    try:
+        names = os.listdir(jobs)
+    except FileNotFoundError:  # no job yet
+        return found
+    for name in names:
+        try:
+            fd = os.open(os.path.join(jobs, name, "alive"), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # it has ended
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(fd, 20)
+            if pid.isdigit():
+                found[int(pid)] = name
+        finally:
+            os.close(fd)
+    return found
