@@ -1,9 +1,9 @@
 """A person's terminal on a job: the screen first, then live bytes; typing goes in.
 
 Owns what the person sees and what their keys do while attached (their terminal's modes are in
-`terminal.py`). Never interprets the output while the terminal is as large as the job: it comes
-from the job's own screen (the repaint) and then from its log. Only a smaller terminal gets a
-picture that is drawn here (`mirror.py`).
+`terminal.py`). Never interprets the output while the terminal has the job's size: it comes from the
+job's own screen (the repaint) and then from its log. A terminal of another size, or one with a
+status line, gets a picture that is drawn here (`viewport.py`).
 
 The subtle thing: any number of repaints may be needed (the hint is over, the terminal came back
 from a suspension, somebody else's size became the job's). Each is a new connection, whose repaint
@@ -20,7 +20,7 @@ import signal
 import sys
 import time
 
-from ptyjobs.cli.format import exit_code
+from ptyjobs.cli.format import exit_code, turn
 from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
 from ptyjobs.cli.viewport import Mirror
 from ptyjobs.client import orphans
@@ -36,7 +36,10 @@ __all__ = ["DETACH", "RESTORE", "attach", "terminal_size"]
 DETACH = b"\x1c"  # C-\, as dtach and abduco have it
 DETACHES = (DETACH, b"\x1b[92;5u", b"\x1b[27;5;92~")  # plain, kitty's form, xterm's form
 HINT_AFTER = 0.3  # seconds after which the hint is shown: a short command needs none
-HINT = 2.0  # seconds that it stands in the last row, at most until the next key
+HINT = 2.0  # seconds that it is in the last row, at most until the next key or output
+HISTORY = 1000  # lines above the screen that go into the terminal's own scrollback
+BAR_PAUSE = 1.0  # seconds between two looks at what the status line says
+_CLEAR = b"\x1b[H\x1b[2J"
 
 
 class Ended(Exception):
@@ -79,6 +82,7 @@ def attach(
     read_only: bool = False,
     detach_key: str = "C-\\",
     stays: bool = True,
+    status_line: bool = False,
 ) -> int:
     """Join a job until the detach key, its end, or the end of input; the exit code.
 
@@ -92,7 +96,10 @@ def attach(
     leave = key_bytes(detach_key) if detach_key != "C-\\" else DETACHES  # no key table to load
     terminal = Terminal()
     try:
-        session = Session(jobs, job_id, terminal, read_only=read_only, leave=leave, key=detach_key)
+        session = Session(
+            jobs, job_id, terminal, read_only=read_only, leave=leave, key=detach_key,
+            status_line=status_line,
+        )  # fmt: skip
     except HolderLost:
         return _show_ended(jobs, job_id)
     with contextlib.closing(session):
@@ -143,16 +150,20 @@ class Session:
         read_only: bool,
         leave: tuple[bytes, ...],
         key: str,
+        status_line: bool,
     ) -> None:
         self._jobs, self._job_id, self._terminal = jobs, job_id, terminal
         self._read_only, self._key = read_only, key
         self._leave = re.compile(b"|".join(map(re.escape, leave)))
-        size = None if read_only else terminal.size()
-        self._typing = jobs.follow(job_id, input=not read_only, size=size)
+        self._bar_due = 0.0 if status_line and not terminal.dumb else None
+        size = None if read_only else self._size()
+        self._typing = jobs.follow(job_id, input=not read_only, size=size, scrollback=HISTORY)
         self._view = self._typing  # where the output comes from
         self._mirror: Mirror | None = None
         self._hint_at: float | None = None
         self._hint_until: float | None = None
+        self._hint_next = False  # the next repaint gets the hint
+        self._below: tuple[bytes, Size] | None = None  # the repaint that the hint covers
         self._painted = False
 
     def close(self) -> None:
@@ -178,16 +189,41 @@ class Session:
                 follow = follows.get(number)
                 if follow in (self._typing, self._view) and not self._on_event(follow):
                     return
-            if self._mirror is not None:
-                self._mirror.draw(time.monotonic())
-            if self._hint_at is not None and time.monotonic() >= self._hint_at:
-                self._hint()
-            if self._hint_until is not None and time.monotonic() >= self._hint_until:
-                self._refresh()
+            self._on_time(time.monotonic())
+
+    def _size(self) -> Size | None:
+        """The part of the terminal that shows the job."""
+        size = self._terminal.size()
+        if size is None or self._bar_due is None or size.rows < 2:
+            return size
+        return Size(size.rows - 1, size.cols)
+
+    def _on_time(self, now: float) -> None:
+        if self._bar_due is not None and self._mirror is not None and now >= self._bar_due:
+            self._bar_due = now + BAR_PAUSE
+            self._mirror.bar(self._status_words())
+        if self._mirror is not None:
+            self._mirror.draw(now)
+        if self._hint_at is not None and now >= self._hint_at:
+            self._hint_at = None
+            self._hint_next = True
+            self._refresh()
+        if self._hint_until is not None and now >= self._hint_until:
+            self._unhint()
+
+    def _status_words(self) -> str:
+        try:
+            status = self._jobs.status(self._job_id)
+        except HolderLost:  # it ends: the connection that types will tell
+            return self._words
+        people = f"{status.attached} attached" if status.attached > 1 else ""
+        words = (f"{self._job_id}", turn(status) or status.state.value, people)
+        return " \u00b7 ".join(filter(None, (*words, f"{self._key} detaches")))
 
     def _patience(self) -> float | None:
         picture = self._mirror.due if self._mirror is not None else None
-        times = [t for t in (self._hint_at, self._hint_until, picture) if t is not None]
+        bar = self._bar_due if self._mirror is not None else None
+        times = [t for t in (self._hint_at, self._hint_until, picture, bar) if t is not None]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _on_keys(self, data: bytes) -> None:
@@ -197,14 +233,15 @@ class Session:
         if leaving:
             self._unhint()
             raise Detached
-        if self._hint_until is not None:
-            self._refresh()
+        self._unhint()
 
     def _on_signals(self) -> None:
         for number in self._terminal.take_signals():
             if number == signal.SIGWINCH:
-                size = self._terminal.size()
-                if size is not None and not self._read_only and self._view is self._typing:
+                self._below = None
+                size = self._size()
+                whole = size is not None and self._mirror is None and not self._read_only
+                if whole and size is not None and self._view is self._typing:
                     self._typing.resize(size)
                 else:
                     self._refresh()
@@ -216,11 +253,11 @@ class Session:
 
     def _refresh(self, *, claim: bool = True) -> None:
         """Paint all of it anew; with `claim` the job takes the size of this terminal again."""
-        self._hint_until = None
+        self._hint_until = self._below = None
         claim = claim and not self._read_only
         try:
             fresh = self._jobs.follow(
-                self._job_id, input=claim, size=self._terminal.size() if claim else None
+                self._job_id, input=claim, size=self._size() if claim else None
             )
         except HolderLost:  # it ends: the connection that types will tell
             return
@@ -254,63 +291,77 @@ class Session:
 
     def _on_resized(self, size: Size) -> None:
         """The job's size is another now: ours, or that of somebody who joined later."""
-        if size != self._terminal.size():
+        if size != self._size():
             self._refresh(claim=False)
         elif self._view is not self._typing:  # the other has left: one stream is enough again
             self._refresh()
 
     def _show(self, data: bytes) -> None:
+        self._unhint()
         if self._mirror is not None:
-            self._mirror.feed(data)
+            replies = self._mirror.feed(data)
+            if replies and not self._read_only:
+                self._typing.send(replies)
         elif self._terminal.dumb:
             self._terminal.write(self._terminal.strip(data))
         else:
             self._terminal.pass_on(data)
 
     def _paint(self, data: bytes, size: Size) -> None:
-        mine = self._terminal.size()
         if self._terminal.dumb:
             if not self._painted:
                 self._terminal.write(plain(data, size))
             self._painted = True
             return
-        if mine is not None and (size.rows > mine.rows or size.cols > mine.cols):
+        mine = self._size()
+        if not self._painted:
+            self._terminal.title(self._words)
+        if mine is not None and (size != mine or self._bar_due is not None):
             self._mirror = Mirror(size, mine, self._terminal.write)
             self._mirror.feed(data)
+            self._bar_due = None if self._bar_due is None else 0.0
             self._terminal.passing = False
         else:
             self._mirror = None
-            # Scrolled away, not erased: what stood here before is still to be read.
-            away = f"\x1b[{mine.rows};1H" + "\n" * mine.rows if mine and not self._painted else ""
-            self._terminal.pass_on(RESTORE.encode() + away.encode() + data)
+            self._pass_repaint(data, mine)
         if not self._painted:
             self._painted = True
-            self._terminal.write(f"\x1b]2;{self._words}\x07".encode())
-            self._hint_at = time.monotonic() + HINT_AFTER
+            self._hint_at = None if self._bar_due is not None else time.monotonic() + HINT_AFTER
+        elif self._hint_next:
+            self._hint_next = False
+            self._hint(data, size)
+
+    def _pass_repaint(self, data: bytes, mine: Size | None) -> None:
+        """Rebuild the job's screen. Nothing is erased as a whole: terminals keep a copy of that."""
+        rows = mine.rows if mine else 24
+        erase = b"\x1b[H" + b"\x1b[2K\r\x1b[B" * (rows - 1) + b"\x1b[2K\x1b[H"
+        # Scrolled away, not erased: what was here before is still to be read.
+        away = f"\x1b[{rows};1H" + "\n" * rows if mine and not self._painted else ""
+        data = data.replace(_CLEAR, erase)
+        self._terminal.pass_on(RESTORE.encode() + away.encode() + data)
 
     @property
     def _words(self) -> str:
         return f"{self._job_id}: {self._key} detaches"
 
-    def _hint(self) -> None:
-        """Say once how to leave: in the last row for a moment (it stands in the title as well)."""
-        self._hint_at = None
+    def _hint(self, data: bytes, size: Size) -> None:
+        """Say once how to leave: in the last row for a moment (the title has it as well).
+
+        `data` is the repaint that has just been painted: painted again it takes the hint away.
+        """
         mine = self._terminal.size()
         if mine is None:
             return
         words = f" {self._words} "[: mine.cols]
-        self._terminal.write(f"\x1b7\x1b[{mine.rows};1H\x1b[0;7m{words}\x1b[m\x1b8".encode())
+        self._terminal.write(f"\x1b[?25l\x1b[{mine.rows};1H\x1b[0;7m{words}\x1b[m".encode())
+        self._below = data, size
         self._hint_until = time.monotonic() + HINT
 
     def _unhint(self) -> None:
-        """The last picture must be without the hint: nothing takes it away any more."""
-        if self._hint_until is None:
+        """Take the hint away: before anything else is drawn, and before the person leaves."""
+        below, self._below, self._hint_until = self._below, None, None
+        if below is None:
             return
-        self._hint_until = None
-        try:
-            size, data = self._jobs.repaint(self._job_id)
-        except HolderLost:
-            return
-        self._paint(data, size)
+        self._paint(*below)
         if self._mirror is not None:
             self._mirror.draw(self._mirror.due or 0.0)

@@ -37,7 +37,7 @@ def named(file: str | Path | None, *, advice: str = "") -> Iterator[None]:
 def source(word: str, settings: Config) -> tuple[Path, bool]:
     """The file or the job's directory that `word` names, and whether it is a job.
 
-    A file wins over a job of the same name. Raises UnknownJob for neither.
+    A file wins over a job of the same name. Raises BadInput or UnknownJob for neither.
     """
     from pathlib import Path
 
@@ -46,6 +46,9 @@ def source(word: str, settings: Config) -> tuple[Path, bool]:
     path = Path(word)
     if path.is_file() or (path / "spec.json").exists():
         return path, path.is_dir()
+    if "/" in word or path.exists():  # no job is named like that
+        what = "There is no file" if not path.exists() else "There is no recording in"
+        raise BadInput(f"{what} {word!r}.", advice="Name a recording or a job.")
     try:
         return Registry(settings.state_dir).find(word).path, True
     except UnknownJob as error:

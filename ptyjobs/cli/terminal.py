@@ -39,6 +39,7 @@ _ESCAPES = re.compile(
     rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\|\x1b\[[0-?]*[ -/]*[@-~]"
     rb"|\x1b[ -/]*[0-OQ-WYZ\\`-~]|[\x0e\x0f]"
 )
+_PUSHES = re.compile(rb"\x1b\[2([23])(?:;[02][0-9;]*)?t")  # 22 saves the title, 23 restores it
 _LONGEST = 4096  # bytes of an unfinished sequence that are waited for
 
 
@@ -76,6 +77,7 @@ class Terminal:
         self._own_screen = False
         self._tail = b""  # of what was passed on: a sequence may be cut
         self._alternate = False  # the program has left its alternate screen on
+        self._titles = 0  # titles that were saved and are not restored yet
         self.passing = False  # the cursor stands where the program has it
         self.signals = -1  # readable when `take_signals` has something
 
@@ -102,8 +104,18 @@ class Terminal:
         on, off = (max(seen.rfind(word + end) for word in _ALTERNATE) for end in (b"h", b"l"))
         if on != off:
             self._alternate = on > off
+        if b"t" in data:
+            for match in _PUSHES.finditer(data):
+                self._titles = max(0, self._titles + (1 if match[1] == b"2" else -1))
         self._tail = seen[-8:]
         self.passing = True
+
+    def title(self, text: str) -> None:
+        """Name the window until the terminal is given back; its own title is saved first."""
+        if not self._titles:
+            self._titles = 1
+            self.write(b"\x1b[22;0t")
+        self.write(f"\x1b]2;{text}\x07".encode("utf-8", "replace"))
 
     def read(self) -> bytes:
         """What was typed; SystemExit as by SIGHUP when the terminal has gone."""
@@ -152,6 +164,8 @@ class Terminal:
 
     def _restore(self) -> None:
         with contextlib.suppress(OSError, termios.error, SystemExit):  # the terminal has gone
+            self.write(b"\x1b[23;0t" * self._titles)
+            self._titles = 0
             if self._own_screen:
                 self.write(LEAVE.encode())
             elif self.dumb:

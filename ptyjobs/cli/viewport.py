@@ -1,7 +1,7 @@
-"""A job's screen on a terminal that is smaller than it: the part around the cursor.
+"""A job's screen on a terminal of another size: the part around the cursor, and a status line.
 
 Owns a screen of the job's size and draws as much of it as fits. Draws at most `RATE` times a
-second, whatever the job prints.
+second, whatever the job prints. Answers the program's queries, because the terminal sees none.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.format import fit
 from ptyjobs.model import Size
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ RATE = 30.0  # pictures a second
 
 
 class Mirror:
-    """A window onto a larger screen."""
+    """A window of the size `mine` onto a screen."""
 
     def __init__(self, size: Size, mine: Size, write: Callable[[bytes], None]) -> None:
         from ptyjobs.terminal import Screen
@@ -28,16 +29,22 @@ class Mirror:
         self._write = write
         self._next = 0.0
         self._dirty = False
+        self._bar = ""  # below the window
 
     @property
     def due(self) -> float | None:
         """When the next picture is to be drawn (monotonic seconds); None when nothing changed."""
         return self._next if self._dirty else None
 
-    def feed(self, data: bytes) -> None:
-        """Output of the job."""
-        self._screen.feed(data)
+    def feed(self, data: bytes) -> bytes:
+        """Output of the job; what the terminal replies to queries in it."""
         self._dirty = True
+        return self._screen.feed(data)
+
+    def bar(self, text: str) -> None:
+        """Show a status line below the window."""
+        if text != self._bar:
+            self._bar, self._dirty = text, True
 
     def draw(self, now: float) -> None:
         """Draw what has changed, if it is time."""
@@ -52,9 +59,12 @@ class Mirror:
         top = max(0, min(screen.cursor_row - mine.rows + 1, screen.size.rows - mine.rows))
         left = max(0, screen.cursor_col - mine.cols + 1)
         out = ["\x1b[?2026h\x1b[?25l\x1b[?7l"]
-        for row in range(min(mine.rows, screen.size.rows)):
-            line = self._line(top + row, left)
+        for row in range(mine.rows):
+            line = self._line(top + row, left) if top + row < screen.size.rows else ""
             out.append(f"\x1b[{row + 1};1H\x1b[m\x1b[K{line}")
+        if self._bar:
+            text = fit(f" {self._bar}", mine.cols)
+            out.append(f"\x1b[{mine.rows + 1};1H\x1b[0;7m{text}\x1b[m")
         out.append(f"\x1b[{screen.cursor_row - top + 1};{screen.cursor_col - left + 1}H")
         out.append("\x1b[?7h" + ("\x1b[?25h" if screen.modes.cursor_visible else ""))
         return ("".join(out) + "\x1b[?2026l").encode("utf-8", "replace")

@@ -85,6 +85,11 @@ class Followers:
             peer.send({"event": "dropped", "from": since, "to": job.log.floor})
         self._update_replies()
 
+    def answers(self, peer: Peer) -> bool:
+        """True if this person's terminal is the one that answers queries: the newest attached."""
+        typing = [number for number, follower in self._all.items() if follower.types]
+        return bool(typing) and typing[-1] == peer.number
+
     def get(self, peer: Peer) -> Follower | None:
         return self._all.get(peer.number)
 

@@ -406,6 +406,11 @@ class Job:
 
     # -- marks -------------------------------------------------------------------------------
 
+    def cursor(self) -> tuple[int, int]:
+        """Row and column of the cursor now."""
+        self.fold.catch_up(self.log.end)
+        return self.fold.screen.cursor_row, self.fold.screen.cursor_col
+
     def display_at(self, offset: int) -> Display:
         """What the screen shows at `offset`, or by now where it has been drawn further."""
         self.fold.catch_up(offset)

@@ -25,6 +25,7 @@ from ptyjobs.holder.job import Job
 from ptyjobs.holder.peers import MAX_PEERS, Peer, listen, same_user
 from ptyjobs.holder.service import JobService
 from ptyjobs.holder.status_cache import LULL
+from ptyjobs.input.terminal_replies import without_replies
 from ptyjobs.model import JobSpec, Tier
 from ptyjobs.process import tree
 from ptyjobs.process.fair_share import Courtesy, SharedPage
@@ -441,10 +442,17 @@ class Holder:
                 peer.send({"id": number, "ok": reply})
 
     def _on_keys(self, peer: Peer, data: bytes) -> None:
-        """Bytes typed by an attached person: straight in."""
+        """Bytes typed by an attached person: straight in.
+
+        Each attached terminal answers a query of the program; only one of the answers is passed on.
+        """
         follower = self.service.followers.get(peer)
         if follower is None or not follower.types or self.job.state.ended:
             return
+        if b"\x1b" in data and not self.service.followers.answers(peer):
+            data = without_replies(data, cursor=self.job.cursor)
+            if not data:
+                return
         self.courtesy.resume()
         for waiter in self.service.inputs:
             waiter.by_person = True

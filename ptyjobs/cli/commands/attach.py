@@ -25,6 +25,9 @@ def register(add: Add) -> None:
     joining.add_argument("job", nargs="?", default="", metavar="JOB", help="default: the newest")
     joining.add_argument("-r", "--read-only", action="store_true", help="watch without typing")
     joining.add_argument(
+        "--status-line", action="store_true", help="show the job's state in the last row"
+    )
+    joining.add_argument(
         "--detach-key",
         dest=flag_dest("detach_key"),
         metavar="KEY",
@@ -35,12 +38,20 @@ def register(add: Add) -> None:
 def attach_job(args: argparse.Namespace, settings: Config) -> int:
     """Join a job from this terminal; C-\\ leaves it running.
 
-    Its terminal takes the size of yours while you are there. Several people may be attached. Ends
-    with 0 after the detach key, else with the job's own exit code; 4 when its holder was lost.
+    Its terminal takes the size of yours while you are there, and your terminal's scrollback gets
+    the lines above its screen. Several people may be attached; the size is that of the one who
+    came last. Ends with 0 after the detach key, else with the job's own exit code; 4 when its
+    holder was lost.
     """
     with Jobs(settings) as jobs:
         job_id = args.job or _newest(jobs)
-        return attach(jobs, job_id, read_only=args.read_only, detach_key=settings.detach_key)
+        return attach(
+            jobs,
+            job_id,
+            read_only=args.read_only,
+            detach_key=settings.detach_key,
+            status_line=args.status_line,
+        )
 
 
 def _newest(jobs: Jobs) -> str:

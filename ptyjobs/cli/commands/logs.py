@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import sys
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.command import print_json
+from ptyjobs.cli.harmless import Harmless
 from ptyjobs.cli.numbers import count
-from ptyjobs.errors import BadInput, JobEnded
+from ptyjobs.errors import BadInput, HolderLost, JobEnded
 
 if TYPE_CHECKING:
     import argparse
 
     from ptyjobs.cli.command import Add
+    from ptyjobs.client.files import LogReader
     from ptyjobs.client.sync import Jobs
     from ptyjobs.config import Config
 
 PAGE = 1 << 20  # characters of one page of logs --text
 EXAMPLES = """\
-  ptyjobs logs web -f               raw bytes, colours and all, as they come
+  ptyjobs logs web -f               as it comes; to a terminal text and colours only
   ptyjobs logs web -f --discard | gzip > web.gz   for a job that waits for room (log_full=wait)
   ptyjobs logs web --text --last 20
-  ptyjobs logs web --grep 'ERROR'   each match behind its log offset"""
+  ptyjobs logs web --grep 'ERROR'   each match behind its log offset
+  ptyjobs logs web -f --last 20 --grep 'ERROR|WARN'"""
 
 
 def register(add: Add) -> None:
     reading = add("logs", logs, job=True, examples=EXAMPLES)
     reading.add_argument("-f", "--follow", action="store_true", help="go on until the job ends")
+    reading.add_argument(
+        "--raw", action="store_true", help="all escape sequences, also to a terminal"
+    )
     reading.add_argument("--text", action="store_true", help="text instead of the raw bytes")
     reading.add_argument(
         "--discard",
@@ -40,9 +48,10 @@ def register(add: Add) -> None:
 
 
 def logs(args: argparse.Namespace, settings: Config) -> int:
-    """A job's output: raw bytes, or with --text (--grep, --last, --json) as text.
+    """A job's output as it was, or with --text (--grep, --last, --json) line by line as text.
 
-    With -f also what comes, until the job ends. 1 when --grep found nothing.
+    To a terminal only text and colours, unless --raw. With -f also what comes, until the job ends.
+    1 when --grep found nothing.
     """
     from ptyjobs.cli.positions import offset_at
     from ptyjobs.client.sync import Jobs
@@ -52,38 +61,115 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
         since = offset_at(job, args.since) if args.since else None
         if args.discard and not args.follow:
             raise BadInput("--discard is for a reader that stays.", advice="Add -f.")
-        if args.text or args.grep or args.json or args.last is not None:
-            if args.follow:
-                raise BadInput("-f passes raw bytes on.", advice="Leave --text and --grep out.")
+        text = args.text or args.grep or args.json or args.last is not None
+        if args.raw and text:
+            raise BadInput("--raw and text exclude each other.", advice="Leave one of them out.")
+        if text and not args.follow:
             return _text(jobs, args, since)
         start = job.log.floor if args.discard else 0  # what was given up was seen
-        return _raw(jobs, args, max(since or 0, start))
+        start = max(since or 0, start)
+        if not text:
+            harmless = sys.stdout.isatty() and not args.raw
+            _pass_on(jobs, args, start, _Bytes(harmless=harmless))
+            return 0
+        if args.last is not None:  # the last lines, and what comes behind them
+            start = _lines_end(job.log)
+            _text(jobs, args, since, stop=start)
+        lines = _Lines(args.grep, as_json=args.json)
+        _pass_on(jobs, args, start, lines)
+        lines.end()
+        return 0 if lines.found or not args.grep else 1
 
 
-def _raw(jobs: Jobs, args: argparse.Namespace, offset: int) -> int:
+class _Bytes:
+    """Passes output on; `harmless`: as text and colours."""
+
+    def __init__(self, *, harmless: bool) -> None:
+        self._filter = Harmless() if harmless else None
+
+    def feed(self, offset: int, data: bytes) -> None:
+        sys.stdout.buffer.write(self._filter.feed(data) if self._filter else data)
+        sys.stdout.buffer.flush()
+
+
+class _Lines:
+    """Prints output line by line as text, those that match alone."""
+
+    def __init__(self, grep: str, *, as_json: bool) -> None:
+        from ptyjobs.text.patterns import plain  # with pexpect: not for raw bytes
+
+        self._plain = plain
+        self._pattern = _pattern(grep) if grep else None
+        self._json = as_json
+        self._rest = b""
+        self._offset = 0  # of the line that is not whole yet
+        self.found = False
+
+    def feed(self, offset: int, data: bytes) -> None:
+        if not self._rest:
+            self._offset = offset
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        for line in whole:
+            self._print(line)
+            self._offset += len(line) + 1
+        if whole:
+            sys.stdout.flush()
+
+    def end(self) -> None:
+        """The last line has no line end."""
+        if self._rest:
+            self._print(self._rest)
+
+    def _print(self, line: bytes) -> None:
+        text = self._plain(line)
+        if self._pattern is not None and not self._pattern.search(text):
+            return
+        self.found = True
+        if self._json:
+            print_json({"offset": self._offset, "line": text})
+        else:
+            print(f"{self._offset}: {_shown(text)}" if self._pattern else _shown(text))
+
+
+def _lines_end(log: LogReader) -> int:
+    """The log offset behind the last whole line."""
+    end = log.end
+    first, data = log.read(max(log.floor, end - 65536), 65536)
+    return first + data.rfind(b"\n") + 1 if b"\n" in data else end
+
+
+def _pass_on(jobs: Jobs, args: argparse.Namespace, offset: int, sink: _Bytes | _Lines) -> None:
+    """Give the sink the log from `offset` on, with -f to the job's end."""
+    offset = _stored(jobs, args, offset, sink)
+    if not args.follow:
+        return
     from ptyjobs.protocol import Data
 
+    with contextlib.suppress(HolderLost):  # it has ended
+        follow = jobs.follow(args.job, since=offset)
+        while (message := follow.receive()) is not None:
+            if isinstance(message, Data):
+                sink.feed(message.offset, message.data)
+                offset = message.offset + len(message.data)
+                if args.discard:
+                    _discard(jobs, args.job, offset)
+            elif message.get("event") == "exit":
+                break
+    _stored(jobs, args, offset, sink)
+
+
+def _stored(jobs: Jobs, args: argparse.Namespace, offset: int, sink: _Bytes | _Lines) -> int:
+    """What the log has from `offset` on; its end."""
     while True:
         first, data = jobs.raw(args.job, since=offset)
         if not data:
-            break
+            return offset
         if first > offset:
             print(f"ptyjobs: {first - offset} bytes were dropped here", file=sys.stderr)
-        _out(data)
+        sink.feed(first, data)
         offset = first + len(data)
         if args.discard:
             _discard(jobs, args.job, offset)
-    if not args.follow or jobs.status(args.job).state.ended:
-        return 0
-    follow = jobs.follow(args.job, since=offset)
-    while (message := follow.receive()) is not None:
-        if isinstance(message, Data):
-            _out(message.data)
-            if args.discard:
-                _discard(jobs, args.job, message.offset + len(message.data))
-        elif message.get("event") == "exit":
-            break
-    return 0
 
 
 def _discard(jobs: Jobs, job_id: str, before: int) -> None:
@@ -94,18 +180,17 @@ def _discard(jobs: Jobs, job_id: str, before: int) -> None:
         return
 
 
-def _out(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
-
-
-def _text(jobs: Jobs, args: argparse.Namespace, since: int | None) -> int:
-    import re
-
+def _pattern(grep: str) -> re.Pattern[str]:
     try:
-        re.compile(args.grep)
+        return re.compile(grep)
     except re.error as error:
-        raise BadInput(f"--grep {args.grep!r}: {error}.") from None
+        raise BadInput(f"--grep {grep!r}: {error}.") from None
+
+
+def _text(
+    jobs: Jobs, args: argparse.Namespace, since: int | None, *, stop: int | None = None
+) -> int:
+    _pattern(args.grep)
     lines: list[str] = []
     more = True
     while more:
@@ -113,14 +198,18 @@ def _text(jobs: Jobs, args: argparse.Namespace, since: int | None) -> int:
         if part.lost:
             print(f"ptyjobs: {part.lost:,} bytes before {part.offset} are lost", file=sys.stderr)
         lines += part.text.split("\n") if part.text else []
-        more = part.more and part.next > (since or 0)
+        more = part.more and part.next > (since or 0) and (stop is None or part.next < stop)
         since = part.next
         if args.last is not None:
-            lines = lines[-args.last :] if args.last > 0 else []
+            keep = args.last + (stop is not None)
+            lines = lines[-keep:] if keep else []
         elif not args.json:
             print("\n".join(_shown(line) for line in lines), end="\n" if lines else "")
             args.found = getattr(args, "found", False) or bool(lines)
             lines = []
+    if stop is not None and args.last is not None:  # what is not whole yet is followed
+        lines = (lines[:-1] if since is not None and since > stop else lines)[-args.last :]
+        lines = lines if args.last else []
     if args.json:
         print_json({"job_id": args.job, "lines": lines, "end": since})
     elif lines:

@@ -1,0 +1,119 @@
+"""What attach does to the person's own terminal: title, scrollback, other sizes, status line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ptyjobs.client import Jobs, prepare
+from ptyjobs.config import Config
+from tests.cli.conftest import Outer, Shell
+from tests.faults import world
+
+pytestmark = pytest.mark.live
+
+
+def title(outer: Outer) -> str:
+    return outer.tmux("display-message", "-p", "-t", "0", "#{pane_title}").strip()
+
+
+def test_the_title_is_restored(shell: Shell, outer: Outer) -> None:
+    shell.run("run", "-d", "--name", "sh", "--", "bash --norc")
+    outer.open("printf '\\033]2;mine\\007'; $PTYJOBS attach sh")
+    outer.sees("detaches")
+    assert title(outer) == "sh: C-\\ detaches"
+    outer.type("printf '\\033[22;0t\\033]2;theirs\\007'", "Enter")
+    assert world.eventually(lambda: title(outer) == "theirs")
+    outer.type("C-\\")
+    outer.sees("left:0")
+    assert title(outer) == "mine"
+
+
+def test_the_scrollback_gets_the_history_once_and_no_copy_of_the_screen(
+    shell: Shell, outer: Outer
+) -> None:
+    shell.run("run", "-d", "--name", "sh", "--", "seq -f line%g 1 60; exec bash --norc")
+    shell.run("wait", "sh")
+    outer.open("$PTYJOBS attach sh", rows=12, cols=60)
+    outer.sees("line60", "sh: C-\\ detaches")
+    outer.type("echo mo''re", "Enter")
+    outer.sees("more", unless="detaches")
+    outer.type("C-\\")
+    outer.sees("left:0")
+    shown = outer.screen(history=500).split()
+    assert [word for word in shown if word.startswith("line")] == [f"line{n}" for n in range(1, 61)]
+    assert shown.count("more") == 1
+    assert "sh:" not in shown
+
+
+def test_output_takes_the_hint_away_before_it_scrolls(
+    shell: Shell, outer: Outer, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    shell.run("run", "-d", "--name", "j", "--", f"mkfifo {gate}; read x < {gate}; seq 50; sleep 99")
+    outer.open("$PTYJOBS attach j", rows=10, cols=60)
+    outer.sees("j: C-\\ detaches")
+    gate.write_text("go\n")
+    outer.sees("50")
+    outer.type("C-\\")
+    outer.sees("left:0")
+    assert "j: C-" not in outer.screen(history=500)
+
+
+def test_two_sizes_of_wrapped_lines_show_the_same_text(shell: Shell, outer: Outer) -> None:
+    shell.run("run", "-d", "--name", "sh", "--", "bash --norc")
+    outer.open("$PTYJOBS attach sh", rows=30, cols=100, name="large")
+    outer.sees("detaches", name="large")
+    outer.open("$PTYJOBS attach sh", rows=12, cols=40, name="small")
+    outer.sees("detaches", name="small")
+    text = "".join(chr(97 + n % 26) for n in range(90))
+    outer.type(f"echo {text}", "Enter", name="small")
+    rows = [text[:40], text[40:80], text[80:]]
+    for name in ("small", "large"):
+        shown = outer.sees("\n".join(rows), name=name, unless="detaches")
+        assert shown.splitlines()[0].startswith("bash")
+    outer.type("C-\\", name="small")
+    outer.sees("left:0", name="small")
+    outer.type("clear; tput cols", "Enter", name="large")
+    outer.sees("100", name="large")
+
+
+def test_a_status_line_says_what_the_job_does(shell: Shell, outer: Outer) -> None:
+    shell.run("run", "-d", "--name", "sh", "--", "bash --norc")
+    outer.open("$PTYJOBS attach --status-line sh", rows=10, cols=60)
+    outer.sees("sh · waits", "C-\\ detaches")
+    outer.type("tput lines; sleep 99", "Enter")
+    shown = outer.sees("sleep", "\n9\n")
+    assert world.eventually(lambda: "sleep in" in outer.screen().splitlines()[9])
+    assert shown.splitlines()[9].startswith(" sh · ")
+    outer.type("C-\\")
+    outer.sees("left:0")
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    with Jobs(Config(state_dir=str(tmp_path / "own"), replies=False)) as client:
+        yield client
+
+
+def test_of_two_terminals_one_answers(jobs: Jobs) -> None:
+    code = (
+        "import os, sys, tty\ntty.setraw(0)\nos.write(1, b'\\x1b[6nasked')\nseen = b''\n"
+        "while not seen.endswith(b'.'): seen += os.read(0, 100)\nprint(repr(seen), end='\\r\\n')\n"
+    )
+    spec = prepare(jobs.config, argv=(sys.executable, "-c", code))
+    job_id = jobs.start(spec).job_id
+    jobs.wait(job_id, until="pattern", patterns=["asked"], timeout=10)
+    first, second = (jobs.follow(job_id, input=True) for _ in range(2))
+    for follow in (first, second):
+        follow.send(b"\x1b[1;6R")
+    first.send(b"\x1b[A")
+    for _ in range(2):  # the holder has read what was sent before the second of them
+        jobs.status(job_id)
+    second.send(b".")
+    answer = jobs.wait(job_id, until="exited", timeout=10)
+    assert answer.fresh.text.count("\\x1b[1;6R") == 1
+    assert "\\x1b[A" in answer.fresh.text
