@@ -232,6 +232,8 @@ class JobSpec:
     marks: bool = False  # shell integration: OSC 133 command boundaries
     sandbox: str = "none"  # "none" | "bwrap" | "landlock"
     writable: str = ""  # the folder that a sandboxed job may write; "" is its `cwd`
+    network: str = "full"  # of a sandboxed job: "full" | "none"
+    read_only: tuple[str, ...] = ()  # paths below `writable` that it may only read
     hidden: tuple[str, ...] = ()  # folders a sandboxed job must not touch (our own state)
     target: str = ""  # "" is this machine; otherwise "ssh:host", "slurm", ...
     target_table: dict[str, Any] = field(default_factory=dict)  # its `[targets.NAME]` table

@@ -6,10 +6,11 @@ Reads the kernel when called; keeps nothing.
 from __future__ import annotations
 
 from ptyjobs.process import cgroup, sandbox, tree
+from ptyjobs.process.peercred import same_user
 from ptyjobs.readiness.linux.probe import self_test
 
 SUBREAPER = tree.SUBREAPER
 cgroup_base = cgroup.base
 sandboxes = sandbox.available
 
-__all__ = ["SUBREAPER", "cgroup_base", "sandboxes", "self_test"]
+__all__ = ["SUBREAPER", "cgroup_base", "same_user", "sandboxes", "self_test"]

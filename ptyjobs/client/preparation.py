@@ -95,6 +95,8 @@ def prepare(
         port=_port(port),
         sandbox=_sandbox(config, sandbox, on_exit=on_exit, beside=beside),
         writable=working_dir if confined else "",
+        network=config.sandbox_network,
+        read_only=config.sandbox_read_only,
         hidden=(os.fspath(config.state_dir),),
         allowed=config.allowed_commands,
         block_dangerous=config.block_dangerous,

@@ -194,6 +194,16 @@ class Config:
         "Confinement of jobs; one that is missing here refuses the job.",
         default="none",
     )
+    sandbox_network: str = _setting(
+        types.choice("full", "none"),
+        "Network of sandboxed jobs; none leaves a loopback interface of their own (bwrap only).",
+        default="full",
+    )
+    sandbox_read_only: tuple[str, ...] = _setting(
+        types.WORDS,
+        "Paths below the working directory that sandboxed jobs may only read (bwrap only).",
+        default=(),
+    )
     # what the model sees
     interact_timeout: float = _setting(
         types.seconds(0, 240),

@@ -304,7 +304,8 @@ class Job:
             return
         self.inputs += 1
         if not any(item.owner == owner for item in self.queue):
-            self._sent = Shown(self.log.end, self._sent.inputs + 1, self.log.end, len(data))
+            shown = self.evidence.snapshot().nbytes
+            self._sent = Shown(shown, self._sent.inputs + 1, shown, len(data))
         after = self.hold_input
         latest = max(after, time.monotonic()) + REPLY_HOLD_MOST
         whole = memoryview(data)
@@ -324,8 +325,8 @@ class Job:
             self.pump(now)
 
     def _shown(self) -> Shown:
-        alternate = self.evidence.snapshot().alternate
-        return replace(self._sent, output=self.log.end, alternate=alternate)
+        seen = self.evidence.snapshot()
+        return replace(self._sent, output=seen.nbytes, alternate=seen.alternate)
 
     def pump(self, now: float) -> bool:
         """Write what the terminal takes now; True when something went in."""

@@ -22,13 +22,14 @@ from ptyjobs import requests
 from ptyjobs.errors import BadInput, PtyJobsError, Refused, StartFailed, cannot_start
 from ptyjobs.holder import operations
 from ptyjobs.holder.job import Job
-from ptyjobs.holder.peers import MAX_PEERS, Peer, listen, same_user
+from ptyjobs.holder.peers import MAX_PEERS, Peer, listen
 from ptyjobs.holder.service import JobService
 from ptyjobs.holder.status_cache import LULL
 from ptyjobs.input.terminal_replies import without_replies
 from ptyjobs.model import JobSpec, Tier
 from ptyjobs.process import tree
 from ptyjobs.process.fair_share import Courtesy, SharedPage
+from ptyjobs.process.peercred import same_user
 from ptyjobs.protocol import Data, JsonObject
 from ptyjobs.store.jobdir import JobDir
 

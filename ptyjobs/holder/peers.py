@@ -10,18 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import struct
 from collections import deque
 from typing import Any
 
 from ptyjobs import protocol
 from ptyjobs.holder.typed_secrets import TypedSecrets
-from ptyjobs.process.sandbox import peer_is_sandboxed
 from ptyjobs.protocol import Data, Message
 
 MAX_QUEUE = 32 << 20  # bytes waiting for a peer that does not read
 MAX_PEERS = 200
-_PEERCRED = struct.Struct("3i")
 
 
 class Peer:
@@ -142,16 +139,3 @@ def listen(directory: str) -> socket.socket:
     sock.listen(64)
     sock.setblocking(False)
     return sock
-
-
-def same_user(sock: socket.socket) -> bool:
-    """Whether the peer runs as us or as root (SO_PEERCRED, unix(7)) and outside a sandbox.
-
-    Landlock does not cover sockets that have a path, so a sandboxed job could otherwise type into
-    others.
-    """
-    if not hasattr(socket, "SO_PEERCRED"):
-        return True  # no such option: the folder's mode is the guard
-    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size)
-    pid, uid, _ = _PEERCRED.unpack(credentials)
-    return uid in (os.geteuid(), 0) and not peer_is_sandboxed(pid)

@@ -2,8 +2,8 @@
 
 Owns who may connect. On TCP a caller needs the token in `$STATE/http-token` (0600, made once) and
 must come with a Host and Origin of this machine, because every web page in a browser can reach
-loopback. A unix socket lies in a 0700 directory and is 0600: the file system checks. The protocol
-itself is the SDK's.
+loopback. A unix socket lies in a 0700 directory and is 0600: the file system checks; sandboxed jobs
+of the same user are turned away. The protocol itself is the SDK's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ptyjobs.client.host_facts import same_user
 from ptyjobs.config import Config
 from ptyjobs.errors import BadConfig
 from ptyjobs.mcp.server import App, Surface
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 TOKEN_FILE = "http-token"
+REQUEST_TIME = 30.0
+"""Seconds until the first request of a connection has come."""
 
 Scope = MutableMapping[str, Any]
 Asgi = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -59,7 +63,8 @@ async def _serve(
         asgi: Asgi = app.server().streamable_http_app(transport_security=_security(listener))
         if token:
             asgi = with_token(asgi, token)
-        server = _Server(uvicorn.Config(asgi, log_level="warning", lifespan="on"))
+        settings = uvicorn.Config(asgi, log_level="warning", lifespan="on", http=_Protocol)
+        server = _Server(settings)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, server.stop)
         logging.getLogger("ptyjobs").warning("listening on %s", shown)
@@ -92,6 +97,29 @@ class _Server(uvicorn.Server):
         """End now: sessions of streams that stay open would hold a graceful end for ever."""
         self.should_exit = True
         self.force_exit = True
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's, but a connection on which no request comes is closed."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(REQUEST_TIME, self._close_idle)
+
+    def _close_idle(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
+
+
+class _Private(socket.socket):
+    """A listening unix socket that turns sandboxed jobs away."""
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = super().accept()
+        if same_user(connection):
+            return connection, address
+        connection.close()
+        raise ConnectionAbortedError  # asyncio goes on with the next one
 
 
 @contextlib.contextmanager
@@ -134,7 +162,7 @@ def _unix(path: Path) -> Iterator[socket.socket]:
     if info.st_uid != os.getuid() or info.st_mode & 0o077:
         raise BadConfig(f"http = 'unix:{path}': {path.parent} must be yours and mode 0700.")
     path.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+    with _Private(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(os.fspath(path))
         path.chmod(0o600)
         listener.listen(64)

@@ -30,6 +30,7 @@ def prepared(spec: JobSpec, directory: str) -> JobSpec:
     if spec.sandbox != "none":
         scratch = f"{directory}/tmp"
         Path(scratch).mkdir(mode=0o700, exist_ok=True)
+        sandbox.mark_holder()
         spec = sandbox.wrap(spec, scratch=scratch, hidden=spec.hidden)
     return spec
 

@@ -6,9 +6,14 @@ isolated interpreter (`-I -S`): nothing that a job's environment or folder holds
 the rules are in force.
 
 What it contains: creating, writing, truncating, renaming, linking and removing outside the folders
-(reading stays free), TCP connections (ABI 4), signals and abstract sockets to processes outside
-(ABI 6), ptrace and mounting. What it cannot: changing mode, owner or times of files outside,
-UDP, and asking a program outside to act through a unix socket with a path (session bus, docker).
+(reading stays free but for the terminals of others), TCP connections (ABI 4), signals and abstract
+sockets to processes outside (ABI 6), ptrace and mounting, and of root's capabilities those that
+reach other terminals. What it cannot: changing mode, owner or times of files outside, UDP, and
+asking a program outside to act through a unix socket with a path (session bus, docker).
+
+The subtle thing: rules only add rights below a path, so "everything but /dev/pts" is spelled out as
+a rule for each entry of / but /dev, and of /dev but pts. A program that makes a pty of its own
+(tmux, script) therefore does not work under it.
 """
 
 from __future__ import annotations
@@ -29,7 +34,10 @@ _VERSION = 1
 _RULE_PATH_BENEATH = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
-_WRITE_FILE = 1 << 1
+_PR_CAPBSET_DROP = 24
+_TERMINAL_CAPABILITIES = (21, 26)  # CAP_SYS_ADMIN (TIOCSTI), CAP_SYS_TTY_CONFIG (vhangup)
+
+_WRITE_FILE, _READ_FILE = 1 << 1, 1 << 2
 _REMOVE_DIR, _REMOVE_FILE = 1 << 4, 1 << 5
 _MAKE_CHAR, _MAKE_DIR, _MAKE_REG, _MAKE_SOCK = 1 << 6, 1 << 7, 1 << 8, 1 << 9
 _MAKE_FIFO, _MAKE_BLOCK, _MAKE_SYM, _REFER = 1 << 10, 1 << 11, 1 << 12, 1 << 13
@@ -38,12 +46,11 @@ _NET_CONNECT_TCP = 1 << 1
 _SCOPE_ABSTRACT_UNIX, _SCOPE_SIGNAL = 1 << 0, 1 << 1
 
 _FOLDER = (
-    _WRITE_FILE | _TRUNCATE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG
+    _WRITE_FILE | _READ_FILE | _TRUNCATE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG
     | _MAKE_SOCK | _MAKE_FIFO | _MAKE_SYM | _REFER
 )  # fmt: skip
 _DEVICES = (
     "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
-    "/dev/ptmx", "/dev/pts",
 )  # fmt: skip
 
 _syscall = ctypes.CDLL(None, use_errno=True).syscall
@@ -61,7 +68,7 @@ def restrict(folders: Sequence[str]) -> None:
     version = abi()
     if version < MINIMUM_ABI:
         raise OSError(errno.ENOSYS, f"Landlock ABI {version}, {MINIMUM_ABI} is needed")
-    device = _WRITE_FILE | _TRUNCATE | (_IOCTL_DEV if version >= 5 else 0)
+    device = _WRITE_FILE | _READ_FILE | _TRUNCATE | (_IOCTL_DEV if version >= 5 else 0)
     fields = [_FOLDER | _MAKE_CHAR | _MAKE_BLOCK | device]
     if version >= 4:
         fields.append(_NET_CONNECT_TCP)
@@ -72,14 +79,30 @@ def restrict(folders: Sequence[str]) -> None:
     try:
         for folder in folders:
             _allow(rules, folder, _FOLDER)
-        for path in _DEVICES:
+        for path in _readable():
+            _allow(rules, path, _READ_FILE)
+        for path in (*_DEVICES, *_own_terminals()):
             if os.path.exists(path):
                 _allow(rules, path, device)
+        for capability in _TERMINAL_CAPABILITIES:
+            _prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # EPERM: not root, who has none
         if _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS)")
         _call(_RESTRICT_SELF, ctypes.c_int(rules), ctypes.c_uint32(0))
     finally:
         os.close(rules)
+
+
+def _readable() -> list[str]:
+    """Everything but /dev/pts, as the paths below which it lies."""
+    top = [f"/{name}" for name in os.listdir("/") if name != "dev"]
+    devices = [f"/dev/{name}" for name in os.listdir("/dev") if name not in ("pts", "ptmx")]
+    return [path for path in top + devices if os.path.exists(path) and not os.path.islink(path)]
+
+
+def _own_terminals() -> set[str]:
+    """The terminals that this process was started on."""
+    return {os.ttyname(fd) for fd in (0, 1, 2) if os.isatty(fd)}
 
 
 def _allow(rules: int, path: str, rights: int) -> None:

@@ -5,8 +5,8 @@ and telling which of them this machine can do. Never weakens: what is asked and 
 Refused. The rules of Landlock themselves are in `landlock.py`.
 
 bwrap     everything read-only but the working folder; its own /tmp, /run, /dev, process ids and
-          IPC; no capability; dies with its holder. The network is shared. A death by a signal
-          is reported as bwrap does, as code 128 + signal.
+          IPC; no capability; dies with its holder. The network is shared, or none but a loopback
+          interface. A death by a signal is reported as bwrap does, as code 128 + signal.
 landlock  see `landlock.py`; processes, /tmp and reading are shared. The working folder and, where
           given, a private folder named by TMPDIR can be written.
 
@@ -33,6 +33,8 @@ from ptyjobs.model import JobSpec
 from ptyjobs.process import landlock
 
 KINDS = ("none", "bwrap", "landlock")
+HOLDER_NAME = "ptyjobs-confine"
+"""Process name (at most 15 bytes) of a holder whose job is in a sandbox."""
 
 _LOADER_VARIABLE = re.compile(r"LD_\w+|GCONV_PATH|LOCPATH|GLIBC_TUNABLES")
 _SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib")
@@ -84,6 +86,12 @@ def wrap(spec: JobSpec, *, scratch: str = "", hidden: Sequence[str] = ()) -> Job
     return _in_landlock(spec, folder, scratch, hidden)
 
 
+def _read_only(spec: JobSpec, folder: str) -> list[str]:
+    """The paths that it may only read, absolute; those outside `folder` are read-only anyway."""
+    paths = [os.path.realpath(os.path.join(folder, path)) for path in spec.read_only]
+    return [path for path in paths if _inside(path, folder) and os.path.exists(path)]
+
+
 @functools.cache
 def available() -> dict[str, dict[str, Any]]:
     """For each sandbox: available, why not, what it contains and what it does not.
@@ -114,21 +122,41 @@ def available() -> dict[str, dict[str, Any]]:
             "abi": abi,
             "contains": contains if enough else [],
             "leaves": ["reading", "file modes and times", "UDP", "unix sockets with a path"],
+            "breaks": ["programs that make a pty of their own (tmux, script)"],
         },
     }
 
 
 def peer_is_sandboxed(pid: int) -> bool:
-    """Whether `pid` runs under no_new_privs and this process does not.
+    """True if `pid` runs under no_new_privs and this process does not, or below such a job.
 
-    Landlock leaves unix sockets with a path reachable, so a holder asks this of every peer that
-    connects (SO_PEERCRED): a sandboxed job must not type into others. A process that is gone
-    counts as sandboxed. The flag is inherited and can never be cleared (prctl(2)).
+    Landlock leaves unix sockets with a path reachable, so every socket of ours asks this of a peer
+    that connects (SO_PEERCRED): a sandboxed job must not type into others. A process that is gone
+    counts as sandboxed. The flag is inherited and can never be cleared (prctl(2)); where we have it
+    ourselves, it says nothing, and the holders above the peer are looked at.
     """
     try:
-        return _no_new_privs(pid) and not _no_new_privs(os.getpid())
+        if not _no_new_privs(pid):
+            return False
+        return not _no_new_privs(os.getpid()) or _below_a_sandbox(pid)
     except OSError:  # it ended after connecting
         return True
+
+
+def mark_holder() -> None:
+    """Name this process as the holder of a sandboxed job, for `peer_is_sandboxed`."""
+    if sys.platform == "linux":
+        Path("/proc/self/comm").write_text(HOLDER_NAME)
+
+
+def _below_a_sandbox(pid: int) -> bool:
+    """True if an ancestor of `pid` holds a sandboxed job; a job never outlives its holder."""
+    while pid > 1:
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")
+        if name.partition("(")[2] == HOLDER_NAME:
+            return True
+        pid = int(rest.split()[1])
+    return False
 
 
 def _no_new_privs(pid: int) -> bool:
@@ -206,8 +234,10 @@ def _in_bwrap(spec: JobSpec, folder: str, hidden: Sequence[str]) -> JobSpec:
     for path in _name_service():
         options += ["--ro-bind", path, path]
     options += ["--bind", folder, folder]
-    for path in _own_folders(folder):
+    for path in [*_own_folders(folder), *_read_only(spec, folder)]:
         options += ["--ro-bind", path, path]
+    if spec.network == "none":
+        options.append("--unshare-net")
     for path in map(os.path.realpath, hidden):
         if os.path.isdir(path):
             options += ["--tmpfs", path]
@@ -230,6 +260,14 @@ def _in_landlock(spec: JobSpec, folder: str, scratch: str, hidden: Sequence[str]
             raise Refused(
                 f"The writable folder {folder} holds {path}, which landlock cannot except.",
                 advice="Choose a folder below it, or sandbox=bwrap.",
+            )
+    for name, wanted in (
+        ("sandbox_network=none", spec.network == "none"),
+        ("sandbox_read_only", bool(_read_only(spec, folder))),
+    ):
+        if wanted:
+            raise Refused(
+                f"The sandbox landlock cannot do {name}.", advice="Use the sandbox bwrap."
             )
     env, loader = _without_loader_variables(spec.env)
     words = [f"{name}={value}" for name, value in loader.items()]
