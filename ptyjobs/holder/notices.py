@@ -247,11 +247,16 @@ class Notices:
             cwd=job.spec.cwd[:1000],
             offset=job.log.end,
             what=what[:200],
-            text=text[-TEXT:],
+            text=self._without_secrets(text)[-TEXT:],
             to=to[:8],
         )
         with contextlib.suppress(OSError):  # a full disk: the job's own files tell of its end
             self._journal.append(transition)
+
+    def _without_secrets(self, text: str) -> str:
+        """A program may print what was typed at its no-echo prompt; followers may be models."""
+        redactor = self._job.secrets.redactor(()) if text and self._job.secrets.packed else None
+        return redactor.redact(text).text if redactor is not None else text
 
     def _last_lines(self, count: int) -> str:
         job = self._job

@@ -46,6 +46,8 @@ def events(args: argparse.Namespace, settings: Config) -> int:
     One line for what happens together, with the jobs that still run; nothing while nothing
     changes. What a job is watched for is set at its start (`run --notify`, execute(notify=)).
     """
+    from ptyjobs.client.known_secrets import redactor
+
     session = args.session
     if session == "":
         session = settings.session
@@ -55,6 +57,7 @@ def events(args: argparse.Namespace, settings: Config) -> int:
                 advice="Name one, or set PTYJOBS_SESSION; --project follows a directory.",
             )
     kinds = tuple(word.strip() for word in args.kinds.split(",")) if args.kinds else None
+    border = redactor(settings)
     with Jobs(settings) as jobs:
         for batch in jobs.events(
             session=session or "", project=args.project or "", kinds=kinds, follow=args.follow
@@ -62,5 +65,5 @@ def events(args: argparse.Namespace, settings: Config) -> int:
             if args.json:
                 print_json(batch)
             else:
-                print(batch.line, flush=True)
+                print(border.redact(batch.line).text, flush=True)  # a monitor's reader is a model
     return 0
