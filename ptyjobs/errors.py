@@ -19,15 +19,27 @@ if TYPE_CHECKING:
 class Hint(Enum):
     """The next step after an error, for a front to word in its own terms.
 
-    `facts` of the error holds the names that the wording may use.
+    `FACTS` has the names that a wording may use.
     """
 
-    READ_OUTPUT = "read_output"  # the job has ended; its output is kept: job_id
-    LOOK_FIRST = "look_first"  # the screen is different from what was expected: job_id
+    READ_OUTPUT = "read_output"  # the job has ended; its output is kept
+    LOOK_FIRST = "look_first"  # the screen is different from what was expected
     START_A_JOB = "start_a_job"  # there are no jobs
-    KEY_NAMES = "key_names"  # near: similar key names, may be empty; spelling: examples
-    CHECK_THEN_KILL = "check_then_kill"  # the holder does not answer: job_id
-    CHECK_STATUS = "check_status"  # the same, and it may have ended: job_id
+    KEY_NAMES = "key_names"  # no such key
+    CHECK_THEN_KILL = "check_then_kill"  # the holder does not answer
+    CHECK_STATUS = "check_status"  # the same, and it may have ended
+    WHOLE_LINE = "whole_line"  # an allow-list takes only whole lines
+    OWN_JOB = "own_job"  # what is refused as input may run as a job of its own
+    ONE_KEY = "one_key"  # one key at a time, or the program as a job of its own
+    CELL_ORIGIN = "cell_origin"  # a cell that is not on the screen
+
+
+FACTS: dict[Hint, tuple[str, ...]] = {
+    Hint.READ_OUTPUT: ("job_id",),
+    Hint.LOOK_FIRST: ("job_id",),
+    Hint.KEY_NAMES: ("near", "spelling"),  # similar names, may be empty; examples
+    Hint.CHECK_STATUS: ("job_id",),
+}
 
 
 class PtyJobsError(Exception):
@@ -60,6 +72,17 @@ class PtyJobsError(Exception):
     @property
     def message(self) -> str:
         return super().__str__()
+
+    def worded(self, hints: Mapping[Hint, str]) -> str:
+        """Message and advice as a front says them: a hint in its words, else the advice itself."""
+        return f"{self.message} {self.advice_in(hints)}".rstrip()
+
+    def advice_in(self, hints: Mapping[Hint, str]) -> str:
+        """The advice in the words of a front, which has some for every hint."""
+        if self.hint is None:
+            return self.advice
+        facts = dict.fromkeys(FACTS.get(self.hint, ()), "")  # an older holder may know fewer
+        return hints[self.hint].format_map({**facts, **self.facts}).strip()
 
     def to_wire(self) -> dict[str, Any]:
         """The error as JSON types; `from_wire` reads it."""

@@ -52,4 +52,7 @@ def source(word: str, settings: Config) -> tuple[Path, bool]:
     try:
         return Registry(settings.state_dir).find(word).path, True
     except UnknownJob as error:
-        raise UnknownJob(f"There is no file and no job {word!r}.", advice=error.advice) from None
+        raise UnknownJob(
+            f"There is no file and no job {word!r}.",
+            advice=error.advice, hint=error.hint, facts=error.facts,
+        ) from None  # fmt: skip

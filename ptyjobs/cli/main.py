@@ -1,6 +1,6 @@
 """Run one command: `ptyjobs` alone serves MCP on stdio; sub-commands are for people.
 
-Owns the way from the words to a command, its exit code, and the wording of errors at a terminal.
+Owns the way from the words to a command, its exit code, and how errors are shown at a terminal.
 The commands and their parsers are in `command` and `commands`.
 """
 
@@ -13,8 +13,9 @@ import sys
 
 from ptyjobs import config
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.advice import HINTS
 from ptyjobs.cli.command import ALIASES, COMMANDS, alone, parser
-from ptyjobs.errors import BadInput, Hint, PtyJobsError
+from ptyjobs.errors import BadInput, PtyJobsError
 
 if TYPE_CHECKING:
     import argparse
@@ -28,16 +29,6 @@ _CODES = {
 }  # fmt: skip
 
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-
-HINTS = {
-    Hint.READ_OUTPUT: "Its output can still be read with ptyjobs logs or ptyjobs screen.",
-    Hint.LOOK_FIRST: "Look with ptyjobs screen {job_id} first.",
-    Hint.START_A_JOB: "There are no jobs; start one: ptyjobs run -d -- CMD",
-    Hint.KEY_NAMES: "{near} {spelling} text goes before them, without --key.",
-    Hint.CHECK_THEN_KILL: "Look with ptyjobs status, then ptyjobs kill.",
-    Hint.CHECK_STATUS: "Try again; ptyjobs status {job_id} tells whether it still runs.",
-}
-"""How each hint of an error is worded for a person at a shell."""
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -96,18 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 5
 
 
-def _advice(error: PtyJobsError) -> str:
-    if error.hint is None:
-        return error.advice
-    return HINTS[error.hint].format_map(error.facts).lstrip()
-
-
 def _report(error: PtyJobsError, *, as_json: bool) -> None:
-    advice = _advice(error)
     if as_json:
         import json
 
-        facts = {"code": error.code, "message": error.message, "advice": advice}
+        facts = {"code": error.code, "message": error.message, "advice": error.advice_in(HINTS)}
         print(json.dumps({"error": facts}))
     else:
-        print(f"ptyjobs: {error.message} {advice}".rstrip(), file=sys.stderr)
+        print(f"ptyjobs: {error.worded(HINTS)}", file=sys.stderr)

@@ -267,6 +267,7 @@ def _check_policy(service: JobService, request: InteractRequest, data: bytes) ->
             "not allowed: several keys for a program with a shell behind it, which may read the "
             "last of them.",
             advice="Send one key a call, or start the program as a job of its own with execute.",
+            hint=Hint.ONE_KEY,
         )
     text = request.input
     plain = not _CONTROL.search(re.split(r"\r\n|\r|\n", text, maxsplit=1)[0])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
-from ptyjobs.errors import BadInput
+from ptyjobs.errors import BadInput, Hint
 from ptyjobs.model import Size
 
 if TYPE_CHECKING:
@@ -72,12 +72,17 @@ def mouse(
     """
     _check_words(button, action, modifiers)
     if row < 0 or col < 0:
-        raise BadInput(f"There is no cell {row},{col}.", advice="Rows and columns count from 0.")
+        raise BadInput(
+            "There is no such cell.",
+            advice="Rows and columns count from 0.",
+            hint=Hint.CELL_ORIGIN,
+        )
     if row >= size.rows or col >= size.cols:
         raise BadInput(
-            f"Cell {row},{col} is outside the screen of {size.rows} rows and {size.cols} columns; "
+            f"The cell is outside the screen of {size.rows} rows and {size.cols} columns; "
             "nothing was sent.",
             advice="Rows and columns count from 0.",
+            hint=Hint.CELL_ORIGIN,
         )
     if action == "click":
         steps = (

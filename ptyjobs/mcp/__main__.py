@@ -8,6 +8,7 @@ import sys
 from ptyjobs import config
 from ptyjobs.errors import BadConfig
 from ptyjobs.mcp import main
+from ptyjobs.mcp.advice import HINTS
 
 
 def run() -> int:
@@ -17,7 +18,7 @@ def run() -> int:
     try:
         return main(config.load(flags=config.flags_of(parser.parse_args())))
     except BadConfig as error:
-        print(f"ptyjobs: {error}", file=sys.stderr)
+        print(f"ptyjobs: {error.worded(HINTS)}", file=sys.stderr)
         return 2
 
 

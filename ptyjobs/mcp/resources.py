@@ -23,6 +23,7 @@ from mcp_types import INVALID_PARAMS
 
 from ptyjobs.config import HARD_MAX_CHARS
 from ptyjobs.errors import PtyJobsError, UnknownJob
+from ptyjobs.mcp.advice import HINTS
 from ptyjobs.text import sanitize
 
 if TYPE_CHECKING:
@@ -97,12 +98,15 @@ class Resources:
             else:
                 text = (await self._jobs.output(job_id, limit=HARD_MAX_CHARS, last=True)).text
         except PtyJobsError as error:
-            raise MCPError(code=INVALID_PARAMS, message=self._border.text(str(error))) from None
+            raise self._refusal(error) from None
         text = self._border.text(sanitize.for_model(text)[0])
         return {
             "contents": [{"uri": str(params.uri), "mimeType": "text/plain", "text": text}],
             **COMPLETE,
         }
+
+    def _refusal(self, error: PtyJobsError) -> MCPError:
+        return MCPError(code=INVALID_PARAMS, message=self._border.text(error.worded(HINTS)))
 
     async def subscribe(self, ctx: Any, params: types.SubscribeRequestParams) -> Any:
         uri = str(params.uri)
@@ -110,7 +114,7 @@ class Resources:
         try:
             await self._jobs.status(job_id)
         except PtyJobsError as error:
-            raise MCPError(code=INVALID_PARAMS, message=self._border.text(str(error))) from None
+            raise self._refusal(error) from None
         self._sessions.setdefault(uri, []).append(ctx.session)
         self._watch(uri, +1)
         return {}

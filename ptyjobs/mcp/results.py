@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ptyjobs.config import HARD_MAX_CHARS
-from ptyjobs.errors import PtyJobsError
+from ptyjobs.errors import Hint, PtyJobsError
+from ptyjobs.mcp.advice import HINTS
 from ptyjobs.model import (
     Answer,
     Exit,
@@ -304,9 +305,9 @@ def of_page(job_id: str, page: Page, *, since: int | None, grep: str = "") -> Re
     return Result(block(job_id, parts, page.text), {"job_id": job_id, **facts})
 
 
-def of_error(error: PtyJobsError) -> Result:
-    """What failed and what to do, in a line or two."""
-    text = sanitize.for_model(str(error))[0]
+def of_error(error: PtyJobsError, hints: Mapping[Hint, str] = HINTS) -> Result:
+    """What failed and what to do, in a line or two; `hints` words the next step."""
+    text = sanitize.for_model(error.worded(hints))[0]
     if len(text) > MAX_ERROR:
         text = sanitize.budget(text, MAX_ERROR - 60).text
     return Result(text, {"error": error.code}, is_error=True)

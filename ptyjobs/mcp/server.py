@@ -15,7 +15,7 @@ import asyncio
 import base64
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
@@ -24,8 +24,9 @@ from mcp.server.lowlevel import Server
 
 from ptyjobs import __version__
 from ptyjobs.config import Config
-from ptyjobs.errors import PtyJobsError
+from ptyjobs.errors import Hint, PtyJobsError
 from ptyjobs.mcp import results, tools
+from ptyjobs.mcp.advice import HINTS
 from ptyjobs.mcp.handlers import Orders, ToolCall
 from ptyjobs.mcp.params import Tool
 from ptyjobs.mcp.prompts import PROMPTS, get_prompt
@@ -62,6 +63,7 @@ class Surface:
     tools: tuple[Tool, ...]
     instructions: str | None = None
     extras: bool = True  # resources and prompts
+    hints: Mapping[Hint, str] = field(default_factory=lambda: HINTS)  # the next step after an error
 
 
 NATIVE = Surface("ptyjobs", "Interactive jobs", tools.TOOLS, tools.INSTRUCTIONS)
@@ -169,7 +171,7 @@ class App:
         try:
             result: Result = await tool.handler(call, tool.check(arguments))
         except PtyJobsError as error:
-            return results.of_error(error)
+            return results.of_error(error, self.surface.hints)
         finally:
             if progress is not None:
                 progress.close()

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ptyjobs.errors import Refused
+from ptyjobs.errors import Hint, Refused
 from ptyjobs.policy import dangerous, grammar
 from ptyjobs.policy.limit import bounded_check
 from ptyjobs.policy.patterns import Pattern
@@ -136,6 +136,7 @@ class Policy:
                 raise Refused(
                     "not allowed: half a line at a shell prompt.",
                     advice="With an allow-list send the whole line with enter=true.",
+                    hint=Hint.WHOLE_LINE,
                 )
             for key in keys:
                 if key not in _SHELL_KEYS:
@@ -165,6 +166,7 @@ def _check_editing(line: str, *, utf8: bool) -> None:
             raise Refused(
                 f"not allowed: the character U+{ord(char):04X} typed at a shell prompt.",
                 advice="A line editor may obey it; use execute for such a command.",
+                hint=Hint.OWN_JOB,
             )
     # Inside double quotes a ' quotes nothing, so with them no part of the line is safe.
     open_to_history = line if '"' in line else _QUOTED.sub("''", line)

@@ -25,6 +25,7 @@ from ptyjobs.client.files import LogReader, views
 from ptyjobs.errors import HolderLost, PtyJobsError
 from ptyjobs.model import Size, Status, from_json, to_json
 from ptyjobs.protocol import Data
+from ptyjobs.web.advice import HINTS
 from ptyjobs.web.rows import row_of_record
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ class Feed:
             elif asked.get("kill") is True:
                 await self._jobs.kill(self._job_id)
         except PtyJobsError as error:
-            await self.tell("refused", message=str(error))
+            await self.tell("refused", message=error.worded(HINTS))
 
 
 def _end(status: Status, *, offset: int) -> dict[str, Any]:

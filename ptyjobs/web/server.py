@@ -27,6 +27,7 @@ from websockets.http11 import Request, Response
 from ptyjobs.client import AsyncJobs
 from ptyjobs.errors import BadInput, PtyJobsError
 from ptyjobs.web import download, feed, overview, timeline
+from ptyjobs.web.advice import HINTS
 from ptyjobs.web.assets import asset
 from ptyjobs.web.catalogue import Catalogue
 from ptyjobs.web.session import is_stranger
@@ -120,7 +121,7 @@ class Viewer:
                     case _:
                         raise BadInput(f"There is nothing at {parts.path}.")
             except PtyJobsError as error:
-                told = {"type": "error", "code": error.code, "message": str(error)}
+                told = {"type": "error", "code": error.code, "message": error.worded(HINTS)}
                 await socket.send(json.dumps(told))
 
 

@@ -17,7 +17,7 @@ from ptyjobs import config
 from ptyjobs.cli import command, main, positions
 from ptyjobs.cli import format as words
 from ptyjobs.cli.commands import completion, describe
-from ptyjobs.errors import BadInput, Hint, from_wire
+from ptyjobs.errors import BadInput, from_wire
 from tests.cli.conftest import Shell
 
 COMMANDS = list(command.COMMANDS)
@@ -36,26 +36,6 @@ def test_a_flag_sets_a_setting_only_where_it_is_marked() -> None:
     parser.add_argument("--size", dest=config.flag_dest("cols"), default="90")
     assert config.flags_of(parser.parse_args([])) == {"cols": "90"}
     assert config.flags_of(command.alone("run").parse_args(["--rows", "5"])) == {"rows": "5"}
-
-
-@pytest.mark.parametrize("hint", Hint)
-def test_a_hint_is_worded_for_the_shell_and_crosses_the_socket(
-    hint: Hint, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    facts = {"job_id": "j1", "near": "Did you mean F1?", "spelling": "Keys are spelled F5;"}
-    error = BadInput("It failed.", advice="Call tail.", hint=hint, facts=facts)
-    received = from_wire(json.loads(json.dumps(error.to_wire())))
-    assert (received.hint, dict(received.facts)) == (hint, facts)
-
-    def broken(*_: object, **__: object) -> None:
-        raise received
-
-    monkeypatch.setattr("ptyjobs.cli.commands.list.Registry", broken)
-    assert main.main(["list"]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("ptyjobs: It failed. ")
-    assert "tail" not in told
-    assert "{" not in told
 
 
 def test_an_error_of_another_version_keeps_its_advice() -> None:

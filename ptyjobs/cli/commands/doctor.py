@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ptyjobs import __version__
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
+from ptyjobs.cli.advice import HINTS
 from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.model import Tier, to_json
@@ -134,7 +135,7 @@ def _state(settings: Config) -> list[Finding]:
     try:
         private_directory(Path(settings.state_dir))
     except PtyJobsError as error:
-        return [Finding("state", str(settings.state_dir), str(error), ok=False)]
+        return [Finding("state", str(settings.state_dir), error.worded(HINTS), ok=False)]
     except OSError as error:
         advice = f"{error.strerror}: set PTYJOBS_STATE_DIR to a directory of yours."
         return [Finding("state", str(settings.state_dir), advice, ok=False)]

@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.advice import HINTS
 from ptyjobs.cli.commands.status import page
 from ptyjobs.cli.format import age, amount, fit, safe, turn
 from ptyjobs.cli.query import glance
@@ -74,7 +75,7 @@ def _attach(jobs: Jobs, job_id: str, settings: Config, board: Board) -> None:
     try:
         attach(jobs, job_id, detach_key=settings.detach_key)
     except PtyJobsError as error:  # its holder was lost: the board goes on and says so
-        board.notice = str(error)
+        board.notice = error.worded(HINTS)
 
 
 class Board:

@@ -23,7 +23,15 @@ from ptyjobs.client import prepare
 from ptyjobs.client.files import LogReader, views
 from ptyjobs.config import HARD_MAX_CHARS
 from ptyjobs.config.types import find_program
-from ptyjobs.errors import BadInput, JobEnded, LimitReached, PtyJobsError, Refused, UnknownJob
+from ptyjobs.errors import (
+    BadInput,
+    Hint,
+    JobEnded,
+    LimitReached,
+    PtyJobsError,
+    Refused,
+    UnknownJob,
+)
 from ptyjobs.mcp.handlers import ToolCall
 from ptyjobs.mcp.params import Param, Tool
 from ptyjobs.mcp.results import Result
@@ -34,6 +42,19 @@ from ptyjobs.text import sanitize
 
 MAX_OUTPUT = HARD_MAX_CHARS - 4000
 """Characters of one text field, before JSON escapes it."""
+HINTS = {
+    Hint.READ_OUTPUT: "Its output can still be read with get_job_output.",
+    Hint.LOOK_FIRST: "Look with tail_job_output first.",
+    Hint.START_A_JOB: "There are no jobs; start one with execute_command.",
+    Hint.KEY_NAMES: "{near} {spelling}",
+    Hint.CHECK_THEN_KILL: "Look with get_job_status, then kill_job.",
+    Hint.CHECK_STATUS: "Try again; get_job_status tells whether it still runs.",
+    Hint.WHOLE_LINE: "Send the whole line.",
+    Hint.OWN_JOB: "Use execute_command for such a command.",
+    Hint.ONE_KEY: "Start the program with execute_command.",
+    Hint.CELL_ORIGIN: "",  # no tool of that server points
+}
+"""The next step after an error, in the words of its tools."""
 _SHELL_SYNTAX = set("|&;<>()$`\\\"'*?[]#~={}!%\n ")
 
 
@@ -77,7 +98,7 @@ async def _execute(call: ToolCall, args: dict[str, Any]) -> Result:
     except BadInput as error:
         return _error(f"Invalid command: {error.message}")
     except PtyJobsError as error:
-        return _error(f"Failed to execute command: {error}")
+        return _error(f"Failed to execute command: {error.worded(HINTS)}")
     return _answer(job_id=job_id)
 
 
@@ -192,7 +213,7 @@ async def _interact(call: ToolCall, args: dict[str, Any]) -> Result:
     except (UnknownJob, BadInput):
         return _not_found(args)
     except PtyJobsError as error:
-        return _error(f"Failed to interact with job: {error}")
+        return _error(f"Failed to interact with job: {error.worded(HINTS)}")
     prompt = answer.verdict.prompt.rstrip()
     known = before.waiting.prompt.rstrip() if before.waiting else ""
     parts = [answer.fresh.late, answer.fresh.text, prompt if prompt != known else ""]
@@ -291,4 +312,5 @@ SURFACE = Surface(
         ),
     ),
     extras=False,
+    hints=HINTS,
 )

@@ -15,13 +15,27 @@ from typing import Any
 from ptyjobs.client import prepare
 from ptyjobs.client.files import check_job_id
 from ptyjobs.config import HARD_MAX_CHARS
-from ptyjobs.errors import BadInput, DuplicateJob, PtyJobsError, UnknownJob
+from ptyjobs.errors import BadInput, DuplicateJob, Hint, PtyJobsError, UnknownJob
 from ptyjobs.mcp.compat import background_job as background
 from ptyjobs.mcp.handlers import ToolCall
 from ptyjobs.mcp.params import Param, Tool
 from ptyjobs.mcp.results import Result, exit_words
 from ptyjobs.mcp.server import Surface
 from ptyjobs.text import sanitize
+
+HINTS = {
+    Hint.READ_OUTPUT: "Its output can still be read with get-task-stdout.",
+    Hint.LOOK_FIRST: "Look with get-task-stdout first.",
+    Hint.START_A_JOB: "There are no tasks; start one with run-background-task.",
+    Hint.KEY_NAMES: "{near} {spelling}",
+    Hint.CHECK_THEN_KILL: "Look with list-background-tasks, then stop-background-task.",
+    Hint.CHECK_STATUS: "Try again; list-background-tasks tells whether it still runs.",
+    Hint.WHOLE_LINE: "Send the whole line.",
+    Hint.OWN_JOB: "Use run-background-task for such a command.",
+    Hint.ONE_KEY: "Start the program with run-background-task.",
+    Hint.CELL_ORIGIN: "",  # no tool of that server points
+}
+"""The next step after an error, in the words of its tools."""
 
 
 def job_id_of(name: str) -> str:
@@ -109,7 +123,8 @@ async def _send(call: ToolCall, args: dict[str, Any]) -> Result:
     except UnknownJob:
         return _none(args)
     except PtyJobsError as error:
-        return _text(f'Failed to send data to task "{args["name"]}" stdin: {error}', is_error=True)
+        why = error.worded(HINTS)
+        return _text(f'Failed to send data to task "{args["name"]}" stdin: {why}', is_error=True)
     return _text(f'Data sent to task "{args["name"]}" stdin.')
 
 
@@ -170,4 +185,5 @@ SURFACE = Surface(
         ),
     ),
     extras=False,
+    hints=HINTS,
 )
