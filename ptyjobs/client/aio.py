@@ -438,7 +438,9 @@ class AsyncJobs(Base):
         has happened since then; with it until `timeout` seconds are over. `call`: an agent waits
         for the answer, so that followers in the background leave these events to it.
         """
-        feed = self._feed(session=session, project=project, kinds=kinds, follow=follow, call=call)
+        feed = self.event_feed(
+            session=session, project=project, kinds=kinds, follow=follow, call=call
+        )
         loop = asyncio.get_running_loop()
         deadline = float("inf") if timeout is None else loop.time() + timeout
         wake = asyncio.Event()

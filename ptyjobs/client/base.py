@@ -207,15 +207,16 @@ class Base:
             events = 0
         return job.log.end, events
 
-    def _feed(
+    def event_feed(
         self,
         *,
-        session: str,
-        project: str,
-        kinds: Sequence[str] | None,
-        follow: bool,
+        session: str = "",
+        project: str = "",
+        kinds: Sequence[str] | None = None,
+        follow: bool = True,
         call: bool = False,
     ) -> EventFeed:
+        """What `events` iterates over, for a loop of the caller's own; close it in the end."""
         from ptyjobs.client.events import EventFeed  # with ctypes and hashlib
         from ptyjobs.store.journal import KINDS
 
@@ -226,7 +227,17 @@ class Base:
             kinds=KINDS if kinds is None else kinds,
             follow=follow,
             call=call,
+            redact=self._redact_of,
         )
+
+    def _redact_of(self, job_id: str, text: str) -> str:
+        """A text of that job without the secrets that a model must not read."""
+        from ptyjobs.client.known_secrets import redactor
+
+        if self.redactor is None:
+            self.redactor = redactor(self.config)
+        self.learn(JobDir(os.path.join(self.registry.folder, job_id)).secrets())
+        return self.redactor.redact(text).text
 
     def ports(self) -> list[PortHolder]:
         """Every listening TCP port: its job, directory and git worktree, or the other process."""

@@ -20,7 +20,7 @@ import os
 import time
 from pathlib import Path
 
-from ptyjobs._dataclass import TYPE_CHECKING, dataclass
+from ptyjobs._dataclass import TYPE_CHECKING, dataclass, replace
 from ptyjobs.client import event_lines
 from ptyjobs.client.event_rules import EventRules
 from ptyjobs.client.registry import Registry, is_alive
@@ -30,7 +30,7 @@ from ptyjobs.store.jobdir import private_directory
 from ptyjobs.store.journal import KINDS, STARTED, Position, Transition
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from ptyjobs.model import Status
 
@@ -114,8 +114,12 @@ class EventFeed:
         kinds: Sequence[str] = KINDS,
         call: bool = False,
         follow: bool = True,
+        redact: Callable[[str, str], str],
     ) -> None:
-        """`call`: an agent waits for the answer; followers in the background stand back."""
+        """`call`: an agent waits for the answer; followers in the background stand back.
+
+        `redact` takes secrets out of a text of the job of that id.
+        """
         unknown = [kind for kind in kinds if kind not in KINDS]
         if unknown:
             raise BadInput(
@@ -126,6 +130,7 @@ class EventFeed:
         project = os.path.realpath(project) if project else ""
         self._rules = EventRules(session=session, project=project, kinds=kinds)
         self._follows = follow
+        self._redact = redact
         registry.open()
         state = os.path.dirname(registry.folder)
         cursors = os.fspath(private_directory(Path(state, "cursors")))
@@ -189,6 +194,10 @@ class EventFeed:
             self._rules.on_transition(now, transition)
 
     def _events(self, batch: tuple[Transition, ...]) -> Events:
+        batch = tuple(
+            replace(one, text=self._redact(one.job_id, one.text)) if one.text else one
+            for one in batch
+        )
         running = tuple(self.running())
         return Events(event_lines.line(batch, running=running), batch, running)
 
@@ -233,12 +242,18 @@ class EventFeed:
 
 
 def follow(
-    feed: EventFeed, *, timeout: float | None = None, more: bool = True
+    feed: EventFeed, *, timeout: float | None = None, more: bool = True, reader: int = -1
 ) -> Generator[Events]:
-    """What `feed` reports, as it comes; ends after `timeout` seconds, or at once without `more`."""
+    """What `feed` reports, as it comes; ends after `timeout` seconds, or at once without `more`.
+
+    `reader`: a pipe that the caller writes to; it also ends when nobody reads that any more.
+    """
     import select
 
     deadline = float("inf") if timeout is None else time.monotonic() + timeout
+    poll = select.poll()
+    if reader >= 0:
+        poll.register(reader, 0)  # POLLERR comes unasked
     try:
         while True:
             now = time.monotonic()
@@ -248,7 +263,10 @@ def follow(
             if not more or now >= deadline:
                 return
             due = min(deadline, float("inf") if (at := feed.due(now)) is None else at)
-            pause = None if due == float("inf") else max(0.0, due - now)
-            select.select([feed.fd] if feed.fd >= 0 else [], [], [], pause)
+            pause = None if due == float("inf") else max(0.0, due - now) * 1000
+            if feed.fd >= 0:
+                poll.register(feed.fd, select.POLLIN)
+            if reader in (fd for fd, _ in poll.poll(pause)):
+                return
     finally:
         feed.close()

@@ -508,7 +508,9 @@ class Jobs(Base):
         """
         from ptyjobs.client import events
 
-        feed = self._feed(session=session, project=project, kinds=kinds, follow=follow, call=call)
+        feed = self.event_feed(
+            session=session, project=project, kinds=kinds, follow=follow, call=call
+        )
         return events.follow(feed, timeout=timeout, more=follow)
 
     def clean(self) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from ptyjobs import AsyncJobs, Jobs, prepare
 
 ASYNC_NAMES = re.compile(r"\bAsync(?=(Follow|Generator)\b)")
-PLAIN = {"end_session", "position", "trace"}
+PLAIN = {"end_session", "event_feed", "position", "trace"}
 """Methods that never wait, so that they are the same function in both."""
 
 

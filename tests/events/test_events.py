@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -207,6 +208,25 @@ def test_a_follower_that_is_restarted_goes_on_without_repeating(jobs: Jobs) -> N
         assert second.stdout.readline().startswith("[b] exited with code 2")
         second.terminate()
         assert second.stdout.read() == ""
+
+
+def test_a_follower_ends_when_nobody_reads_it(jobs: Jobs) -> None:
+    with command(jobs, "--follow", "--session") as process:
+        assert process.stdout is not None
+        jobs.execute("exit 1", name="a", wait=0)
+        assert process.stdout.readline().startswith("[a] exited with code 1")
+        process.stdout.close()
+        assert process.wait(WITHIN) == 0
+
+
+def test_a_secret_in_a_programs_words_is_not_shown(jobs: Jobs, monkeypatch: Any) -> None:
+    monkeypatch.setenv("PTYJOBS_SECRET_TOKEN", "correct-horse-battery")
+    with Jobs(Config(state_dir=jobs.config.state_dir, secrets={"TOKEN": "env:PTYJOBS_SECRET_TOKEN"},
+                     session="s")) as own:  # fmt: skip
+        own.execute("echo the token is correct-horse-battery; exit 1", name="a", wait=0)
+        line = next(following(own)).line
+    assert "the token is" in line
+    assert "correct-horse" not in line
 
 
 def test_events_as_json(jobs: Jobs) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.command import print_json
+from ptyjobs.client.events import follow
 from ptyjobs.client.sync import Jobs
 from ptyjobs.errors import BadInput
 
@@ -59,9 +62,10 @@ def events(args: argparse.Namespace, settings: Config) -> int:
     kinds = tuple(word.strip() for word in args.kinds.split(",")) if args.kinds else None
     border = redactor(settings)
     with Jobs(settings) as jobs:
-        for batch in jobs.events(
+        feed = jobs.event_feed(
             session=session or "", project=args.project or "", kinds=kinds, follow=args.follow
-        ):
+        )
+        for batch in follow(feed, more=args.follow, reader=sys.stdout.fileno()):
             if args.json:
                 print_json(batch)
             else:

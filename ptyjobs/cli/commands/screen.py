@@ -96,9 +96,7 @@ def render(picture: Screen, form: str, *, title: str = "") -> bytes:
     if form == "svg":
         text = render.to_svg(picture, title=title, bar=bool(title))
     elif form == "html":
-        from ptyjobs.render.html import to_html
-
-        text = to_html(picture, title=title)
+        text = render.to_html(picture, title=title)
     else:
         text = (render.to_ansi if form == "ansi" else render.to_text)(picture) + "\n"
     return text.encode("utf-8", "replace")

@@ -1,0 +1,166 @@
+"""Claude Code is woken: by the plugin's monitor, by tasks; without a terminal waits return."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ptyjobs.client import Jobs
+from ptyjobs.config import Config
+from tests.clients.claude import PLUGIN, Blocks, Client, Request, Script, call, text
+
+pytestmark = pytest.mark.live
+
+Open = Callable[[Script], Client]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Open]:
+    clients: list[Client] = []
+
+    def open_(script: Script) -> Client:
+        clients.append(Client(tmp_path, script))
+        return clients[-1]
+
+    yield open_
+    for client in clients:
+        client.close()
+
+
+def starts(*commands: str, **more: object) -> Script:
+    """Start these commands as job0, job1, ... with the first request, and then say nothing new."""
+    first = [
+        call("execute", command=command, name=f"job{number}", wait=0, **more)
+        for number, command in enumerate(commands)
+    ]
+    blocks: list[Blocks] = [first]
+    return lambda request: blocks.pop() if blocks else [text("Fine.")]
+
+
+def jobs_of(tmp_path: Path) -> Jobs:
+    """The jobs that the client's server has started, as somebody else sees them."""
+    return Jobs(Config(state_dir=str(tmp_path / "state")))
+
+
+def test_a_builds_end_wakes_an_idle_session_once_with_its_last_lines(
+    opened: Open, tmp_path: Path
+) -> None:
+    client = opened(starts("sleep 2; echo cc main.c; echo no rule; exit 2", "sleep 6; exit 3"))
+    with client.interactive(tmp_path) as terminal:
+        terminal.interact("claude", input="build it", timeout=1)
+        client.model.wait(lambda: len(client.woken) == 2)
+    first, second = client.woken
+    assert first.startswith("[job0] exited with code 2 after ")
+    assert '"cc main.c\\nno rule" · still running: job1' in first
+    assert second.startswith("[job1] exited with code 3 after ")
+    ended = jobs_of(tmp_path).status("job0").ended
+    turn = next(r for r in client.model.requests if "job0] exited" in r.last)
+    assert ended is not None
+    assert turn.time - ended < 10.0  # most often 0.3 s; a busy machine proves nothing
+
+
+def test_the_result_of_a_wait_wakes_it_whole_and_the_monitor_is_silent(
+    opened: Open, tmp_path: Path
+) -> None:
+    blocks: list[Blocks] = [
+        [call("wait", job_id=["job0"], until="exited")],
+        [call("execute", command="sleep 4; seq 9; exit 2", name="job0", wait=0)],
+    ]
+    client = opened(lambda request: blocks.pop() if blocks else [text("Fine.")])
+    client.env["PTYJOBS_TASK_AFTER"] = "0.5"
+    with client.interactive(tmp_path) as terminal:
+        terminal.interact("claude", input="build it", timeout=1)
+        client.model.wait(lambda: len(client.woken) == 1)
+        jobs_of(tmp_path).execute("sleep 0.2", name="end", wait=0, notify=["exited"])
+        with Jobs(
+            Config(state_dir=str(tmp_path / "state"), session=session_of(tmp_path))
+        ) as inside:
+            inside.execute("exit 5", name="later", wait=0)
+            client.model.wait(lambda: len(client.woken) == 2)
+    result, event = client.woken
+    assert "exited with code 2" in result
+    assert "\n".join("123456789") in result
+    assert "sleep 4; seq 9; exit 2" in result
+    assert event.startswith("[later] exited with code 5")
+
+
+def session_of(tmp_path: Path) -> str:
+    """The session that the jobs of the client's server belong to."""
+    return jobs_of(tmp_path).list()[-1].session
+
+
+def test_a_question_wakes_it_and_is_answered(opened: Open, tmp_path: Path) -> None:
+    asked = "sleep 1; printf 'Overwrite? '; read x; echo got-$x; exit 4"
+    first = [call("execute", command=asked, name="ask", wait=0)]
+
+    def script(request: Request) -> Blocks:
+        if "Overwrite?" in request.last and "<event>" in request.last:
+            return [call("interact", job_id="ask", input="y")]
+        return [first.pop()] if first else [text("Fine.")]
+
+    client = opened(script)
+    with client.interactive(tmp_path) as terminal:
+        terminal.interact("claude", input="start it", timeout=1)
+        client.model.wait(lambda: any("got-y" in r.last for r in client.model.requests))
+    assert client.woken == ['[ask] waits for input: "Overwrite?" · still running: ask']
+    assert any("exited with code 4" in r.last for r in client.model.requests)
+
+
+def test_a_crashed_holder_is_reported_once(opened: Open, tmp_path: Path) -> None:
+    client = opened(starts("cat", "read x; exit 3", notify=["exited"]))
+    with client.interactive(tmp_path) as terminal:
+        terminal.interact("claude", input="start them", timeout=1)
+        client.model.wait(lambda: len(client.model.requests) >= 2)
+        with jobs_of(tmp_path) as jobs:
+            holder = jobs.status("job0").holder
+            assert holder is not None
+            os.kill(holder, signal.SIGKILL)
+            client.model.wait(lambda: any("lost" in news for news in client.woken))
+            jobs.interact("job1", input="go", timeout=0.2)
+            client.model.wait(lambda: any("code 3" in news for news in client.woken))
+    lines = [news for news in client.woken if "[job0] lost" in news]
+    assert lines == ["[job0] lost: its holder was killed, how it ended is unknown"
+                     " · still running: job1"]  # fmt: skip
+
+
+def test_fifty_jobs_that_end_together_make_one_turn(opened: Open, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    client = opened(starts(*[f"read x < {gate}; exit 3"] * 50))
+    with client.interactive(tmp_path) as terminal:
+        terminal.interact("claude", input="start them", timeout=1)
+        with jobs_of(tmp_path) as jobs:
+            client.model.wait(lambda: len(client.model.requests) >= 2, seconds=100)
+            assert jobs.registry.running() == 50
+            os.close(os.open(gate, os.O_WRONLY))
+            client.model.wait(lambda: "no job runs" in "".join(client.woken))
+    turns = [news for news in client.woken if "exited with code 3" in news]
+    assert len(turns) == 1
+    assert re.match(r"50 events · 50 exited with code 3: job\d", turns[0])
+
+
+def test_without_a_terminal_a_wait_returns(opened: Open) -> None:
+    blocks: list[Blocks] = [
+        [call("wait", job_id=["job0"], until="exited")],
+        [call("execute", command="sleep 2; echo built; exit 2", name="job0", wait=0)],
+    ]
+    client = opened(lambda request: blocks.pop() if blocks else [text("It ended.")])
+    client.env["PTYJOBS_TASK_AFTER"] = "0.5"
+    assert client.print_("build it").strip().endswith("It ended.")
+    results = [r.last for r in client.model.requests if "[job0] exited with code 2" in r.last]
+    assert len(results) == 1
+    assert "built" in results[0]
+    assert client.woken == []
+
+
+def test_the_plugin_with_its_monitor_is_valid(opened: Open) -> None:
+    client = opened(starts())
+    words = [str(client.program), "plugin", "validate", "--strict", str(PLUGIN)]
+    done = subprocess.run(words, env=client.env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

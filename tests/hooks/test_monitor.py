@@ -1,0 +1,60 @@
+"""The plugin's monitor: it follows for as long as the client lives, and no longer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[2] / "ptyjobs/plugin/monitors/follow.sh"
+
+
+@contextmanager
+def monitor(tmp_path: Path, ptyjobs: str, client: int) -> Iterator[subprocess.Popen[str]]:
+    """The monitor with a ptyjobs of our own, for the client of that pid."""
+    command = tmp_path / "ptyjobs"
+    command.write_text(f"#!/bin/sh\n{ptyjobs}\n")
+    command.chmod(0o755)
+    process = subprocess.Popen(
+        ["sh", str(SCRIPT)], stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "PTYJOBS_PLUGIN_COMMAND": str(command), "CLAUDE_PID": str(client),
+             "CLAUDE_CODE_SESSION_ID": "the-session"},
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
+        process.wait()
+
+
+def test_it_follows_the_session_and_ends_with_a_signal(tmp_path: Path) -> None:
+    with monitor(tmp_path, 'echo "$@"; echo $$; exec sleep 100', os.getpid()) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "events --follow --session the-session\n"
+        follower = int(process.stdout.readline())
+        process.terminate()
+        assert process.wait(10) == 143
+        assert process.stdout.read() == ""  # nobody holds the pipe: the follower has ended too
+        assert not Path(f"/proc/{follower}").exists()
+
+
+def test_without_ptyjobs_it_neither_speaks_nor_ends(tmp_path: Path) -> None:
+    with monitor(tmp_path, "echo tried >&3; exit 127", os.getpid()) as process:
+        try:
+            process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+        assert process.stdout is not None
+        assert process.wait(10) == 143
+        assert process.stdout.read() == ""
+
+
+def test_it_ends_when_its_client_is_gone(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    with monitor(tmp_path, "exec sleep 100", gone.pid) as process:
+        assert process.wait(10) == 0
