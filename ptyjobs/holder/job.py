@@ -20,6 +20,7 @@ from typing import Protocol
 from ptyjobs import targets
 from ptyjobs._dataclass import replace
 from ptyjobs.holder.input_log import Display, TypedText
+from ptyjobs.holder.log_pacing import LogPacing
 from ptyjobs.holder.typed_secrets import TypedSecrets
 from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
 from ptyjobs.process import exec, tree
@@ -57,7 +58,6 @@ class Gap(enum.Enum):
 PIECE = 1024  # bytes of input that are written at once
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
-ROOM_PAUSE = 0.2  # seconds until a log without room is tried again (log_full="wait")
 REOPEN = 0.2  # seconds between two looks at a terminal that the job has closed
 
 
@@ -128,10 +128,8 @@ class Job:
         self._mark_key: tuple[int, Size, LineMode] = (-1, Size(), LineMode(True, True))
         self._sent = Shown()  # the last input
         self.newlines = 0  # line feeds written by the job
-        self.held = b""  # read from the terminal, but the log has no room for it yet
-        self.room_due = 0.0  # when it is offered again
-        self._waits = False  # for room in the log, instead of losing output
         self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
+        self.pacing = LogPacing(LogWriter("", limit=1), waits=False)
         self.evidence = Evidence()
         self.memory = PromptMemory()
         self.fold = Fold(LogReader(""), size=self.size)
@@ -146,7 +144,7 @@ class Job:
         self.size = spec.size
         self.started = time.time()
         self.log = LogWriter(self.dir.folder, limit=spec.log_limit)
-        self._waits = spec.log_full == "wait"
+        self.pacing = LogPacing(self.log, waits=spec.log_full == "wait")
         self.events = EventWriter(self.dir.folder, started=now)
         self.typed = TypedText(self.dir.log, self.events, self.display_at)
         if spec.size != self.fold.size:
@@ -171,7 +169,7 @@ class Job:
 
     def read_once(self, now: float) -> int:
         """One read of the terminal: the number of bytes, 0 when there were none."""
-        if self.held and not self._found_room(now):
+        if self.pacing.held and not self._found_room(now):
             return 0
         if self.pty is None or now < self.terminal_closed_until:
             return 0
@@ -186,15 +184,10 @@ class Job:
 
     def _take(self, data: bytes, now: float) -> None:
         offset = self.log.end
-        if self._waits:
-            taken, failure = self.log.take(data)
-            data, self.held = data[:taken], data[taken:]
-            self._waiting_for_room(failure, now)
-            if not data:
-                return
-        elif (failure := self.log.append(data)) is not None:
-            self.errors["log"] = f"log: {failure.strerror}"
-            self.events.event(now, offset, "g", failure.strerror or "")
+        data, failure = self.pacing.append(data, now)
+        self._note_log(failure, offset, now)
+        if not data:
+            return
         self.listener.on_logged(offset, data)
         newlines = data.count(b"\n")
         self.newlines += newlines
@@ -206,38 +199,33 @@ class Job:
             self._answer_queries(now)
         self.listener.on_output(now, data)
 
+    def _note_log(self, failure: OSError | None, offset: int, now: float) -> None:
+        """Report output that found no room in the log: held back, or lost."""
+        if failure is None:
+            if self.pacing.waits:
+                self.errors.pop("log", None)
+        elif self.pacing.waits:
+            self.errors["log"] = f"log: {failure.strerror}; the job waits for room"
+        else:
+            self.errors["log"] = f"log: {failure.strerror}"
+            self.events.event(now, offset, "g", failure.strerror or "")
+
     def _found_room(self, now: float) -> bool:
         """Offer the held output to the log once more, when that is due; whether all went in."""
-        if self._waits and now < self.room_due:
-            return False
-        held, self.held = self.held, b""
-        self._take(held, now)
-        return not self.held
-
-    def _waiting_for_room(self, failure: OSError | None, now: float) -> None:
-        if failure is None:
-            self.errors.pop("log", None)
-        else:
-            self.errors["log"] = f"log: {failure.strerror}; the job waits for room"
-            self.room_due = now + ROOM_PAUSE
+        held = self.pacing.release(now)
+        if held:
+            self._take(held, now)
+        return not self.pacing.held
 
     def lost_since(self, offset: int) -> bool:
         """True if bytes from `offset` on are missing from the log: its limit or a full disk."""
         gaps = self.log.gaps
         return self.log.floor > offset or bool(gaps and gaps[-1].end > offset)
 
-    def wait_no_longer(self) -> None:
-        """It is to end: from now on what finds no room in the log is a gap."""
-        self._waits = False
-
-    def room(self) -> None:
-        """There may be room in the log now: try at once."""
-        self.room_due = 0.0
-
     @property
     def notes(self) -> tuple[str, ...]:
         """What everybody who gets an answer should know of the job now."""
-        if not self.held:
+        if not self.pacing.held:
             return self._left_over()
         why = self.errors.get("log", "log")
         how = f"free its disk, ptyjobs logs {self.spec.job_id} -f --discard, or kill it"
@@ -473,8 +461,8 @@ class Job:
         if not self.ending or self._exit_status is None:
             return None
         drained = self.drain(now)
-        if self.held:
-            return self.room_due
+        if self.pacing.held:
+            return self.pacing.due
         closed = self.terminal_closed_until == float("inf")
         quiet = now - max(self.last_output, self._exit_at) >= EXIT_QUIET
         alone = not tree.alive(os.getpid())

@@ -187,8 +187,8 @@ class Holder:
             times.append(max(held, now + 0.0005))
         if job.replies:
             times.append(now + 0.005)
-        if job.held:
-            times.append(job.room_due)
+        if job.pacing.held:
+            times.append(job.pacing.due)
         elif job.ending:
             times.append(now + 0.01)
         if self.courtesy.paused_until:
@@ -269,7 +269,7 @@ class Holder:
         if (due is not None and due <= now) or job.replies:
             mask |= select.EPOLLOUT
         with contextlib.suppress(FileNotFoundError):
-            if job.terminal_closed_until > now or job.held:
+            if job.terminal_closed_until > now or job.pacing.held:
                 # EPOLLHUP cannot be masked: a closed terminal leaves the poller until it reopens
                 self._poll.unregister(job.pty.master)
                 self._master_out = True
@@ -294,7 +294,7 @@ class Holder:
         self.service.watches.step(now)
         self.service.inputs.on_time(now)
         self.service.watches.keep([waiter.watch for waiter in self.service.inputs])
-        if job.held and now >= job.room_due:
+        if job.pacing.held and now >= job.pacing.due:
             job.read_once(now)
         if job.ending:
             job.try_finish(now)

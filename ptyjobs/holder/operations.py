@@ -441,7 +441,7 @@ def discard(service: JobService, request: DiscardRequest) -> Reply:
     """Give up the oldest output up to offset `before` (whole segments), for a log that is full."""
     log = service.job.log
     floor = log.discard(min(request.before, log.end))
-    service.job.room()
+    service.job.pacing.retry()
     return {"floor": floor}
 
 

@@ -68,7 +68,7 @@ class Termination:
         job = self._job
         if not job.state.ended and not job.ending:
             job.killing_reason = job.killing_reason or reason
-        job.wait_no_longer()
+        job.pacing.give_up()
         job.courtesy.resume()
         if self._killing is None:
             self._since = job.log.end if job.pty is not None else 0

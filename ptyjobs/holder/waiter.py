@@ -221,7 +221,7 @@ class Waiter:
                     self.settle.on_unsent(now, self.job.unsent(self.owner))
                     self._probed = now
                     probe = self.job.kernel.probe()
-                    if self.job.held:  # what it wrote is not all there: nobody's turn
+                    if self.job.pacing.held:  # what it wrote is not all there: nobody's turn
                         probe = replace(probe, wait=Wait.BUSY, blocked=False)
                     self.settle.on_probe(now, probe)
             elif isinstance(step, DoLook):
@@ -261,7 +261,7 @@ class Waiter:
 
         A log without room, or a far side that is still being ended, keeps it back for longer.
         """
-        until = self._deadline if self.job.held else self._deadline + ENDING
+        until = self._deadline if self.job.pacing.held else self._deadline + ENDING
         return now < until and self.job.leader_gone()
 
     def _flows(self, now: float) -> bool:

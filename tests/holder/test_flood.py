@@ -43,7 +43,8 @@ class Flood:
         self.tier = Tier.FULL
         self.evidence, self.memory = Evidence(), PromptMemory()
         self.spec = self.dir = self.log = self.courtesy = self.fold = self.kernel = self
-        self.quiet_floor, self.job_id, self.state, self.held = 0.0, "flood", State.RUNNING, b""
+        self.quiet_floor, self.job_id, self.state = 0.0, "flood", State.RUNNING
+        self.pacing = SimpleNamespace(held=b"")
         self.hot = hot
         self.end = self.drained = self.probes = self.passed = self.drawn = 0
         self.newest = b""
@@ -312,7 +313,7 @@ def test_an_end_that_is_kept_back_keeps_no_caller(advance: Advance) -> None:
     """The leader has gone, but its last output finds no room in the log: the deadline holds."""
     job, now = Flood(hot=False), 1000.0
     replies: list[Any] = []
-    job.gone, job.held = True, b"the rest"
+    job.gone, job.pacing.held = True, b"the rest"
     wait = waiter(job, replies, now=now, timeout=1.0)
     advance(wait, now + 0.9)
     assert not replies
