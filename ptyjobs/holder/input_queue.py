@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ptyjobs.errors import PtyJobsError
-from ptyjobs.holder.job import Gap, Job
+from ptyjobs.holder.job import Job
 from ptyjobs.holder.peers import Peer
 from ptyjobs.holder.ready import Watch
+from ptyjobs.holder.terminal_input import Gap
 from ptyjobs.holder.waiter import Ask, Waiter, last_lines
 from ptyjobs.model import Answer, to_json
 from ptyjobs.readiness.facts import Probe, Wait
@@ -119,7 +120,7 @@ class InputQueue:
         for waiter in self._waiters:
             if waiter.owner >> 32 == peer.number:
                 waiter.done = True
-                self._job.drop_input(waiter.owner)
+                self._job.input.drop(waiter.owner)
         self._inputs = deque(queued for queued in self._inputs if queued.peer is not peer)
         self.drop_done()
         if not self._waiters:
@@ -166,9 +167,9 @@ class InputQueue:
         self._job.fold.begin()
         self._waiters.append(waiter)
         if data:
-            job.enqueue(data, owner=owner, cuts=self._cuts(baseline, data, strokes))
+            job.input.enqueue(data, owner=owner, cuts=self._cuts(baseline, data, strokes))
             self._typing = waiter
-            job.pump(now)
+            job.input.pump(now)
         else:
             self._guard(waiter.look_back, now)
         if job.state.ended:
@@ -180,7 +181,7 @@ class InputQueue:
         """The same with what only this job and this reader can tell."""
         if ask.view == "rows" and before is not None:
             ask = replace(ask, since_generation=before.generation)
-        held = self._job.hold_input - now + HELD
+        held = self._job.input.hold - now + HELD
         if types and ask.timeout < held:
             # Behind an answer to a query input is held a moment; a deadline must not drop it there.
             ask = replace(ask, timeout=held)
@@ -280,7 +281,7 @@ class InputQueue:
         for waiter in self._waiters:
             if waiter.owner == owner:
                 waiter.done = True
-                self._job.drop_input(owner)
+                self._job.input.drop(owner)
                 self.drop_done()
                 return True
         return False

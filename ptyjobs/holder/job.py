@@ -1,26 +1,23 @@
 """One job: its terminal, its log, its screen, its state.
 
 Owns what there is exactly once for a job and knows how bytes flow: terminal -> log, events,
-evidence, screen; input queue -> terminal. Takes `now`, never waits, never talks to a client:
+evidence, screen. Takes `now`, never waits, never talks to a client:
 whoever must hear of output or of the end is told through `Listener`. The subtle thing: "exited" is
 published only after the terminal has been drained, because the last bytes of a program outlive it.
 """
 
 from __future__ import annotations
 
-import enum
-import itertools
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from ptyjobs import targets
 from ptyjobs._dataclass import replace
 from ptyjobs.holder.input_log import Display, TypedText
 from ptyjobs.holder.log_pacing import LogPacing
+from ptyjobs.holder.terminal_input import TerminalInput
 from ptyjobs.holder.typed_secrets import TypedSecrets
 from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
 from ptyjobs.process import exec, tree
@@ -28,6 +25,7 @@ from ptyjobs.process.fair_share import Courtesy
 from ptyjobs.process.helper import Helper
 from ptyjobs.process.pty import LineMode, Pty
 from ptyjobs.readiness.evidence import Evidence, PromptMemory
+from ptyjobs.readiness.facts import Probe
 from ptyjobs.readiness.linux.embedded import Shown
 from ptyjobs.readiness.linux.probe import Kernel
 from ptyjobs.store.fold import Fold
@@ -37,25 +35,6 @@ from ptyjobs.text.fresh import Mark, mark
 
 EXIT_QUIET = 0.05  # seconds without output after the leader's end while somebody holds the terminal
 EXIT_CAP = 0.25  # seconds after which the end is published in any case; later output still counts
-REPLY_HOLD_MOST = 0.15  # seconds in all, for a program that asks again and again
-REPLY_HOLD = 0.03  # seconds that typed input waits behind a reply (people sheet §1)
-UNREAD = 0.0005  # seconds until it is looked again whether the program has read its input
-UNREAD_MOST = 0.6  # seconds in all; then what follows is typed ahead (loops with lags of 0.2 s)
-PAINTED_MOST = 0.15  # seconds that a program which has read a text gets to show it before Enter
-ESCAPE_GAP = 0.03  # seconds behind a lone ESC, at least
-ESCAPE_MOST = 1.2  # seconds, at most: the time-out of ncurses is 1 s
-
-
-class Gap(enum.Enum):
-    """What a piece of input waits for after the piece before it has gone in."""
-
-    NONE = "none"
-    READ = "read"  # the program has read what went in: a key for programs that read chunks
-    PAINTED = "painted"  # and has written something since: Enter behind a text
-    ESCAPED = "escaped"  # and has stopped waiting for the rest of a key that begins with ESC
-
-
-PIECE = 1024  # bytes of input that are written at once
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
 REOPEN = 0.2  # seconds between two looks at a terminal that the job has closed
@@ -79,27 +58,13 @@ class Listener(Protocol):
         """There is something else to do."""
 
 
-@dataclass(slots=True)
-class Outgoing:
-    """Input on its way: `left` shrinks while the terminal takes it."""
-
-    owner: int  # request or peer that sent it
-    left: memoryview
-    after: float  # not before this time
-    latest: float  # from then on it goes in, whatever the job has asked meanwhile
-    person: bool = False
-    gap: Gap = Gap.NONE
-    since: int = 0  # log offset at which the piece before it had gone in
-    read_at: float = 0.0  # when that piece was first seen to be read; 0: not yet
-
-
 class Job:
     """The state of one job, driven by its holder."""
 
     def __init__(self, listener: Listener, courtesy: Courtesy) -> None:
         self.dir: JobDir
         self.listener = listener
-        self._piece_in = 0.0  # when the last piece of input that others follow went in
+        self.input = TerminalInput(self)
         self.courtesy = courtesy
         self.spec: JobSpec
         self.state = State.STARTING
@@ -112,10 +77,6 @@ class Job:
         self.started = 0.0  # wall clock
         self.ended: float | None = None
         self.last_output = 0.0
-        self.queue: deque[Outgoing] = deque()
-        self.inputs = 0  # how often something was typed
-        self.replies: bytes = b""
-        self.hold_input = 0.0
         self.killing_reason = ""
         self.errors: dict[str, str] = {}
         self.secrets = TypedSecrets()
@@ -126,7 +87,6 @@ class Job:
         self._reaping: Helper | None = None
         self._mark: Mark | None = None
         self._mark_key: tuple[int, Size, LineMode] = (-1, Size(), LineMode(True, True))
-        self._sent = Shown()  # the last input
         self.newlines = 0  # line feeds written by the job
         self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
         self.pacing = LogPacing(LogWriter("", limit=1), waits=False)
@@ -247,13 +207,7 @@ class Job:
         self.fold.screen.refill_replies(now)
         replies = self.fold.catch_up(self.log.end)
         if replies and self.pty is not None:
-            self.replies += replies
-            self.hold_input = now + REPLY_HOLD
-            self._write_replies()
-
-    def _write_replies(self) -> None:
-        if self.replies and self.pty is not None:
-            self.replies = self.replies[self.pty.write(self.replies) :]
+            self.input.answer(replies, now)
 
     def drain(self, now: float) -> bool:
         """Read until the terminal is empty; False when the bound came first (a flood)."""
@@ -274,116 +228,28 @@ class Job:
         else:
             self.terminal_closed_until = float("inf")
 
-    # -- input -------------------------------------------------------------------------------
+    # -- the terminal, as its input sees it (`terminal_input.Port`) ---------------------------
 
-    def enqueue(
-        self,
-        data: bytes,
-        *,
-        owner: int,
-        person: bool = False,
-        cuts: Sequence[tuple[int, Gap]] = (),
-    ) -> None:
-        """Queue input; `pump` writes it when the terminal takes it.
+    def write(self, data: bytes | memoryview) -> int:
+        """Write what the terminal takes now; 0 without one."""
+        return 0 if self.pty is None else self.pty.write(data)
 
-        `cuts`: positions in `data`, ascending, each with what the piece from there waits for.
-        """
-        if not data:
-            return
-        self.inputs += 1
-        if not any(item.owner == owner for item in self.queue):
-            shown = self.evidence.snapshot().nbytes
-            self._sent = Shown(shown, self._sent.inputs + 1, shown, len(data))
-        after = self.hold_input
-        latest = max(after, time.monotonic()) + REPLY_HOLD_MOST
-        whole = memoryview(data)
-        bounds = [(0, Gap.NONE), *cuts, (len(data), Gap.NONE)]
-        for (start, gap), (end, _) in itertools.pairwise(bounds):
-            if end > start:
-                piece = whole[start:end]
-                self.queue.append(Outgoing(owner, piece, after, latest, person, gap))
+    def unread(self) -> bool:
+        """True while input lies in the terminal that no program has read."""
+        return self.pty is not None and self.kernel.unread()
 
-    def type(self, data: bytes, now: float, *, owner: int) -> None:
-        """A person's keys: at once where nothing waits before them, else in their turn."""
-        self.inputs += 1
-        if self.pty is not None and not (self.queue or self.replies or now < self.hold_input):
-            data = data[self.pty.write(data[:PIECE]) :]
-        if data:
-            self.enqueue(data, owner=owner, person=True)
-            self.pump(now)
+    def probe(self) -> Probe:
+        """One look at the foreground program."""
+        return self.kernel.probe()
+
+    @property
+    def written(self) -> int:
+        """Bytes that the job has written so far."""
+        return self.evidence.snapshot().nbytes
 
     def _shown(self) -> Shown:
         seen = self.evidence.snapshot()
-        return replace(self._sent, output=seen.nbytes, alternate=seen.alternate)
-
-    def pump(self, now: float) -> bool:
-        """Write what the terminal takes now; True when something went in."""
-        if self.pty is None:
-            return False
-        self._write_replies()
-        if self.replies:
-            return False
-        progressed = False
-        while self.queue:
-            head = self.queue[0]
-            if now < min(max(head.after, self.hold_input), head.latest):
-                return progressed
-            if head.gap is not Gap.NONE and not self._taken(head, now):
-                head.after = now + UNREAD
-                return progressed
-            # In pieces, so that an echo is read in between and neither side fills up.
-            taken = self.pty.write(head.left[:PIECE])
-            if taken == 0:
-                return progressed
-            progressed = True
-            head.left = head.left[taken:]
-            if not head.left:
-                self.queue.popleft()
-                if self.queue and self.queue[0].gap is not Gap.NONE:
-                    self.queue[0].latest = now + UNREAD_MOST + ESCAPE_MOST
-                    self.queue[0].since = self.log.end
-                    self._piece_in = now
-            if self.queue:
-                self.read_once(now)
-        return progressed
-
-    def _taken(self, head: Outgoing, now: float) -> bool:
-        """True once the program has dealt with the piece before `head`, or has had its time."""
-        if not head.read_at:
-            if self.kernel.unread():
-                if now - self._piece_in < UNREAD_MOST:
-                    return False
-                for piece in self.queue:  # it does not read now: type the rest ahead at once
-                    piece.gap = Gap.NONE
-                return True
-            head.read_at = now
-        waited = now - head.read_at
-        if head.gap is Gap.PAINTED:
-            return self.log.end > head.since or waited >= PAINTED_MOST
-        if head.gap is Gap.ESCAPED:
-            if waited < ESCAPE_GAP:
-                return False
-            probe = self.kernel.probe()
-            own = probe.returns or probe.wakes
-            return waited >= min(own, ESCAPE_MOST) or not 0.0 < own <= ESCAPE_MOST
-        return True
-
-    def unsent(self, owner: int) -> int:
-        """Bytes of `owner` that have not gone in yet."""
-        return sum(len(item.left) for item in self.queue if item.owner == owner)
-
-    def drop_input(self, owner: int) -> int:
-        """Give up what `owner` still has queued; how many bytes that were."""
-        dropped = self.unsent(owner)
-        self.queue = deque(item for item in self.queue if item.owner != owner)
-        return dropped
-
-    def input_due(self) -> float | None:
-        """When held input may go in, None when none is held."""
-        if not self.queue:
-            return None
-        head = self.queue[0]
-        return min(max(head.after, self.hold_input), head.latest)
+        return replace(self.input.sent, output=seen.nbytes, alternate=seen.alternate)
 
     def terminal(self) -> LineMode:
         return self.pty.terminal() if self.pty is not None else LineMode(True, True)

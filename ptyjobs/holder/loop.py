@@ -182,10 +182,10 @@ class Holder:
         times = [self.service.inputs.due, self.service.glimpses.due, now + 60.0]
         times.append(self.service.notices.due(now))
         times.append(self.service.watches.due)
-        held = job.input_due()
+        held = job.input.due()
         if held is not None:
             times.append(max(held, now + 0.0005))
-        if job.replies:
+        if job.input.replies:
             times.append(now + 0.005)
         if job.pacing.held:
             times.append(job.pacing.due)
@@ -265,8 +265,8 @@ class Holder:
         mask = 0
         if not self.courtesy.paused_until and now >= job.terminal_closed_until:
             mask |= select.EPOLLIN
-        due = job.input_due()
-        if (due is not None and due <= now) or job.replies:
+        due = job.input.due()
+        if (due is not None and due <= now) or job.input.replies:
             mask |= select.EPOLLOUT
         with contextlib.suppress(FileNotFoundError):
             if job.terminal_closed_until > now or job.pacing.held:
@@ -289,8 +289,8 @@ class Holder:
         if self.courtesy.paused_until and now >= self.courtesy.paused_until:
             self.courtesy.at_pause_end(now)
         self.courtesy.calm(now)
-        if job.queue or job.replies:
-            job.pump(now)
+        if not job.input.idle:
+            job.input.pump(now)
         self.service.watches.step(now)
         self.service.inputs.on_time(now)
         self.service.watches.keep([waiter.watch for waiter in self.service.inputs])
@@ -463,7 +463,7 @@ class Holder:
             job.secrets.keys(peer.number, data)
         else:
             job.secrets.forget(peer.number)
-        job.type(data, now, owner=-peer.number)  # first: a person waits for the echo
+        job.input.type(data, now, owner=-peer.number)  # first: a person waits for the echo
         job.typed.keys(now, end, data, echo=terminal.echo, secret=terminal.secret)
         self.service.watches.on_typed(data.decode("utf-8", "replace"))
         if not self.courtesy.paused_until:

@@ -50,7 +50,7 @@ class TurnWatch:
 
     def due(self, now: float) -> float:
         """When `step` is wanted."""
-        if self._inputs != self._job.inputs and self._due == NEVER:
+        if self._inputs != self._job.input.inputs and self._due == NEVER:
             self._lull, self._pause = LULL, PAUSE
             self._due = now + LULL
         return self._due
@@ -60,7 +60,7 @@ class TurnWatch:
         if self._settle is not None:
             self._settle = None
             self._lull = min(self._lull * 1.5, LULL_MOST)
-        lull = self._lull if self._inputs != self._job.inputs else LULL_MOST
+        lull = self._lull if self._inputs != self._job.input.inputs else LULL_MOST
         self._due = now + lull
 
     def told(self, verdict: Verdict) -> None:
@@ -69,7 +69,7 @@ class TurnWatch:
         self._rest(verdict.prompt)
 
     def _rest(self, prompt: str) -> None:
-        self._inputs, self._told = self._job.inputs, normal(prompt)
+        self._inputs, self._told = self._job.input.inputs, normal(prompt)
         self._settle, self._due = None, NEVER
 
     def step(self, now: float) -> None:
@@ -98,7 +98,7 @@ class TurnWatch:
                     self._settle, self._due = None, NEVER  # its end comes
                     return
                 probe = job.kernel.probe()
-                if job.held:
+                if job.pacing.held:
                     probe = replace(probe, wait=Wait.BUSY, blocked=False)
                 settle.on_probe(now, probe)
             elif isinstance(step, DoLook):
@@ -120,7 +120,7 @@ class TurnWatch:
             self._later(now)
             return
         prompt = normal(verdict.prompt)
-        again = self._inputs == self._job.inputs
+        again = self._inputs == self._job.input.inputs
         screen = self._job.fold.screen
         if again and (prompt == self._told or screen.alternate or not prompt.strip()):
             self._due = NEVER  # redrawn, or something was printed in front of it

@@ -218,7 +218,7 @@ class Waiter:
                     self.due = now + PACE
                     return
                 if not self.done:
-                    self.settle.on_unsent(now, self.job.unsent(self.owner))
+                    self.settle.on_unsent(now, self.job.input.unsent(self.owner))
                     self._probed = now
                     probe = self.job.kernel.probe()
                     if self.job.pacing.held:  # what it wrote is not all there: nobody's turn
@@ -373,7 +373,7 @@ class Waiter:
         except Exception as error:  # a fold that fails is told and dropped; the answer still comes
             self.job.errors["screen"] = f"screen: {type(error).__name__}: {error}"[:300]
             fresh, prompt, title = self._from_log(), verdict.prompt, ""
-        unsent = self.job.drop_input(self.owner)
+        unsent = self.job.input.drop(self.owner)
         self._reply(
             Answer(
                 job_id=self.job.spec.job_id,

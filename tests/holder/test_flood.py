@@ -45,6 +45,7 @@ class Flood:
         self.spec = self.dir = self.log = self.courtesy = self.fold = self.kernel = self
         self.quiet_floor, self.job_id, self.state = 0.0, "flood", State.RUNNING
         self.pacing = SimpleNamespace(held=b"")
+        self.input = self
         self.hot = hot
         self.end = self.drained = self.probes = self.passed = self.drawn = 0
         self.newest = b""
@@ -86,7 +87,7 @@ class Flood:
     def unsent(self, owner: int) -> int:
         return 0
 
-    def drop_input(self, owner: int) -> int:
+    def drop(self, owner: int) -> int:
         return 0
 
 

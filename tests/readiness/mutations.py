@@ -142,10 +142,10 @@ ALL = (
         "10 the end",
         "an exit is published once the terminal is drained",
         "ptyjobs/holder/job.py",
-        "        drained = self.drain(now)\n        if self.held",
+        "        drained = self.drain(now)\n        if self.pacing.held",
         "        self._publish(Exit.from_wait_status(self._exit_status), now)\n"
         "        return None\n"
-        "        drained = self.drain(now)\n        if self.held",
+        "        drained = self.drain(now)\n        if self.pacing.held",
         (
             "tests/faults/test_data.py::test_last_words_of_a_child_that_outlives_its_leader_a_moment",
         ),
