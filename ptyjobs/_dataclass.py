@@ -112,7 +112,9 @@ else:
         made.__qualname__ = cls.__qualname__
         made.__init__ = _filling(made)
         made.__frozen_values__ = property(
-            attrgetter(*names) if len(names) > 1 else lambda self: (getattr(self, names[0]),)
+            attrgetter(*names)
+            if len(names) > 1
+            else lambda self: tuple(getattr(self, name) for name in names)
         )
         return made
 
