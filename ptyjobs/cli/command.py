@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "serve", "demo", "run", "list", "status", "logs", "screen", "attach", "send", "wait", "events",
-    "ports", "kill", "clean", "record", "export", "play", "fixture", "web", "top", "setup",
+    "ports", "kill", "rm", "clean", "record", "export", "play", "fixture", "web", "top", "setup",
     "doctor", "hook", "describe", "completion",
 )  # fmt: skip
 """Every command, in the order of the help; each is a module of `ptyjobs.cli.commands`."""
@@ -42,8 +42,8 @@ ALIASES = {"ls": "list", "ps": "list", "stop": "kill"}
 """Other names of commands, as docker and the shell have them; only as the first word."""
 
 EXIT_CODES = {
-    0: "yes: it was done, it is so",
-    1: "no: time was over, a check failed, it was refused",
+    0: "success",
+    1: "timed out, condition false, or refused",
     2: "usage: an unknown command, flag or value",
     3: "no such job",
     4: "trouble with a job's holder: lost, or it could not start",
@@ -70,6 +70,14 @@ def _columns() -> int:
         return 80
 
 
+class _HelpAll(argparse.Action):
+    """`--help-all`: the help with all the settings."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        parser(full=True).print_help()
+        raise SystemExit(0)
+
+
 class Parser(argparse.ArgumentParser):
     """Reports a usage error as BadInput: one line, or JSON where that was asked for."""
 
@@ -77,22 +85,29 @@ class Parser(argparse.ArgumentParser):
         raise BadInput(f"{message[:1].upper()}{message[1:]}.", advice=f"Usage: {self.prog} --help")
 
 
-def parser(*names: str, flags: bool = True) -> argparse.ArgumentParser:
-    """The parser of these commands, of all by default; `flags`: with every setting's flag."""
+def parser(*names: str, flags: bool = True, full: bool = False) -> argparse.ArgumentParser:
+    """The parser of these commands, of all by default; `flags`: with every setting's flag.
+
+    `full`: the help says what each of these flags is for.
+    """
     top = Parser(
         prog="ptyjobs",
         usage="ptyjobs [SETTING ...] [COMMAND [-h] ...]",
         description="Interactive jobs under a real terminal. Alone: serve MCP on stdio.",
         epilog="aliases: "
         + ", ".join(f"{alias} = {name}" for alias, name in ALIASES.items())
-        + "\nexit codes: "
-        + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()),
+        + "\nexit codes:"
+        + "".join(f"\n  {code}  {what}" for code, what in EXIT_CODES.items()),
         formatter_class=Help,
     )
-    top.add_argument("--version", action="version", version=__version__)
+    top.add_argument("--version", action="version", version=f"ptyjobs {__version__}")
+    top.add_argument("--help-all", action=_HelpAll, nargs=0, help="this help with every setting")
     top.set_defaults(command=_serve, json=False)
     if flags:
+        before = len(top._actions)
         config.add_flags(top)
+        for action in top._actions[before:]:
+            action.help = action.help if full else argparse.SUPPRESS
     subs = top.add_subparsers(metavar="COMMAND", dest="command_name", prog="ptyjobs")
 
     def add(
@@ -148,6 +163,11 @@ def _completed(
 def _serve(args: argparse.Namespace, settings: config.Config) -> int:
     code: int = importlib.import_module("ptyjobs.cli.commands.serve").serve(args, settings)
     return code
+
+
+def completes(action: argparse.Action, *words: str) -> None:
+    """Words that shells offer for a value; others may be typed all the same."""
+    action.completes = words  # type: ignore[attr-defined]  # argparse's actions take any attribute
 
 
 def print_json(value: object, *, indent: int | None = None) -> None:

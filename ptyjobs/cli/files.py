@@ -34,6 +34,13 @@ def named(file: str | Path | None, *, advice: str = "") -> Iterator[None]:
         raise BadInput(f"{str(name)!r}: {why}.", advice=advice) from None
 
 
+def must_not_exist(file: str | Path, *, force: bool) -> None:
+    """Raise BadInput for a file that is there already, unless `force`; devices may be written."""
+    if not force and os.path.isfile(file):
+        name = os.fspath(file)
+        raise BadInput(f"{name} exists already.", advice="Name another file, or use --force.")
+
+
 def source(word: str, settings: Config) -> tuple[Path, bool]:
     """The file or the job's directory that `word` names, and whether it is a job.
 

@@ -6,7 +6,11 @@ line) goes through `safe`, because an escape sequence in it would act on the per
 
 from __future__ import annotations
 
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.model import Reason, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 READER = "command line"
 """The one reader that all commands are: `wait` goes on where `run` or `send` has left off."""
@@ -52,6 +56,35 @@ def fit(text: str, cells: int) -> str:
         kept.append(char)
         used += width
     return "".join(kept) + " " * (cells - used)
+
+
+def widths(
+    rows: Sequence[Sequence[str]],
+    limits: Sequence[int],
+    *,
+    width: int,
+    last: int,
+    narrow: Sequence[tuple[int, int]],
+) -> list[int]:
+    """Columns of a table whose last cell takes the rest of `width`; 0 leaves a column out.
+
+    Each column is as wide as its cells, within `limits`. While the last one has less than `last`
+    columns, `narrow` says which other column gives way, and to which limit.
+    """
+    found = [min(max(len(row[n]) for row in rows), most) for n, most in enumerate(limits)]
+    wanted = min(max(len(row[-1]) for row in rows), last)
+    for column, limit in narrow if width else ():
+        if sum(found) + 2 * sum(map(bool, found)) + wanted <= width:
+            break
+        found[column] = min(found[column], limit)
+    return found
+
+
+def line(cells: Sequence[str], widths: Sequence[int], *, width: int) -> str:
+    """The cells of a row in their columns, cut to `width` unless it is 0."""
+    parts = [fit(cell, size) for cell, size in zip(cells, widths, strict=False) if size]
+    whole = "  ".join([*parts, cells[-1]]).rstrip()
+    return fit(whole, width).rstrip() if width else whole
 
 
 def _width(char: str) -> int:

@@ -69,9 +69,17 @@ def seconds(low: float, high: float, *, optional: bool = False) -> Kind:
         if isinstance(value, bool) or match is None:
             raise Unusable('seconds, such as 10 or "500ms", "5m", "2h"')
         unit = _TIME_UNITS[(match[2] or "s").lower()]
-        return _bounded(float(match[1]) * unit, low, high, lambda v: f"{v:g} s")
+        return _bounded(float(match[1]) * unit, low, high, show_time)
 
-    return Kind(f"seconds, {low:g} to {high:g}", parse, optional)
+    return Kind(f"{show_time(low)} to {show_time(high)}", parse, optional)
+
+
+def show_time(value: float) -> str:
+    """A duration in the largest unit that divides it, as `2 minutes` or `1 year`."""
+    for seconds, unit in ((31_536_000, "year"), (86_400, "day"), (3600, "hour"), (60, "minute")):
+        if value and value % seconds == 0:
+            return f"{value / seconds:g} {unit}{'s' if value != seconds else ''}"
+    return f"{value:g} second{'s' if value != 1 else ''}"
 
 
 def size(low: int, high: int) -> Kind:

@@ -7,6 +7,7 @@ holder never recorded it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import BinaryIO, TextIO
 
 from ptyjobs.errors import BadRecording
@@ -14,7 +15,7 @@ from ptyjobs.model import Size
 from ptyjobs.recordings import asciicast
 from ptyjobs.recordings.asciicast import INPUT, OUTPUT
 from ptyjobs.recordings.read import SLICE, moments_of
-from ptyjobs.recordings.recording import Recording
+from ptyjobs.recordings.recording import Moment, Recording
 from ptyjobs.store.jobdir import JobDir
 from ptyjobs.terminal import Screen
 
@@ -22,23 +23,22 @@ SCROLLBACK = 1_000_000
 """Lines of text that `text_of` can give."""
 
 
-def export_cast(job: JobDir, out: TextIO, *, version: int = 3, input: bool = False) -> bool:
-    """Write the job as an asciicast file; whether that holds its output exactly.
+def export_cast(
+    source: JobDir | Recording, out: TextIO, *, version: int = 3, input: bool = False
+) -> bool:
+    """Write a job or a recording as an asciicast file; whether that holds its output exactly.
 
-    Not exact is a log with bytes that are no UTF-8: they stand there as U+FFFD, so keep the raw
-    log beside it (`export_raw`). Raises BadRecording for another version than 2 and 3 and for a
-    folder that is no job's.
+    Not exact is output with bytes that are no UTF-8: they become U+FFFD, so keep the raw log beside
+    it (`export_raw`). Raises BadRecording for another version than 2 and 3 and for a folder that is
+    no job's.
     """
-    spec, status = job.spec(), job.status()
-    if spec is None:
-        raise BadRecording(f"{job.path.name} is no job's directory: it has no spec.json.")
-    size, moments = moments_of(job)
+    head, moments = _whole(source)
     header = asciicast.Header(
-        size=size,
+        size=head.size,
         version=version,
-        timestamp=int(status.started) if status else 0,
-        title=job.job_id,
-        command=spec.command,
+        timestamp=head.timestamp,
+        title=head.title,
+        command=head.command,
         term="xterm-256color",
     )
     writer = asciicast.Writer(header)
@@ -58,8 +58,23 @@ def export_cast(job: JobDir, out: TextIO, *, version: int = 3, input: bool = Fal
     return exact and not rest
 
 
-def export_raw(job: JobDir, out: BinaryIO) -> int:
+def _whole(source: JobDir | Recording) -> tuple[Recording, Iterable[Moment]]:
+    """A recording without its moments, and these, streamed where the source is a job."""
+    if isinstance(source, Recording):
+        return source, source.moments
+    spec, status = source.spec(), source.status()
+    if spec is None:
+        raise BadRecording(f"{source.path.name} is no job's directory: it has no spec.json.")
+    size, moments = moments_of(source)
+    started = int(status.started) if status else 0
+    head = Recording(size=size, title=source.job_id, command=spec.command, timestamp=started)
+    return head, moments
+
+
+def export_raw(job: JobDir | Recording, out: BinaryIO) -> int:
     """Write the log's bytes as they are; how many."""
+    if isinstance(job, Recording):
+        return out.write(job.output)
     at, count = job.log.floor, 0
     while True:
         first, data = job.log.read(at, SLICE)

@@ -26,13 +26,20 @@ class Shell:
         self.env = {**kept, "PTYJOBS_STATE": str(state), "TERM": "xterm-256color"}
 
     def run(
-        self, *words: str, input: str | None = None, **env: str
+        self,
+        *words: str,
+        input: str | None = None,
+        stdout: IO[str] | int = subprocess.PIPE,
+        encoding: str | None = None,
+        **env: str,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "ptyjobs", *words],
             env={**self.env, **env},
             input=input,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            encoding=encoding,
             text=True,
             check=False,
             timeout=60,

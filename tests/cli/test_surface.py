@@ -136,8 +136,8 @@ def here(shell: Shell, tmp_path: Path) -> dict[str, str]:
     script = bin / "ptyjobs"
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ptyjobs "$@"\n')
     script.chmod(0o755)
-    for name in ("alpha", "beta"):
-        shell.run("run", "-d", "--name", name, "--", "true")
+    for name, line in (("alpha", "true"), ("beta", "true"), ("gamma", "cat"), ("delta", "cat")):
+        shell.run("run", "-d", "--name", name, "--", line)
     return {**shell.env, "PATH": f"{bin}:{os.environ['PATH']}", "HOME": str(tmp_path)}
 
 
@@ -149,7 +149,12 @@ def complete(program: list[str], env: dict[str, str]) -> set[str]:
 
 LINES = [
     ("ptyjobs at", {"attach"}, set()),
-    ("ptyjobs kill ", {"alpha", "beta"}, {"attach"}),
+    ("ptyjobs kill ", {"gamma", "delta"}, {"attach", "alpha", "beta"}),
+    ("ptyjobs status ", {"alpha", "beta", "gamma"}, {"attach"}),
+    ("ptyjobs play ", {"alpha", "beta"}, {"attach"}),
+    ("ptyjobs kill --signal ", {"INT", "TERM"}, {"alpha"}),
+    ("ptyjobs run --sandbox ", {"bwrap", "landlock"}, {"alpha"}),
+    ("ptyjobs run -- mkfif", {"mkfifo"}, {"alpha"}),
     ("ptyjobs screen --for", {"--format"}, {"--at"}),
     ("ptyjobs screen --format s", {"svg"}, {"png"}),
     ("ptyjobs completion ", {"bash", "zsh", "fish"}, {"alpha"}),

@@ -1,7 +1,8 @@
 """`completion`: completion files for bash, zsh and fish, made from the parsers.
 
 Owns the three scripts. The words of commands and flags are written into the script, so that a TAB
-starts no Python; only a job id is asked for, with `ptyjobs list --ids`.
+starts no Python; only a job id is asked for, with `ptyjobs list --ids`: of running jobs where the
+command needs one. Behind `--` it is the shell's own completion of commands.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
 
 IDS = "command ptyjobs list --ids 2>/dev/null"
-JOB_ARGUMENTS = ("job", "jobs")  # arguments that are job ids
+JOB_ARGUMENTS = ("job", "jobs", "source")  # arguments that are job ids
+RUNNING = ("attach", "kill", "send", "wait", "ports")  # commands that are for jobs that run
+COMMAND_LINES = ("run", "record")  # commands that take a command line behind `--`
 EXAMPLES = """\
   bash  ptyjobs completion bash > ~/.local/share/bash-completion/completions/ptyjobs
   zsh   ptyjobs completion zsh > ~/.zfunc/_ptyjobs       (a folder of $fpath)
@@ -49,23 +52,47 @@ def _flags(command: dict[str, Any]) -> list[str]:
 
 
 def _choices(command: dict[str, Any]) -> dict[str, list[str]]:
-    """Flag, or "" for the argument without one -> its choices."""
+    """Flag, or "" for the argument without one -> the words that its value may be."""
     return {
-        flag: argument["choices"]
+        flag: words
         for argument in command["arguments"]
-        if argument["choices"]
+        if (words := argument["choices"] or argument["completes"])
         for flag in argument["flags"] or [""]
     }
 
 
+def _ids(name: str) -> str:
+    """The shell command that prints the ids of the jobs that a command is for."""
+    return IDS.replace("--ids", "--ids --running") if name in RUNNING else IDS
+
+
 def _values(command: dict[str, Any]) -> list[str]:
     """The flags that take a value of no fixed choice."""
-    taking = (a for a in command["arguments"] if a["takes"] and not a["choices"])
+    taking = (
+        a for a in command["arguments"] if a["takes"] and not (a["choices"] or a["completes"])
+    )
     return [flag for argument in taking for flag in argument["flags"]]
+
+
+def _takes_files(command: dict[str, Any]) -> bool:
+    """A recording will do where a job does."""
+    return any(a["name"] == "source" for a in command["arguments"])
 
 
 def _takes_jobs(command: dict[str, Any]) -> bool:
     return any(a["name"] in JOB_ARGUMENTS and not a["flags"] for a in command["arguments"])
+
+
+_BASH_COMMAND = """\
+      for (( i = 2; i < COMP_CWORD; i++ )); do
+        [[ ${COMP_WORDS[i]} == -- ]] || continue
+        if (( i + 1 == COMP_CWORD )); then
+          COMPREPLY=($(compgen -c -- "$cur"))
+        elif declare -F _command_offset >/dev/null; then
+          _command_offset $((i + 1))
+        fi
+        return
+      done"""
 
 
 def bash(commands: Commands) -> str:
@@ -81,12 +108,14 @@ def bash(commands: Commands) -> str:
         if values := _values(command):
             words.append(f'      [[ " {" ".join(values)} " == *" $prev "* ]] && return  # a file')
         if _takes_jobs(command):
-            words.append(f'      [[ -z $words && $cur != -* ]] && words="$({IDS})"')
+            words.append(f'      [[ -z $words && $cur != -* ]] && words="$({_ids(name)})"')
+        if name in COMMAND_LINES:
+            words.append(_BASH_COMMAND)
         cases.append("\n".join([*words, "      ;;"]))
     return f"""\
 # bash completion for ptyjobs, made by `ptyjobs completion bash`
 _ptyjobs() {{
-  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} flags= words=
+  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} flags= words= i=
   COMPREPLY=()
   if (( COMP_CWORD == 1 )); then
     COMPREPLY=($(compgen -W "{" ".join(commands)} --help --version" -- "$cur"))
@@ -108,19 +137,25 @@ def zsh(commands: Commands) -> str:
     for name, command in commands.items():
         specs = []
         for argument in command["arguments"]:
-            help = argument["help"].replace("[", "(").replace("]", ")").replace(":", "\\:")
-            value = f"({' '.join(argument['choices'])})" if argument["choices"] else "_files"
+            help = argument["help"].replace("\\", "\\\\").replace("[", "(").replace("]", ")")
+            help = help.replace(":", "\\:")
+            words = argument["choices"] or argument["completes"]
+            value = f"({' '.join(words).replace(':', chr(92) + ':')})" if words else "_files"
             for flag in argument["flags"]:
                 takes = f":{argument['name']}:{value}" if argument["takes"] else ""
                 specs.append(_quoted(f"*{flag}[{help}]{takes}"))
             if not argument["flags"] and argument["choices"]:
                 specs.append(_quoted(f"1:{argument['name']}:{value}"))
         specs.append("'--json[answer in JSON]'")
-        if _takes_jobs(command):
-            specs.append("'*:job:_ptyjobs_ids'")
+        if name in COMMAND_LINES:
+            specs.append("'*:::command:_ptyjobs_command'")
+        elif _takes_jobs(command):
+            jobs = "_ptyjobs_running" if name in RUNNING else "_ptyjobs_ids"
+            specs.append(f"'*:job:{jobs}'")
         elif not _choices(command).get(""):
             specs.append("'*::argument:_files'")
-        cases.append(f"    {name}) _arguments {' '.join(specs)} ;;")
+        ends = "-S " if name in COMMAND_LINES else ""  # options end at --
+        cases.append(f"    {name}) _arguments {ends}{' '.join(specs)} ;;")
     return f"""\
 #compdef ptyjobs
 # zsh completion for ptyjobs, made by `ptyjobs completion zsh`
@@ -128,6 +163,15 @@ _ptyjobs_ids() {{
   local -a ids
   ids=(${{(f)"$({IDS})"}})
   compadd -a ids
+  [[ $words[1] == (export|fixture|play|screen) ]] && _files
+}}
+_ptyjobs_running() {{
+  local -a ids
+  ids=(${{(f)"$({_ids("kill")})"}})
+  compadd -a ids
+}}
+_ptyjobs_command() {{
+  (( CURRENT == 1 )) && _command_names || _normal
 }}
 _ptyjobs() {{
   local -a names
@@ -157,6 +201,13 @@ def fish(commands: Commands) -> str:
     lines = [
         "# fish completion for ptyjobs, made by `ptyjobs completion fish`",
         f"function __ptyjobs_ids; {IDS}; end",
+        f"function __ptyjobs_running; {_ids('kill')}; end",
+        "function __ptyjobs_behind; contains -- -- (commandline -opc); end",
+        "function __ptyjobs_command",
+        "  set -l words (commandline -opc) (commandline -ct)",
+        "  set -l at (contains -i -- -- $words)",
+        "  complete -C (string join ' ' -- $words[(math $at + 1)..-1])",
+        "end",
     ]
     for name, command in commands.items():
         first = f"complete -c ptyjobs -n __fish_use_subcommand -f -a {name}"
@@ -166,15 +217,19 @@ def fish(commands: Commands) -> str:
             words = [
                 f"-l {f[2:]}" if f.startswith("--") else f"-s {f[1:]}" for f in argument["flags"]
             ]
-            if argument["choices"]:
-                words.append(f"-f -a {_fish(' '.join(argument['choices']))}")
+            if offered := argument["choices"] or argument["completes"]:
+                words.append(f"-f -a {_fish(' '.join(offered))}")
             if argument["flags"]:
                 words += ["-r"] if argument["takes"] else []
                 lines.append(f"{seen} {' '.join(words)} -d {_fish(argument['help'])}")
             elif argument["choices"]:
                 lines.append(f"{seen} {' '.join(words)}")
         if _takes_jobs(command):
-            lines.append(f"{seen} -f -a '(__ptyjobs_ids)'")
+            jobs = "__ptyjobs_running" if name in RUNNING else "__ptyjobs_ids"
+            lines.append(f"{seen}{'' if _takes_files(command) else ' -f'} -a '({jobs})'")
+        if name in COMMAND_LINES:
+            behind = f"'__fish_seen_subcommand_from {name}; and __ptyjobs_behind'"
+            lines.append(f"complete -c ptyjobs -n {behind} -f -a '(__ptyjobs_command)'")
         lines.append(f"{seen} -l json -d 'answer in JSON'")
     return "\n".join(lines)
 

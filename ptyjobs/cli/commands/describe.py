@@ -105,6 +105,7 @@ def _argument(action: argparse.Action) -> dict[str, Any]:
         "flags": list(action.option_strings),
         "takes": None if action.nargs == 0 else (action.metavar or action.dest.upper()),
         "choices": list(action.choices) if action.choices else None,
+        "completes": list(getattr(action, "completes", ())),
         "default": default,
         "help": action.help or "",
     }

@@ -1,33 +1,42 @@
-"""`export`: write a job's recording to a file or to standard output."""
+"""`export`: write a recording to a file or to standard output."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import io
+import json
 import sys
 from pathlib import Path
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.cli.files import named
+from ptyjobs.cli.files import must_not_exist, named, source
 from ptyjobs.client.files import JobDir
-from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
+from ptyjobs.errors import BadInput
 from ptyjobs.recordings import export_cast, export_raw, read, text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
     from ptyjobs.cli.command import Add
+    from ptyjobs.recordings import Recording
 
 FORMATS = ("v3", "v2", "raw", "txt")
 EXAMPLES = """\
   ptyjobs export web web.cast          plays in asciinema and `ptyjobs play`
-  ptyjobs export web --format txt | less"""
+  ptyjobs export web --format txt | less
+  ptyjobs export old.cast --format v2 new.cast"""
 
 
 def register(add: Add) -> None:
-    exporter = add("export", export, job=True, examples=EXAMPLES)
+    exporter = add("export", export, examples=EXAMPLES)
+    exporter.add_argument("source", metavar="JOB|FILE", help="a job, or a recording")
     exporter.add_argument("file", nargs="?", default="", help="default: standard output")
-    exporter.add_argument("--format", choices=FORMATS, default="v3", help="default v3")
+    exporter.add_argument("--format", choices=FORMATS, help="default: by FILE's name, else v3")
     exporter.add_argument("--input", action="store_true", help="write what was typed as well")
+    exporter.add_argument("--force", action="store_true", help="replace FILE")
 
 
 def export(args: argparse.Namespace, settings: Config) -> int:
@@ -36,32 +45,59 @@ def export(args: argparse.Namespace, settings: Config) -> int:
     Formats: v3 and v2 (asciicast), raw (the bytes of the log), txt (all its text). What a cast
     cannot hold, bytes that are no UTF-8, is kept beside it as FILE.raw.
     """
-    with Jobs(settings) as jobs:
-        job = jobs.registry.find(args.job)
     out = Path(args.file) if args.file else None
+    form = args.format or form_of(args.file)
+    if args.json and out is None:
+        raise BadInput("--json needs a file to export to.", advice="ptyjobs export JOB FILE")
+    with named(args.source):
+        path, is_job = source(args.source, settings)
+        what = JobDir(path) if is_job else read(path)
+    if out is not None:
+        must_not_exist(out, force=args.force)
     with named(out):
-        write(job, out, form=args.format, input=args.input)
+        files = write(what, out, form=form, input=args.input)
+    if args.json:
+        print(json.dumps({"format": form, "files": [str(file) for file in files]}))
     return 0
 
 
-def write(job: JobDir, out: Path | None, *, form: str, input: bool) -> None:
-    """Write a job as `form` to `out`, None for standard output."""
-    if form == "raw":
-        with open(out, "wb") if out else contextlib.nullcontext(sys.stdout.buffer) as raw:
-            export_raw(job, raw)
-        return
-    # What a file cannot hold must not raise in the middle of it.
-    with (
-        open(out, "w", encoding="utf-8", errors="replace", newline="")
-        if out
-        else contextlib.nullcontext(sys.stdout)
-    ) as text:
-        if form == "txt":
-            text.write(text_of(read(job.path)))
-            return
-        exact = export_cast(job, text, version=2 if form == "v2" else 3, input=input)
+def form_of(file: str) -> str:
+    """The format that a file's name asks for."""
+    suffix = Path(file).suffix.lower()
+    return {".raw": "raw", ".log": "raw", ".txt": "txt"}.get(suffix, "v3")
+
+
+def write(what: JobDir | Recording, out: Path | None, *, form: str, input: bool) -> list[Path]:
+    """Write `what` as `form` to `out`, None for standard output; the files that were written."""
+    files = [out] if out else []
+    with _opened(out) as binary:
+        if form == "raw":
+            export_raw(what, binary)
+            return files
+        # UTF-8 whatever the locale is: a cast is, and a text is what the program printed.
+        text = io.TextIOWrapper(binary, encoding="utf-8", errors="replace", newline="")
+        try:
+            if form == "txt":
+                text.write(text_of(read(what.path) if isinstance(what, JobDir) else what))
+                return files
+            exact = export_cast(what, text, version=2 if form == "v2" else 3, input=input)
+        finally:
+            text.flush()
+            text.detach()
     if out and not exact:
         twin = out.with_suffix(".raw")
         with open(twin, "wb") as raw:
-            export_raw(job, raw)
+            export_raw(what, raw)
         print(f"ptyjobs: not all of it is UTF-8; the exact bytes are in {twin}", file=sys.stderr)
+        files.append(twin)
+    return files
+
+
+@contextlib.contextmanager
+def _opened(out: Path | None) -> Iterator[BinaryIO]:
+    if out is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with open(out, "wb") as file:
+        yield file

@@ -6,6 +6,7 @@ import argparse
 import json
 
 from ptyjobs._dataclass import TYPE_CHECKING, replace
+from ptyjobs.cli.command import completes
 from ptyjobs.cli.format import safe
 from ptyjobs.cli.numbers import duration
 from ptyjobs.client.sync import Jobs
@@ -27,9 +28,10 @@ def register(add: Add) -> None:
     ending = add("kill", kill, examples=EXAMPLES)
     ending.add_argument("jobs", nargs="*", metavar="JOB", help="job ids")
     ending.add_argument("--all", action="store_true", help="every job that runs")
-    ending.add_argument(
+    signal = ending.add_argument(
         "--signal", default="", metavar="NAME", help="only send this signal, e.g. INT"
     )
+    completes(signal, "INT", "TERM", "HUP", "QUIT", "KILL", "USR1", "USR2", "STOP", "CONT", "WINCH")
     ending.add_argument("--grace", type=duration, metavar="S", help="seconds before it is forced")
 
 

@@ -8,7 +8,7 @@ import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.command import print_json
-from ptyjobs.cli.format import age, fit, safe, turn
+from ptyjobs.cli.format import age, line, safe, turn, widths
 from ptyjobs.client.registry import Registry
 
 if TYPE_CHECKING:
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 WATCH_PAUSE = 1.0  # seconds between two looks of list --watch
 HEAD = ("JOB", "STATE", "AGE", "QUIET", "WHY", "TITLE OR COMMAND", "LAST LINE")
-ID = 64  # the longest job id: it is never cut, because other commands take it
-LAST_LINE, COMMAND = 24, 12  # columns that these two get at least, where there are so many
+LIMITS = (64, 9, 4, 5, 30, 32)  # columns at most; a job id is never cut: other commands take it
+COMMAND = 5
+LAST_LINE = 24  # columns that the last line gets at least
+NARROW = ((COMMAND, 20), (COMMAND, 0), (4, 20), (3, 0), (2, 0), (4, 12))
+"""What gives way to the last line, first the command, then the reason, silence and age."""
 EXAMPLES = """\
   ptyjobs list
   ptyjobs list --watch                 or with figures and keys: ptyjobs top
@@ -80,23 +83,12 @@ def table(found: Sequence[Status], *, now: float, width: int = 0) -> list[str]:
     """One line a job under a head, running jobs first; cut to `width` columns where it is not 0."""
     if not found:
         return ["No jobs. Start one: ptyjobs run -d -- CMD"]
-    rows: list[tuple[str, ...]] = [HEAD]
     running_first = sorted(found, key=lambda status: status.state.ended)
-    rows += [_row(status, now) for status in running_first]
-    limits = (ID, 9, 4, 5, 30, 32)
-    widths = [min(max(len(row[n]) for row in rows), most) for n, most in enumerate(limits)]
-    if width:  # the command gives way to the last line
-        said = min(max(len(row[-1]) for row in rows), LAST_LINE)
-        missing = sum(widths) + 2 * len(widths) + said - width
-        widths[-1] = max(min(widths[-1], COMMAND), widths[-1] - max(0, missing))
-    lines = []
-    for row in rows:
-        cells = [fit(cell, size) for cell, size in zip(row, widths, strict=False)]
-        line = "  ".join([*cells, row[-1]]).rstrip()
-        if row is HEAD and 0 < width < len(line):
-            line = line[:width].rpartition("  ")[0]  # no room for the last line
-        lines.append(fit(line, width).rstrip() if width else line)
-    return lines
+    rows = [HEAD, *(_row(status, now) for status in running_first)]
+    columns = widths(rows, LIMITS, width=width, last=LAST_LINE, narrow=NARROW)
+    if not columns[COMMAND]:  # the last column says what there is to say
+        rows = [HEAD, *((*row[:-1], row[-1] or row[COMMAND]) for row in rows[1:])]
+    return [line(row, columns, width=width) for row in rows]
 
 
 def _row(status: Status, now: float) -> tuple[str, ...]:

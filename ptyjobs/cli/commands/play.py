@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import select
 import sys
 import termios
 import tty
 from collections.abc import Iterator
-from pathlib import Path
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.cli.files import named
+from ptyjobs.cli.files import named, source
 from ptyjobs.cli.numbers import duration
 from ptyjobs.cli.terminal import RESTORE, terminal_size
-from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
 from ptyjobs.recordings import Moment, Recording, read
@@ -33,7 +32,7 @@ EXAMPLES = """\
 
 def register(add: Add) -> None:
     player = add("play", play, examples=EXAMPLES)
-    player.add_argument("file", metavar="FILE", help="a recording or a job id")
+    player.add_argument("source", metavar="JOB|FILE", help="a job, or a recording")
     player.add_argument("--speed", type=float, default=1.0, help="default 1")
     player.add_argument(
         "--idle-limit", dest="pause", type=duration, metavar="S", help="longest pause"
@@ -43,15 +42,15 @@ def register(add: Add) -> None:
 def play(args: argparse.Namespace, settings: Config) -> int:
     """Replay a recording or a job in this terminal: blank pauses, '.' steps, q quits.
 
-    FILE is an asciicast (v2, v3), a raw log or a job id. At its own pace, --speed times as fast,
+    A recording is an asciicast (v2, v3) or a raw log. At its own pace, --speed times as fast,
     with pauses cut to --idle-limit seconds.
     """
-    path = Path(args.file)
-    if not path.exists():
-        with Jobs(settings) as jobs:
-            path = jobs.registry.find(args.file).path
+    path, _ = source(args.source, settings)
     with named(path):
         recording = read(path)
+    if args.json:
+        print(json.dumps(_facts(recording)))
+        return 0
     for code, count in recording.skipped.unknown.items():
         print(f"ptyjobs: {count} events {code!r} are unknown and were skipped", file=sys.stderr)
     if recording.skipped.truncated:
@@ -64,6 +63,18 @@ def play(args: argparse.Namespace, settings: Config) -> int:
             recording, _out, wait, speed=args.speed, idle_limit=args.pause, on_resize=_resize
         )
     return 0 if whole else 130
+
+
+def _facts(recording: Recording) -> dict[str, object]:
+    """What a player must know of it."""
+    return {
+        "rows": recording.size.rows,
+        "cols": recording.size.cols,
+        "duration": round(recording.duration, 6),
+        "command": recording.command,
+        "markers": list(recording.markers),
+        "exit_code": recording.exit.shell_code if recording.exit else None,
+    }
 
 
 def _warn_of_size(recording: Recording) -> None:
@@ -91,8 +102,18 @@ def _resize(moment: Moment) -> None:
 @contextlib.contextmanager
 def _keys() -> Iterator[Wait]:
     """Keys from the terminal without echo; only time where there is none."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not sys.stdout.isatty():
         yield lambda seconds: _sleep(seconds)
+        return
+    out = sys.stdout.fileno()
+    before = termios.tcgetattr(out)
+    if not sys.stdin.isatty():
+        try:
+            _pass_line_feeds(out)
+            yield lambda seconds: _sleep(seconds)
+        finally:
+            os.write(out, RESTORE.encode() + b"\x1b[999;1H\r\n")
+            termios.tcsetattr(out, termios.TCSAFLUSH, before)
         return
     fd = sys.stdin.fileno()
     old = termios.tcgetattr(fd)
@@ -103,10 +124,19 @@ def _keys() -> Iterator[Wait]:
 
     try:
         tty.setcbreak(fd)
+        _pass_line_feeds(out)
         yield wait
     finally:
         os.write(sys.stdout.fileno(), RESTORE.encode() + b"\x1b[999;1H\r\n")
         termios.tcsetattr(fd, termios.TCSAFLUSH, old)
+        termios.tcsetattr(out, termios.TCSADRAIN, before)
+
+
+def _pass_line_feeds(fd: int) -> None:
+    """No carriage return before a line feed: the recording has those that there were."""
+    modes = termios.tcgetattr(fd)
+    modes[1] &= ~termios.OPOST
+    termios.tcsetattr(fd, termios.TCSADRAIN, modes)
 
 
 def _sleep(seconds: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli import attach
 from ptyjobs.cli.commands.export import write
-from ptyjobs.cli.files import named
+from ptyjobs.cli.files import must_not_exist, named
 from ptyjobs.cli.terminal import terminal_size
 from ptyjobs.client.preparation import prepare
 from ptyjobs.client.sync import Jobs
@@ -45,12 +46,11 @@ def record(args: argparse.Namespace, settings: Config) -> int:
         raise BadInput("record needs a command.", advice="ptyjobs record -o x.cast -- CMD")
     command = words[0] if len(words) == 1 else shlex.join(words)
     out = Path(args.output or f"{Path(words[0].split()[0]).name}.cast")
-    if out.exists() and not args.force:
-        raise BadInput(f"{out} exists already.", advice="Name another with -o, or use --force.")
+    must_not_exist(out, force=args.force)
     if not out.parent.is_dir():  # told before the command has run, not after
         raise BadInput(f"There is no directory {str(out.parent)!r}.", advice="Make it first.")
     with Jobs(settings) as jobs:
-        interactive = sys.stdin.isatty() and sys.stdout.isatty()
+        interactive = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
         size = terminal_size() if interactive else None
         rows, cols = (size.rows, size.cols) if size else (settings.rows, settings.cols)
         job_id = jobs.start(prepare(settings, command=command, rows=rows, cols=cols)).job_id
@@ -61,9 +61,12 @@ def record(args: argparse.Namespace, settings: Config) -> int:
         else:
             from ptyjobs.cli.stream import stream
 
-            code = stream(jobs, job_id)
+            code = stream(jobs, job_id, show=not args.json)
         kept = f"It is kept as a job: ptyjobs export {job_id} FILE"
         with named(out, advice=kept):
             write(jobs.registry.find(job_id), out, form="v3", input=args.input)
-    print(f"[recorded in {out}; ptyjobs play {out}]", file=sys.stderr)
+    if args.json:
+        print(json.dumps({"job_id": job_id, "file": str(out), "exit_code": code}))
+    else:
+        print(f"[recorded in {out}; ptyjobs play {out}]", file=sys.stderr)
     return code

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli.command import completes
 from ptyjobs.cli.format import READER, safe
 from ptyjobs.cli.numbers import duration
 from ptyjobs.cli.stream import stream
@@ -44,12 +45,14 @@ def register(add: Add) -> None:
     running.add_argument(
         "--cols", dest=flag_dest("cols"), metavar="N", help="columns of its terminal"
     )
-    running.add_argument(
+    target = running.add_argument(
         "--target", default="", metavar="TARGET", help="where: ssh:HOST, docker:NAME, slurm, ..."
     )
-    running.add_argument(
+    completes(target, "ssh:", "docker:", "podman:", "kubectl:", "slurm", "sandbox")
+    sandbox = running.add_argument(
         "--sandbox", dest=flag_dest("sandbox"), metavar="KIND", help="none, bwrap or landlock"
     )
+    completes(sandbox, "none", "bwrap", "landlock")
     running.add_argument("--timeout", type=duration, metavar="S", help="kill it after S seconds")
     running.add_argument(
         "--ready",

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.cli.files import named
+from ptyjobs.cli.files import must_not_exist, named, source
 from ptyjobs.cli.numbers import count
 from ptyjobs.cli.positions import moment
 from ptyjobs.client.sync import Jobs
@@ -28,7 +28,8 @@ EXAMPLES = """\
 
 
 def register(add: Add) -> None:
-    showing = add("screen", screen, job=True, examples=EXAMPLES)
+    showing = add("screen", screen, examples=EXAMPLES)
+    showing.add_argument("source", metavar="JOB|FILE", help="a job, or a recording")
     showing.add_argument("--format", choices=FORMATS, help="default: by FILE's name, else text")
     showing.add_argument("-o", "--output", default="", metavar="FILE", help="write it there")
     showing.add_argument(
@@ -37,19 +38,30 @@ def register(add: Add) -> None:
     showing.add_argument(
         "--lines", type=count, default=50, metavar="N", help="lines of text, default 50"
     )
+    showing.add_argument("--force", action="store_true", help="replace FILE")
     showing.add_argument("--title", default="", metavar="TEXT", help="put on top of an svg")
 
 
 def screen(args: argparse.Namespace, settings: Config) -> int:
-    """What the job shows now, or showed at a moment: text, ansi, svg, png or html."""
+    """What a job shows now, or showed at a moment: text, ansi, svg, png or html.
+
+    Of a recording the last screen, or that of a moment.
+    """
     form = args.format or _format_of(args.output)
-    with Jobs(settings) as jobs:
-        if form == "text" and not args.at:
-            view = jobs.tail(args.job, lines=args.lines)
-            text = json.dumps(to_json(view)) if args.json else view.text
-            _write((text + "\n").encode("utf-8", "replace"), args.output)
-            return 0
-        picture = _picture(jobs, args.job, args.at)
+    path, is_job = source(args.source, settings)
+    if args.output:
+        must_not_exist(args.output, force=args.force)
+    if is_job:
+        with Jobs(settings) as jobs:
+            if form == "text" and not args.at:
+                view = jobs.tail(path.name, lines=args.lines)
+                text = json.dumps(to_json(view)) if args.json else view.text
+                _write((text + "\n").encode("utf-8", "replace"), args.output)
+                return 0
+            picture = _picture(jobs, path.name, args.at)
+    else:
+        with named(args.source):
+            picture = _played(path, args.at)
     data = render(picture, form, title=args.title)
     if args.json:
         if form == "png":
@@ -83,6 +95,23 @@ def _picture(jobs: Jobs, job_id: str, at: str) -> Screen:
     shown = Screen(size)
     shown.feed(data)
     return shown
+
+
+def _played(path: Path, at: str) -> Screen:
+    """What a recording shows at its end, or at a moment."""
+    from ptyjobs.recordings import read
+    from ptyjobs.recordings.turns import Terminal
+
+    offset, seconds = moment(at) if at else (None, None)
+    terminal = Terminal(read(path))
+    while (coming := terminal.next) is not None:
+        if seconds is not None and coming.time > seconds:
+            break
+        if offset is not None and terminal.offset + len(coming.data) > offset:
+            terminal.screen.feed(coming.data[: offset - terminal.offset])
+            break
+        terminal.step()
+    return terminal.screen
 
 
 def render(picture: Screen, form: str, *, title: str = "") -> bytes:

@@ -15,12 +15,11 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Sequence
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.advice import HINTS
 from ptyjobs.cli.commands.status import page
-from ptyjobs.cli.format import age, amount, fit, safe, turn
+from ptyjobs.cli.format import age, amount, fit, line, safe, turn, widths
 from ptyjobs.cli.query import glance
 from ptyjobs.cli.terminal import Terminal
 from ptyjobs.client.sync import Jobs
@@ -34,7 +33,10 @@ if TYPE_CHECKING:
 PAUSE = 1.0  # seconds between two looks
 HELP = " up/down select   Enter attach   x end it   s status   a ended too   q quit "
 HEAD = ("JOB", "STATE", "AGE", "QUIET", "CPU", "MEM", "OUT", "PORTS", "WHY", "LAST LINE")
-WIDTHS = (18, 9, 4, 5, 5, 5, 5, 11, 28)  # at most; the last column takes the rest
+LIMITS = (64, 9, 4, 5, 5, 5, 5, 11, 28)  # columns at most; a job id is never cut
+LAST_LINE = 20  # columns that the last line gets at least
+NARROW = ((6, 0), (3, 0), (8, 18), (5, 0), (2, 0), (7, 0))
+"""What gives way to it: output, silence, a part of the reason, memory, age, ports."""
 KEY = re.compile(rb"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])|[^\x00]", re.DOTALL)
 KEYS = {
     b"\x1b[A": "up", b"\x1bOA": "up", b"k": "up", b"\x1b[B": "down", b"\x1bOB": "down",
@@ -192,8 +194,8 @@ class Board:
         first = max(0, min(at - room // 2, len(ids) - room))
         seen = self._found[first : first + room]
         cells = [HEAD, *(self._row(status, now) for status in seen)]
-        widths = [min(max(len(row[n]) for row in cells), most) for n, most in enumerate(WIDTHS)]
-        head, *rows = (_line(row, widths, size.cols) for row in cells)
+        columns = widths(cells, LIMITS, width=size.cols, last=LAST_LINE, narrow=NARROW)
+        head, *rows = (fit(line(row, columns, width=0), size.cols) for row in cells)
         rows = [
             f"\x1b[7m{row}" if status.job_id == self._selected else row
             for status, row in zip(seen, rows, strict=True)
@@ -226,9 +228,3 @@ class Board:
             turn(status),
             safe((status.last_line or status.title or status.command).strip()),
         )
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], cols: int) -> str:
-    """The cells in their columns; the last one takes what is left of `cols`."""
-    parts = [fit(cell, width) for cell, width in zip(cells, widths, strict=False)]
-    return fit("  ".join([*parts, cells[-1]]), cols)

@@ -1,0 +1,48 @@
+"""`rm`: forget ended jobs at once, with all that is kept of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.client.sync import Jobs
+from ptyjobs.config import Config
+from ptyjobs.errors import Refused
+
+if TYPE_CHECKING:
+    from ptyjobs.cli.command import Add
+
+EXAMPLES = """\
+  ptyjobs rm build                     its log, its recording, its status
+  ptyjobs rm --force web               end it first
+  ptyjobs clean                        what is older than the retention"""
+
+
+def register(add: Add) -> None:
+    removing = add("rm", rm, examples=EXAMPLES)
+    removing.add_argument("jobs", nargs="+", metavar="JOB", help="job ids")
+    removing.add_argument("-f", "--force", action="store_true", help="end a job that runs")
+
+
+def rm(args: argparse.Namespace, settings: Config) -> int:
+    """Forget ended jobs with all that is kept of them; prints their ids."""
+    names = list(dict.fromkeys(args.jobs))
+    with Jobs(settings) as jobs:
+        found = [jobs.registry.find(name) for name in names]
+        running = [job.job_id for job in found if not jobs.registry.status(job).state.ended]
+        if running and not args.force:
+            raise Refused(
+                f"{', '.join(running)} still {'runs' if len(running) == 1 else 'run'}; nothing "
+                "was removed.",
+                advice="ptyjobs kill ends it, rm --force does both.",
+            )
+        for job_id in running:
+            jobs.kill(job_id)
+        for job in found:
+            jobs.registry.remove(job)
+            if not args.json:
+                print(job.job_id)
+    if args.json:
+        print(json.dumps(names))
+    return 0

@@ -1,0 +1,165 @@
+"""What users of docker, tmux and other tools expect of a command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ptyjobs.cli import main
+from ptyjobs.cli.commands.list import table
+from ptyjobs.cli.commands.top import LAST_LINE, LIMITS, NARROW
+from ptyjobs.cli.format import widths
+from ptyjobs.config import types
+from ptyjobs.model import Confidence, Reason, State, Status, Verdict
+from tests.cli.conftest import Outer, Shell
+
+ASCII = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+HEAD = '{"version": 3, "term": {"cols": 40, "rows": 6}}\n'
+
+
+def test_the_version_and_the_short_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--version"], ["--help"], ["--help-all"]):
+        with pytest.raises(SystemExit) as left:
+            main.main(words)
+        assert left.value.code == 0
+    version, short = capsys.readouterr().out.split("\n", 1)
+    assert version.startswith("ptyjobs ")
+    short, full = short[: short.rindex("usage: ptyjobs")], short[short.rindex("usage: ptyjobs") :]
+    assert "--max-jobs" in full
+    assert "--max-jobs" not in short
+    assert "--help-all" in short
+
+
+def test_ranges_are_told_in_words() -> None:
+    assert types.seconds(1, 31_536_000).words == "1 second to 1 year"
+    assert types.seconds(0, 240).words == "0 seconds to 4 minutes"
+    assert types.seconds(0.5, 90).words == "0.5 seconds to 90 seconds"
+
+
+def job(name: str, **facts: object) -> Status:
+    base = {"state": State.RUNNING, "command": "npm run dev -- --port 3000", "cwd": "/"}
+    return Status(job_id=name, **{**base, **facts})  # type: ignore[arg-type]  # any field
+
+
+JOBS = [
+    job("dev-server-of-the-frontend", last_line="on http://localhost:3000"),
+    job(
+        "py",
+        last_line=">>> ",
+        waiting=Verdict(Reason.WAITING_FOR_INPUT, Confidence.CERTAIN, prompt=">>> "),
+    ),
+    job("build", state=State.KILLED, reason="its time limit of 30 s was over", last_line=""),
+]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_the_list_fits_and_the_last_line_keeps_its_room(width: int) -> None:
+    lines = table(JOBS, now=100.0, width=width)
+    assert max(map(len, lines)) <= width
+    for status in JOBS:
+        assert any(line.startswith(f"{status.job_id} ") for line in lines)
+    if width >= 80:
+        assert "http://localhost:3000" in lines[1]
+    assert ("TITLE OR COMMAND" in lines[0]) == (width >= 140)
+
+
+def test_top_leaves_out_columns_before_it_cuts_the_last() -> None:
+    row = ("dev-server-of-the-frontend", "running", "12m", "3s", "0%", "120M", "1.4K", "3000",
+           "waits at >>>", "http://localhost:3000/")  # fmt: skip
+    for width in (80, 100, 200):
+        columns = widths([row], LIMITS, width=width, last=LAST_LINE, narrow=NARROW)
+        used = sum(columns) + 2 * sum(map(bool, columns))
+        assert columns[0] == len(row[0])
+        assert width - used >= LAST_LINE
+
+
+@pytest.mark.live
+def test_list_in_a_terminal_of_80_columns(shell: Shell, outer: Outer) -> None:
+    shell.run("run", "-d", "--name", "py", "--", "python3 -q -i")
+    shell.run("wait", "py")
+    outer.open("$PTYJOBS ls")
+    row = next(line for line in outer.sees("left:0").splitlines() if line.startswith("py"))
+    assert row.split()[:2] == ["py", "running"]
+    assert "waits at >>>" in row
+
+
+@pytest.mark.live
+def test_a_cast_is_utf8_whatever_the_locale(shell: Shell, tmp_path: Path) -> None:
+    shell.run("run", "-d", "--name", "j", "--", "printf 'na\\303\\257ve \\342\\234\\223\\n'")
+    shell.run("wait", "j", "--exited")
+    out = tmp_path / "out"
+    for form in ("v3", "txt"):
+        done = shell.run("export", "j", str(out), "--format", form, "--force", **ASCII)
+        assert done.returncode == 0, done.stderr
+        to_pipe = shell.run("export", "j", "--format", form, encoding="utf-8", **ASCII)
+        assert "na\u00efve \u2713" in out.read_text("utf-8")
+        assert to_pipe.stdout == out.read_text("utf-8")
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("words", [("list",), ("export", "j"), ("screen", "j"), ("logs", "j")])
+def test_a_full_standard_output_is_one_line(shell: Shell, words: tuple[str, ...]) -> None:
+    shell.run("run", "--name", "j", "--", "echo hello")
+    with open("/dev/full", "w") as full:
+        done = shell.run(*words, stdout=full)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "No space left on device" in done.stderr
+
+
+@pytest.mark.live
+def test_every_command_that_writes_files_answers_in_json(shell: Shell, tmp_path: Path) -> None:
+    cast = tmp_path / "x.cast"
+    made = shell.run("record", "--json", "-o", str(cast), "--", "echo hello; exit 3")
+    assert made.returncode == 3
+    assert json.loads(made.stdout)["exit_code"] == 3
+    played = json.loads(shell.run("play", str(cast), "--json").stdout)
+    assert played["command"] == "echo hello; exit 3"
+    out = tmp_path / "y.txt"
+    written = json.loads(shell.run("export", str(cast), str(out), "--json").stdout)
+    assert (written["format"], out.read_text()) == ("txt", "hello\n")
+    shown = json.loads(shell.run("screen", str(cast), "--json").stdout)
+    assert "hello" in shown["data"]
+    refused = shell.run("export", str(cast), str(out), "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "bad_input")
+    assert shell.run("export", str(cast), str(out), "--force").returncode == 0
+    assert shell.run("screen", str(cast), "-o", str(out)).returncode == 2
+    assert shell.run("screen", str(cast), "-o", os.devnull).returncode == 0
+
+
+@pytest.mark.live
+def test_rm_forgets_ended_jobs_and_asks_for_force_for_others(shell: Shell) -> None:
+    shell.run("run", "--name", "done", "--", "true")
+    shell.run("run", "-d", "--name", "runs", "--", "cat")
+    refused = shell.run("rm", "done", "runs")
+    assert refused.returncode == 1
+    assert "runs still runs; nothing was removed." in refused.stderr
+    assert shell.run("rm", "done").stdout == "done\n"
+    assert shell.run("rm", "--force", "runs", "--json").stdout == '["runs"]\n'
+    assert shell.run("list", "--ids").stdout == ""
+    assert shell.run("rm", "done").returncode == 3
+
+
+def cast(tmp_path: Path) -> Path:
+    path = tmp_path / "x.cast"
+    path.write_text(HEAD + '[0.5, "o", "one\\ntwo\\r\\n"]\n[1, "o", "\\u001b[31mthree"]\n')
+    return path
+
+
+def test_a_screen_of_a_recording_at_a_moment(tmp_path: Path, shell: Shell) -> None:
+    path = str(cast(tmp_path))
+    assert shell.run("screen", path).stdout.split() == ["one", "two", "three"]
+    assert shell.run("screen", path, "--at", "0.7s").stdout.split() == ["one", "two"]
+    assert shell.run("screen", path, "--at", "3").stdout.split() == ["one"]
+    assert "three" in shell.run("screen", path, "--format", "svg").stdout
+
+
+@pytest.mark.live
+def test_play_adds_nothing_to_a_line_feed(tmp_path: Path, outer: Outer) -> None:
+    outer.open(f"$PTYJOBS play {cast(tmp_path)} --speed 100")
+    outer.sees("three", "left:0")
+    shown = outer.screen(history=50).splitlines()
+    at = shown.index("one")
+    assert shown[at + 1] == "   two"
