@@ -37,6 +37,7 @@ from ptyjobs.store.fold import addresses
 from ptyjobs.store.regex_timeout import bounded_search
 from ptyjobs.terminal import Screen
 from ptyjobs.text.fresh import FreshText, Mark
+from ptyjobs.text.late import standing
 from ptyjobs.text.patterns import Until, plain
 
 if TYPE_CHECKING:
@@ -369,17 +370,18 @@ class Waiter:
             self.job.fold.catch_up(self.job.log.end, self.observe)
             asks = verdict.reason.ready and not self.settle.drawn
             fresh, prompt = self._finish(prompt_row=asks)
-            title = self.job.fold.screen.title
+            screen = self.job.fold.screen
+            title, late = screen.title, standing(self.late, self.mark, screen, fresh=fresh.text)
         except Exception as error:  # a fold that fails is told and dropped; the answer still comes
             self.job.errors["screen"] = f"screen: {type(error).__name__}: {error}"[:300]
-            fresh, prompt, title = self._from_log(), verdict.prompt, ""
+            fresh, prompt, title, late = self._from_log(), verdict.prompt, "", self.late
         unsent = self.job.input.drop(self.owner)
         self._reply(
             Answer(
                 job_id=self.job.spec.job_id,
                 state=self.job.state,
                 verdict=replace(verdict, prompt=prompt, waited=now - self.began),
-                fresh=replace(fresh, late=self.late),
+                fresh=replace(fresh, late=late),
                 sent=self.ask.nbytes - unsent,
                 unsent=unsent,
                 by_person=self.by_person,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptyjobs.client.known_secrets import value_of
 from ptyjobs.config import HARD_MAX_CHARS, Config
-from ptyjobs.errors import BadInput, Refused
+from ptyjobs.errors import BadInput, Refused, Unsupported
 from ptyjobs.input import mouse_syntax
 from ptyjobs.mcp import redacting, results, status_text
 from ptyjobs.mcp.results import Result
@@ -278,7 +278,12 @@ async def _picture(call: ToolCall, job_id: str, format: str) -> Result:
     if format == "png":
         from ptyjobs.render import png
 
-        data = await asyncio.to_thread(png.to_png, screen)
+        try:
+            data = await asyncio.to_thread(png.to_png, screen)
+        except Unsupported as error:  # Pillow is missing, the screen is too large: text serves too
+            view = await call.jobs.tail(job_id)
+            shown = results.of_view(job_id, view)
+            return replace(shown, text=f"{shown.text}\n(no picture: {error.message})")
         text = f"[{job_id}] screen {size.rows}x{size.cols} as a picture"
         text += f" · {covered} secrets covered" if covered else ""
         return Result(text, {"job_id": job_id}, images=(data,))

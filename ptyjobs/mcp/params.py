@@ -41,12 +41,13 @@ class Param:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()  # choices that are taken, but not offered
     cap: bool = False
 
     def schema(self) -> dict[str, Any]:
         schema: dict[str, Any] = dict(_SCHEMAS[self.kind])
         if self.choices:
-            schema["enum"] = list(self.choices)
+            schema["enum"] = [one for one in self.choices if one not in self.unlisted]
         if self.kind == "integer" and self.low is not None:
             schema["minimum"] = self.low
             if self.high is not None:

@@ -20,6 +20,7 @@ from ptyjobs.errors import Hint, PtyJobsError
 from ptyjobs.mcp.advice import HINTS
 from ptyjobs.model import (
     Answer,
+    Confidence,
     Exit,
     Page,
     Reason,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 MAX_ERROR = 1000
 MAX_PROMPT = 80
+SHOWN_WAIT = 0.9995  # seconds: shorter waits tell a model nothing
 META_KEY = "ptyjobs/result"
 SEPARATOR = " · "
 
@@ -66,8 +68,8 @@ def of_answer(
     parts += _verdict_parts(answer, secrets=secrets, again=again)
     parts += (
         [
-            f"only {answer.sent:,} of {answer.sent + answer.unsent:,} bytes were read by the "
-            "program: the rest was not sent"
+            f"the program read only {answer.sent:,} of {answer.sent + answer.unsent:,} bytes: "
+            "the rest was not sent"
         ]
         if answer.unsent
         else []
@@ -97,15 +99,17 @@ def _verdict_parts(answer: Answer, *, secrets: Collection[str], again: str) -> l
     parts = [describe(shown, answer.state), _service_part(answer)]
     if verdict.command_exit:
         parts.append(f"last command exited with code {verdict.command_exit}")
-    if verdict.waited >= 0.0005:
+    if verdict.waited >= SHOWN_WAIT:
         parts.append(duration(verdict.waited))
-    if verdict.reason in (Reason.TIMEOUT, Reason.CANCELLED, Reason.QUIET):
+    unsettled = verdict.reason in (Reason.TIMEOUT, Reason.CANCELLED, Reason.QUIET)
+    if unsettled:
         parts.append(f"+{fresh.end - fresh.offset:,} B")
     if fresh.view == "screen":
         parts.append("screen")
     elif fresh.view == "rows":
         parts.append(f"changed rows: {spans(fresh.rows)}")
-    parts.append(f"log {fresh.end}")
+    if unsettled:  # output(since=) goes on from here; a whole reply needs no such place
+        parts.append(f"log {fresh.end}")
     parts.append(_next_step(answer, secrets=secrets, again=again))
     return parts
 
@@ -139,7 +143,7 @@ def describe(verdict: Verdict, state: State) -> str:
             return exit_words(verdict.exit, state)
         case Reason.PASSWORD:
             shown = f" {quoted(verdict.prompt)}" if at else ""
-            return f"password prompt{shown} ({verdict.confidence})"
+            return f"password prompt{shown}{doubt(verdict.confidence)}"
         case Reason.PATTERN:
             return f"matched {quoted(verdict.match)}"
         case Reason.SERVICE_READY:
@@ -151,9 +155,14 @@ def describe(verdict: Verdict, state: State) -> str:
             doing = f": {one_line(verdict.doing)}" if verdict.doing else ""
             return f"still running{doing}"
         case Reason.QUIET:
-            return f"silent{at}, perhaps waiting for input ({verdict.confidence})"
+            return f"silent{at}, perhaps waiting for input{doubt(verdict.confidence)}"
     what = "waiting for the rest of an open block" if verdict.continuation else "waiting for input"
-    return f"{what}{at} ({verdict.confidence})"
+    return f"{what}{at}{doubt(verdict.confidence)}"
+
+
+def doubt(confidence: Confidence) -> str:
+    """What is not nearly certain, in parentheses; empty otherwise, which is almost always."""
+    return f" ({confidence})" if confidence in (Confidence.MEDIUM, Confidence.LOW) else ""
 
 
 def _next_step(answer: Answer, *, secrets: Collection[str], again: str) -> str:
@@ -165,12 +174,12 @@ def _next_step(answer: Answer, *, secrets: Collection[str], again: str) -> str:
             return f"{how} types it unseen, or let a person: ptyjobs attach {answer.job_id}"
         case Reason.TIMEOUT:
             if not verdict.input_consumed:
-                return f'it has not read the input; call {again} or interact(keys=["C-c"])'
-            return f'call {again} or interact(keys=["C-c"])'
+                return f'the input was not read; {again} or interact(keys=["C-c"])'
+            return f'{again} or interact(keys=["C-c"])'
         case Reason.QUIET:
             return "if more must come, call wait"
     if verdict.continuation:
-        return 'finish it (often an empty line), or keys=["C-c"]'
+        return 'send the rest (often an empty line) or keys=["C-c"]'
     if not verdict.input_consumed:
         return "the input was not read"
     return ""

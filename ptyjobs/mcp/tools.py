@@ -9,6 +9,8 @@ all nine (tested).
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from ptyjobs.config.defaults import MAX_CHARS
 from ptyjobs.mcp import handlers
 from ptyjobs.mcp.params import Param, Tool
@@ -117,7 +119,13 @@ TAIL = Tool(
     (
         JOB,
         Param("lines", "integer", default=50, low=1, high=1000),
-        Param("format", "text", default="text", choices=("text", "png", "svg", "ansi")),
+        Param(
+            "format",
+            "text",
+            default="text",
+            choices=("text", "png", "svg", "ansi"),
+            unlisted=() if find_spec("PIL") else ("png",),
+        ),
     ),
     handlers.tail,
     read_only=True,

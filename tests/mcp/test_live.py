@@ -33,13 +33,9 @@ def first_line(text: str) -> str:
 
 def test_a_session_with_python(server: Server) -> None:
     started = server.text("execute", command=PYTHON, name="py", env={"PYTHON_BASIC_REPL": "1"})
-    assert re.match(
-        r'\[py\] waiting for input at ">>> " \(certain\) · \d+ ms · log \d+\nPython', started
-    )
+    assert re.match(r'\[py\] waiting for input at ">>> "\nPython', started)
     answer = server.text("interact", job_id="py", input="1+1")
-    assert re.fullmatch(
-        r'\[py\] waiting for input at ">>> " \(certain\) · \d+ ms · log \d+\n2', answer
-    )
+    assert re.fullmatch(r'\[py\] waiting for input at ">>> "\n2', answer)
     silent = server.text("interact", job_id="py", input="x = 5")
     assert "\n" not in silent
     late = server.text("interact", job_id="py", input="import time; time.sleep(1); print('late')")
@@ -62,7 +58,7 @@ def test_a_session_with_python(server: Server) -> None:
 
 def test_one_call_commands_and_their_exit(server: Server) -> None:
     good = server.text("execute", command="echo hello; exit 0")
-    assert re.fullmatch(r"\[echo-1\] exited with code 0 · (\d+ ms · )?log \d+\nhello", good)
+    assert re.fullmatch(r"\[echo-1\] exited with code 0\nhello", good)
     bad = server.text("execute", command="nosuchprogram_x")
     assert "exited with code 127" in bad
     assert "not found" in bad
@@ -181,7 +177,7 @@ def test_a_full_screen_program_shows_its_screen(server: Server) -> None:
         "[os.write(1, b'\\x1b[4;5H' + os.read(0,9)) for _ in range(2)]"
     )
     shown = server.text("execute", command=f'{sys.executable} -c "{code}"', name="tui")
-    assert "· screen ·" in first_line(shown)
+    assert first_line(shown).endswith("· screen")
     assert "menu" in shown
     tail = server.text("tail", job_id="tui")
     assert re.match(r"\[tui\] screen · 40x120 · cursor 3,9 · log \d+\n", tail)
@@ -333,6 +329,14 @@ def test_a_screen_as_a_picture(server: Server) -> None:
     assert image["type"] == "image"
     assert image["mimeType"] == "image/png"
     assert base64.b64decode(image["data"]).startswith(b"\x89PNG")
+
+
+def test_a_picture_that_cannot_be_made_is_text(server: Server) -> None:
+    command = "printf hello; sleep 30"
+    server.call("execute", command=command, name="wide", rows=1000, cols=1000, wait=0.3)
+    shown = server.text("tail", job_id="wide", format="png")
+    assert "hello" in shown
+    assert "\n(no picture: " in shown
 
 
 def test_an_unusable_setting_stops_the_server_with_one_line(tmp_path: Path) -> None:

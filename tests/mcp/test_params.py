@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -111,3 +113,18 @@ def test_the_reference_names_every_parameter() -> None:
         assert f"### `{tool.name}`" in text
         for param in tool.params:
             assert f"| `{param.name}` |" in text
+
+
+def test_png_is_offered_only_where_pillow_is() -> None:
+    hide = (
+        "import importlib.util as u; find = u.find_spec;"
+        "u.find_spec = lambda name: name != 'PIL' and find(name);"
+    )
+    show = (
+        "from ptyjobs.mcp.tools import TAIL; print(TAIL.schema()['properties']['format']['enum'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", hide + show], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "['text', 'svg', 'ansi']\n"
+    assert TAIL.check({"job_id": "a", "format": "png"})["format"] == "png"

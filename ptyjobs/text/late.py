@@ -1,0 +1,34 @@
+"""Output that came between two calls: which of it is still worth a model's attention.
+
+Owns one rule: a program that redraws itself (top, a spinner, a progress display) overwrites what it
+drew before the input, so its frames from before it are stale by the answer. What still stands where
+it was printed, or has scrolled away, is output like any other. Pure; reads a screen, changes none.
+"""
+
+from __future__ import annotations
+
+from ptyjobs.text.bookmark import Mark, TextScreen
+
+CUT = "[... "
+"""How a line begins that tells what was left out of the late text itself (`sanitize.budget`)."""
+
+
+def standing(late: str, mark: Mark, screen: TextScreen, *, fresh: str) -> str:
+    """`late` without the lines that were overwritten since `mark`, the moment of the input.
+
+    Of a frame that was overwritten in part, what the answer `fresh` shows again is left out too.
+    """
+    if not late or mark.first_line < screen.floor_line:
+        return late
+    now = screen.line_range(mark.first_line, mark.first_line + len(mark.rows))
+    overwritten = {
+        row.strip()
+        for number, (row, line) in enumerate(zip(mark.rows, now, strict=False), mark.first_line)
+        if number != mark.line and row.rstrip() != line.text.rstrip()
+    }
+    lines = late.split("\n")
+    if not overwritten.intersection(line.strip() for line in lines if line.strip()):
+        return late
+    again = overwritten.union(line.strip() for line in fresh.split("\n"))
+    kept = (line for line in lines if line.strip() and line.strip() not in again)
+    return "\n".join(line for line in kept if not line.startswith(CUT))
