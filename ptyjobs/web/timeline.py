@@ -96,7 +96,7 @@ def _between(job: JobDir, start: int, stop: int) -> bytes:
 async def serve(socket: ServerConnection, jobs: AsyncJobs, job_id: str) -> None:
     """Serve `/ws/replay/ID`."""
     job = jobs.registry.find(job_id)
-    record = row_of_record(jobs.registry.status(job))
+    record = row_of_record(await jobs.status(job_id))
     await socket.send(json.dumps({"type": "job", "row": record.facts}))
     await socket.send(json.dumps(await asyncio.to_thread(described, job)))
     async for message in socket:

@@ -131,6 +131,10 @@ class Browser(Page):
         page = next(p for p in pages if p["type"] == "page")
         super().__init__(page["webSocketDebuggerUrl"], width=width, height=height)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def tab(self) -> Page:
         """A further page in the same profile."""
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]

@@ -226,11 +226,11 @@ def test_log_recording_and_picture_are_saved(tmp_path: Path, browser: Browser) -
         browser.wait(f"{CARDS}.length === 1")
         browser.run("location.hash = '#/job/j'")
         for words, file, part in (
-            ("Log, as it was printed", "j.log", b"what was printed\r\n"),
+            ("Log", "j.log", b"what was printed\r\n"),
             ("Text", "j.txt", b"what was printed\n"),
-            ("Recording (asciicast)", "j.cast", b'{"version":3'),
-            ("Picture (SVG)", "j.svg", b"<svg "),
-            ("Page (HTML)", "j.html", b"what was printed"),
+            ("Recording", "j.cast", b'{"version":3'),
+            ("SVG", "j.svg", b"<svg "),
+            ("HTML", "j.html", b"what was printed"),
         ):
             find = "[...document.querySelectorAll('#saves button')]"
             browser.wait(f"{find}.some(b => b.textContent === '{words}')")

@@ -28,7 +28,7 @@ const MARKS = {
 export function terminal() {
   $("terminal").replaceChildren();
   const term = new Terminal({
-    allowProposedApi: true, scrollback: 10000, disableStdin: true, theme: colours(), cursorBlink: false,
+    allowProposedApi: true, scrollback: 6000, disableStdin: true, theme: colours(), cursorBlink: false,
     fontFamily: '"DejaVu Sans Mono", ui-monospace, Menlo, Consolas, monospace', fontSize: FONT,
     minimumContrastRatio: 4.5, screenReaderMode: Boolean(localStorage.getItem("reader")),
     scrollOnUserInput: true,
@@ -87,48 +87,49 @@ async function copy(term) {
 // The terminal keeps the job's size: its letters are made to fit the window. Below the smallest
 // that can be read the page scrolls sideways instead.
 function sizing(term) {
-  const stage = $("stage");
-  let large = 99; // the smallest letters that were seen to be too large for the window
+  const stage = $("stage"), measured = new Map();
+  let overflows = false; // even the smallest letters are too wide
   // What is left for cells: without the stage's padding, the frame and its padding.
   const room = () => {
     const outer = getComputedStyle(stage), inner = getComputedStyle($("terminal"));
     const sides = (...names) => [outer, inner].flatMap((style) => names.map((name) => parseFloat(style[name]))).reduce((a, b) => a + b);
+    // Scrollbars do not count, they come and go with the letters; a pixel less, the terminal rounds.
     return {
-      wide: stage.clientWidth - sides("paddingLeft", "paddingRight", "borderLeftWidth", "borderRightWidth"),
-      tall: stage.clientHeight - sides("paddingTop", "paddingBottom", "borderTopWidth", "borderBottomWidth"),
+      wide: stage.offsetWidth - 1 - sides("paddingLeft", "paddingRight", "borderLeftWidth", "borderRightWidth"),
+      tall: stage.offsetHeight - 1 - sides("paddingTop", "paddingBottom", "borderTopWidth", "borderBottomWidth"),
     };
   };
-  const cells = () => $("terminal").querySelector(".xterm-screen");
-  const fit = () => {
-    const screen = cells();
-    if (!screen || !screen.clientWidth) return;
-    const { wide, tall } = room(), phone = window.innerWidth < 600;
-    const now = term.options.fontSize, across = wide / screen.clientWidth;
-    const ratio = phone ? across : Math.min(across, tall / screen.clientHeight);
-    if (ratio < 1) large = Math.min(large, now); // cells are whole pixels: the ratio is no promise
-    const least = phone ? 12 : 8;
-    const size = Math.max(least, Math.min(phone ? 14 : 18, large - 0.5, Math.floor(now * ratio * 2) / 2));
-    if (Math.abs(size - now) >= 0.5) term.options.fontSize = size;
+  const cell = (font) => {
+    if (!measured.has(font)) {
+      const probe = make("span", { textContent: "W".repeat(100) });
+      Object.assign(probe.style, { position: "absolute", visibility: "hidden", font: `${font}px ${term.options.fontFamily}` });
+      $("terminal").append(probe);
+      measured.set(font, { wide: probe.getBoundingClientRect().width / 100, tall: Math.ceil(probe.offsetHeight) });
+      probe.remove();
+    }
+    return measured.get(font);
   };
-  // A terminal takes its new size some pictures later, and other letters change the ratio again.
-  const soon = () => { large = 99; for (const pause of [0, 50, 150, 400]) setTimeout(fit, pause); };
-  term.onResize(soon);
+  const fit = () => {
+    const { wide, tall } = room(), phone = window.innerWidth < 600;
+    const [least, most] = phone ? [12, FONT] : [8, 18];
+    let font = most;
+    const fits = () => cell(font).wide * term.cols <= wide && (phone || cell(font).tall * term.rows <= tall);
+    while (font > least && !fits()) font -= 0.5;
+    overflows = cell(font).wide * term.cols > wide;
+    if (term.options.fontSize !== font) term.options.fontSize = font;
+  };
+  term.onResize(fit);
   term.onCursorMove(() => { // on a narrow screen the cursor must not be typed out of sight
-    const screen = cells();
-    if (!screen || !stage.contains(document.activeElement)) return;
-    const at = (term.buffer.active.cursorX * screen.clientWidth) / term.cols;
+    if (!overflows || !stage.contains(document.activeElement)) return;
+    const at = term.buffer.active.cursorX * cell(term.options.fontSize).wide;
     if (at < stage.scrollLeft || at > stage.scrollLeft + stage.clientWidth - 30) stage.scrollLeft = at - stage.clientWidth / 2;
   });
-  const observer = new ResizeObserver(soon);
+  const observer = new ResizeObserver(fit);
   observer.observe(stage);
   // Rows and columns that fill the window with letters of the usual size.
   const window_size = () => {
-    const probe = make("span", { textContent: "W".repeat(100) });
-    Object.assign(probe.style, { position: "absolute", visibility: "hidden", font: `${FONT}px ${term.options.fontFamily}` });
-    $("terminal").append(probe);
-    const { wide, tall } = room(), cell = { wide: probe.getBoundingClientRect().width / 100, tall: Math.ceil(probe.offsetHeight) };
-    probe.remove();
-    return { cols: Math.max(2, Math.floor(wide / cell.wide)), rows: Math.max(2, Math.floor(tall / cell.tall)) };
+    const { wide, tall } = room();
+    return { cols: Math.max(2, Math.floor(wide / cell(FONT).wide)), rows: Math.max(2, Math.floor(tall / cell(FONT).tall)) };
   };
   return { window: window_size, end: () => observer.disconnect() };
 }
@@ -151,8 +152,9 @@ export function headline(job) {
 
 // --- the menu ---------------------------------------------------------------------------------
 
-const SAVES = { log: "Log, as it was printed", text: "Text", cast: "Recording (asciicast)", png: "Picture (PNG)", svg: "Picture (SVG)", html: "Page (HTML)" };
-const SIGNALS = { INT: "Interrupt (C-c)", TERM: "Terminate", HUP: "Hang up", QUIT: "Quit (C-\\)", STOP: "Stop", CONT: "Continue", USR1: "User 1", USR2: "User 2" };
+const SAVES = { log: "Log", text: "Text", cast: "Recording", png: "PNG", svg: "SVG", html: "HTML" };
+const HINTS = { log: "The bytes as they were printed", text: "All its text", cast: "asciicast, for ptyjobs play and asciinema", png: "The screen", svg: "The screen", html: "The screen" };
+const SIGNALS = { INT: "Interrupt", TERM: "Terminate", HUP: "Hang up", QUIT: "Quit", STOP: "Stop", CONT: "Continue", USR1: "User 1", USR2: "User 2" };
 
 // `link` is the live connection of a job that can be acted on, null of a recording.
 export async function menu(id, { link, time, term }) {
@@ -160,11 +162,11 @@ export async function menu(id, { link, time, term }) {
   menu.open = false;
   const { saves = [] } = await session();
   $("saves").replaceChildren(...saves.map((kind) => make("button", {
-    type: "button", textContent: SAVES[kind] ?? kind,
+    type: "button", textContent: SAVES[kind] ?? kind, title: HINTS[kind] ?? "",
     onclick: () => { menu.open = false; save(id, kind, time?.()); },
   })));
   $("signals").replaceChildren(...Object.entries(SIGNALS).map(([name, words]) => make("button", {
-    type: "button", textContent: words,
+    type: "button", textContent: words, title: `SIG${name}`,
     onclick: () => { menu.open = false; link?.send(JSON.stringify({ signal: name })); },
   })));
   $("kill").onclick = () => {
