@@ -258,7 +258,7 @@ def _with_turn(status: Status, seen: Status) -> Status:
         status,
         state=seen.state, waiting=seen.waiting, doing=seen.doing, output_age=seen.output_age,
         progress=seen.progress, title=seen.title, last_line=seen.last_line, size=seen.size,
-        end=seen.end, stalled=False,
+        end=seen.end, service=seen.service, attached=seen.attached, stalled=False,
     )  # fmt: skip
 
 

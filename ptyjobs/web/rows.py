@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ptyjobs.model import Reason, State, Status
+from ptyjobs.model import Listening, Reason, State, Status
 from ptyjobs.text.sanitize import for_model
 
 LONGEST_PROMPT = 40  # characters: a longer row is rather a line of an editor
+SEARCHED = (
+    "job_id", "state", "why", "command", "directory", "target", "title", "listening", "held",
+)  # fmt: skip
 LONGEST = 200  # characters of a title or a last line
 
 
@@ -58,15 +61,22 @@ def row(
         "cols": status.size.cols,
         "cpu": None if ended else cpu,
         "memory": 0 if ended else status.rss,
-        "ports": [] if ended else list(status.ports),
+        "listening": [] if ended else [str(socket) for socket in _sockets(status)],
+        "ready": status.service.since if status.service and status.service.ready else None,
+        "held": "" if ended else _line(str(getattr(status, "held", ""))),
         "heard": None if ended else heard,
         "attached": 0 if ended else status.attached,
         "title": _line(status.title),
         "last": _line(status.last_line.strip()),
         "bytes": status.end,
     }
-    words = ("job_id", "state", "why", "command", "directory", "target", "title")
-    return Row(facts, " ".join(str(facts[name]) for name in words).lower(), trace)
+    return Row(facts, " ".join(str(facts[name]) for name in SEARCHED).lower(), trace)
+
+
+def _sockets(status: Status) -> tuple[Listening, ...]:
+    """The addresses of a service when it became ready, else those of this moment."""
+    service = status.service
+    return service.listening if service and service.listening else status.listening
 
 
 def row_of_record(status: Status) -> Row:
@@ -78,11 +88,15 @@ def mood_of(status: Status, *, cpu: int | None) -> str:
     """The job's state in one word: that of an ended job, or what a live one is about."""
     if status.state.ended or status.state is State.STARTING:
         return status.state.value
-    if status.waiting is None:
-        if status.ports and not cpu:
-            return "ready"
-        return "stalled" if status.stalled else "busy"
-    return "password" if status.waiting.reason is Reason.PASSWORD else "waiting"
+    if status.waiting is not None and status.waiting.reason is Reason.PASSWORD:
+        return "password"
+    if status.service is not None:
+        return {"ready": "ready", "not ready": "busy"}.get(status.service.state, "unwell")
+    if status.waiting is not None:
+        return "waiting"
+    if status.listening and not cpu:
+        return "ready"
+    return "stalled" if status.stalled else "busy"
 
 
 def why(status: Status, mood: str) -> str:
@@ -95,6 +109,9 @@ def why(status: Status, mood: str) -> str:
         return "its holder does not answer"
     if mood == "starting":
         return "starting"
+    if status.service is not None and mood != "password":
+        reason = "" if status.service.ready else status.service.why
+        return _line(": ".join(filter(None, (status.service.state, reason))))
     if status.waiting is not None:
         prompt = _line(status.waiting.prompt.strip())
         base = "asks for a password" if mood == "password" else "waiting for input"
@@ -102,8 +119,7 @@ def why(status: Status, mood: str) -> str:
             return base
         return f"{base}: {prompt}" if mood == "password" else f"waiting at {prompt}"
     if mood == "ready":
-        ports = ", ".join(map(str, status.ports))
-        return f"listening on port{'s' if len(status.ports) > 1 else ''} {ports}"
+        return "listening"
     doing = f": {_line(status.doing)}" if status.doing else ""
     return f"stalled{doing}" if mood == "stalled" else f"busy{doing}"
 

@@ -99,11 +99,11 @@ def server(tmp_path: Path, *flags: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def run(tmp_path: Path, *words: str) -> str:
+def run(tmp_path: Path, *words: str, check: bool = True) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "ptyjobs", *words],
         env={**os.environ, "PTYJOBS_STATE": str(tmp_path / "state")},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=check,
     )  # fmt: skip
     return done.stdout
 

@@ -140,18 +140,23 @@ def test_a_card_and_the_bar_say_what_the_job_is_about(tmp_path: Path, browser: B
     }
     for name, command in commands.items():
         run(tmp_path, "run", "-d", "--name", name, "--cwd", str(tmp_path), "--", command)
+    for name, text in (("dev", "it is up"), ("late", "not yet")):
+        flags = ("--name", name, "--ready", "it is up", "--wait", "1")
+        run(tmp_path, "run", "-d", *flags, "--", f"echo {text}; sleep 99", check=False)
     with serving(tmp_path, "--write") as url:
         browser.go(url)
         for name, words in {
             "repl": "waiting at >>>",
             "secret": "asks for a password: Password:",
             "work": "% CPU",
-            "net": "listening on port ",
+            "net": "listening · on 127.0.0.1:",
+            "dev": "ready · for ",
+            "late": "not ready",
         }.items():
             browser.wait(f"{card(name, '.why')}.includes('{words}')")
         assert browser.run(card("work", ".why")).startswith("busy: python3")
-        listening = run(tmp_path, "screen", "net").split()[-1]
-        assert browser.run(card("net", ".why")) == f"listening on port {listening}"
+        port = run(tmp_path, "screen", "net").split()[-1]
+        assert browser.run(card("net", ".why")) == f"listening · on 127.0.0.1:{port}"
         browser.run("location.hash = '#/job/repl'")
         browser.wait(f"{STATE} === 'waiting at >>>'")
         assert browser.run("document.getElementById('command').textContent") == "python3 -q -i"
@@ -280,7 +285,7 @@ def test_the_keyboard_gets_into_the_terminal_and_out_of_it(
 def test_a_hidden_page_under_a_flood_is_sent_no_more_than_it_draws(
     tmp_path: Path, browser: Browser
 ) -> None:
-    flood = "read go; yes 0123456789abcdef0123456789abcdef | head -c 60000000; echo; echo the end"
+    flood = "read go; yes 0123456789abcdef0123456789abcdef | head -c 20000000; echo; echo the end"
     run(tmp_path, "run", "-d", "--name", "j", "--", flood)
     with serving(tmp_path, "--write") as url:
         browser.go(url)
@@ -293,7 +298,7 @@ def test_a_hidden_page_under_a_flood_is_sent_no_more_than_it_draws(
             "window.bytes += data.length; later.push(() => write(data, done)); } })()"
         )  # it draws nothing, as a page in the background
         run(tmp_path, "send", "j", "")
-        run(tmp_path, "wait", "j", "--exited", "--timeout", "60")
+        run(tmp_path, "wait", "j", "--exited", "--timeout", "120")
         assert browser.run("window.bytes") < 2_500_000
         browser.run("setInterval(() => later.splice(0).forEach(draw => draw()), 10)")
         browser.wait(f"{SCREEN}.includes('the end')")

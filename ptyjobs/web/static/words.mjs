@@ -30,8 +30,8 @@ export function since(job) {
 export function figures(job) {
   const words = [];
   if (job.held) words.push(`held by ${job.held}`);
-  if (job.ready) words.push(job.ready);
-  if (job.mood !== "ready") for (const port of job.ports) words.push(`port ${port}`);
+  if (job.ready) words.push(`for ${age(Date.now() / 1000 - job.ready)}`);
+  if (job.listening.length) words.push(`on ${job.listening.slice(0, 3).join(", ")}${job.listening.length > 3 ? " …" : ""}`);
   if (job.cpu >= 1) words.push(`${job.cpu} % CPU`);
   if (job.attached) words.push(`${job.attached} attached`);
   return words;
