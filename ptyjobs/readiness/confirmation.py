@@ -14,7 +14,18 @@ from ptyjobs.readiness.facts import Look, Probe
 class Confirmation:
     """The silence, the row of the cursor and the CPU time of one wait."""
 
-    __slots__ = ("cpu", "flow", "look", "looked", "nbytes", "output", "runtime", "still", "window")
+    __slots__ = (
+        "cpu",
+        "flow",
+        "look",
+        "looked",
+        "nbytes",
+        "output",
+        "runs",
+        "runtime",
+        "still",
+        "window",
+    )
 
     def __init__(self, *, now: float) -> None:
         self.output = now  # time of the last output
@@ -24,14 +35,25 @@ class Confirmation:
         self.looked = -1  # bytes of output that the look has seen
         self.still = now  # since when the row of the cursor has looked the same
         self.window = now  # since when the CPU time is measured
+        self.runs: int | None = None  # of its thread, at the first probe behind the last output
         self.runtime = self.cpu = 0  # at that time: of the waiting thread, of all its program
 
     def on_output(self, now: float, nbytes: int) -> None:
         """The job wrote `nbytes`."""
+        self.runs = None
         if now - self.output > tuning.PAINT:
             self.flow = now
         self.output = now
         self.nbytes += nbytes
+
+    def on_probe(self, probe: Probe) -> None:
+        """The newest probe."""
+        if self.runs is None:
+            self.runs = probe.runs
+
+    def idled(self, probe: Probe) -> bool:
+        """True if its timer has rung since the last output, and again, and nothing was drawn."""
+        return self.runs is not None and probe.runs - self.runs >= tuning.IDLE_RINGS
 
     def on_look(self, now: float, look: Look) -> None:
         """The screen was looked at, with all output drawn."""

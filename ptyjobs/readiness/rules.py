@@ -25,6 +25,7 @@ class Rule:
     confidence: Confidence
     why: str
     alone: bool = True  # only the waiting thread's CPU counts, not that of all its program
+    ticks: bool = False  # a timer of it rings in a moment: it may be drawing frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class Weighing:
             return _silent(tuning.WORKING, "a child of it works")
         rule = self._shown()
         if 0.0 < probe.wakes <= tuning.TICK:  # it will act by itself in a moment: a spinner turns
-            rule = replace(rule, settle=max(rule.settle, probe.wakes + tuning.PAINT))
+            rule = replace(rule, settle=max(rule.settle, tuning.TICK + tuning.PAINT), ticks=True)
         return rule
 
     def _shown(self) -> Rule:

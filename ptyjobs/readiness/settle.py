@@ -106,6 +106,7 @@ class Settle:
         """What DoProbe asked for."""
         deadline, output = self._deadline, self._confirmation.output
         deadline.on_probe(now)
+        self._confirmation.on_probe(probe)
         pause = deadline.pause(now, output=output)
         ready = not probe.unread and not self._unsent
         if probe.wait is Wait.HARD and ready:
@@ -179,6 +180,9 @@ class Settle:
         if deadline.probed < at:  # what was true when the silence began must be true at its end
             deadline.due = now
             return DoProbe()
+        rings = confirmation.output + tuning.LONGEST_RING
+        if rule.ticks and not confirmation.idled(probe) and now < rings:
+            return deadline.wait(min(rings, deadline.due))
         if self._works(now, probe, rule):
             return deadline.wait(confirmation.watched_until(rule.settle))
         return self._finish(now, rule)

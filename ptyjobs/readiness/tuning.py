@@ -40,6 +40,8 @@ BLANK = 10.0  # an empty row where a prompt is usual: it awaits something; chose
 TICK = (
     0.300  # a timer that rings so soon drives what is shown (a spinner), not housekeeping; chosen
 )
+IDLE_RINGS = 2  # rings of such a timer without output: it draws nothing; chosen
+LONGEST_RING = 1.0  # the same on a machine so busy that timers ring late; chosen
 ESCAPE = 0.2  # a lone ESC: programs wait for the rest of a key (vim 100 ms, nano 50)
 ESCDELAY = 1.1  # the same where its wait has got a time-out by it (ncurses 1 s, newt 0.5 s)
 LATE_TIMER = 1.2  # times its length: when a time-out has surely been acted on, on a busy machine
