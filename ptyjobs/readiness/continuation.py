@@ -43,6 +43,7 @@ def continues(
     if not row.strip():
         return _set_in(row, current, look)
     below = look.above.startswith((current.raw.rstrip() or "\0", row.rstrip()))
+    below = below or _renumbered(look.above, current.raw)
     known = memory.known(row, pid=probe.pid)
     if known is not None:  # behind the output of a command it is a first prompt, whatever it was
         return known.continuation and below
@@ -60,6 +61,13 @@ def continues(
         return True
     # The line editor asks again, and not as one asks a person.
     return now.paste_on and now.paste_ends > before.paste_ends and row.rstrip()[-1] not in ":])"
+
+
+def _renumbered(above: str, prompt: str) -> bool:
+    """`above` begins with `prompt`, perhaps with another number, depth or sign (irb, pry)."""
+    shown = normal(prompt.rstrip())
+    body = shown[:-1] if shown and not shown[-1].isalnum() else shown
+    return any(c.isdigit() for c in body) and normal(above).startswith(body)
 
 
 def _firsts(memory: PromptMemory, pid: int) -> list[PromptGuess]:

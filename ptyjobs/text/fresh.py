@@ -203,7 +203,8 @@ class FreshText:
         if not lost and tail:
             head, tail = head + tail, []
         # A form's row is shown whole: no cells left of the mark are cut off.
-        whole = moved or (prompt_row and tail_text is None and cursor == start)
+        form = not prompt_row and self._mark.form and not self._mark.canonical
+        whole = moved or form or (prompt_row and tail_text is None and cursor == start)
         typed = self._typed_at(screen, prompt, moved=whole)
         head = [*begin.above, *without_echo(head, typed)]
         hidden = screen.has_hidden(list(range(max(0, start - screen.first_line), screen.size.rows)))
@@ -337,9 +338,16 @@ class FreshText:
         below = screen.line_range(
             screen.first_line + own_row + 1, screen.first_line + screen.size.rows
         )
-        while below and not below[-1].text.strip(" "):
-            below.pop()
-        return own + below
+        return own + self._news(below)
+
+    def _news(self, below: list[Line]) -> list[Line]:
+        """The rows below the cursor without blank ones, and none that stood there before.
+
+        A toolbar at the bottom of the screen has a gap over it that says nothing.
+        """
+        shown = [row for row in below if row.text.strip(" ")]
+        before = {row for row in self._mark.rows if row}
+        return shown if any(row.text.rstrip(" ") not in before for row in shown) else []
 
     def _typed_at(self, screen: TextScreen, prompt: str, *, moved: bool) -> Typed:
         mark = self._mark

@@ -393,3 +393,69 @@ def test_work_on_a_processor_in_raw_mode_is_no_polling(jobs: Jobs) -> None:
     )
     job = Session(jobs, program(work), wait=2.5)
     assert job.first.verdict.reason is Reason.TIMEOUT
+
+
+INSIDE = r"""
+import os, tty
+tty.setraw(0); os.write(1, b"\x1b[?1h\x1b[2J\x1b[H+------+\r\n|      |\r\n+------+\x1b[2;2H")
+text = b""
+while True:
+    text += os.read(0, 9); os.write(1, b"\x1b[2;2H" + text)
+"""
+
+
+def test_the_row_of_a_drawn_form_is_whole(jobs: Jobs) -> None:
+    job = Session(jobs, program(INSIDE))
+    assert job.send(keys=["a", "b"]).fresh.text == "|ab    |"
+
+
+FRAMES = """
+import os, select, time, tty
+tty.setraw(0); os.write(1, b"> "); n = 0
+os.read(0, 99); os.write(1, b"\\x1b[?25l\\r\\n")
+end = time.time() + 2
+while (left := end - time.time()) > 0:
+    n += 1; os.write(1, b"\\r" + b"|/-"[n % 3:][:1] + b" working")
+    select.select([0], [], [], 0.09)
+os.write(1, b"\\rdone      \\r\\n> "); os.read(0, 9)
+"""
+
+
+def test_frames_of_a_spinner_that_takes_keys_are_work(jobs: Jobs) -> None:
+    job = Session(jobs, program(FRAMES))
+    answer = job.send("go")
+    assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+    assert answer.fresh.text.endswith("done")
+
+
+DEPTHS = """
+depth = 0
+for n in range(1, 9):
+    line = input(f"r:{n:03}:{depth}{'*' if depth else '>'} " + "  " * depth)
+    depth += line.endswith("{") - line.endswith("}")
+"""
+
+
+def test_a_prompt_with_a_depth_is_an_open_block(jobs: Jobs) -> None:
+    job = Session(jobs, program(DEPTHS))
+    assert [job.send(line).verdict.continuation for line in ("a", "f {", "b", "}", "c")] == [
+        False, True, True, False, False,
+    ]  # fmt: skip
+
+
+TOOLBAR = r"""
+import os, tty
+tty.setraw(0)
+def toolbar(n): os.write(1, b"\x1b7\x1b[40;1H\x1b[7m [F4] Emacs %d/9\x1b[m\x1b8" % n)
+os.write(1, b"\x1b[?2004h> "); toolbar(1)
+for n in range(2, 9):
+    while not os.read(0, 99).endswith(b"\r"): pass
+    os.write(1, b"\x1b[?2004l\r\n\x1b[Janswer %d\r\n\x1b[?2004h> " % n); toolbar(min(n, 3))
+"""
+
+
+def test_a_toolbar_costs_no_blank_rows(jobs: Jobs) -> None:
+    job = Session(jobs, program(TOOLBAR))
+    assert job.send("one").fresh.text == "answer 2\n [F4] Emacs 2/9"
+    job.send("two")
+    assert job.send("three").fresh.text == "answer 4"
