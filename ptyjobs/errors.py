@@ -31,6 +31,7 @@ class Hint(Enum):
     WHOLE_LINE = "whole_line"  # an allow-list takes only whole lines
     OWN_JOB = "own_job"  # what is refused as input may run as a job of its own
     ONE_KEY = "one_key"  # one key at a time, or the program as a job of its own
+    INSIST = "insist"  # a secret was not sent, for the prompt is not surely one for it
     CELL_ORIGIN = "cell_origin"  # a cell that is not on the screen
 
 

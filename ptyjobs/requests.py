@@ -68,6 +68,7 @@ class InteractRequest:
     budget: int = MAX_CHARS
     view: str = "auto"
     secret: bool = False
+    insist: bool = False  # type the secret at any prompt
     mouse: MouseAction | None = None
     progress: bool = False
     secrets: Packed | None = None  # digests of what neither `until` nor the mouse may find

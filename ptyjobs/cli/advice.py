@@ -17,5 +17,6 @@ HINTS = {
     Hint.WHOLE_LINE: "With an allow-list send the whole line, without --no-enter.",
     Hint.OWN_JOB: "A line editor may obey it; use ptyjobs run for such a command.",
     Hint.ONE_KEY: "Send one key at a time, or start the program with ptyjobs run.",
+    Hint.INSIST: "If it asks for it, type it there: ptyjobs attach.",
     Hint.CELL_ORIGIN: "Choose a cell on the screen.",
 }

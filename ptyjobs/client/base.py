@@ -367,6 +367,7 @@ class Base:
         mouse: MouseAction | None,
         enter: bool,
         secret: bool,
+        insist: bool,
         until: Sequence[str],
         timeout: float | None,
         budget: int | None,
@@ -385,6 +386,7 @@ class Base:
                 budget=budget or self.config.max_chars,
                 view=view,
                 secret=secret,
+                insist=insist,
                 mouse=mouse,
                 progress=progress,
             )

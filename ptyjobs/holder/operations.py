@@ -140,10 +140,17 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
     now = time.monotonic()
     job.courtesy.resume()
     job.drain(now)
-    if request.secret and not job.at_secret_prompt:
+    if request.secret and not (request.insist or job.at_secret_prompt):
+        mode = job.terminal()
+        why = (
+            "its terminal shows what is typed"
+            if mode.canonical
+            else "it reads keys by itself and may show them"
+        )
         raise Refused(
-            "The program is not at a no-echo prompt, so the secret was not sent.",
-            advice="Wait for its password prompt, then send it again.",
+            f"The secret was not sent: this is not surely a password prompt, {why}.",
+            advice="If it asks for this secret, insist.",
+            hint=Hint.INSIST,
         )
     data, strokes = _encode(service, request)
     _check_policy(service, request, data)

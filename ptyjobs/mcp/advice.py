@@ -18,5 +18,6 @@ HINTS = {
     Hint.WHOLE_LINE: "With an allow-list send the whole line with enter=true.",
     Hint.OWN_JOB: "A line editor may obey it; use execute for such a command.",
     Hint.ONE_KEY: "Send one key a call, or start the program as a job of its own with execute.",
+    Hint.INSIST: "If it asks for this secret, give its name with a ! behind it.",
     Hint.CELL_ORIGIN: "Rows and columns count from 1.",
 }

@@ -126,6 +126,8 @@ async def interact(call: ToolCall, args: dict[str, Any]) -> Result:
         raise BadInput(
             "interact: input and secret exclude each other.", advice="Give only one of them."
         )
+    insist = secret.endswith("!")  # no name of a secret does
+    secret = secret.removesuffix("!")
     if secret:
         text = read_secret(secret, call.config)
         if call.config.redact and call.jobs.redactor is not None:
@@ -144,6 +146,7 @@ async def interact(call: ToolCall, args: dict[str, Any]) -> Result:
             budget=call.config.max_chars,
             view=args["view"],
             secret=bool(secret),
+            insist=insist,
             mouse=mouse,
             on_progress=call.on_progress,
         )

@@ -17,5 +17,6 @@ HINTS = {
     Hint.WHOLE_LINE: "With an allow-list only whole lines are taken.",
     Hint.OWN_JOB: "A line editor may obey it; start such a command as a job of its own.",
     Hint.ONE_KEY: "Press one key at a time.",
+    Hint.INSIST: "If it asks for it, type it as text.",
     Hint.CELL_ORIGIN: "Point at a cell on the screen.",
 }

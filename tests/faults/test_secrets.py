@@ -36,6 +36,31 @@ def test_a_password_is_recorded_nowhere(tmp_path: Path) -> None:
             assert SECRET.encode() not in path.read_bytes(), path
 
 
+MASKED = """
+import sys, termios, tty
+old = termios.tcgetattr(0); tty.setcbreak(0); sys.stdout.write("Password: "); sys.stdout.flush(); n = 0
+while sys.stdin.read(1) not in "\\r\\n": n += 1; sys.stdout.write("*"); sys.stdout.flush()
+termios.tcsetattr(0, termios.TCSANOW, old); print(); print(n); input("more> ")
+"""
+
+
+def test_a_secret_for_a_prompt_that_masks_by_itself(tmp_path: Path) -> None:
+    """Not surely a password prompt: refused with the reason, typed and kept out if insisted on."""
+    state = tmp_path / "state"
+    with Jobs(config.load(environ={"PTYJOBS_STATE": str(state)})) as jobs:
+        job_id = jobs.execute(argv=(sys.executable, "-c", MASKED)).job_id
+        with pytest.raises(Refused, match=r"reads keys by itself.*insist"):
+            jobs.interact(job_id, input=SECRET, secret=True)
+        reply = jobs.interact(job_id, input=SECRET, secret=True, insist=True)
+        assert reply.fresh.text == "*" * len(SECRET) + f"\n{len(SECRET)}"
+        assert reply.verdict.prompt == "more> "
+        with pytest.raises(Refused, match="shows what is typed"):
+            jobs.interact(job_id, input=SECRET, secret=True)
+    for path in state.rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in path.read_bytes(), path
+
+
 def test_values_of_the_environment_are_not_written(tmp_path: Path) -> None:
     state = tmp_path / "state"
     settings = config.load(environ={"PTYJOBS_STATE": str(state)})

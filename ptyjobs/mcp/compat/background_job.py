@@ -52,6 +52,7 @@ HINTS = {
     Hint.WHOLE_LINE: "Send the whole line.",
     Hint.OWN_JOB: "Use execute_command for such a command.",
     Hint.ONE_KEY: "Start the program with execute_command.",
+    Hint.INSIST: "",  # no tool of that server sends secrets
     Hint.CELL_ORIGIN: "",  # no tool of that server points
 }
 """The next step after an error, in the words of its tools."""
