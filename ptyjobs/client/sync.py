@@ -292,8 +292,9 @@ class Jobs(Base):
         that are sent as they are; `shown`: the text that they type, for its echo. `mouse`: an
         action at a cell or at a text on the screen. `secret`: refused unless the program reads
         without echo or the caller insists (`insist`), and never recorded. `until`: regular
-        expressions that end the wait instead of readiness. `timeout`: seconds, by default the setting `interact_timeout`. `budget`:
-        characters of output, by default the setting `max_chars`. `view`: `auto`, `lines`, `screen`
+        expressions that end the wait instead of readiness. `timeout`: seconds, by default the
+        setting `interact_timeout`. `budget`: characters of output, by default the setting
+        `max_chars`. `view`: `auto`, `lines`, `screen`
         or `rows` (only changed rows of a whole screen). `on_progress`: called with the last line
         of output while it waits.
         """

@@ -38,7 +38,8 @@ def test_a_password_is_recorded_nowhere(tmp_path: Path) -> None:
 
 MASKED = """
 import sys, termios, tty
-old = termios.tcgetattr(0); tty.setcbreak(0); sys.stdout.write("Password: "); sys.stdout.flush(); n = 0
+old = termios.tcgetattr(0); tty.setcbreak(0); n = 0
+sys.stdout.write("Password: "); sys.stdout.flush()
 while sys.stdin.read(1) not in "\\r\\n": n += 1; sys.stdout.write("*"); sys.stdout.flush()
 termios.tcsetattr(0, termios.TCSANOW, old); print(); print(n); input("more> ")
 """
