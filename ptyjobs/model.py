@@ -252,6 +252,8 @@ class JobSpec:
     session: str = ""  # the agent's session that started it: who is woken (see `notify`)
     notify: tuple[str, ...] = NOTIFY
     port: str = ""  # "auto" leases a free one; it is in the environment as PORT
+    restart: str = ""  # "on-failure" or "always", with ":N" for at most N times in a row
+    run: int = 1  # counts the runs under this name
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -374,6 +376,9 @@ class Status:
     listening: tuple[Listening, ...] = ()  # those and its UDP and unix sockets
     service: Service | None = None  # of a job started with `ready`
     port: int = 0  # leased or given; PORT in its environment
+    run: int = 1  # earlier runs of the job WEB are kept as WEB.1, WEB.2 ...
+    restarts: str = ""  # "restarts in 2.0 s (2 of 5)"
+    tries: tuple[str, ...] = ()  # how the last runs of a service that restarts have ended
     title: str = ""
     directory: str = ""  # working directory as the program told it (OSC 7), else of the leader
     progress: str = ""  # OSC 9;4

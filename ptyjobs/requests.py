@@ -55,6 +55,16 @@ class StartRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartRequest:
+    """End the run and begin another with the same spec; answered as a start is."""
+
+    wait: float = 0.0
+    grace: float = KILL_GRACE
+    budget: int = MAX_CHARS
+    progress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class InteractRequest:
     """Type, then wait for the caller's turn, its end or one of the patterns in `until`."""
 
@@ -182,6 +192,7 @@ class WindowRequest:
 Request = (
     HelloRequest
     | StartRequest
+    | RestartRequest
     | InteractRequest
     | WaitRequest
     | CancelRequest

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 
 COMMANDS = (
-    "serve", "demo", "run", "list", "status", "logs", "screen", "attach", "send", "wait", "events",
-    "ports", "kill", "rm", "clean", "record", "export", "play", "fixture", "web", "top", "setup",
-    "doctor", "hook", "describe", "completion",
+    "serve", "demo", "run", "list", "status", "logs", "screen", "attach", "send", "wait",
+    "events", "ports", "restart", "kill", "rm", "clean", "record", "export", "play", "fixture",
+    "web", "top", "setup", "doctor", "hook", "describe", "completion",
 )  # fmt: skip
 """Every command, in the order of the help; each is a module of `ptyjobs.cli.commands`."""
 

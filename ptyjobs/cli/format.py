@@ -100,7 +100,8 @@ def turn(status: Status) -> str:
     if status.state.ended:
         how = str(status.exit).removeprefix("exited with ") if status.exit else ""
         known = status.exit is not None and status.exit.cause
-        return ", ".join(filter(None, (how, "" if known else status.reason)))
+        why = "" if known else status.reason
+        return ", ".join(filter(None, (how, why, status.restarts)))
     if status.service is not None:
         where = ", ".join(map(str, status.service.listening))
         return safe(" ".join(filter(None, (status.service.state, where or status.service.why))))

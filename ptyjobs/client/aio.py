@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ptyjobs.client import calls, force_kill, registry
 from ptyjobs.client.async_connection import AsyncConnection, AsyncFollow, open_connection
 from ptyjobs.client.base import (
+    BEING_BORN,
+    JOINED,
+    LEAVING,
     NEVER_STARTED,
     Base,
     Progress,
@@ -18,15 +22,17 @@ from ptyjobs.client.base import (
     meets,
     nothing_to_follow,
     wait_result,
+    with_note,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.client.events import Events
 from ptyjobs.config import Config
-from ptyjobs.errors import HolderLost, PtyJobsError
+from ptyjobs.errors import DuplicateJob, HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
 from ptyjobs.requests import HelloRequest
 from ptyjobs.spawn.zygote import Zygote
+from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
@@ -34,7 +40,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder)
+# ruff: noqa: ASYNC109, ASYNC110  (a timeout here is the program's deadline, kept by its holder;
+# what is polled are files of other processes)
 
 
 class AsyncJobs(Base):
@@ -116,6 +123,8 @@ class AsyncJobs(Base):
         ready: str | Sequence[str] = (),
         notify: Sequence[str] | None = None,
         port: str | int = "",
+        restart: str = "",
+        replace: bool = False,
     ) -> Answer:
         """Start a shell command line, or the words of `argv`, and answer at its first turn.
 
@@ -129,8 +138,10 @@ class AsyncJobs(Base):
         `command:...`, a pattern; see `config.ready_syntax`): then that ends the wait, whose default
         is the setting `wait_timeout`. `port`: "auto" leases a free port and gives it to the
         program as PORT; a number does the same with that one, and is refused while it is taken.
-        The others override the settings of their names; `lifetime`, `stderr`, `sandbox` and
-        `log_full` take the words listed there, `lifetime` session or persistent.
+        `restart`: `on-failure` or `always`, with a limit as `always:10`. `replace`: end a living
+        job of that name first. The others override the settings of their names; `lifetime`,
+        `stderr`, `sandbox` and `log_full` take the words listed there, `lifetime` session or
+        persistent.
         `notify`: transitions that `events` reports (exited, asks, ready, port, stalled, a pattern
         as `pattern: REGEX` for once, `every: REGEX` for each); by default exited, asks and ready.
         """
@@ -156,6 +167,7 @@ class AsyncJobs(Base):
             ready=ready,
             notify=notify,
             port=port,
+            restart=restart,
         )
         return await self.start(
             spec,
@@ -164,6 +176,7 @@ class AsyncJobs(Base):
             until=until,
             budget=budget,
             on_progress=on_progress,
+            replace=replace,
         )
 
     async def start(
@@ -175,14 +188,29 @@ class AsyncJobs(Base):
         budget: int | None = None,
         until: Sequence[str] = (),
         on_progress: Progress | None = None,
+        replace: bool = False,
     ) -> Answer:
         """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then.
 
-        `spec` is what `prepare` returns; the other parameters are those of `execute`.
+        `spec` is what `prepare` returns; the other parameters are those of `execute`. A service
+        (`ready`) that runs already, with the same name, command and directory, is joined: the
+        answer comes when it is ready.
         """
         check_patterns(until)
+        if replace:
+            await self._make_room(name)
+        elif await self._joins(name, spec):
+            answer = await self.wait(name, timeout=wait, budget=budget, on_progress=on_progress)
+            return with_note(answer, JOINED)
         asked = spec
-        job, spec = self._allocate(spec, name=name)
+        try:
+            job, spec = self._allocate(spec, name=name)
+        except DuplicateJob:
+            if not await self._joins(name, spec, patience=BEING_BORN):
+                raise
+            return await self.start(
+                asked, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
+            )
         starting = self._starting[job.job_id] = asyncio.Event()
         try:
             connection = await open_connection(self._fork_holder(job, spec))
@@ -216,6 +244,49 @@ class AsyncJobs(Base):
                 self.registry.remove(job)
             raise
         return self._noted(job, answer)
+
+    async def restart(
+        self,
+        job_id: str,
+        *,
+        wait: float | None = None,
+        grace: float | None = None,
+        budget: int | None = None,
+        on_progress: Progress | None = None,
+    ) -> Answer:
+        """End a job and start it again: same command, directory, environment and size.
+
+        Answers as `execute` does, for the new run. The earlier run is kept under its number
+        (`output(job_id, run=1)`). Of a job that has ended, variables of its environment that this
+        process does not have are not kept, and a note names them.
+        """
+        job = self.registry.find(job_id)
+        spec = job.spec()
+        limit = self._first_wait(wait, spec.ready if spec else ())
+        if not registry.is_alive(job):
+            again, notes = self._spec_again(job)
+            answer = await self.start(
+                again, name=job_id, wait=limit, budget=budget, on_progress=on_progress
+            )
+            return with_note(answer, *notes)
+        call = self._restart(limit, grace, budget, progress=on_progress is not None)
+        return await self._call(job_id, call, progress=on_progress)
+
+    async def _make_room(self, name: str) -> None:
+        """End a living job of that name, and wait until its holder has left."""
+        if not self._lives(name):
+            return
+        await self.kill(name)
+        deadline = time.monotonic() + LEAVING
+        while self._lives(name) and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+
+    async def _joins(self, name: str, spec: JobSpec, *, patience: float = 0.0) -> bool:
+        """True if a living job of that name is this very service; its spec may come late."""
+        deadline = time.monotonic() + patience
+        while (same := self._same_service(name, spec)) is None and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        return bool(same)
 
     async def interact(
         self,
@@ -343,16 +414,18 @@ class AsyncJobs(Base):
         grep: str | None = None,
         limit: int | None = None,
         last: bool = False,
+        run: int | None = None,
     ) -> Page:
         """A page of the whole text, straight from the log.
 
         `since`: a log offset, `next` of the page before; by default the oldest output, with `last`
         the newest. `grep`: only the lines that match this regular expression. `limit`: characters.
+        `run`: an earlier run of a job that was started again.
         """
-        job = self.registry.find(job_id)
+        job = runs.find(self.registry.find(job_id), run)
         limit = limit or self.config.max_chars
         if self.redactor is not None:
-            await self._call(job_id, calls.secrets())
+            await self._call(job.job_id, calls.secrets())
         return await asyncio.to_thread(
             lambda: self._page(job, since=since, grep=grep, limit=limit, last=last)
         )

@@ -29,7 +29,14 @@ from ptyjobs.errors import (
     from_wire,
 )
 from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Reason, Size, Status
-from ptyjobs.requests import FollowRequest, InteractRequest, StartRequest, WaitRequest
+from ptyjobs.requests import (
+    FollowRequest,
+    InteractRequest,
+    RestartRequest,
+    StartRequest,
+    WaitRequest,
+)
+from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
@@ -50,6 +57,9 @@ Progress = Callable[[str], None]
 
 BIRTHS = 5  # zygotes and holders that may die under one start before it is given up
 NEVER_STARTED = ("start_failed", "limit_reached", "refused")  # codes: no job is left behind
+LEAVING = 3.0  # seconds in which a holder leaves when its job was killed
+BEING_BORN = 5.0  # seconds in which the holder of a job that somebody else starts comes to life
+JOINED = "it was running already: joined"
 DYING = 0.1  # seconds until a process is gone whose sockets are closed
 
 
@@ -245,6 +255,48 @@ class Base:
 
         return table(self.registry)
 
+    def _lives(self, name: str) -> bool:
+        """True if a job of that name has a holder."""
+        return bool(name) and registry.is_alive(JobDir(os.path.join(self.registry.folder, name)))
+
+    def _same_service(self, name: str, spec: JobSpec) -> bool | None:
+        """True if the living job of that name is this service; None while that is not known."""
+        if not name or not spec.ready:
+            return False
+        job = JobDir(os.path.join(self.registry.folder, name))
+        if not registry.is_alive(job):
+            born = not os.path.isdir(job.folder) or self.registry.status(job).state.ended
+            return False if born else None
+        other = job.spec()
+        if other is None:
+            return None
+        return (other.argv, other.cwd, other.ready) == (spec.argv, spec.cwd, spec.ready)
+
+    def _spec_again(self, job: JobDir) -> tuple[JobSpec, tuple[str, ...]]:
+        """The spec of an ended job with an environment, and notes on what is missing in it."""
+        from ptyjobs.client.preparation import prepare
+
+        old = job.spec()
+        if old is None:
+            raise StartFailed(f"Job {job.job_id!r} was never started.", advice="Use execute.")
+        usual = prepare(self.config, argv=old.argv, rows=old.size.rows, cols=old.size.cols).env
+        env = {name: usual[name] for name in old.env if name in usual}
+        missing = sorted(old.env.keys() - env.keys() - {"PTYJOBS_JOB", "PTYJOBS_JOB_DIR", "PORT"})
+        notes = (f"not kept of its environment: {', '.join(missing)}",) if missing else ()
+        return replace(old, env=env), notes
+
+    def _restart(
+        self, wait: float, grace: float | None, budget: int | None, *, progress: bool
+    ) -> Call[Answer]:
+        return calls.restart(
+            RestartRequest(
+                wait=wait,
+                grace=self.config.kill_grace if grace is None else grace,
+                budget=budget or self.config.max_chars,
+                progress=progress,
+            )
+        )
+
     def _allocate(self, spec: JobSpec, *, name: str) -> tuple[JobDir, JobSpec]:
         if not isinstance(spec, JobSpec):
             raise BadInput(
@@ -263,7 +315,8 @@ class Base:
         except OSError as failure:  # ENOSPC, EDQUOT, EACCES: no directory for it
             raise cannot_start(failure) from failure
         env = {**spec.env, "PTYJOBS_JOB": job.job_id, orphans.MARK: orphans.name(job.path)}
-        return job, replace(spec, job_id=job.job_id, env=env)
+        run = runs.last(self.registry.path, job.job_id) + 1
+        return job, replace(spec, job_id=job.job_id, env=env, run=run)
 
     def _fork_holder(self, job: JobDir, spec: JobSpec) -> socket.socket:
         from ptyjobs.spawn import zygote as zygotes  # most clients start nothing
@@ -451,6 +504,11 @@ def meets(answer: Answer, until: str) -> bool:
     if until == "port" or reason is Reason.SERVICE_READY:
         return reason is Reason.SERVICE_READY
     return reason.ready or answer.state.ended
+
+
+def with_note(answer: Answer, *notes: str) -> Answer:
+    """The answer with notes before its own."""
+    return replace(answer, notes=(*notes, *answer.notes))
 
 
 def wait_result(

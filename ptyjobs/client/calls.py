@@ -27,6 +27,7 @@ from ptyjobs.requests import (
     MarkRequest,
     RepaintRequest,
     ResizeRequest,
+    RestartRequest,
     SecretsRequest,
     StatusRequest,
     TailRequest,
@@ -98,6 +99,10 @@ class Call(Generic[T]):
 
 def start(request: StartRequest) -> Call[Answer]:
     return Call(request, _answer, _ended_within(request.budget), request.wait)
+
+
+def restart(request: RestartRequest) -> Call[Answer]:
+    return Call(request, _answer, _ended_within(request.budget), request.wait + request.grace + 10)
 
 
 def interact(request: InteractRequest) -> Call[Answer]:
@@ -196,7 +201,8 @@ def _ended_answer(job: Ended, limit: int) -> Answer:
     spec = job.job.spec()
     size = spec.size if spec else Size()
     floor, end = log.floor, log.end
-    since = max(job.seen, floor)
+    seen = job.seen if job.seen <= end else 0  # in an earlier run of that name
+    since = max(seen, floor)
     head = views.page(log, size=size, since=since, limit=limit)
     text = head.text
     omitted_chars = omitted_lines = 0
@@ -217,6 +223,6 @@ def _ended_answer(job: Ended, limit: int) -> Answer:
             lines=text.count("\n") + bool(text),
             omitted_chars=omitted_chars,
             omitted_lines=omitted_lines,
-            dropped=max(0, floor - job.seen),
+            dropped=max(0, floor - seen),
         ),
     )

@@ -44,6 +44,7 @@ def prepare(
     on_exit: str = "",
     ready: str | Sequence[str] = (),
     port: str | int = "",
+    restart: str = "",
     target: str = "",
     sandbox: str | None = None,
     log_full: str | None = None,
@@ -93,6 +94,7 @@ def prepare(
         session=config.session,
         notify=NOTIFY if notify is None else _notify(notify),
         port=_port(port),
+        restart=_restart(restart),
         sandbox=_sandbox(config, sandbox, on_exit=on_exit, beside=beside),
         writable=working_dir if confined else "",
         network=config.sandbox_network,
@@ -161,6 +163,16 @@ def _check_policy(
     for line in filter(None, beside):
         policy.check(line)
     policy.check_env(env)
+
+
+def _restart(word: str) -> str:
+    policy, colon, number = word.partition(":")
+    fits = not colon or (number.isdecimal() and 0 < int(number) < 10_000)
+    if policy in ("", "no", "on-failure", "always") and fits and (policy or not colon):
+        return word
+    raise BadInput(
+        f"restart={word!r} is no policy.", advice="on-failure, always, or with a limit: always:10."
+    )
 
 
 def _port(word: str | int) -> str:

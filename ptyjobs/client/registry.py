@@ -15,6 +15,7 @@ import time
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.errors import DuplicateJob, Hint, LimitReached, Refused, UnknownJob
 from ptyjobs.model import Event, State, Status, next_state
+from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir, check_job_id, private_directory
 
 if TYPE_CHECKING:
@@ -115,12 +116,8 @@ class Registry:
                     f"A live job is already named {name!r}.",
                     advice=f"Use it, kill it (job_id={name!r}), or choose another name.",
                 ) from None
-        for number in range(1, ALLOCATE_TRIES):
-            target = self.path / f"{name}.{number}"
-            if not target.exists():
-                old.path.rename(target)
-                return JobDir.allocate(self.path, name)
-        raise LimitReached(f"Too many ended jobs were named {name!r}.", advice="ptyjobs clean")
+        runs.put_aside(old)
+        return JobDir.allocate(self.path, name)
 
     def status(self, job: JobDir) -> Status:
         """The job's status from its files alone; a lost holder is written down."""

@@ -11,6 +11,9 @@ from _thread import allocate_lock, get_ident
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls, force_kill, interrupts, registry
 from ptyjobs.client.base import (
+    BEING_BORN,
+    JOINED,
+    LEAVING,
     NEVER_STARTED,
     Base,
     Progress,
@@ -20,14 +23,16 @@ from ptyjobs.client.base import (
     no_answer,
     nothing_to_follow,
     wait_result,
+    with_note,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.client.connection import Connection, Follow
 from ptyjobs.config import Config
-from ptyjobs.errors import HolderLost, PtyJobsError
+from ptyjobs.errors import DuplicateJob, HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
 from ptyjobs.requests import HelloRequest, KillRequest
+from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
@@ -130,6 +135,8 @@ class Jobs(Base):
         ready: str | Sequence[str] = (),
         notify: Sequence[str] | None = None,
         port: str | int = "",
+        restart: str = "",
+        replace: bool = False,
     ) -> Answer:
         """Start a shell command line, or the words of `argv`, and answer at its first turn.
 
@@ -143,8 +150,10 @@ class Jobs(Base):
         `command:...`, a pattern; see `config.ready_syntax`): then that ends the wait, whose default
         is the setting `wait_timeout`. `port`: "auto" leases a free port and gives it to the
         program as PORT; a number does the same with that one, and is refused while it is taken.
-        The others override the settings of their names; `lifetime`, `stderr`, `sandbox` and
-        `log_full` take the words listed there, `lifetime` session or persistent.
+        `restart`: `on-failure` or `always`, with a limit as `always:10`. `replace`: end a living
+        job of that name first. The others override the settings of their names; `lifetime`,
+        `stderr`, `sandbox` and `log_full` take the words listed there, `lifetime` session or
+        persistent.
         `notify`: transitions that `events` reports (exited, asks, ready, port, stalled, a pattern
         as `pattern: REGEX` for once, `every: REGEX` for each); by default exited, asks and ready.
         """
@@ -170,6 +179,7 @@ class Jobs(Base):
             ready=ready,
             notify=notify,
             port=port,
+            restart=restart,
         )
         return self.start(
             spec,
@@ -178,6 +188,7 @@ class Jobs(Base):
             until=until,
             budget=budget,
             on_progress=on_progress,
+            replace=replace,
         )
 
     def start(
@@ -189,12 +200,20 @@ class Jobs(Base):
         budget: int | None = None,
         until: Sequence[str] = (),
         on_progress: Progress | None = None,
+        replace: bool = False,
     ) -> Answer:
         """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then.
 
-        `spec` is what `prepare` returns; the other parameters are those of `execute`.
+        `spec` is what `prepare` returns; the other parameters are those of `execute`. A service
+        (`ready`) that runs already, with the same name, command and directory, is joined: the
+        answer comes when it is ready.
         """
         check_patterns(until)
+        if replace:
+            self._make_room(name)
+        elif self._joins(name, spec):
+            joined = self.wait(name, timeout=wait, budget=budget, on_progress=on_progress)
+            return with_note(joined, JOINED)
         begun: JobDir | None = None
         try:
             with interrupts.held():
@@ -202,6 +221,10 @@ class Jobs(Base):
                 call = self._start(whole, wait, budget, until, progress=on_progress is not None)
                 connection, number = self._begin(begun, whole, call)
             answer = self._started(begun, connection, call, number, progress=on_progress)
+        except DuplicateJob:
+            if not self._joins(name, spec, patience=BEING_BORN):
+                raise
+            answer = None
         except (KeyboardInterrupt, SystemExit):  # nobody has its id, so nobody could end it
             if begun is not None:
                 with interrupts.held():
@@ -266,6 +289,49 @@ class Jobs(Base):
                 self.registry.remove(job)
             raise
         return self._noted(job, answer)
+
+    def restart(
+        self,
+        job_id: str,
+        *,
+        wait: float | None = None,
+        grace: float | None = None,
+        budget: int | None = None,
+        on_progress: Progress | None = None,
+    ) -> Answer:
+        """End a job and start it again: same command, directory, environment and size.
+
+        Answers as `execute` does, for the new run. The earlier run is kept under its number
+        (`output(job_id, run=1)`). Of a job that has ended, variables of its environment that this
+        process does not have are not kept, and a note names them.
+        """
+        job = self.registry.find(job_id)
+        spec = job.spec()
+        limit = self._first_wait(wait, spec.ready if spec else ())
+        if not registry.is_alive(job):
+            again, notes = self._spec_again(job)
+            answer = self.start(
+                again, name=job_id, wait=limit, budget=budget, on_progress=on_progress
+            )
+            return with_note(answer, *notes)
+        call = self._restart(limit, grace, budget, progress=on_progress is not None)
+        return self._call(job_id, call, progress=on_progress)
+
+    def _make_room(self, name: str) -> None:
+        """End a living job of that name, and wait until its holder has left."""
+        if not self._lives(name):
+            return
+        self.kill(name)
+        deadline = time.monotonic() + LEAVING
+        while self._lives(name) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _joins(self, name: str, spec: JobSpec, *, patience: float = 0.0) -> bool:
+        """True if a living job of that name is this very service; its spec may come late."""
+        deadline = time.monotonic() + patience
+        while (same := self._same_service(name, spec)) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return bool(same)
 
     def interact(
         self,
@@ -418,13 +484,15 @@ class Jobs(Base):
         grep: str | None = None,
         limit: int | None = None,
         last: bool = False,
+        run: int | None = None,
     ) -> Page:
         """A page of the whole text, straight from the log.
 
         `since`: a log offset, `next` of the page before; by default the oldest output, with `last`
         the newest. `grep`: only the lines that match this regular expression. `limit`: characters.
+        `run`: an earlier run of a job that was started again.
         """
-        job = self.registry.find(job_id)
+        job = runs.find(self.registry.find(job_id), run)
         limit = limit or self.config.max_chars
         return self._page(job, since=since, grep=grep, limit=limit, last=last)
 

@@ -101,6 +101,12 @@ class InputQueue:
             waiter.on_exit(now)
             self._guard(waiter.advance, now)
 
+    def take(self, watch: Watch | None) -> list[Waiter]:
+        """The waits for the readiness of a service, which go on in its next run."""
+        taken = [one for one in self._waiters if watch is not None and one.watch is watch]
+        self._waiters = [one for one in self._waiters if one not in taken]
+        return [one for one in taken if not one.done]
+
     def watch_changed(self, watch: Watch, now: float) -> None:
         """The readiness of a service has changed: the waits that hang on it may be over."""
         for waiter in [one for one in self._waiters if one.watch is watch]:

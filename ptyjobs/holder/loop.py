@@ -13,10 +13,12 @@ import contextlib
 import fcntl
 import os
 import select
+import shutil
 import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from ptyjobs import requests
 from ptyjobs.errors import BadInput, PtyJobsError, Refused, StartFailed, cannot_start
@@ -31,6 +33,7 @@ from ptyjobs.process import tree
 from ptyjobs.process.fair_share import Courtesy, SharedPage
 from ptyjobs.process.peercred import same_user
 from ptyjobs.protocol import Data, JsonObject
+from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir
 
 LINGER = 0.5  # seconds that the last answers get to reach their clients
@@ -48,13 +51,7 @@ class Holder:
         self.tier = tier
         self.courtesy = Courtesy(page)
         self.job = Job(self, self.courtesy)
-        self.service = JobService(
-            self.job,
-            spawn=self.spawn,
-            type_input=operations.begin_input,
-            guard=self._guard,
-            poller=self,
-        )
+        self.service = self._service_of(self.job)
         self._watched: dict[int, Callable[[int], None]] = {}  # descriptors of readiness probes
         self._lease = lease
         self._poll: select.epoll
@@ -69,6 +66,15 @@ class Holder:
         self._master_out = False  # the master has left the poller (its job closed the terminal)
         self._leave_at: float | None = None
         self._fold_due: float | None = None  # a backlog is folded a little at a time
+
+    def _service_of(self, job: Job) -> JobService:
+        return JobService(
+            job,
+            spawn=self.spawn,
+            type_input=operations.begin_input,
+            guard=self._guard,
+            poller=self,
+        )
 
     # -- birth -------------------------------------------------------------------------------
 
@@ -100,6 +106,9 @@ class Holder:
         """Live for the job of that directory from now on: its lock, its socket."""
         self.courtesy.slot = slot
         self.job.dir = JobDir(folder)
+        self._open(folder)
+
+    def _open(self, folder: str) -> None:
         self._lock = os.open(f"{folder}/alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         os.write(self._lock, b"%d" % self.pid)  # which process the lock speaks for
@@ -114,6 +123,7 @@ class Holder:
             raise StartFailed("The job was killed before it started.")
         now = time.monotonic()
         self.service.limits.begin(spec, now)
+        self.service.restarts.begin(spec.restart, now)
         try:
             spec = self.service.with_port(spec)
             self.job.dir.write_spec(spec)
@@ -202,6 +212,7 @@ class Holder:
             times.append(job.terminal_closed_until)
         if not self.service.ending.active:
             times.append(self.service.limits.due(now, alone=not self._peers))
+            times.append(self.service.restarts.due)
         return min(times)
 
     def _dispatch(self, fd: int, mask: int, now: float) -> None:
@@ -310,6 +321,7 @@ class Holder:
         if job.pty is not None and not self.courtesy.hot:
             self._guard(self._fold_a_little, now)
         self.service.followers.pump()
+        self._restart(now)
         self._poll_terminal()
         self._poll_peers()
 
@@ -321,7 +333,7 @@ class Holder:
     def _finished(self) -> bool:
         if self._leave_at is None:
             over = self.job.state.ended or self.service.ending.never_started
-            if not over or self.service.ending.active:
+            if not over or self.service.ending.active or self.service.restarts.pending:
                 return False
             if tree.alive(self.pid) or self.service.reporter.hook_left():
                 return False
@@ -351,6 +363,7 @@ class Holder:
         os.close(self._lease)
         self._lease = -1
         if not self.service.limits.persistent:
+            self.service.cancel_restarts()
             self.service.ending.begin(
                 now, grace=self.service.limits.grace, reason="its server has ended"
             )
@@ -389,6 +402,7 @@ class Holder:
         self._guard(self.job.typed.prove, self.job.log.end)
         if self.service.inputs:
             self.service.observed_fold()  # before the status looks at the screen
+        self.service.restarts.on_end(self.job, now, self.service.last_line)
         status = self.service.status()
         self.job.events.flush()
         self._guard(self.job.secrets.write, self.job.dir)
@@ -401,20 +415,97 @@ class Holder:
         self._guard(self.service.notices.on_end, self.job.exit)
         self.service.followers.on_ended(status)
         self.service.inputs.refuse_inputs()
-        if self.job.spec.on_exit:
+        if self.job.spec.on_exit and not self.service.restarts.pending:
             self._guard(self.service.reporter.run_on_exit)
+
+    # -- the next run ------------------------------------------------------------------------
+
+    def _restart(self, now: float) -> None:
+        """Begin the next run if it is time and nothing of the last one is left."""
+        service = self.service
+        if now < service.restarts.due or not self.job.state.ended or service.ending.active:
+            return
+        if tree.alive(self.pid, but=service.watches.commands):
+            service.ending.begin(now, grace=service.limits.grace, reason="")
+            return
+        try:
+            self._next_run(now)
+        except OSError as failure:  # ENOSPC: there is no directory for it
+            self.job.errors["restart"] = f"restart: {failure.strerror}"
+            service.cancel_restarts()
+
+    def _next_run(self, now: float) -> None:
+        """The same job once more: a new directory under its name, a new state, the same peers."""
+        old, before = self.job, self.service
+        directory = self._move_on(old)
+        waits = before.inputs.take(before.watches.own)
+        asked, before.restarts.asked = before.restarts.asked, []
+        before.watches.close()
+        before.reporter.close()
+        old.close()
+        self._master_mask, self._master_out = select.EPOLLIN, False
+        self.job = Job(self, self.courtesy)
+        self.job.dir, self.job.contained, self.job.secrets = directory, old.contained, old.secrets
+        service = self.service = self._service_of(self.job)
+        service.pid, service.lease, service.restarts = self.pid, before.lease, before.restarts
+        service.notices.begin()
+        peers = {peer.number: peer for peer in self._peers.values()}
+        try:
+            self.spawn(replace(old.spec, run=old.spec.run + 1), "")
+        except PtyJobsError as error:
+            numbers = [(w.owner >> 32, w.owner & 0xFFFFFFFF) for w in waits]
+            for peer, number in [*numbers, *((p.number, n) for p, n, _ in asked)]:
+                if peer in peers:
+                    peers[peer].send({"id": number, "error": error.to_wire()})
+            return
+        for wait in waits:
+            if (owner := peers.get(wait.owner >> 32)) is not None:
+                ask = replace(wait.ask, timeout=wait.left(now))
+                number = wait.owner & 0xFFFFFFFF
+                service.inputs.wait(owner, number, ask, watch=service.watches.own)
+        for owner, number, request in asked:
+            if (reply := operations.first_answer(service, owner, number, request)) is not None:
+                owner.send({"id": number, "ok": reply})
+
+    def _move_on(self, job: Job) -> JobDir:
+        """A directory for the next run in the place of this run's, which is kept beside it."""
+        from ptyjobs.process import cgroup  # few jobs restart
+
+        while self._accept():
+            pass
+        fresh = runs.allocate(job.dir, job.spec.run)
+        group = cgroup.noted(job.dir.path)
+        lock, listening = self._lock, self._listening
+        try:
+            self._open(fresh.folder)
+        except OSError:
+            self._lock, self._listening = lock, listening
+            shutil.rmtree(fresh.folder, ignore_errors=True)
+            raise
+        runs.exchange(job.dir, fresh)
+        self._poll.unregister(listening.fileno())
+        listening.close()
+        for name in ("sock", "alive", cgroup.NOTE):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{fresh.folder}/{name}")
+        os.close(lock)
+        if group is not None:
+            cgroup.note(group, job.dir.folder)
+        return JobDir(job.dir.folder)
 
     # -- clients -----------------------------------------------------------------------------
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Take the next connection; False if there is none."""
         try:
             sock, _ = self._listening.accept()
         except OSError:  # EAGAIN: it went away; EMFILE: no descriptor, it will try again
-            return
+            return False
         if len(self._peers) >= MAX_PEERS or not same_user(sock):
             sock.close()
-            return
-        self._on_peer(self.adopt(sock), select.EPOLLIN)  # most have asked already
+        else:
+            self._on_peer(self.adopt(sock), select.EPOLLIN)  # most have asked already
+        return True
 
     def _on_peer(self, peer: Peer, mask: int) -> None:
         if mask & select.EPOLLOUT:

@@ -35,6 +35,7 @@ from ptyjobs.requests import (
     RepaintRequest,
     Request,
     ResizeRequest,
+    RestartRequest,
     SecretsRequest,
     StartRequest,
     StatusRequest,
@@ -68,6 +69,8 @@ def perform(service: JobService, peer: Peer, number: int, request: Request) -> R
             return wait(service, peer, number, request)
         case StartRequest():
             return start(service, peer, number, request)
+        case RestartRequest():
+            return restart(service, peer, number, request)
         case HelloRequest():
             return hello(service, peer, request)
         case CancelRequest():
@@ -106,6 +109,17 @@ def start(service: JobService, peer: Peer, number: int, request: StartRequest) -
     patterns = tuple(compile_patterns(request.until))
     peer.reader, peer.session = request.reader, request.spec.session
     service.spawn(request.spec, peer.reader)
+    return first_answer(service, peer, number, request, patterns)
+
+
+def first_answer(
+    service: JobService,
+    peer: Peer,
+    number: int,
+    request: StartRequest | RestartRequest,
+    patterns: tuple[re.Pattern[str], ...] = (),
+) -> Reply:
+    """Answer a request that has begun a run: at once, or at its first turn."""
     if request.wait <= 0:
         return {"status": to_json(service.status())}
     watch = service.watches.own  # of a service: only its exit or a certain question comes before
@@ -116,7 +130,9 @@ def start(service: JobService, peer: Peer, number: int, request: StartRequest) -
         patterns=patterns,
         budget=request.budget,
         progress=request.progress,
-        redactor=service.job.secrets.redactor(request.secrets) if request.until else None,
+        redactor=service.job.secrets.redactor(request.secrets)
+        if isinstance(request, StartRequest) and request.until
+        else None,
     )
     notes = (f"PORT={service.job.port}",) if service.job.port else ()
     service.inputs.wait(peer, number, ask, watch=watch, notes=notes)
@@ -412,8 +428,26 @@ def kill(service: JobService, peer: Peer, number: int, request: KillRequest) -> 
     if request.signal:
         return _signal(service, request.signal)
     service.ending.kill(
-        peer, number, now=time.monotonic(), grace=request.grace, reason="killed on request"
+        peer,
+        number,
+        now=time.monotonic(),
+        grace=request.grace,
+        reason="killed on request",
+        cancelled=service.cancel_restarts(),
     )
+    return None
+
+
+def restart(service: JobService, peer: Peer, number: int, request: RestartRequest) -> Reply:
+    """End the run, then begin another; `first_answer` answers for that one."""
+    now = time.monotonic()
+    service.restarts.asked.append((peer, number, request))
+    service.restarts.gave_up = False
+    service.restarts.tries.clear()
+    if service.job.state.ended:
+        service.restarts.due = now
+    else:
+        service.ending.begin(now, grace=request.grace, reason="restarted on request")
     return None
 
 

@@ -14,13 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ptyjobs._dataclass import replace
-from ptyjobs.errors import StartFailed
+from ptyjobs.errors import JobEnded, StartFailed
 from ptyjobs.holder import port_conflict
 from ptyjobs.holder.followers import Followers
 from ptyjobs.holder.input_queue import InputQueue, QueuedInput
 from ptyjobs.holder.limits import Limits
 from ptyjobs.holder.notices import Notices
 from ptyjobs.holder.ready import Watch, Watches
+from ptyjobs.holder.restarts import Restarts
 from ptyjobs.holder.status import Reporter
 from ptyjobs.holder.status_cache import Glimpses
 from ptyjobs.holder.termination import Termination
@@ -55,7 +56,7 @@ class JobService:
         self._guard = guard
         self.watches = Watches(job, poller, self.watch_changed)
         job.aside = lambda: self.watches.commands
-        self.reporter = Reporter(job, self.watches)
+        self.reporter = Reporter(job, self.watches, lambda: self.restarts)
         self.notices = Notices(job, blocked=self._turn_is_awaited)
         self.inputs = InputQueue(
             job,
@@ -68,6 +69,7 @@ class JobService:
         self.glimpses = Glimpses(job, lambda: self.status(live=True, brief=True))
         self.limits = Limits(job)
         self.lease: PortLease | None = None
+        self.restarts = Restarts()
         self.inputs.answer_notes = self.answer_notes
 
     def with_port(self, spec: JobSpec) -> JobSpec:
@@ -86,7 +88,29 @@ class JobService:
 
     def answer_notes(self, answer: Answer) -> tuple[str, ...]:
         """What else the reader of this answer should know."""
-        return port_conflict.notes(self.job, answer)
+        notes = port_conflict.notes(self.job, answer)
+        if self.job.state.ended:
+            if self.restarts.gave_up:
+                notes += (self.job.reason, *self.restarts.tries)
+            words = self.restarts.words(time.monotonic())
+            notes += (words,) if words else ()
+        return notes
+
+    def last_line(self) -> str:
+        """The last line on the screen that is not blank."""
+        self.observed_fold()
+        rows = [row for row in self.job.fold.screen.text() if row.strip()]
+        return rows[-1] if rows else ""
+
+    def cancel_restarts(self) -> bool:
+        """No other run: those who asked for one are told; True if one was pending."""
+        for peer, number, _ in self.restarts.asked:
+            error = JobEnded(f"Job {self.job.spec.job_id!r} was killed before it restarted.")
+            peer.send({"id": number, "error": error.to_wire()})
+        cancelled = self.restarts.cancel()
+        if cancelled and self.job.state.ended:
+            self.job_ended()
+        return cancelled
 
     def _turn_is_awaited(self) -> bool:
         """A call waits for the program's turn, or a person at the terminal sees it."""
@@ -115,7 +139,7 @@ class JobService:
             job = self.job
             left = tree.alive(self.pid, but=self.watches.commands)
             serves = job.exit is not None and job.exit.code == 0 and not job.killing_reason
-            self.watches.job_ended(survivors=bool(left) and serves)
+            self.watches.job_ended(survivors=(bool(left) and serves) or self.restarts.pending)
 
     def signal_foreground(self, number: int) -> int:
         """Send a signal to the foreground group (the leader's own when there is none)."""

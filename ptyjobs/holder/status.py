@@ -13,6 +13,7 @@ import time
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.ready import Watches, listening_of
+from ptyjobs.holder.restarts import Restarts
 from ptyjobs.model import (
     Confidence,
     Exit,
@@ -30,7 +31,7 @@ from ptyjobs.readiness.settle import Wait
 from ptyjobs.store.log import LogWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 STALLED_AFTER = 10.0  # seconds without output, CPU or I/O
 MAX_PROCESSES = 50
@@ -41,8 +42,9 @@ IN_DIRECTORY = 'cd -- "$1" && exec /bin/sh -c "$2"'
 class Reporter:
     """Looks at one job."""
 
-    def __init__(self, job: Job, watches: Watches) -> None:
+    def __init__(self, job: Job, watches: Watches, restarts: Callable[[], Restarts]) -> None:
         self._job = job
+        self._restarts = restarts
         self._watches = watches
         self._activity: tuple[float, float, int] = (0.0, 0.0, 0)  # when, CPU, end of the log
         self._errors: LogWriter | None = None
@@ -77,6 +79,9 @@ class Reporter:
             errors=tuple(job.errors.values()),
             service=self._service(),
             port=job.port,
+            run=spec.run,
+            restarts=self._restarts().words(time.monotonic()) if live else "",
+            tries=tuple(self._restarts().tries),
         )
         if not live or not started:
             near = started and job.log.end - job.fold.offset <= CATCH_UP

@@ -55,10 +55,22 @@ class Termination:
         """Sessions of those who wait to hear of it."""
         return tuple(peer.session for peer, _ in self._asked)
 
-    def kill(self, peer: Peer, request: int, *, now: float, grace: float, reason: str) -> None:
-        """End the tree; the peer is answered when nothing of it is left."""
+    def kill(
+        self,
+        peer: Peer,
+        request: int,
+        *,
+        now: float,
+        grace: float,
+        reason: str,
+        cancelled: bool = False,
+    ) -> None:
+        """End the tree; the peer is answered when nothing of it is left.
+
+        `cancelled`: a restart was pending, and is no more.
+        """
         if self._job.state.ended and not tree.alive(os.getpid()):
-            self._reply(peer, request, "already_terminated")
+            self._reply(peer, request, "killed" if cancelled else "already_terminated")
             return
         self._asked.append((peer, request))
         self.begin(now, grace=grace, reason=reason)

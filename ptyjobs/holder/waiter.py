@@ -131,6 +131,10 @@ class Waiter:
             certain=ask.certain,
         )
 
+    def left(self, now: float) -> float:
+        """Seconds until its deadline."""
+        return max(0.0, self._deadline - now)
+
     def observe(self, screen: Screen) -> bool:
         """The fold has moved on: keep the head of a long output; False once it is kept."""
         self.fresh.observe(screen)

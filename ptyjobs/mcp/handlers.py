@@ -101,6 +101,7 @@ async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
         timeout=args["timeout"],
         ready=args["ready"],
         port=args["port"],
+        restart=args["restart"],
         target=args["target"],
         sandbox=args["sandbox"],
         log_full=args["log_full"],
@@ -113,6 +114,7 @@ async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
             wait=wait,
             budget=call.config.max_chars,
             on_progress=call.on_progress,
+            replace=args["replace"],
         )
     if wait == 0 and answer.verdict.reason is Reason.TIMEOUT:
         return results.of_start(answer)
@@ -301,6 +303,7 @@ async def output(call: ToolCall, args: dict[str, Any]) -> Result:
         grep=args["grep"] or None,
         limit=min(args["limit"] or call.config.max_chars, HARD_MAX_CHARS - 1000),
         last=args["last"],
+        run=args["run"],
     )
     return results.of_page(args["job_id"], page, since=args["since"], grep=args["grep"])
 

@@ -68,7 +68,9 @@ def _log_losses(status: Status) -> str:
 
 
 def _rare_facts(status: Status) -> list[str]:
-    lines = [f"title: {status.title}"] if status.title else []
+    lines = [f"run: {status.run}"] if status.run > 1 else []
+    lines += [f"ended before: {one}" for one in status.tries]
+    lines += [f"title: {status.title}"] if status.title else []
     lines += [f"progress: {status.progress}"] if status.progress else []
     lines += [f"attached: {status.attached}"] if status.attached else []
     lines += [f"readiness: {status.tier}"] if status.tier != "full" else []
@@ -87,6 +89,9 @@ def _status_head(status: Status, *, now: float) -> str:
             parts.append(status.reason)
         if status.ended is not None:
             parts.append(f"{duration(max(0.0, now - status.ended))} ago")
+        if status.restarts:
+            parts.append(status.restarts)
+        if status.ended is not None:
             parts.append(f"ran {duration(max(0.0, status.ended - status.started))}")
     else:
         if status.service is not None:

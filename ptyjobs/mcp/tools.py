@@ -38,6 +38,8 @@ EXECUTE = Tool(
             "service: return when it is ready: port, port:N, http://..., command:..., pattern",
             default=(),
         ),
+        Param("restart", "text", "on-failure or always", default=""),
+        Param("replace", "flag", "first end the job of that name: a restart", default=False),
         Param("port", "text", '"auto": lease a free port, given as $PORT', default=""),
         Param("timeout", "number", "end the job after so many seconds", low=0.001),
         Param(
@@ -143,6 +145,7 @@ OUTPUT = Tool(
         Param("grep", "text", "regular expression", default=""),
         Param("last", "flag", "the last page, not the first", default=False),
         Param("limit", "integer", f"characters, default {MAX_CHARS}", low=100, high=39_000),
+        Param("run", "integer", "an earlier run of a restarted job", low=1),
     ),
     handlers.output,
     read_only=True,

@@ -53,7 +53,7 @@ def list_jobs(args: argparse.Namespace, settings: Config) -> int:
     while True:
         found = glance(registry, all=args.all, brief=not args.json)
         if args.running:
-            found = [status for status in found if not status.state.ended]
+            found = [one for one in found if one.restarts or not one.state.ended]
         if args.json:
             print_json(found)
         else:

@@ -65,6 +65,12 @@ def register(add: Add) -> None:
         "--wait", type=duration, default=30.0, metavar="S", help="with --ready: at most S seconds"
     )
     running.add_argument(
+        "--restart", default="", metavar="POLICY", help="on-failure or always, also with :LIMIT"
+    )
+    running.add_argument(
+        "--replace", action="store_true", help="end a living job of that name first"
+    )
+    running.add_argument(
         "--port", default="", metavar="PORT", help="auto leases a free port; it is $PORT"
     )
     running.add_argument("--on-exit", default="", metavar="CMD", help="run when the job has ended")
@@ -111,6 +117,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         on_exit=args.on_exit,
         ready=args.ready,
         port=args.port,
+        restart=args.restart,
         target=args.target,
         notify=args.notify,
     )
@@ -118,7 +125,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         job_id = ""
         try:
             with interrupts.held():  # it is told or ended, whenever a signal comes
-                job_id = jobs.start(spec, name=args.name).job_id
+                job_id = jobs.start(spec, name=args.name, replace=args.replace).job_id
                 if args.detach:
                     shown = json.dumps(to_json(jobs.status(job_id))) if args.json else job_id
                     print(shown, flush=True)
