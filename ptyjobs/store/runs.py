@@ -7,17 +7,18 @@ step, so at no moment is there no job of that name.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-from pathlib import Path
 
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.errors import BadInput
 from ptyjobs.store.jobdir import JobDir
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100
-_LIBC = ctypes.CDLL(None, use_errno=True)
 _TRIES = 100_000
 
 
@@ -64,9 +65,12 @@ def allocate(old: JobDir, run: int) -> JobDir:
 
 def exchange(one: JobDir, other: JobDir) -> None:
     """Let the two directories change names."""
+    import ctypes  # only holders exchange directories; they have it
+
+    libc = ctypes.CDLL(None, use_errno=True)
     first, second = os.fsencode(one.folder), os.fsencode(other.folder)
     try:
-        done = _LIBC.renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE)
+        done = libc.renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE)
     except AttributeError:  # an older C library
         done = -1
     if done == 0:
