@@ -254,7 +254,8 @@ class JobSpec:
     port: str = ""  # "auto" leases a free one; it is in the environment as PORT
     restart: str = ""  # "on-failure" or "always", with ":N" for at most N times in a row
     run: int = 1  # counts the runs under this name
-    tags: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    login: bool = False  # run it behind the start-up files of the user's shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,6 +377,8 @@ class Status:
     listening: tuple[Listening, ...] = ()  # those and its UDP and unix sockets
     service: Service | None = None  # of a job started with `ready`
     port: int = 0  # leased or given; PORT in its environment
+    labels: dict[str, str] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()  # variables that `login` has set or changed
     run: int = 1  # earlier runs of the job WEB are kept as WEB.1, WEB.2 ...
     restarts: str = ""  # "restarts in 2.0 s (2 of 5)"
     tries: tuple[str, ...] = ()  # how the last runs of a service that restarts have ended

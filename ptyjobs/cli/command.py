@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 
 COMMANDS = (
-    "serve", "demo", "run", "list", "status", "logs", "screen", "attach", "send", "wait",
-    "events", "ports", "restart", "kill", "rm", "clean", "record", "export", "play", "fixture",
-    "web", "top", "setup", "doctor", "hook", "describe", "completion",
+    "serve", "demo", "run", "list", "status", "logs", "grep", "screen", "attach", "send", "wait",
+    "up", "down", "ps", "events", "ports", "restart", "kill", "rm", "clean", "record", "export",
+    "play", "fixture", "web", "top", "setup", "doctor", "hook", "describe", "completion",
 )  # fmt: skip
 """Every command, in the order of the help; each is a module of `ptyjobs.cli.commands`."""
 
-ALIASES = {"ls": "list", "ps": "list", "stop": "kill"}
+ALIASES = {"ls": "list", "stop": "kill"}
 """Other names of commands, as docker and the shell have them; only as the first word."""
 
 EXIT_CODES = {

@@ -45,6 +45,8 @@ def prepare(
     ready: str | Sequence[str] = (),
     port: str | int = "",
     restart: str = "",
+    labels: Mapping[str, str] | None = None,
+    login: bool | None = None,
     target: str = "",
     sandbox: str | None = None,
     log_full: str | None = None,
@@ -95,6 +97,8 @@ def prepare(
         notify=NOTIFY if notify is None else _notify(notify),
         port=_port(port),
         restart=_restart(restart),
+        labels=_labels(labels or {}),
+        login=config.login if login is None else login,
         sandbox=_sandbox(config, sandbox, on_exit=on_exit, beside=beside),
         writable=working_dir if confined else "",
         network=config.sandbox_network,
@@ -163,6 +167,13 @@ def _check_policy(
     for line in filter(None, beside):
         policy.check(line)
     policy.check_env(env)
+
+
+def _labels(labels: Mapping[str, str]) -> dict[str, str]:
+    for name, value in labels.items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}", name) or len(value) > 4096:
+            raise BadInput(f"{name[:80]!r} cannot name a label.", advice="Letters, digits, . _ / -")
+    return dict(labels)
 
 
 def _restart(word: str) -> str:

@@ -117,6 +117,11 @@ class Config:
         "Shell integration: command boundaries and exit codes inside shells.",
         default=False,
     )
+    login: bool = _setting(
+        types.FLAG,
+        "Run jobs behind the start-up files of the user's shell, with direnv, mise, nvm or a venv.",
+        default=False,
+    )
     env_allow: tuple[str, ...] = _setting(
         types.WORDS, "Only variables with these names reach jobs (globs; empty: all).", default=()
     )

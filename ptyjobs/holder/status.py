@@ -26,7 +26,7 @@ from ptyjobs.model import (
     Verdict,
     to_json,
 )
-from ptyjobs.process import tree
+from ptyjobs.process import login_shell, tree
 from ptyjobs.readiness.settle import Wait
 from ptyjobs.store.log import LogWriter
 
@@ -80,6 +80,7 @@ class Reporter:
             service=self._service(),
             port=job.port,
             run=spec.run,
+            labels=spec.labels,
             restarts=self._restarts().words(time.monotonic()) if live else "",
             tries=tuple(self._restarts().tries),
         )
@@ -131,6 +132,7 @@ class Reporter:
             processes=tuple(f"{s.pid} {s.name}" for s in stats[:MAX_PROCESSES]),
             ports=tuple(sorted({one.port for one in listening if one.protocol == "tcp"})),
             listening=listening,
+            changed=login_shell.changed(job.pid, job.spec.env) if job.spec.login else (),
             directory=screen.cwd or _cwd(job.pid),
             containment="cgroup"
             if job.contained

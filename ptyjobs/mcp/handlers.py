@@ -297,6 +297,8 @@ async def _picture(call: ToolCall, job_id: str, format: str) -> Result:
 
 
 async def output(call: ToolCall, args: dict[str, Any]) -> Result:
+    if args["job_id"] == "*":
+        return await _grep_all(call, args)
     page = await call.jobs.output(
         args["job_id"],
         since=args["since"],
@@ -306,6 +308,17 @@ async def output(call: ToolCall, args: dict[str, Any]) -> Result:
         run=args["run"],
     )
     return results.of_page(args["job_id"], page, since=args["since"], grep=args["grep"])
+
+
+async def _grep_all(call: ToolCall, args: dict[str, Any]) -> Result:
+    from ptyjobs.client import search
+
+    if not args["grep"]:
+        raise BadInput('output: job_id="*" needs grep.', advice='For example grep="Error".')
+    limit = min(args["limit"] or call.config.max_chars, HARD_MAX_CHARS - 1000)
+    jobs = call.jobs.registry.all()
+    matches = await asyncio.to_thread(lambda: search.grep(jobs, args["grep"], limit=limit))
+    return status_text.of_matches(matches, args["grep"])
 
 
 async def status(call: ToolCall, args: dict[str, Any]) -> Result:
@@ -323,7 +336,15 @@ async def list_jobs(call: ToolCall, args: dict[str, Any]) -> Result:
             hidden += 1
         else:
             shown.append(job)
-    return status_text.of_list(shown, now=time.time(), ended_hidden=hidden)
+    from ptyjobs.client.search import project_of
+
+    here = project_of(call.config.working_dir or os.getcwd())
+    mine = {job.job_id for job in shown if job.cwd and project_of(job.cwd) == here}
+    shown.sort(key=lambda job: job.job_id not in mine)
+    elsewhere = {job.job_id for job in shown} - mine
+    return status_text.of_list(
+        shown, now=time.time(), ended_hidden=hidden, elsewhere=elsewhere if mine else set()
+    )
 
 
 async def kill(call: ToolCall, args: dict[str, Any]) -> Result:

@@ -6,7 +6,7 @@ in, in seconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from ptyjobs.text.figures import duration
 if TYPE_CHECKING:
     from ptyjobs.client.calls import Killed
     from ptyjobs.client.port_table import PortHolder
+    from ptyjobs.client.search import Matches
 
 SHOWN_FORCED = 5  # processes named that did not end within the grace
 
@@ -69,6 +70,8 @@ def _log_losses(status: Status) -> str:
 
 def _rare_facts(status: Status) -> list[str]:
     lines = [f"run: {status.run}"] if status.run > 1 else []
+    lines += [f"labels: {_pairs(status.labels)}"] if status.labels else []
+    lines += [f"changed by the login shell: {', '.join(status.changed)}"] if status.changed else []
     lines += [f"ended before: {one}" for one in status.tries]
     lines += [f"title: {status.title}"] if status.title else []
     lines += [f"progress: {status.progress}"] if status.progress else []
@@ -77,6 +80,10 @@ def _rare_facts(status: Status) -> list[str]:
     weak = status.containment not in ("", "subreaper", "cgroup")
     lines += [f"kill reaches: {status.containment}"] if weak else []
     return lines + [f"fault: {error}" for error in status.errors]
+
+
+def _pairs(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in labels.items())
 
 
 def _status_head(status: Status, *, now: float) -> str:
@@ -102,20 +109,36 @@ def _status_head(status: Status, *, now: float) -> str:
     return f"[{status.job_id}] " + SEPARATOR.join(parts)
 
 
-def of_list(statuses: Sequence[Status], *, now: float, ended_hidden: int = 0) -> Result:
-    """One line a job, newest first."""
+def of_list(
+    statuses: Sequence[Status],
+    *,
+    now: float,
+    ended_hidden: int = 0,
+    elsewhere: Collection[str] = (),
+) -> Result:
+    """One line a job, in the order given; `elsewhere`: jobs of other projects, with directory."""
     if not statuses:
         text = "No jobs." if not ended_hidden else "No running jobs."
         return Result(f"{text} Start one with execute(command=...).", {"jobs": []})
     lines = []
     for status in statuses:
         command = status.command if len(status.command) <= 100 else status.command[:97] + "..."
-        lines.append(one_line(f"{_status_head(status, now=now)}{SEPARATOR}{command}"))
+        where = f"{SEPARATOR}in {status.cwd}" if status.job_id in elsewhere else ""
+        lines.append(one_line(f"{_status_head(status, now=now)}{SEPARATOR}{command}{where}"))
     if ended_hidden:
         lines.append(f"({ended_hidden} ended: all=true)")
     keys = ("job_id", "state", "command", "started", "ended", "exit", "pid")
     facts = [{k: to_json(s).get(k) for k in keys} for s in statuses]
     return Result(fit("\n".join(lines)), {"jobs": facts})
+
+
+def of_matches(matches: Matches, pattern: str) -> Result:
+    """The lines found in all jobs, newest job first."""
+    lines = [one_line(f"[{one.job_id}] line {one.line}: {one.text}") for one in matches.found]
+    more = "; older ones are left out" if matches.more else ""
+    count = f"{len(matches.found)} lines match {quoted(pattern)} in {matches.jobs} jobs{more}"
+    facts = {"matches": [to_json(one) for one in matches.found], "more": matches.more}
+    return Result(fit("\n".join([f"[*] {count}", *lines])), facts)
 
 
 def of_ports(holders: Sequence[PortHolder], *, own: int = 0) -> Result:

@@ -137,8 +137,8 @@ TAIL = Tool(
 OUTPUT = Tool(
     "output",
     "Read all output",
-    "All output of a job by pages, or the lines that match `grep`. Each result says how to get the "
-    "next page.",
+    'All output of a job by pages, or the lines that match `grep`; job_id="*" with grep: of all '
+    "jobs. Each result says how to get the next page.",
     (
         JOB,
         Param("since", "integer", "log offset to start at", low=0),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ptyjobs.errors import StartFailed
 from ptyjobs.model import JobSpec
-from ptyjobs.process import sandbox
+from ptyjobs.process import login_shell, sandbox
 from ptyjobs.process.shell_integration import marked
 
 _PLAIN_WORDS = re.compile(r"[\w@%+=:,./ -]+")
@@ -27,6 +27,11 @@ def prepared(spec: JobSpec, directory: str) -> JobSpec:
     """`spec` as it is executed from `directory`; raises StartFailed and Refused."""
     if spec.marks:
         spec = _with_marks(spec, directory)
+    if spec.login:
+        port = spec.env.get("PORT", "") if spec.port else ""
+        shell = login_shell.user_shell(spec.env)
+        argv = login_shell.through_login(spec.argv, shell=shell, port=port)
+        spec = dataclasses.replace(spec, argv=argv)
     if spec.sandbox != "none":
         scratch = f"{directory}/tmp"
         Path(scratch).mkdir(mode=0o700, exist_ok=True)

@@ -8,6 +8,7 @@ import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.command import print_json
+from ptyjobs.cli.commands.grep import add_selection
 from ptyjobs.cli.format import age, line, safe, turn, widths
 from ptyjobs.client.registry import Registry
 
@@ -37,14 +38,18 @@ def register(add: Add) -> None:
     listing.add_argument("--all", action="store_true", help="all ended jobs, not the last ten")
     listing.add_argument("--running", action="store_true", help="only jobs that have not ended")
     listing.add_argument("--ids", action="store_true", help="only the ids, one a line")
+    add_selection(listing)
     listing.add_argument("--watch", action="store_true", help="again every second, until C-c")
 
 
 def list_jobs(args: argparse.Namespace, settings: Config) -> int:
     """All jobs, running ones first, then newest first: state and why, age, silence, last words."""
     registry = Registry(settings.state_dir)
+    chosen = _chosen(args, registry)
     if args.ids:
         for job in registry.all():
+            if chosen is not None and job.job_id not in chosen:
+                continue
             if not (args.running and registry.status(job).state.ended):
                 print(job.job_id)
         return 0
@@ -52,6 +57,8 @@ def list_jobs(args: argparse.Namespace, settings: Config) -> int:
 
     while True:
         found = glance(registry, all=args.all, brief=not args.json)
+        if chosen is not None:
+            found = [status for status in found if status.job_id in chosen]
         if args.running:
             found = [one for one in found if one.restarts or not one.state.ended]
         if args.json:
@@ -65,6 +72,16 @@ def list_jobs(args: argparse.Namespace, settings: Config) -> int:
         except KeyboardInterrupt:
             print()  # the shell's prompt belongs below the table
             raise
+
+
+def _chosen(args: argparse.Namespace, registry: Registry) -> set[str] | None:
+    """The ids of the jobs that were selected; None for all."""
+    if not args.where and not args.label:
+        return None
+    from ptyjobs.client import search
+
+    where, labels = search.conditions(args.where), search.labels_of(args.label)
+    return {job.job_id for job in search.selected(registry, where=where, labels=labels)}
 
 
 def _show_table(found: Sequence[Status], *, watch: bool) -> None:

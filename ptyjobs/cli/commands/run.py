@@ -65,6 +65,15 @@ def register(add: Add) -> None:
         "--wait", type=duration, default=30.0, metavar="S", help="with --ready: at most S seconds"
     )
     running.add_argument(
+        "--label", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
+    )
+    running.add_argument(
+        "--login",
+        action="store_const",
+        const=True,
+        help="behind the start-up files of your shell, and direnv, mise, nvm or a venv",
+    )
+    running.add_argument(
         "--restart", default="", metavar="POLICY", help="on-failure or always, also with :LIMIT"
     )
     running.add_argument(
@@ -118,6 +127,8 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         ready=args.ready,
         port=args.port,
         restart=args.restart,
+        labels=dict(_variable(word) for word in args.label),
+        login=args.login,
         target=args.target,
         notify=args.notify,
     )

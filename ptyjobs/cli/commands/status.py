@@ -56,6 +56,8 @@ def page(found: Status, *, now: float | None = None) -> list[str]:
         ("attached", f"{found.attached}" if found.attached else ""),
         ("processes", ", ".join(found.processes)),
         ("used", f"{found.cpu:.1f} s of CPU, {amount(found.rss)} of memory" if found.rss else ""),
+        ("labels", ", ".join(f"{n}={safe(v)}" for n, v in found.labels.items())),
+        ("login", f"it changed {', '.join(found.changed)}" if found.changed else ""),
         ("run", f"{found.run}" if found.run > 1 else ""),
         *(("before", safe(one)) for one in found.tries),
         ("port", f"{found.port}" if found.port else ""),

@@ -1,0 +1,208 @@
+"""One pattern over all jobs, ended ones included: newest first, bounded, with job and line number.
+
+Owns the order, the bounds and the selection of jobs. Searches in a process of its own (as
+`store.grep` does, and for its reason), one for all jobs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from ptyjobs._dataclass import TYPE_CHECKING, dataclass
+from ptyjobs.errors import BadInput, BadPattern, LimitReached, from_wire
+from ptyjobs.model import JobSpec, from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from ptyjobs.client.registry import Registry
+    from ptyjobs.store.jobdir import JobDir
+
+LONGEST = 120.0  # seconds
+MOST_LINES = 200  # of one job
+KEYS = ("project", "name", "state", "lifetime", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One line of one job's output."""
+
+    job_id: str
+    run: int
+    line: int  # from 1, counted from the oldest output that is kept
+    offset: int  # log offset where the line begins
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The lines found, newest job first; `more`: there are others."""
+
+    found: tuple[Match, ...]
+    jobs: int = 0  # that were searched
+    more: bool = False
+
+
+def project_of(directory: str) -> str:
+    """The project that a directory belongs to: its git worktree, else itself."""
+    from ptyjobs.process.port_owner import git_worktree
+
+    return git_worktree(directory)[0] or os.path.abspath(directory)
+
+
+def conditions(words: Iterable[str]) -> dict[str, str]:
+    """KEY=VALUE words of `--where`; BadInput names what there is."""
+    found = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key not in KEYS or not equals:
+            raise BadInput(
+                f"--where {word!r} is no condition.", advice=f"KEY=VALUE with {', '.join(KEYS)}."
+            )
+        found[key] = project_of(value) if key == "project" else value
+    return found
+
+
+def labels_of(words: Iterable[str]) -> dict[str, str]:
+    """NAME=VALUE words of `--label`; NAME alone matches every value."""
+    return {word.partition("=")[0]: word.partition("=")[2] for word in words}
+
+
+def selected(
+    registry: Registry, *, where: Mapping[str, str], labels: Mapping[str, str]
+) -> list[JobDir]:
+    """The jobs that meet all conditions, newest first."""
+    jobs = registry.all()
+    if not where and not labels:
+        return jobs
+    return [job for job in jobs if _meets(registry, job, where, labels)]
+
+
+def _meets(
+    registry: Registry, job: JobDir, where: Mapping[str, str], labels: Mapping[str, str]
+) -> bool:
+    from fnmatch import fnmatchcase
+
+    spec = job.spec()
+    if spec is None:
+        return False
+    for name, value in labels.items():
+        if name not in spec.labels or (value and spec.labels[name] != value):
+            return False
+    for key, value in where.items():
+        if key == "project":
+            fits = project_of(spec.cwd) == value
+        elif key == "state":
+            fits = registry.status(job).state.value == value
+        else:
+            fits = fnmatchcase(_field(spec, job, key), value)
+        if not fits:
+            return False
+    return True
+
+
+def _field(spec: JobSpec, job: JobDir, key: str) -> str:
+    return {"name": job.job_id, "lifetime": spec.lifetime.value, "target": spec.target}[key]
+
+
+def grep(jobs: Iterable[JobDir], pattern: str, *, limit: int) -> Matches:
+    """The lines of these jobs that match, at most `limit` characters of them."""
+    import json
+
+    from ptyjobs.text.patterns import compile_patterns
+
+    compile_patterns([pattern])
+    specs = [(job, job.spec()) for job in jobs]
+    asked = {
+        "asker": os.getpid(),
+        "pattern": pattern,
+        "limit": limit,
+        "jobs": [[job.folder, spec.run if spec else 1] for job, spec in specs],
+    }
+    code = f"import sys; sys.path[:] = {sys.path!r}; from ptyjobs.client.search import main; main()"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code],
+            input=json.dumps(asked).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=LONGEST,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise BadPattern(f"The search took longer than {LONGEST:.0f} s.") from None
+    except (OSError, subprocess.CalledProcessError) as failure:
+        raise LimitReached(
+            f"The search could not be made: {failure}.",
+            advice="Kill or wait for other jobs, then try again.",
+        ) from failure
+    told: dict[str, Any] = json.loads(done.stdout)
+    if "error" in told:
+        raise from_wire(told["error"])
+    return from_json(Matches, told)
+
+
+def main() -> None:
+    """The process: the request comes in on stdin as JSON, the matches go out on stdout."""
+    import contextlib
+    import json
+
+    from ptyjobs.text.patterns import compile_patterns
+
+    asked: dict[str, Any] = json.load(sys.stdin)
+    (pattern,) = compile_patterns([asked["pattern"]])
+    told: dict[str, Any]
+    try:
+        told = to_json(_search(asked, pattern))
+    except BadPattern as error:
+        told = {"error": error.to_wire()}
+    with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+        sys.stdout.write(json.dumps(told))
+        sys.stdout.flush()
+
+
+def _search(asked: Mapping[str, Any], pattern: Any) -> Matches:
+    from ptyjobs.store import grep as one_log
+    from ptyjobs.store.log import LogReader
+
+    found: list[Match] = []
+    used = count = 0
+    more = False
+    for folder, run in asked["jobs"]:
+        if os.getppid() != asked["asker"] or used >= asked["limit"]:
+            more = True
+            break
+        count += 1
+        log = LogReader(folder)
+        left = asked["limit"] - used
+        page = one_log.search(
+            log, pattern, since=None, limit=left, last=True, bound=one_log._bounded
+        )
+        lines = page.text.split("\n") if page.text else []
+        more |= page.more or len(lines) > MOST_LINES
+        lines = lines[-MOST_LINES:]
+        offsets = [int(line.partition(": ")[0]) for line in lines]
+        numbers = _line_numbers(log, offsets)
+        for line, offset in zip(reversed(lines), reversed(offsets), strict=True):
+            text = line.partition(": ")[2]
+            found.append(Match(os.path.basename(folder), run, numbers[offset], offset, text))
+            used += len(text) + 32
+    return Matches(tuple(found), count, more)
+
+
+def _line_numbers(log: Any, offsets: list[int]) -> dict[int, int]:
+    """The number of the line that begins at each of these ascending offsets."""
+    found: dict[int, int] = {}
+    at, number = log.floor, 1
+    for offset in offsets:
+        while at < offset:
+            first, data = log.read(at, min(1 << 20, offset - at))
+            if not data:
+                break
+            number += data.count(b"\n")
+            at = first + len(data)
+        found[offset] = number
+    return found
