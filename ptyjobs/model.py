@@ -252,6 +252,9 @@ class JobSpec:
     session: str = ""  # the agent's session that started it: who is woken (see `notify`)
     notify: tuple[str, ...] = NOTIFY
     port: str = ""  # "auto" leases a free one; it is in the environment as PORT
+    memory: int = 0  # bytes that the job may use; 0 is no limit
+    cpu: float = 0.0  # processors
+    pids: int = 0  # processes and threads
     restart: str = ""  # "on-failure" or "always", with ":N" for at most N times in a row
     run: int = 1  # counts the runs under this name
     labels: dict[str, str] = field(default_factory=dict)
@@ -372,6 +375,8 @@ class Status:
     stalled: bool = False  # neither output nor CPU nor I/O moved lately
     cpu: float = 0.0  # seconds of CPU the tree has used
     rss: int = 0  # bytes of resident memory of the tree
+    peak: int = 0  # the most memory: of the job where a cgroup counts it, else of a reaped process
+    limits: tuple[str, ...] = ()  # each with what enforces it
     processes: tuple[str, ...] = ()  # "pid name" of each process in the tree
     ports: tuple[int, ...] = ()  # TCP ports the tree listens on
     listening: tuple[Listening, ...] = ()  # those and its UDP and unix sockets

@@ -125,6 +125,7 @@ class AsyncJobs(Base):
         port: str | int = "",
         restart: str = "",
         replace: bool = False,
+        limits: Mapping[str, str | int | float] | None = None,
         labels: Mapping[str, str] | None = None,
         login: bool | None = None,
     ) -> Answer:
@@ -141,10 +142,11 @@ class AsyncJobs(Base):
         is the setting `wait_timeout`. `port`: "auto" leases a free port and gives it to the
         program as PORT; a number does the same with that one, and is refused while it is taken.
         `restart`: `on-failure` or `always`, with a limit as `always:10`. `replace`: end a living
-        job of that name first. `labels`: names and values to select it by. `login`: run it behind
-        the start-up files of the user's shell and the project's environment. The others override
-        the settings of their names; `lifetime`, `stderr`, `sandbox` and `log_full` take the words
-        listed there, `lifetime` session or persistent.
+        job of that name first. `limits`: memory, cpu and pids, as
+        {"memory": "2GB", "cpu": 1.5, "pids": 100}. `labels`: names and values to select it by.
+        `login`: run it behind the start-up files of the user's shell and the project's environment.
+        The others override the settings of their names; `lifetime`, `stderr`, `sandbox` and
+        `log_full` take the words listed there, `lifetime` session or persistent.
         `notify`: transitions that `events` reports (exited, asks, ready, port, stalled, a pattern
         as `pattern: REGEX` for once, `every: REGEX` for each); by default exited, asks and ready.
         """
@@ -171,6 +173,7 @@ class AsyncJobs(Base):
             notify=notify,
             port=port,
             restart=restart,
+            limits=limits,
             labels=labels,
             login=login,
         )

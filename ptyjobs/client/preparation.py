@@ -45,6 +45,7 @@ def prepare(
     ready: str | Sequence[str] = (),
     port: str | int = "",
     restart: str = "",
+    limits: Mapping[str, str | int | float] | None = None,
     labels: Mapping[str, str] | None = None,
     login: bool | None = None,
     target: str = "",
@@ -97,6 +98,9 @@ def prepare(
         notify=NOTIFY if notify is None else _notify(notify),
         port=_port(port),
         restart=_restart(restart),
+        memory=int(_limit(config, "memory", limits)),
+        cpu=_limit(config, "cpu", limits),
+        pids=int(_limit(config, "pids", limits)),
         labels=_labels(labels or {}),
         login=config.login if login is None else login,
         sandbox=_sandbox(config, sandbox, on_exit=on_exit, beside=beside),
@@ -167,6 +171,23 @@ def _check_policy(
     for line in filter(None, beside):
         policy.check(line)
     policy.check_env(env)
+
+
+def _limit(config: Config, name: str, asked: Mapping[str, str | int | float] | None) -> float:
+    """One limit: what the call asks for, at most the setting; 0 for none."""
+    from ptyjobs.config import LIMITS, types
+
+    unknown = sorted((asked or {}).keys() - LIMITS.keys())
+    if unknown:
+        raise BadInput(f"There is no limit {unknown[0]!r}.", advice=f"{', '.join(LIMITS)}.")
+    value: float | None = None
+    if asked and name in asked:
+        try:
+            value = LIMITS[name].read(asked[name])
+        except types.Unusable as expected:
+            raise BadInput(f"limits: {name}={asked[name]!r}: expected {expected}.") from None
+    known = [one for one in (value, getattr(config, f"{name}_limit")) if one is not None]
+    return float(min(known, default=0))
 
 
 def _labels(labels: Mapping[str, str]) -> dict[str, str]:

@@ -71,6 +71,14 @@ def default_shell() -> str:
     return types.find_program("bash") or types.find_program("sh") or "/bin/sh"
 
 
+LIMITS = {
+    "memory": replace(types.size(1 << 20, 1 << 50), optional=True),
+    "cpu": replace(types.number(0.01, 1024), optional=True),
+    "pids": types.integer(1, 1_000_000, optional=True),
+}
+"""How the limits of a job are written, as settings and in a call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """All settings. Times are seconds and sizes bytes; a field's declaration is its document."""
@@ -157,6 +165,15 @@ class Config:
         "A job is killed after this time.",
         default=None,
         env=("MCP_BG_JOB_TIMEOUT",),
+    )
+    memory_limit: int | None = _setting(
+        LIMITS["memory"], "Memory that one job may use: by a cgroup, else by rlimits.", default=None
+    )
+    cpu_limit: float | None = _setting(
+        LIMITS["cpu"], "Processors that one job may use, where it can have a cgroup.", default=None
+    )
+    pids_limit: int | None = _setting(
+        LIMITS["pids"], "Processes of one job, where it can have a cgroup.", default=None
     )
     idle_limit: float | None = _setting(
         types.seconds(1, 31_536_000, optional=True),

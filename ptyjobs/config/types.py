@@ -61,6 +61,18 @@ def integer(low: int, high: int, *, optional: bool = False) -> Kind:
     return Kind(words, parse, optional)
 
 
+def number(low: float, high: float) -> Kind:
+    """A number in [low, high]."""
+
+    def parse(value: Any) -> float:
+        match = re.fullmatch(r"\d+(?:\.\d*)?|\.\d+", str(value).strip())
+        if isinstance(value, bool) or match is None:
+            raise Unusable(f"a number from {low:g} to {high:g}")
+        return _bounded(float(match[0]), low, high, lambda v: f"{v:g}")
+
+    return Kind(f"number, {low:g} to {high:g}", parse)
+
+
 def seconds(low: float, high: float, *, optional: bool = False) -> Kind:
     """Seconds in [low, high]; strings may say `500ms`, `10s`, `5m`, `2h`, `1d`."""
 

@@ -8,13 +8,14 @@ published only after the terminal has been drained, because the last bytes of a 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Collection
 from typing import Protocol
 
 from ptyjobs import targets
-from ptyjobs._dataclass import replace
+from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.holder.input_log import Display, TypedText
 from ptyjobs.holder.log_pacing import LogPacing
 from ptyjobs.holder.terminal_input import TerminalInput
@@ -32,6 +33,10 @@ from ptyjobs.store.fold import Fold
 from ptyjobs.store.jobdir import EventWriter, JobDir
 from ptyjobs.store.log import LogReader, LogWriter
 from ptyjobs.text.fresh import Mark, mark
+
+if TYPE_CHECKING:
+    from ptyjobs.process.job_limits import LimitGroup
+
 
 EXIT_QUIET = 0.05  # seconds without output after the leader's end while somebody holds the terminal
 EXIT_CAP = 0.25  # seconds after which the end is published in any case; later output still counts
@@ -80,6 +85,8 @@ class Job:
         self.killing_reason = ""
         self.errors: dict[str, str] = {}
         self.secrets = TypedSecrets()
+        self.used = tree.Used()
+        self.limits: LimitGroup | None = None
         self.port = 0  # leased or given; PORT in its environment
         self.aside: Callable[[], Collection[int]] = tuple  # sessions below us that are not its own
         self._exit_status: int | None = None
@@ -112,18 +119,30 @@ class Job:
         self.fold.log = self.dir.log
         self.fold.replies_on = spec.replies
         self.tier = tier
-        self.pty = Pty.spawn(
-            ready.argv,
-            cwd=spec.cwd,
-            env=ready.env,
-            size=spec.size,
-            separate_stderr=spec.stderr == "separate",
-        )
+        with self._limited(spec):
+            self.pty = Pty.spawn(
+                ready.argv,
+                cwd=spec.cwd,
+                env=ready.env,
+                size=spec.size,
+                separate_stderr=spec.stderr == "separate",
+            )
         self.pid = self.pty.pid
         self.last_output = now
         self.kernel = Kernel(master=self.pty.master, leader=self.pid, tier=tier, shown=self._shown)
         self.state = next_state(self.state, Event.SPAWNED)
         self.events.event(now, 0, "r", f"{spec.size.rows}x{spec.size.cols}")
+
+    def _limited(self, spec: JobSpec) -> contextlib.AbstractContextManager[None]:
+        """What is spawned inside has the limits of the spec."""
+        if not (spec.memory or spec.cpu or spec.pids):
+            return contextlib.nullcontext()
+        from ptyjobs.process import cgroup, job_limits  # few jobs have limits
+
+        limits = job_limits.Limits(spec.memory, spec.cpu, spec.pids)
+        group = cgroup.noted(self.dir.path) if self.contained else None
+        self.limits = job_limits.LimitGroup(limits, group=group)
+        return self.limits.inside()
 
     # -- output ------------------------------------------------------------------------------
 
@@ -372,6 +391,8 @@ class Job:
     def _publish(self, exit_: Exit, now: float) -> None:
         if self.killing_reason:
             exit_ = replace(exit_, cause=self.killing_reason)
+        elif exit_.code != 0 and self.limits is not None:
+            exit_ = replace(exit_, cause=self.limits.out_of_memory())
         self.exit = exit_
         by_kill = bool(self.killing_reason)
         self.state = next_state(self.state, exit_.event(by_kill=by_kill))
@@ -392,5 +413,7 @@ class Job:
             self.kernel.close()
             self.pty.close()
             self.pty = None
+            if self.limits is not None:
+                self.limits.close()
             self.events.close()
             self.log.close()

@@ -348,7 +348,7 @@ class Holder:
         with contextlib.suppress(BlockingIOError):
             while os.read(self._wake[0], 4096):
                 pass
-        ended = tree.reap()
+        ended = tree.reap(self.job.used)
         self._guard(self.service.children_ended, ended)
         if self.job.pid in ended and self.job.pty is not None:
             self.job.leader_ended(ended[self.job.pid], now)

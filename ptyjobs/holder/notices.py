@@ -200,8 +200,10 @@ class Notices:
         job = self._job
         how = str(exit_) if exit_ is not None else job.reason
         oom = exit_ is not None and exit_.signal == 9 and not exit_.cause and self._out_of_memory()
+        limited = exit_ is not None and exit_.cause.startswith("out of memory")  # by its own limit
+        oom = oom or limited
         kind = "oom" if oom else "exited"
-        if oom:
+        if oom and not limited:
             how += ", and the kernel was out of memory"
         if kind == "oom" or "exited" in self._notify:
             self._write(kind, what=how, text=self._last_lines(LAST_LINES))

@@ -81,6 +81,9 @@ class Reporter:
             port=job.port,
             run=spec.run,
             labels=spec.labels,
+            cpu=round(job.used.cpu, 2),
+            peak=self._peak(),
+            limits=job.limits.words() if job.limits is not None else (),
             restarts=self._restarts().words(time.monotonic()) if live else "",
             tries=tuple(self._restarts().tries),
         )
@@ -117,7 +120,7 @@ class Reporter:
         pids = tree.alive(os.getpid(), but=self._watches.commands)
         stats = [s for pid in pids if (s := tree.read_stat(pid)) is not None]
         listening = listening_of(pids)
-        cpu = round(sum(s.cpu for s in stats), 2)
+        cpu = round(job.used.cpu + sum(s.cpu for s in stats), 2)
         if (cpu, job.log.end) != self._activity[1:]:
             self._activity = (now, cpu, job.log.end)
         idle = now - max(self._activity[0], job.last_output)
@@ -142,6 +145,10 @@ class Reporter:
             unknown_sequences=sum(screen.unknown.values()),
             spec=plain,
         )
+
+    def _peak(self) -> int:
+        job = self._job
+        return max(job.used.peak, job.limits.peak() if job.limits is not None else 0)
 
     def _service(self) -> Service | None:
         """Of a job started with `ready`, until nothing is left of it."""

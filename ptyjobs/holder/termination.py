@@ -99,7 +99,7 @@ class Termination:
         self.due = killing.step(now)
         if not killing.done:
             return
-        ended = tree.reap()
+        ended = tree.reap(job.used)
         self._reaped(ended)
         if job.pid in ended and job.pty is not None:
             job.leader_ended(ended[job.pid], now)

@@ -52,6 +52,9 @@ def of_status(status: Status, *, now: float) -> Result:
         what = "still running, kill ends them" if status.state.ended else "processes"
         lines.append(f"{what}: {', '.join(status.processes)}{SEPARATOR}{SEPARATOR.join(figures)}")
     lines += [f"PORT={status.port}"] if status.port and not status.state.ended else []
+    lines += [f"limits: {', '.join(status.limits)}"] if status.limits else []
+    if status.state.ended and (status.cpu or status.peak):
+        lines.append(f"used: {status.cpu:.1f} s CPU, peak {byte_size(status.peak)} of memory")
     if status.listening:
         where = [f"{one} ({one.pid} {one.program})" for one in status.listening]
         lines.append(f"listening on: {', '.join(where)}")

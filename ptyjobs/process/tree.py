@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -151,14 +152,28 @@ def send(pids: list[int], *signals: int) -> int:
     return reached
 
 
-def reap() -> dict[int, int]:
-    """Collect every child that has ended: pid -> wait status."""
+class Used:
+    """What reaped processes have used: they, and what they had reaped themselves (wait4(2))."""
+
+    def __init__(self) -> None:
+        self.cpu = 0.0  # seconds
+        self.peak = 0  # bytes of resident memory of the largest of them
+
+    def add(self, usage: resource.struct_rusage) -> None:
+        self.cpu += usage.ru_utime + usage.ru_stime
+        self.peak = max(self.peak, usage.ru_maxrss * 1024)
+
+
+def reap(used: Used | None = None) -> dict[int, int]:
+    """Collect every child that has ended: pid -> wait status; `used` adds up what they used."""
     ended: dict[int, int] = {}
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             return ended
         if pid == 0:
             return ended
         ended[pid] = status
+        if used is not None:
+            used.add(usage)

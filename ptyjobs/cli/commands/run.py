@@ -64,6 +64,10 @@ def register(add: Add) -> None:
     running.add_argument(
         "--wait", type=duration, default=30.0, metavar="S", help="with --ready: at most S seconds"
     )
+    for name, help in (
+        ("memory", "bytes, e.g. 2G"), ("cpu", "processors, e.g. 1.5"), ("pids", "processes"),
+    ):  # fmt: skip
+        running.add_argument(f"--{name}", default="", metavar="N", help=f"at most so many {help}")
     running.add_argument(
         "--label", action="append", default=[], metavar="NAME=VALUE", help="may be repeated"
     )
@@ -127,6 +131,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         ready=args.ready,
         port=args.port,
         restart=args.restart,
+        limits={n: v for n in ("memory", "cpu", "pids") if (v := getattr(args, n))},
         labels=dict(_variable(word) for word in args.label),
         login=args.login,
         target=args.target,

@@ -55,7 +55,9 @@ def page(found: Status, *, now: float | None = None) -> list[str]:
         ("lifetime", found.lifetime.value if not ended else ""),
         ("attached", f"{found.attached}" if found.attached else ""),
         ("processes", ", ".join(found.processes)),
-        ("used", f"{found.cpu:.1f} s of CPU, {amount(found.rss)} of memory" if found.rss else ""),
+        ("used", _used(found)),
+        ("limits", ", ".join(found.limits)),
+        ("peak", f"{amount(found.peak)} of memory" if found.peak else ""),
         ("labels", ", ".join(f"{n}={safe(v)}" for n, v in found.labels.items())),
         ("login", f"it changed {', '.join(found.changed)}" if found.changed else ""),
         ("run", f"{found.run}" if found.run > 1 else ""),
@@ -67,6 +69,13 @@ def page(found: Status, *, now: float | None = None) -> list[str]:
         *(("fault", error) for error in found.errors),
     ]  # fmt: skip
     return [f"{name:10} {text}" for name, text in facts if text]
+
+
+def _used(found: Status) -> str:
+    if not (found.rss or found.cpu):
+        return ""
+    memory = f", {amount(found.rss)} of memory" if found.rss else ""
+    return f"{found.cpu:.1f} s of CPU{memory}"
 
 
 def _silence(found: Status) -> str:
