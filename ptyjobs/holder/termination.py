@@ -17,6 +17,7 @@ from ptyjobs.process import tree
 from ptyjobs.process.tree_kill import TreeKill
 from ptyjobs.store import views
 
+REAPING = 10.0  # seconds in which a dead process can be reaped
 LAST_WORDS = 600  # characters of the output between the first signal and the end in an answer
 
 
@@ -37,6 +38,7 @@ class Termination:
         self._killing: TreeKill | None = None
         self._since = 0  # log offset at the first signal
         self._asked: list[tuple[Peer, int]] = []
+        self._over = 0.0  # since when no process is alive
         self.due = 0.0  # when `step` is wanted next, while `active`
         self.never_started = False  # it was asked to end before there was a job
 
@@ -104,9 +106,14 @@ class Termination:
         if job.pid in ended and job.pty is not None:
             job.leader_ended(ended[job.pid], now)
         job.try_finish(now)
-        if job.ending and not killing.left:
+        # The main thread of a process can be a zombie before its other threads have ended, and the
+        # process cannot be reaped until then: its exit comes a moment later.
+        self._over = self._over or now
+        waits = job.ending or (job.pty is not None and not job.state.ended)
+        if waits and not killing.left and now - self._over < REAPING:
             self.due = now + 0.005
             return
+        self._over = 0.0
         self._killing = None
         for peer, request in self._asked:
             self._reply(peer, request, "killed", killing)
