@@ -222,13 +222,12 @@ def encode(request: Request, number: int) -> bytes:
 
 
 def members(request: Request) -> dict[str, object]:
-    """The members of a request as JSON types, all but those that are None."""
-    wire: dict[str, object] = {}
-    for name, wire_name, _ in _members_of(type(request)):
-        value = getattr(request, name)
-        if value is not None:
-            wire[wire_name] = value.hex() if isinstance(value, bytes) else to_json(value)
-    return wire
+    """The members of a request as JSON types, all but those that are empty by default."""
+    return {
+        member.wire_name: value if member.write is None else member.write(value)
+        for member in _MEMBERS[type(request)].values()
+        if (value := getattr(request, member.name)) != member.empty
+    }
 
 
 def number_of(message: Mapping[str, object]) -> int:
@@ -244,29 +243,15 @@ def decode(message: Mapping[str, object]) -> Request:
         raise BadInput(
             "Unknown operation.", advice="It speaks protocol version 1; see its `hello`."
         )
+    known = _MEMBERS[cls]
     values: dict[str, Any] = {}  # each is what the reader of its field gives
     try:
-        for name, wire_name, read in _members_of(cls):
-            value = message.get(wire_name)
-            if value is not None:
-                values[name] = read(value)
+        for wire_name, value in message.items():
+            if value is not None and (member := known.get(wire_name)) is not None:
+                values[member.name] = member.read(value)
         return cls(**values)
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"Bad parameters: {error}.") from None
-
-
-Member = tuple[str, str, "Callable[[object], object]"]
-_MEMBERS: dict[type, tuple[Member, ...]] = {}
-
-
-def _members_of(cls: type[Request]) -> tuple[Member, ...]:
-    """Name, name on the wire and reader of each field."""
-    if cls not in _MEMBERS:
-        _MEMBERS[cls] = tuple(
-            (one.name, _WIRE_NAMES.get(one.name, one.name), _READERS[cls.__annotations__[one.name]])
-            for one in fields(cls)
-        )
-    return _MEMBERS[cls]
 
 
 def _words(value: object) -> tuple[str, ...]:
@@ -288,3 +273,42 @@ _READERS: dict[str, Callable[..., object]] = {
     "MouseAction | None": lambda value: from_json(MouseAction, value),
 }
 """How a member is read, by the annotation of its field."""
+_WRITERS: dict[str, Callable[..., object]] = {
+    "bytes": bytes.hex, "JobSpec": to_json, "Packed | None": to_json, "MouseAction | None": to_json,
+}  # fmt: skip
+"""How a member is written where JSON does not have its type."""
+_EMPTY = (None, False, "", (), b"")
+_NEVER = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One field on the wire; `empty`: the default that is left out."""
+
+    name: str
+    wire_name: str
+    read: Callable[..., object]
+    write: Callable[..., object] | None
+    empty: object
+
+
+def _member(cls: type[Request], name: str, default: object) -> Member:
+    kind = cls.__annotations__[name]
+    left_out = any(type(default) is type(empty) and default == empty for empty in _EMPTY)
+    return Member(
+        name,
+        _WIRE_NAMES.get(name, name),
+        _READERS[kind],
+        _WRITERS.get(kind),
+        default if left_out else _NEVER,
+    )
+
+
+_MEMBERS = {
+    cls: {
+        member.wire_name: member
+        for member in (_member(cls, one.name, one.default) for one in fields(cls))
+    }
+    for cls in OPERATIONS.values()
+}
+"""The members of each request, by their names on the wire."""
