@@ -20,7 +20,7 @@ from ptyjobs.config.defaults import (
 )
 from ptyjobs.errors import BadInput
 from ptyjobs.input.mouse import MouseAction
-from ptyjobs.model import JobSpec, from_json, to_json
+from ptyjobs.model import PROTOCOL_VERSION, JobSpec, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -216,6 +216,19 @@ _WORDS = {cls: word for word, cls in OPERATIONS.items()}
 _WIRE_NAMES = {"condition": "for"}  # members that cannot be named like this in Python
 
 
+def version_of(request: Request) -> int:
+    """The version of the protocol that a holder must speak to understand a request.
+
+    2 came with `secrets`, and with waits for a port and for the conditions of a service.
+    """
+    match request:
+        case SecretsRequest():
+            return 2
+        case WaitRequest(condition=condition, service=service) if service or condition == "port":
+            return 2
+    return 1
+
+
 def encode(request: Request, number: int) -> bytes:
     """The frame of a request; `number` comes back in its reply."""
     return protocol.encode({"op": _WORDS[type(request)], "id": number, **members(request)})
@@ -241,7 +254,8 @@ def decode(message: Mapping[str, object]) -> Request:
     cls = OPERATIONS.get(str(message.get("op")))
     if cls is None:
         raise BadInput(
-            "Unknown operation.", advice="It speaks protocol version 1; see its `hello`."
+            "Unknown operation.",
+            advice=f"It speaks protocol version {PROTOCOL_VERSION}; see its `hello`.",
         )
     known = _MEMBERS[cls]
     values: dict[str, Any] = {}  # each is what the reader of its field gives

@@ -27,10 +27,11 @@ from ptyjobs.client.base import (
 from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.client.events import Events
+from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
 from ptyjobs.config import Config
 from ptyjobs.errors import DuplicateJob, HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
-from ptyjobs.requests import HelloRequest
+from ptyjobs.requests import HelloRequest, version_of
 from ptyjobs.spawn.zygote import Zygote
 from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir
@@ -75,13 +76,16 @@ class AsyncJobs(Base):
         connection.on_secrets = self.learn
         self._connections[job.job_id] = connection
         with contextlib.suppress(ConnectionClosed):
-            connection.tell(HelloRequest(self.reader, self.config.session))
+            connection.greet(HelloRequest(self.reader, self.config.session))
         return connection
 
     async def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:
         job = self.registry.find(job_id)
         try:
             connection = await self._connect(job)
+            needed = version_of(call.request)
+            if needed > 1 and await connection.holder_version() < needed:
+                raise OlderHolder(job_id)
             request = self._blind(call.request)
             ok = await connection.request(request, timeout=call.timeout, progress=progress)
             result = call.parse(ok)
@@ -365,7 +369,22 @@ class AsyncJobs(Base):
         the setting `max_chars`. `on_progress`: called with the last line of output meanwhile.
         """
         call = self._wait(until, patterns, ready, timeout, budget, progress=on_progress is not None)
-        return await self._call(job_id, call, progress=on_progress)
+        return await self._wait_for(job_id, until, call, progress=on_progress)
+
+    async def _wait_for(
+        self, job_id: str, until: str, call: Call[Answer], *, progress: Progress | None
+    ) -> Answer:
+        try:
+            return await self._call(job_id, call, progress=progress)
+        except OlderHolder:
+            if until != "port":
+                raise
+        deadline = time.monotonic() + call.timeout
+        while True:
+            status = await self.status(job_id)
+            if status.ports or status.state.ended or time.monotonic() >= deadline:
+                return with_port(await self._call(job_id, at_once(call)), status)
+            await asyncio.sleep(PORT_POLL)
 
     async def wait_many(
         self,
@@ -387,7 +406,7 @@ class AsyncJobs(Base):
         for job_id in job_ids:
             self.registry.find(job_id)
         tasks = {
-            asyncio.ensure_future(self._call(job_id, call, progress=on_progress)): job_id
+            asyncio.ensure_future(self._wait_for(job_id, until, call, progress=on_progress)): job_id
             for job_id in dict.fromkeys(job_ids)
         }
         answers: dict[str, Answer] = {}
@@ -433,7 +452,8 @@ class AsyncJobs(Base):
         job = runs.find(self.registry.find(job_id), run)
         limit = limit or self.config.max_chars
         if self.redactor is not None:
-            await self._call(job.job_id, calls.secrets())
+            with contextlib.suppress(OlderHolder):  # it keeps no secrets
+                await self._call(job.job_id, calls.secrets())
         return await asyncio.to_thread(
             lambda: self._page(job, since=since, grep=grep, limit=limit, last=last)
         )

@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Callable
 
 from ptyjobs import protocol, requests
 from ptyjobs.client import calls
-from ptyjobs.client.base import Progress, no_answer, result_of
+from ptyjobs.client.base import Progress, no_answer, result_of, version_in
 from ptyjobs.client.connect import ConnectionClosed
-from ptyjobs.model import Size, from_json
+from ptyjobs.model import PROTOCOL_VERSION, Size, from_json
 from ptyjobs.protocol import JsonObject, member
-from ptyjobs.requests import CancelRequest, RepaintRequest, Request, WindowRequest
+from ptyjobs.requests import CancelRequest, HelloRequest, RepaintRequest, Request, WindowRequest
 
 # ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder)
 
@@ -34,6 +34,9 @@ class AsyncConnection(asyncio.Protocol):
         self.events: asyncio.Queue[protocol.Message | None] | None = None
         self.on_secrets: Callable[[object], None] | None = None
         self.closed = False
+        self._version = PROTOCOL_VERSION
+        self._hello = 0  # id of the request whose reply tells the holder's version
+        self._greeted = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -51,6 +54,9 @@ class AsyncConnection(asyncio.Protocol):
                 if note is not None:
                     note(str(message["progress"]))
                 continue
+            if number == self._hello and number:
+                self._version, self._hello = version_in(message), 0
+                self._greeted.set()
             if "secrets" in message and self.on_secrets is not None:
                 self.on_secrets(message["secrets"])
             future = self._waiting.pop(number, None)
@@ -59,6 +65,7 @@ class AsyncConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
+        self._greeted.set()
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(ConnectionClosed())
@@ -71,9 +78,27 @@ class AsyncConnection(asyncio.Protocol):
             raise ConnectionClosed
         self._transport.write(frame)
 
-    def tell(self, request: Request) -> None:
-        """Send a request whose reply nobody waits for."""
-        self.send_frame(requests.encode(request, next(self._numbers)))
+    def tell(self, request: Request) -> int:
+        """Send a request whose reply nobody waits for; its id."""
+        number = next(self._numbers)
+        self.send_frame(requests.encode(request, number))
+        return number
+
+    def greet(self, hello: HelloRequest) -> None:
+        """Introduce the client on a connection to a holder that it has not forked."""
+        self._hello = self.tell(hello)
+
+    async def holder_version(self) -> int:
+        """The version of the protocol that the holder speaks."""
+        if self._hello:
+            try:
+                async with asyncio.timeout(calls.SLACK):
+                    await self._greeted.wait()
+            except TimeoutError:
+                raise no_answer() from None
+        if self._hello:
+            raise ConnectionClosed
+        return self._version
 
     async def request(
         self, request: Request, *, timeout: float, progress: Progress | None = None

@@ -70,6 +70,11 @@ def result_of(message: JsonObject) -> JsonObject:
     return protocol.member(message, "ok", dict)
 
 
+def version_in(hello: JsonObject) -> int:
+    """The version of the protocol in the reply to `hello`."""
+    return protocol.member(result_of(hello), "protocol", int)
+
+
 def no_answer() -> HolderLost:
     """The error for a holder that is silent past the deadline of its request."""
     return HolderLost(

@@ -14,10 +14,10 @@ import time
 from ptyjobs import protocol, requests
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls
-from ptyjobs.client.base import Progress, no_answer, result_of
+from ptyjobs.client.base import Progress, no_answer, result_of, version_in
 from ptyjobs.client.connect import ConnectionClosed
-from ptyjobs.model import Size
-from ptyjobs.requests import CancelRequest, WindowRequest
+from ptyjobs.model import PROTOCOL_VERSION, Size
+from ptyjobs.requests import CancelRequest, HelloRequest, WindowRequest
 
 if TYPE_CHECKING:
     from ptyjobs.protocol import JsonObject
@@ -35,6 +35,8 @@ class Connection:
         self._numbers = itertools.count(1)
         self._messages: list[protocol.Message] = []
         self._timeout: float | None = -1.0  # as the socket has it: each change is a system call
+        self._hello = 0  # id of the request whose reply tells the holder's version
+        self._version = PROTOCOL_VERSION
 
     def send_frame(self, frame: bytes) -> None:
         try:
@@ -45,17 +47,37 @@ class Connection:
     def receive(self, *, timeout: float | None) -> protocol.Message:
         """The next message; Gone at the end, TimeoutError after `timeout` seconds."""
         while not self._messages:
-            if timeout != self._timeout:
-                self.sock.settimeout(timeout)
-                self._timeout = timeout
-            try:
-                data = self.sock.recv(RECEIVE)
-            except ConnectionResetError:
-                raise ConnectionClosed from None
-            if not data:
-                raise ConnectionClosed
-            self._messages.extend(self._decoder.feed(data))
+            self._fill(timeout)
         return self._messages.pop(0)
+
+    def _fill(self, timeout: float | None) -> None:
+        if timeout != self._timeout:
+            self.sock.settimeout(timeout)
+            self._timeout = timeout
+        try:
+            data = self.sock.recv(RECEIVE)
+        except ConnectionResetError:
+            raise ConnectionClosed from None
+        if not data:
+            raise ConnectionClosed
+        for message in self._decoder.feed(data):
+            if self._hello and isinstance(message, dict) and message.get("id") == self._hello:
+                self._version, self._hello = version_in(message), 0
+            else:
+                self._messages.append(message)
+
+    def greet(self, hello: HelloRequest) -> None:
+        """Introduce the client on a connection to a holder that it has not forked."""
+        self._hello = self.begin(hello)
+
+    def holder_version(self) -> int:
+        """The version of the protocol that the holder speaks."""
+        try:
+            while self._hello:
+                self._fill(calls.SLACK)
+        except TimeoutError:
+            raise no_answer() from None
+        return self._version
 
     def request(
         self, request: Request, *, timeout: float, progress: Progress | None = None

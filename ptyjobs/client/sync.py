@@ -28,10 +28,11 @@ from ptyjobs.client.base import (
 from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.client.connection import Connection, Follow
+from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
 from ptyjobs.config import Config
 from ptyjobs.errors import DuplicateJob, HolderLost, PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
-from ptyjobs.requests import HelloRequest, KillRequest
+from ptyjobs.requests import HelloRequest, KillRequest, version_of
 from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir
 
@@ -87,13 +88,16 @@ class Jobs(Base):
         connection = self._connections.get(job.job_id)
         if connection is None:
             connection = self._connections[job.job_id] = Connection(connect(job))
-            connection.begin(HelloRequest(self.reader, self.config.session))
+            connection.greet(HelloRequest(self.reader, self.config.session))
         return connection
 
     def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:
         job = self.registry.find(job_id)
         try:
             connection = self._connect(job)
+            needed = version_of(call.request)
+            if needed > 1 and connection.holder_version() < needed:
+                raise OlderHolder(job_id)
             ok = connection.request(call.request, timeout=call.timeout, progress=progress)
             result = call.parse(ok)
         except ConnectionClosed:
@@ -410,7 +414,12 @@ class Jobs(Base):
         the setting `max_chars`. `on_progress`: called with the last line of output meanwhile.
         """
         call = self._wait(until, patterns, ready, timeout, budget, progress=on_progress is not None)
-        return self._call(job_id, call, progress=on_progress)
+        try:
+            return self._call(job_id, call, progress=on_progress)
+        except OlderHolder:
+            if until != "port":
+                raise
+        return next(self._port_answers([job_id], call))
 
     def wait_many(
         self,
@@ -432,7 +441,16 @@ class Jobs(Base):
         jobs = [self.registry.find(job_id) for job_id in dict.fromkeys(job_ids)]
         answers: dict[str, Answer] = {}
         met: list[str] = []
-        with contextlib.closing(self._answers(jobs, call, progress=on_progress)) as coming:
+        needed = version_of(call.request)
+        older = [job.job_id for job in jobs if needed > 1 and not self._knows(job, needed)]
+        if older and until != "port":
+            raise OlderHolder(older[0])
+        answering = (
+            self._port_answers([job.job_id for job in jobs], call)
+            if older
+            else self._answers(jobs, call, progress=on_progress)
+        )
+        with contextlib.closing(answering) as coming:
             for answer in coming:
                 answers[answer.job_id] = answer
                 if meets(answer, until):
@@ -440,6 +458,25 @@ class Jobs(Base):
                     if any_of:
                         break
         return wait_result(job_ids, answers, met, any_of=any_of)
+
+    def _port_answers(self, job_ids: Sequence[str], call: Call[Answer]) -> Generator[Answer]:
+        """The answers of a wait for a port, by looks at the jobs; for older holders."""
+        deadline = time.monotonic() + call.timeout
+        waiting = list(job_ids)
+        while waiting:
+            for job_id in list(waiting):
+                status = self.status(job_id)
+                if status.ports or status.state.ended or time.monotonic() >= deadline:
+                    waiting.remove(job_id)
+                    yield with_port(self._call(job_id, at_once(call)), status)
+            time.sleep(PORT_POLL if waiting else 0.0)
+
+    def _knows(self, job: JobDir, needed: int) -> bool:
+        """The job's holder, if it has one, speaks this version of the protocol."""
+        try:
+            return self._connect(job).holder_version() >= needed
+        except ConnectionClosed:
+            return True
 
     def _answers(
         self, jobs: Sequence[JobDir], call: Call[Answer], *, progress: Progress | None

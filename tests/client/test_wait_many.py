@@ -14,6 +14,7 @@ from ptyjobs import AsyncJobs, Jobs
 from ptyjobs.client import WaitResult
 from ptyjobs.config import Config, load
 from ptyjobs.errors import BadPattern, UnknownJob
+from ptyjobs.model import Reason
 
 pytestmark = pytest.mark.live
 
@@ -87,12 +88,14 @@ def test_a_port_ends_the_wait_and_is_named(jobs: Jobs, wait: Wait) -> None:
     jobs.execute(argv=[sys.executable, "-c", LISTENER], name="server")
     result = wait(["silent", "server"], until="port", timeout=30)
     assert result.met == ("server",)
-    assert result.answers[-1].verdict.match.startswith("port ")
+    assert result.answers[-1].verdict.reason is Reason.SERVICE_READY
+    assert result.answers[-1].verdict.match.startswith("127.0.0.1:")
 
 
 def test_a_wait_for_one_job_takes_a_port_too(jobs: Jobs) -> None:
     jobs.execute(argv=[sys.executable, "-c", LISTENER], name="server")
-    assert jobs.wait("server", until="port", timeout=30).verdict.match.startswith("port ")
+    verdict = jobs.wait("server", until="port", timeout=30).verdict
+    assert verdict.match.startswith("127.0.0.1:")
 
 
 def test_progress_is_reported_while_several_jobs_run(jobs: Jobs, wait: Wait) -> None:

@@ -208,7 +208,7 @@ def receive(
 
 STABLE = {
     "code", "state", "reason", "text", "prompt", "match", "pattern", "view", "size", "cursor",
-    "result", "event", "cancelled", "protocol", "signal", "cause",
+    "result", "event", "cancelled", "signal", "cause",
 }  # fmt: skip
 """Members whose value is the same in every run of the session."""
 

@@ -77,8 +77,8 @@ def test_what_an_older_client_leaves_out_has_its_default(cls: type[Request]) -> 
 @pytest.mark.parametrize(
     ("message", "complaint"),
     [
-        ({"op": "dance"}, "Unknown operation. It speaks protocol version 1; see its `hello`."),
-        ({}, "Unknown operation. It speaks protocol version 1; see its `hello`."),
+        ({"op": "dance"}, "Unknown operation. It speaks protocol version 2; see its `hello`."),
+        ({}, "Unknown operation. It speaks protocol version 2; see its `hello`."),
         ({"op": "interact", "timeout": "soon"}, "Bad parameters: could not convert string"),
         ({"op": "interact", "keys": "C-c"}, "Bad parameters: 'C-c' is no list."),
         ({"op": "interact", "raw": "zz"}, "Bad parameters: non-hexadecimal number"),
