@@ -34,11 +34,13 @@ Packed = tuple["Any", ...]  # secrets as `text.secrets.pack` makes them
 class HelloRequest:
     """Introduce a client; `reader`: key of the read position that its answers continue from.
 
-    `session`: the agent's session that its answers go to.
+    `session`: the agent's session that its answers go to. `protocol`: the version that the client
+    speaks; those of version 1 do not say it.
     """
 
     reader: str = ""
     session: str = ""
+    protocol: int = 1
 
 
 @dataclass(frozen=True, slots=True)

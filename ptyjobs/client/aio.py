@@ -30,7 +30,7 @@ from ptyjobs.client.events import Events
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
 from ptyjobs.config import Config
 from ptyjobs.errors import DuplicateJob, HolderLost, PtyJobsError
-from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
+from ptyjobs.model import PROTOCOL_VERSION, Answer, JobSpec, Page, Size, Status, View
 from ptyjobs.requests import HelloRequest, version_of
 from ptyjobs.spawn.zygote import Zygote
 from ptyjobs.store import runs
@@ -76,7 +76,7 @@ class AsyncJobs(Base):
         connection.on_secrets = self.learn
         self._connections[job.job_id] = connection
         with contextlib.suppress(ConnectionClosed):
-            connection.greet(HelloRequest(self.reader, self.config.session))
+            connection.greet(HelloRequest(self.reader, self.config.session, PROTOCOL_VERSION))
         return connection
 
     async def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:

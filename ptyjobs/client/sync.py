@@ -31,7 +31,7 @@ from ptyjobs.client.connection import Connection, Follow
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
 from ptyjobs.config import Config
 from ptyjobs.errors import DuplicateJob, HolderLost, PtyJobsError
-from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
+from ptyjobs.model import PROTOCOL_VERSION, Answer, JobSpec, Page, Size, Status, View
 from ptyjobs.requests import HelloRequest, KillRequest, version_of
 from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir
@@ -88,7 +88,7 @@ class Jobs(Base):
         connection = self._connections.get(job.job_id)
         if connection is None:
             connection = self._connections[job.job_id] = Connection(connect(job))
-            connection.greet(HelloRequest(self.reader, self.config.session))
+            connection.greet(HelloRequest(self.reader, self.config.session, PROTOCOL_VERSION))
         return connection
 
     def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:

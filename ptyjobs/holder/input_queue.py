@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.holder.job import Job
+from ptyjobs.holder.older_clients import readable
 from ptyjobs.holder.peers import Peer
 from ptyjobs.holder.ready import Watch
 from ptyjobs.holder.terminal_input import Gap
@@ -205,7 +206,8 @@ class InputQueue:
                 return
             notes_now = outcome.notes + notes + job.notes + self.answer_notes(outcome)
             answer = replace(outcome, attached=self._people(), notes=notes_now)
-            peer.send({"id": request, "ok": {"answer": to_json(answer)}})
+            shown = readable(answer, protocol=peer.protocol)
+            peer.send({"id": request, "ok": {"answer": to_json(shown)}})
             self._guard(self._answered, peer.session, answer)
             job.typed.prove(job.log.end)
             self._marks[peer.reader] = job.mark_now()  # nothing was read since the answer

@@ -101,6 +101,7 @@ def perform(service: JobService, peer: Peer, number: int, request: Request) -> R
 def hello(service: JobService, peer: Peer, request: HelloRequest) -> Reply:
     """Introduce a client: its answers continue from the read position of `reader`."""
     peer.reader, peer.session = request.reader, request.session
+    peer.protocol = request.protocol
     return {"protocol": PROTOCOL_VERSION, "holder": service.pid, "state": service.job.state.value}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ptyjobs import protocol
 from ptyjobs.holder.typed_secrets import TypedSecrets
+from ptyjobs.model import PROTOCOL_VERSION
 from ptyjobs.protocol import Data, Message
 
 MAX_QUEUE = 32 << 20  # bytes waiting for a peer that does not read
@@ -33,6 +34,7 @@ class Peer:
         self._secrets_told = 0
         self.sock = sock
         self.number = number
+        self.protocol = PROTOCOL_VERSION  # the version it speaks; `hello` tells an older one
         self.reader = ""  # whose place in the output this is (hello); "" until said
         self.session = ""  # the agent's session it belongs to (hello)
         self.closed = False

@@ -231,6 +231,20 @@ def assert_replies_alike(now: Any, before: Any, path: str = "") -> None:
         assert same, f"{path}: {now!r}, before {before!r}"
 
 
+def test_a_client_of_version_1_is_answered_in_words_that_it_knows(jobs: Jobs) -> None:
+    jobs.execute("echo up; exec sleep 1000", name="s", ready="up", wait=20)
+    job = jobs.registry.find("s")
+    reasons = set()
+    for hello in ({"reader": "old"}, {"reader": "new", "protocol": 2}):
+        decoder, came = protocol.Decoder(), []
+        with connect(job) as sock:
+            sock.sendall(protocol.encode({"op": "hello", "id": 0, **hello}))
+            sock.sendall(protocol.encode({"op": "wait", "id": 1, "for": "ready", "timeout": 20}))
+            reply = first(sock, decoder, came, "id", 1)
+        reasons.add((hello["reader"], reply["ok"]["answer"]["verdict"]["reason"]))
+    assert reasons == {("old", "quiet"), ("new", "ready")}
+
+
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
 def test_the_files_of_an_earlier_version_are_read(jobs: Jobs, path: Path) -> None:
     recorded = recording(path)
