@@ -330,6 +330,7 @@ class View:
     lines_above: int = 0  # lines of scrollback not shown
     hidden: bool = False
     generation: int = 0  # hand it back to get only the rows changed since
+    read: int = 0  # log offset up to which this reader was shown everything now; 0: not all of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from ptyjobs.errors import (
     cannot_start,
     from_wire,
 )
-from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Reason, Size, Status
+from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Reason, Size, Status, View
 from ptyjobs.requests import (
     FollowRequest,
     InteractRequest,
@@ -208,6 +208,8 @@ class Base:
         if isinstance(result, Answer) and result.fresh.end:
             self._seen[job.job_id] = result.fresh.end
             self._stillborn = 0
+        elif isinstance(result, View) and result.read:
+            self._seen[job.job_id] = max(result.read, self._seen.get(job.job_id, 0))
         return result
 
     def trace(self, job_id: str) -> tuple[int, int]:

@@ -70,6 +70,7 @@ class InputQueue:
         self._answered = answered
         self._waiters: list[Waiter] = []
         self._marks: dict[str, Mark] = {}
+        self._shown: dict[str, Mark] = {}  # up to where a tail has shown everything, by reader
         self._inputs: deque[QueuedInput] = deque()
         self._typing: Waiter | None = None
         self.answer_notes: Callable[[Answer], tuple[str, ...]] = lambda answer: ()
@@ -157,7 +158,7 @@ class InputQueue:
         before = self._marks.get(peer.reader)
         late = ""
         if mark is not None and before is not None and before.offset < mark.offset:
-            late = self._late_text(before)
+            late = self._late_text(self._shown.get(peer.reader) or before)
         baseline = job.kernel.probe() if data and job.pty is not None else None
         waiter = Waiter(
             job,
@@ -171,6 +172,9 @@ class InputQueue:
             baseline=baseline,
             watch=watch,
         )
+        waiter.reader = peer.reader
+        if not data and not ask.patterns and (shown := self._shown.get(peer.reader)) is not None:
+            waiter.begin_at(shown)
         self._job.fold.begin()
         self._waiters.append(waiter)
         if data:
@@ -183,6 +187,23 @@ class InputQueue:
             waiter.on_exit(now)
         self._guard(waiter.advance, now)
         self.drop_done()
+
+    def tailed(self, reader: str, *, first_line: int) -> int:
+        """A tail has shown `reader` every line from `first_line` on: no wait gives them again.
+
+        A wait for a pattern still looks through them. The log offset up to which the reader has
+        now been shown everything; 0 if there are lines above that it was not shown.
+        """
+        job = self._job
+        before = self._shown.get(reader) or self._marks.get(reader)
+        if before is None or job.fold.screen.alternate or first_line > before.line:
+            return 0
+        mark = job.mark_now()
+        self._shown[reader] = mark
+        for waiter in self._waiters:
+            if waiter.reader == reader and waiter.ask.sent is None and not waiter.ask.patterns:
+                waiter.begin_at(mark)
+        return mark.offset
 
     def _fitted(self, ask: Ask, before: Mark | None, *, now: float, types: bool) -> Ask:
         """The same with what only this job and this reader can tell."""
@@ -211,6 +232,7 @@ class InputQueue:
             self._guard(self._answered, peer.session, answer)
             job.typed.prove(job.log.end)
             self._marks[peer.reader] = job.mark_now()  # nothing was read since the answer
+            self._shown.pop(peer.reader, None)
 
         return reply
 

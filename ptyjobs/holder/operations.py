@@ -392,7 +392,9 @@ def tail(service: JobService, peer: Peer, request: TailRequest) -> Reply:
     job = service.job
     service.notices.returned(peer.session)
     service.observed_fold()
-    return {"view": to_json(views.view(job.fold.screen, lines=request.lines, end=job.log.end))}
+    shown = views.view(job.fold.screen, lines=request.lines, end=job.log.end)
+    read = service.inputs.tailed(peer.reader, first_line=shown.first_line)
+    return {"view": to_json(replace(shown, read=read))}
 
 
 def repaint(service: JobService, request: RepaintRequest) -> Reply:

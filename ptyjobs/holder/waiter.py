@@ -108,15 +108,8 @@ class Waiter:
         self._progress = progress
         self._progress_at = now
         self._progress_line = ""
-        self.fresh = FreshText(
-            mark,
-            typed=ask.typed,
-            budget=ask.budget,
-            view=ask.view,
-            hint=f"output(job_id, since={mark.offset})",
-            since=ask.since_generation,
-            prompts=[prompt.raw for prompt in job.memory.of(0) if prompt.raw][:PROMPTS],
-        )
+        self.reader = ""  # whose read position it continues
+        self.begin_at(mark)
         self.until = Until(ask.patterns, typed=ask.typed) if ask.patterns else None
         self.settle = Settle(
             now=now,
@@ -134,6 +127,19 @@ class Waiter:
     def left(self, now: float) -> float:
         """Seconds until its deadline."""
         return max(0.0, self._deadline - now)
+
+    def begin_at(self, mark: Mark) -> None:
+        """The answer's text begins at `mark`."""
+        self.mark = mark
+        self.fresh = FreshText(
+            mark,
+            typed=self.ask.typed,
+            budget=self.ask.budget,
+            view=self.ask.view,
+            hint=f"output(job_id, since={mark.offset})",
+            since=self.ask.since_generation,
+            prompts=[prompt.raw for prompt in self.job.memory.of(0) if prompt.raw][:PROMPTS],
+        )
 
     def observe(self, screen: Screen) -> bool:
         """The fold has moved on: keep the head of a long output; False once it is kept."""

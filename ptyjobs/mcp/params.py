@@ -208,10 +208,11 @@ class Tool:
         required = [param.name for param in self.params if param.required]
         return {**schema, "required": required} if required else schema
 
-    def wire(self, *, structured: bool = False) -> dict[str, Any]:
+    def wire(self, *, structured: bool = False, longest: float | None = None) -> dict[str, Any]:
         """The tool as it stands in a `tools/list` result.
 
         `structured`: with the schema of the structuredContent that its results then have.
+        `longest`: seconds that no call waits longer than; named where a wait has a `timeout`.
         """
         hints: dict[str, Any] = {"readOnlyHint": self.read_only}
         if not self.read_only:
@@ -222,13 +223,21 @@ class Tool:
             "name": self.name,
             "title": self.title,
             "description": self.description,
-            "inputSchema": self.schema(),
+            "inputSchema": self._limited(longest),
             "annotations": hints,
         }
         if output := self.output or (RESULT if structured else None):
             wire["outputSchema"] = dict(output)
         meta = {**self.meta, **({"anthropic/alwaysLoad": True} if self.core else {})}
         return {**wire, "_meta": meta} if meta else wire
+
+    def _limited(self, longest: float | None) -> dict[str, Any]:
+        """The schema, with the longest wait in it where this tool only waits."""
+        schema = self.schema()
+        timeout = schema["properties"].get("timeout")
+        if self.read_only and timeout is not None and longest is not None:
+            timeout["description"] = f"{timeout['description']}, at most {longest:g} a call"
+        return schema
 
     def check(self, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
         """The arguments with defaults filled in; raises BadInput in one or two lines."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ptyjobs.config import Config
 from ptyjobs.errors import Unsupported
-from ptyjobs.mcp import stderr
+from ptyjobs.mcp import eras, stderr
 from ptyjobs.mcp.server import NATIVE, App, Surface
 from ptyjobs.mcp.session import check, session
 from ptyjobs.mcp.transport import StdioTransport, stdio
@@ -83,8 +83,9 @@ async def serve_stdio(config: Config, zygote: Zygote) -> int:
     async with stdio(drain=DRAIN) as transport, session(config, zygote) as jobs:
         app = App(jobs, config, surface(config))
         server = app.server()
+        options = server.create_initialization_options()
         serving = loop.create_task(
-            server.run(transport.read, transport.write, server.create_initialization_options())
+            eras.serve(transport, lambda read, write: server.run(read, write, options))
         )
         watching = loop.create_task(_watch_parent(transport))
         stopping = loop.create_task(ending.wait())

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 PROGRESS_INTERVAL = 0.5
 """Seconds between two progress notes of one call."""
+HEARTBEAT = 20.0
+"""Seconds without a progress note after which the last one is sent again: some clients give up a
+call that says nothing for half a minute."""
 
 CACHE_HINTS: dict[CacheableMethod, CacheHint] = {
     # ours never change while we run; what jobs show is stale at once
@@ -70,17 +73,29 @@ NATIVE = Surface("ptyjobs", "Interactive jobs", tools.TOOLS, tools.INSTRUCTIONS)
 
 
 class Progress:
-    """Tells the client the last line of output, at most twice a second and never after the end."""
+    """Tells the client the last line of output, at most twice a second and never after the end.
+
+    A call of which there is no news says so every `HEARTBEAT` seconds.
+    """
 
     def __init__(self, ctx: Context, border: Border) -> None:
         self._ctx = ctx
         self._border = border
         self._line = ""
+        self._last = "still running"
+        self._beat = asyncio.get_running_loop().call_later(HEARTBEAT, self._heartbeat)
         self._count = 0
         self._task: asyncio.Task[None] | None = None
 
+    def _heartbeat(self) -> None:
+        self(self._last)
+
     def __call__(self, line: str) -> None:
-        self._line = line
+        if not line:
+            return
+        self._line = self._last = line
+        self._beat.cancel()
+        self._beat = asyncio.get_running_loop().call_later(HEARTBEAT, self._heartbeat)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._report())
 
@@ -94,6 +109,7 @@ class Progress:
         self._task = None
 
     def close(self) -> None:
+        self._beat.cancel()
         if self._task is not None:
             self._task.cancel()
 
@@ -112,7 +128,8 @@ class App:
         self.tasks = Tasks(jobs, config, self.border)
         self._tools = {tool.name: tool for tool in surface.tools}
         listed = [
-            tool.wire(structured=config.structured and surface.extras) for tool in surface.tools
+            tool.wire(structured=config.structured and surface.extras, longest=config.max_wait)
+            for tool in surface.tools
         ]
         self._listing = {"tools": listed, **COMPLETE}
 

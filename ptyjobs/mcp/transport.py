@@ -23,7 +23,7 @@ import errno
 import fcntl
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -103,7 +103,7 @@ class StdioTransport:
         self._in_flight: set[RequestId] = set()
         self.broken = asyncio.Event()
         self.ended = asyncio.Event()
-        self.read = _Inbound(self)
+        self.read = Inbound(self)
         self.write = _Outbound(self)
         self._resume()
 
@@ -225,6 +225,11 @@ class StdioTransport:
         if self._waiting > HIGH_WATER:
             await self._writable.wait()
 
+    def forget(self, request_ids: Iterable[RequestId]) -> None:
+        """These requests will not be answered."""
+        for request_id in request_ids:
+            self._settle(request_id)
+
     def _settle(self, request_id: Any) -> None:
         if isinstance(request_id, (str, int)):
             self._in_flight.discard(request_id)
@@ -314,11 +319,13 @@ class _Stream:
         return None
 
 
-class _Inbound(_Stream):
+class Inbound(_Stream):
+    """The messages of the client, as the SDK reads them."""
+
     async def receive(self) -> SessionMessage | Exception:
         return await self._transport._next()
 
-    def __aiter__(self) -> _Inbound:
+    def __aiter__(self) -> Inbound:
         return self
 
     async def __anext__(self) -> SessionMessage | Exception:

@@ -12,6 +12,7 @@ import pytest
 from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.input.mouse import MouseAction
+from ptyjobs.mcp import server as server_module
 from ptyjobs.mcp.handlers import Orders
 from tests.mcp.fake import FakeJobs, answer
 from tests.mcp.wire import served
@@ -162,6 +163,19 @@ async def test_progress_tells_the_last_line_to_those_who_asked() -> None:
     (note,) = wire.notes
     assert note["method"] == "notifications/progress"
     assert note["params"] == {"progressToken": "p", "progress": 1, "message": "building 1/3"}
+
+
+async def test_a_call_without_news_shows_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "HEARTBEAT", 0.01)
+    monkeypatch.setattr(server_module, "PROGRESS_INTERVAL", 0.001)
+    jobs = FakeJobs()
+    jobs.delay = 0.3
+    async with served(jobs) as wire:
+        params = {"name": "wait", "arguments": {"job_id": ["py"]}}
+        await wire.ask("tools/call", {**params, "_meta": {"progressToken": "p"}})
+    said = [note["params"]["message"] for note in wire.notes]
+    assert len(said) >= 2
+    assert set(said) == {"still running"}
 
 
 async def test_ping_stays_quick_while_sixty_waits_are_pending() -> None:
