@@ -224,6 +224,13 @@ class Base:
             events = 0
         return job.log.end, events
 
+    def list_trace(self) -> int:
+        """A number that changes when a job is made, renamed or removed: one look at a directory."""
+        try:
+            return os.stat(self.registry.folder).st_mtime_ns
+        except FileNotFoundError:  # no job yet
+            return 0
+
     def event_feed(
         self,
         *,

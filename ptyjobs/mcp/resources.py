@@ -17,7 +17,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
+from mcp.server.subscriptions import (
+    InMemorySubscriptionBus,
+    ListenHandler,
+    ResourcesListChanged,
+    ResourceUpdated,
+)
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 
@@ -61,6 +66,8 @@ class Resources:
         self._seen: dict[str, object] = {}  # job id -> what it showed when last told
         self._told: dict[str, float] = {}  # job id -> when (the loop's clock)
         self._watcher: asyncio.Task[None] | None = None
+        self._list_listeners = 0
+        self._list_watcher: asyncio.Task[None] | None = None
 
     async def list(self, ctx: Any, params: Any) -> Any:
         found = await self._jobs.list()
@@ -132,6 +139,8 @@ class Resources:
         with contextlib.ExitStack() as stack:
             for uri in filter(_URI.fullmatch, uris):
                 stack.enter_context(self._watching(uri))
+            if params.notifications.resources_list_changed:
+                stack.enter_context(self._watching_list())
             return await self._listen(ctx, params)
 
     async def complete(self, ctx: Any, params: types.CompleteRequestParams) -> Any:
@@ -150,6 +159,8 @@ class Resources:
     def close(self) -> None:
         """Stop watching."""
         self._listen.close()
+        if self._list_watcher is not None:
+            self._list_watcher.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
 
@@ -162,6 +173,28 @@ class Resources:
             yield
         finally:
             self._watch(uri, -1)
+
+    @contextlib.contextmanager
+    def _watching_list(self) -> Iterator[None]:
+        """Tell listeners when a job is made, renamed or removed, while one of them is there."""
+        self._list_listeners += 1
+        if self._list_watcher is None:
+            self._list_watcher = asyncio.get_running_loop().create_task(self._look_at_list())
+        try:
+            yield
+        finally:
+            self._list_listeners -= 1
+            if not self._list_listeners and self._list_watcher is not None:
+                self._list_watcher.cancel()
+                self._list_watcher = None
+
+    async def _look_at_list(self) -> None:
+        seen = self._jobs.list_trace()
+        while True:
+            await asyncio.sleep(TELL_INTERVAL)
+            if (trace := self._jobs.list_trace()) != seen:
+                seen = trace
+                await self._bus.publish(ResourcesListChanged())
 
     def _watch(self, uri: str, change: int) -> None:
         self._watched[uri] += change

@@ -54,6 +54,9 @@ class FakeJobs:
         if job_id not in self.jobs:
             raise UnknownJob(f"No job {job_id!r}.", advice=f"There are: {', '.join(self.jobs)}.")
 
+    def list_trace(self) -> int:
+        return len(self.jobs)
+
     async def interact(self, job_id: str, **options: Any) -> Answer:
         self.calls.append(("interact", (job_id,), options))
         self._check(job_id)

@@ -306,6 +306,18 @@ def changed(jobs: FakeJobs, *, end: int) -> Any:
     return dataclasses.replace(jobs.jobs["py"], end=end)
 
 
+async def test_a_new_job_reaches_listeners_of_the_list() -> None:
+    jobs = FakeJobs()
+    async with served(jobs, initialize=False, drain=0.1) as wire:
+        wire.request(
+            "subscriptions/listen", modern({"notifications": {"resourcesListChanged": True}})
+        )
+        ack = await wire.receive()
+        assert ack["method"] == "notifications/subscriptions/acknowledged"
+        jobs.jobs["new"] = jobs.jobs["py"]
+        assert (await wire.receive())["method"] == "notifications/resources/list_changed"
+
+
 async def test_changes_reach_listeners_of_the_newer_era() -> None:
     jobs = FakeJobs()
     async with served(jobs, initialize=False, drain=0.1) as wire:
