@@ -277,6 +277,7 @@ class Verdict:
     exit: Exit | None = None  # of the job, once it has ended
     command_exit: int | None = None  # of the command typed into a shell (OSC 133;D)
     tier: Tier = Tier.FULL
+    says: str = ""  # what the program says of itself (OSC 7501), e.g. "blocked (permission): ..."
     why: str = ""  # one phrase for people and transcripts: which fact decided
 
 

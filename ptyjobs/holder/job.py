@@ -9,6 +9,7 @@ published only after the terminal has been drained, because the last bytes of a 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Collection
@@ -26,12 +27,13 @@ from ptyjobs.process.fair_share import Courtesy
 from ptyjobs.process.helper import Helper
 from ptyjobs.process.pty import LineMode, Pty
 from ptyjobs.readiness.evidence import Evidence, PromptMemory
-from ptyjobs.readiness.facts import Probe
+from ptyjobs.readiness.facts import Probe, Wait
 from ptyjobs.readiness.linux.embedded import Shown
 from ptyjobs.readiness.linux.probe import Kernel
 from ptyjobs.store.fold import Fold
 from ptyjobs.store.jobdir import EventWriter, JobDir
 from ptyjobs.store.log import LogReader, LogWriter
+from ptyjobs.terminal.program_status import ProgramStatus
 from ptyjobs.text.fresh import Mark, mark
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 EXIT_QUIET = 0.05  # seconds without output after the leader's end while somebody holds the terminal
 EXIT_CAP = 0.25  # seconds after which the end is published in any case; later output still counts
+BELIEF = 5.0  # seconds without output for which a program that says it works is believed
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
 REOPEN = 0.2  # seconds between two looks at a terminal that the job has closed
@@ -98,6 +101,8 @@ class Job:
         self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
         self.pacing = LogPacing(LogWriter("", limit=1), waits=False)
         self.evidence = Evidence()
+        self.program = ProgramStatus()
+        self._said = 0  # inputs typed before the program's last report
         self.memory = PromptMemory()
         self.fold = Fold(LogReader(""), size=self.size)
         self.mark_now()  # most jobs begin at this size: their first mark is made before the fork
@@ -174,6 +179,8 @@ class Job:
         self.events.output(now, self.log.end)
         self.courtesy.on_read(now, len(data))
         self.evidence.feed(data)
+        if b"\x1b" in data or self.program.open:
+            self._read_reports(data)
         if self.fold.push(offset, data, newlines):
             self._answer_queries(now)
         self.listener.on_output(now, data)
@@ -260,6 +267,35 @@ class Job:
     def probe(self) -> Probe:
         """One look at the foreground program."""
         return self.kernel.probe()
+
+    def _read_reports(self, data: bytes) -> None:
+        """Take what the program says of itself in this output."""
+        if self.pty is not None and self.program.feed(data, group=self.pty.foreground() or 0):
+            self._said = self.input.inputs
+
+    def look(self, now: float) -> Probe:
+        """One probe of the kernel, and what the program says of itself where that is believed.
+
+        "working" is believed of a program that takes keys meanwhile, as long as it goes on
+        writing: so a file that is printed at a prompt can only delay an answer, by `BELIEF`.
+        """
+        probe = self.kernel.probe()
+        record = self.program.current(group=probe.group)
+        if record is None or record.state != "working" or probe.canonical:
+            return probe
+        if probe.wait is Wait.SOFT and now < self.last_output + BELIEF:
+            return dataclasses.replace(probe, wait=Wait.BUSY, doing="it says that it works")
+        return probe
+
+    @property
+    def says(self) -> str:
+        """What the foreground program has said of itself since the last input; "" for nothing."""
+        if self.pty is None or self._said != self.input.inputs:
+            return ""
+        record = self.program.current(group=self.pty.foreground() or 0)
+        if record is None or record.state not in ("blocked", "done", "error"):
+            return ""
+        return record.words
 
     @property
     def written(self) -> int:

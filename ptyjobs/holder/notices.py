@@ -162,7 +162,7 @@ class Notices:
             what = "is back at its prompt"
         else:
             what = "waits for input"
-        self._write(kind, what=what, text=verdict.prompt or self._last_lines(1))
+        self._write(kind, what=what, text=self._job.says or verdict.prompt or self._last_lines(1))
 
     def on_service(self, service: Service, awaited: bool) -> None:
         """The job's service has become ready, or is no more; `awaited`: calls are answered."""

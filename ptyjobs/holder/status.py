@@ -158,7 +158,7 @@ class Reporter:
     def _readiness(self) -> tuple[Verdict | None, str]:
         """The readiness of this moment, from one look at the kernel, and what the job is doing."""
         job = self._job
-        probe = job.kernel.probe()
+        probe = job.look(time.monotonic())
         if probe.wait not in (Wait.HARD, Wait.SOFT):
             return None, probe.doing
         screen = job.fold.screen
@@ -170,6 +170,7 @@ class Reporter:
                 Reason.PASSWORD if secret else Reason.WAITING_FOR_INPUT,
                 Confidence.CERTAIN if certain else Confidence.MEDIUM,
                 prompt=prompt,
+                says=job.says,
                 tier=job.tier,
             ),
             probe.doing,

@@ -76,7 +76,7 @@ class TurnWatch:
         """Look as far as it can be looked now."""
         job = self._job
         settle = self._settle
-        if settle is None and self._pause > PAUSE and job.kernel.probe().wait is Wait.BUSY:
+        if settle is None and self._pause > PAUSE and job.look(now).wait is Wait.BUSY:
             self._later(now)  # as it was: one probe is enough to see that
             return
         if settle is None:
@@ -97,7 +97,7 @@ class TurnWatch:
                 if job.leader_gone():
                     self._settle, self._due = None, NEVER  # its end comes
                     return
-                probe = job.kernel.probe()
+                probe = job.look(now)
                 if job.pacing.held:
                     probe = replace(probe, wait=Wait.BUSY, blocked=False)
                 settle.on_probe(now, probe)

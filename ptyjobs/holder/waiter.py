@@ -231,7 +231,7 @@ class Waiter:
                 if not self.done:
                     self.settle.on_unsent(now, self.job.input.unsent(self.owner))
                     self._probed = now
-                    probe = self.job.kernel.probe()
+                    probe = self.job.look(now)
                     if self.job.pacing.held:  # what it wrote is not all there: nobody's turn
                         probe = replace(probe, wait=Wait.BUSY, blocked=False)
                     self.settle.on_probe(now, probe)
@@ -390,7 +390,9 @@ class Waiter:
             Answer(
                 job_id=self.job.spec.job_id,
                 state=self.job.state,
-                verdict=replace(verdict, prompt=prompt, waited=now - self.began),
+                verdict=replace(
+                    verdict, prompt=prompt, waited=now - self.began, says=self.job.says
+                ),
                 fresh=replace(fresh, late=late),
                 sent=self.ask.nbytes - unsent,
                 unsent=unsent,

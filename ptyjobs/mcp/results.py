@@ -97,6 +97,8 @@ def _verdict_parts(answer: Answer, *, secrets: Collection[str], again: str) -> l
     # On a whole screen the cursor's row is no prompt, and the reply shows it anyway.
     shown = replace(verdict, prompt="") if fresh.view in ("screen", "rows") else verdict
     parts = [describe(shown, answer.state), _service_part(answer)]
+    if verdict.says:
+        parts.append(f"it says: {quoted(verdict.says)}")
     if verdict.command_exit:
         parts.append(f"last command exited with code {verdict.command_exit}")
     if verdict.waited >= SHOWN_WAIT:
@@ -240,6 +242,7 @@ def _answer_facts(answer: Answer) -> dict[str, Any]:
         "title": answer.title,
         "unmatched": answer.unmatched,
         "why": verdict.why,
+        "says": verdict.says,
     }
     zero_counts = ("exit_code", "pattern")  # everywhere else nought means "not so"
     facts.update({k: v for k, v in optional.items() if v or (k in zero_counts and v is not None)})

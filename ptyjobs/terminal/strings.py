@@ -143,6 +143,11 @@ class Strings(Replies):
             for slot in [s for s in self._colours if s < 256]:
                 del self._colours[slot]
 
+    def _program_status(self, _code: str, text: str, end: str) -> None:
+        """OSC 7501: only the query is answered here; reports are read from the stream."""
+        if text == "?":
+            self._reply(f"\x1b]7501;?{end}")
+
     def _ignore(self, _code: str, _text: str, _end: str) -> None:
         """Known and without effect on what a screen shows."""
 
@@ -194,4 +199,5 @@ _OSC: dict[str, Callable[[Strings, str, str, str], None]] = {
     "133": Strings._mark,
     "777": Strings._ignore,
     "1337": Strings._ignore,
+    "7501": Strings._program_status,
 }

@@ -216,7 +216,7 @@ class Client:
         with Jobs(config) as jobs:
             jobs.execute(
                 argv=self.command(*arguments), name="claude", cwd=str(self.project), env=self.env,
-                rows=50, cols=150, notify=(), wait=60, until=["1 monitor"],
+                rows=50, cols=150, notify=(), wait=60, until=["❯"],
             )  # fmt: skip
             yield jobs
             jobs.kill("claude")
