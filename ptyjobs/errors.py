@@ -143,6 +143,12 @@ class Refused(PtyJobsError):
     code = "refused"
 
 
+class NeedsApproval(Refused):
+    """A rule wants the user asked first; `facts`: the command."""
+
+    code = "needs_approval"
+
+
 class LimitReached(PtyJobsError):
     """A bound on jobs, descriptors, processes or disk was met."""
 

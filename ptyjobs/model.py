@@ -241,6 +241,7 @@ class JobSpec:
     quiet_floor: float = 0.0  # seconds that a quiet settle waits at least (remote targets)
     allowed: tuple[str, ...] = ()  # the allow-list, for lines typed at a shell's prompt
     block_dangerous: bool = False
+    permissions: dict[str, Any] = field(default_factory=dict)  # rules for lines a shell reads
     log_limit: int = 64 << 20  # bytes of log kept on disk
     log_full: str = "drop"  # "drop" | "wait": what a log without room costs, output or time
     timeout: float | None = None  # seconds until the job is killed

@@ -81,6 +81,7 @@ class InteractRequest:
     view: str = "auto"
     secret: bool = False
     insist: bool = False  # type the secret at any prompt
+    approved: bool = False  # the user has said yes to what a rule wanted asked
     mouse: MouseAction | None = None
     progress: bool = False
     secrets: Packed | None = None  # digests of what neither `until` nor the mouse may find

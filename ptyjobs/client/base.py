@@ -435,6 +435,7 @@ class Base:
         enter: bool,
         secret: bool,
         insist: bool,
+        approved: bool,
         until: Sequence[str],
         timeout: float | None,
         budget: int | None,
@@ -454,6 +455,7 @@ class Base:
                 view=view,
                 secret=secret,
                 insist=insist,
+                approved=approved,
                 mouse=mouse,
                 progress=progress,
             )

@@ -110,6 +110,7 @@ def prepare(
         hidden=(os.fspath(config.state_dir),),
         allowed=config.allowed_commands,
         block_dangerous=config.block_dangerous,
+        permissions=dict(config.permissions),
     )
     return _placed(config, spec, target, cwd=cwd, env=tuple(env or ())) if target else spec
 

@@ -357,6 +357,7 @@ class Jobs(Base):
         enter: bool = True,
         secret: bool = False,
         insist: bool = False,
+        approved: bool = False,
         until: Sequence[str] = (),
         timeout: float | None = None,
         budget: int | None = None,
@@ -369,10 +370,10 @@ class Jobs(Base):
         are given. `keys`: names such as `C-c`, `Up` or `F5`, pressed after the text. `raw`: bytes
         that are sent as they are; `shown`: the text that they type, for its echo. `mouse`: an
         action at a cell or at a text on the screen. `secret`: refused unless the program reads
-        without echo or the caller insists (`insist`), and never recorded. `until`: regular
-        expressions that end the wait instead of readiness. `timeout`: seconds, by default the
-        setting `interact_timeout`. `budget`: characters of output, by default the setting
-        `max_chars`. `view`: `auto`, `lines`, `screen`
+        without echo or the caller insists (`insist`), and never recorded. `approved`: the user has
+        agreed to what a rule wanted asked. `until`: regular expressions that end the wait instead
+        of readiness. `timeout`: seconds, by default the setting `interact_timeout`. `budget`:
+        characters of output, by default the setting `max_chars`. `view`: `auto`, `lines`, `screen`
         or `rows` (only changed rows of a whole screen). `on_progress`: called with the last line
         of output while it waits.
         """
@@ -385,6 +386,7 @@ class Jobs(Base):
             enter=enter,
             secret=secret,
             insist=insist,
+            approved=approved,
             until=until,
             timeout=timeout,
             budget=budget,

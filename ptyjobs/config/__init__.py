@@ -281,6 +281,12 @@ class Config:
         types.TEXT, "Key that leaves an attached job (a control key).", default="C-\\"
     )
     # tables
+    permissions: dict[str, Any] = _setting(
+        types.PERMISSIONS,
+        "Rules for commands (docs/permissions.md): lists `allow`, `ask`, `deny`; `otherwise`.",
+        factory=dict,
+        shown="",
+    )
     targets: dict[str, dict[str, Any]] = _setting(
         types.TABLES, "`[targets.NAME]`: other places to run jobs.", factory=dict, shown=""
     )

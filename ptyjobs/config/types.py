@@ -236,6 +236,24 @@ def _references(value: Any) -> dict[str, str]:
     return {str(name): str(where) for name, where in value.items()}
 
 
+def _permissions(value: Any) -> dict[str, Any]:
+    """`allow`, `ask`, `deny`: lists of rules; `otherwise`: one of these words."""
+    if not isinstance(value, Mapping):
+        raise Unusable("a table")
+    for name, rules in value.items():
+        if name == "otherwise":
+            if rules not in ("allow", "ask", "deny"):
+                raise Unusable('otherwise = "allow", "ask" or "deny"')
+        elif name not in ("allow", "ask", "deny"):
+            raise Unusable(f"allow, ask, deny and otherwise, not {name}")
+        elif not isinstance(rules, list) or not all(
+            isinstance(rule, str) and rule.strip() for rule in rules
+        ):
+            raise Unusable(f"a list of texts for {name}")
+    return dict(value)
+
+
+PERMISSIONS = Kind("table (file only)", _permissions, file_only=True)
 FLAG = Kind("true / false", _flag)
 TEXT = Kind("text", _text)
 SESSION = Kind("text", _session)

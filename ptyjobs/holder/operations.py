@@ -13,7 +13,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from ptyjobs.errors import BadInput, Hint, JobEnded, Refused
+from ptyjobs.errors import BadInput, Hint, JobEnded, NeedsApproval, Refused
 from ptyjobs.holder import input_reader
 from ptyjobs.holder.input_queue import QueuedInput
 from ptyjobs.holder.input_reader import InputReader
@@ -23,6 +23,7 @@ from ptyjobs.input.mouse import MouseAction
 from ptyjobs.input.mouse import mouse as encode_mouse
 from ptyjobs.model import PROTOCOL_VERSION, Size, to_json, told
 from ptyjobs.policy import Policy
+from ptyjobs.policy.rules import Rules
 from ptyjobs.readiness.settle import Sent
 from ptyjobs.requests import (
     CancelRequest,
@@ -277,13 +278,15 @@ def _check_policy(service: JobService, request: InteractRequest, data: bytes) ->
     does not read it, or behind the line that such a program reads.
     """
     spec = service.job.spec
-    if not (spec.allowed or spec.block_dangerous):
+    if not (spec.allowed or spec.block_dangerous or spec.permissions):
         return
     reader = input_reader.reader(service.job)
     if reader is InputReader.PROGRAM or (
         reader is InputReader.ONE_LINE and _ONE_LINE.fullmatch(data)
     ):
         return
+    if reader is InputReader.ONE_KEY and not (spec.allowed or spec.block_dangerous):
+        return  # rules steer, they do not confine
     if reader is InputReader.ONE_KEY:
         if _ONE_KEY.fullmatch(data.decode("utf-8", "replace")):
             return
@@ -307,6 +310,11 @@ def _check_policy(service: JobService, request: InteractRequest, data: bytes) ->
             enter=request.enter and not request.keys,
             utf8="UTF-8" in locale_of(spec.env).upper().replace("UTF8", "UTF-8"),
         )
+        if rules := Rules.of(spec.permissions):
+            for line in re.split(r"\r\n|\r|\n", text):
+                rules.check(line, approved=request.approved)
+    except NeedsApproval:
+        raise
     except Refused as error:
         if reader is InputReader.SHELL:
             raise

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
     from ptyjobs.client.calls import WaitResult
     from ptyjobs.mcp.tasks import Tasks
+    from ptyjobs.policy.rules import Rules
 
 LISTED_ENDED = 10
 """Ended jobs that `list` shows without being asked for all."""
@@ -70,6 +71,7 @@ class ToolCall:
     orders: Orders = field(default_factory=Orders)
     on_progress: Callable[[str], None] | None = None
     tasks: Tasks | None = None  # where this request may be answered by a task
+    approved: bool = False  # the user has said yes to what a rule wanted asked
 
     def seconds(self, asked: float | None, default: float) -> float:
         """A wait within the cap of the configuration."""
@@ -84,7 +86,18 @@ class ToolCall:
         return replace(result, text=f"{result.text}\n{note}")
 
 
+def rules_of(config: Config) -> Rules | None:
+    """The permission rules, None without any."""
+    if not config.permissions:
+        return None
+    from ptyjobs.policy.rules import Rules
+
+    return Rules.of(config.permissions)
+
+
 async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
+    if rules := rules_of(call.config):
+        rules.check(args["command"], approved=call.approved)
     from ptyjobs.client import prepare
 
     usual = call.config.wait_timeout if args["ready"] else call.config.interact_timeout
@@ -149,6 +162,7 @@ async def interact(call: ToolCall, args: dict[str, Any]) -> Result:
             view=args["view"],
             secret=bool(secret),
             insist=insist,
+            approved=call.approved,
             mouse=mouse,
             on_progress=call.on_progress,
         )

@@ -15,7 +15,7 @@ import asyncio
 import base64
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
@@ -24,9 +24,10 @@ from mcp.server.lowlevel import Server
 
 from ptyjobs import __version__
 from ptyjobs.config import Config
-from ptyjobs.errors import Hint, PtyJobsError
-from ptyjobs.mcp import results, tools
+from ptyjobs.errors import Hint, NeedsApproval, PtyJobsError
+from ptyjobs.mcp import approval, results, tools
 from ptyjobs.mcp.advice import HINTS
+from ptyjobs.mcp.approval import Approvals
 from ptyjobs.mcp.handlers import Orders, ToolCall
 from ptyjobs.mcp.params import Tool
 from ptyjobs.mcp.prompts import PROMPTS, get_prompt
@@ -122,6 +123,7 @@ class App:
         self.config = config
         self.surface = surface
         self.orders = Orders()
+        self.approvals = Approvals()
         jobs.redactor = Redactor() if jobs.redactor is None else jobs.redactor
         self.border = Border(jobs.redactor, counted=surface.extras)
         self.resources = Resources(jobs, self.border)
@@ -168,10 +170,14 @@ class App:
         return self._listing
 
     async def _call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Any:
-        return self.wire(await self.call(params.name, params.arguments, ctx))
+        return self.wire(await self.call(params.name, params.arguments, ctx, params))
 
     async def call(
-        self, name: str, arguments: Mapping[str, Any] | None, ctx: Context | None = None
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None,
+        ctx: Context | None = None,
+        params: types.CallToolRequestParams | None = None,
     ) -> Result:
         """Run one tool; everything that a caller can mend comes back as an error result."""
         tool = self._tools.get(name)
@@ -186,12 +192,33 @@ class App:
         tasks = self.tasks if declared(ctx) and self.surface.extras else None
         call = ToolCall(self.jobs, self.config, self.orders, progress, tasks)
         try:
-            result: Result = await tool.handler(call, tool.check(arguments))
+            result = await self._approved(tool, call, arguments, ctx, params)
         except PtyJobsError as error:
             return results.of_error(error, self.surface.hints)
         finally:
             if progress is not None:
                 progress.close()
+        return result
+
+    async def _approved(
+        self, tool: Tool, call: ToolCall, arguments: Any, ctx: Context | None, params: Any
+    ) -> Result:
+        """Run a handler; where a rule wants the user asked, ask."""
+        answer = self.approvals.answered(tool.name, arguments, params)
+        checked = tool.check(arguments)
+        try:
+            result: Result = await tool.handler(replace(call, approved=bool(answer)), checked)
+        except NeedsApproval as error:
+            if answer is None and approval.declared(ctx):
+                asked = await self.approvals.ask(tool.name, arguments, error, ctx)
+                if isinstance(asked, Result):
+                    return asked
+                answer = asked
+            if answer is None:
+                raise
+            if not answer:
+                return approval.declined(error)
+            result = await tool.handler(replace(call, approved=True), checked)
         return result
 
     def wire(self, result: Result) -> dict[str, Any]:

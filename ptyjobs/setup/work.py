@@ -14,7 +14,7 @@ import os
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.errors import PtyJobsError
-from ptyjobs.setup import clients, files, jsonc, plugin, toml_text, yaml_text
+from ptyjobs.setup import clients, files, jsonc, plugin, rules, toml_text, yaml_text
 from ptyjobs.setup.jsonc import Broken
 
 if TYPE_CHECKING:
@@ -314,6 +314,26 @@ def _disallow(path: str, *, dry_run: bool) -> tuple[Action, str]:
     if not dry_run:
         files.forget_backup(path)
     return (Action.REMOVED if changed else Action.UNCHANGED), ""
+
+
+def import_rules(world: World, *, dry_run: bool = False) -> Outcome:
+    """Take the rules for Bash of Claude Code's user settings into our configuration."""
+    source = os.path.join(plugin.config(world), "settings.json")
+    target = world.environ.get("PTYJOBS_CONFIG") or world.xdg("ptyjobs", "config.toml")
+
+    def step() -> tuple[Action, str]:
+        found = rules.of_settings(files.decoded(files.read(source) or b"", path=source))
+
+        def edit(before: bytes | None) -> bytes | None:
+            text = files.decoded(before or b"", path=target)
+            changed = rules.merged(text, found).encode()
+            return before if changed == (before or b"") else changed
+
+        changed = _change(target, edit, dry_run=dry_run)
+        words = ", ".join(f"{len(found[name])} {name}" for name in found) or "no rules for Bash"
+        return (Action.UPDATED if changed else Action.UNCHANGED), words
+
+    return _guarded("rules", target, step)
 
 
 # -- how things stand

@@ -38,6 +38,11 @@ def register(add: Add) -> None:
     setting_up.add_argument(
         "--permissions", action="store_true", help="Claude Code: allow the tools that only read"
     )
+    setting_up.add_argument(
+        "--import-rules",
+        action="store_true",
+        help="take Claude Code's rules for Bash into [permissions] of our configuration",
+    )
 
 
 def setup(args: argparse.Namespace, settings: Config) -> int:
@@ -45,6 +50,10 @@ def setup(args: argparse.Namespace, settings: Config) -> int:
     from ptyjobs.setup import work
 
     world = here()
+    if args.import_rules:
+        outcomes = [work.import_rules(world, dry_run=args.dry_run)]
+        _print(outcomes, as_json=args.json, dry_run=args.dry_run)
+        return 1 if outcomes[0].action is work.Action.FAILED else 0
     for name in args.client:
         if name not in work.names():
             import difflib
@@ -56,7 +65,7 @@ def setup(args: argparse.Namespace, settings: Config) -> int:
     if not chosen:
         raise BadInput("No client was found here.", advice=f"Known: {', '.join(work.names())}.")
     server = server_of(args.run)
-    outcomes: list[Outcome] = []
+    outcomes = []
     for name in chosen:
         if args.remove:
             outcomes += work.remove(name, world=world, entry_name=args.name, dry_run=args.dry_run)
