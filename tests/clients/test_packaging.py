@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -48,6 +50,26 @@ def test_every_version_is_the_same() -> None:
         ),
     ]
     assert set(named) == {version}
+
+
+def test_a_release_sets_every_version(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("release", ROOT / "tools" / "release.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    for name in (*tool.PLACES, *tool.PINS, "CHANGELOG.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    tool.release(tmp_path, "9.8.7", date="2030-01-02")
+    old = ptyjobs.__version__
+    for name in {*tool.PLACES, *tool.PINS}:
+        text = (tmp_path / name).read_text()
+        assert "9.8.7" in text
+        assert f'"{old}"' not in text
+        assert f"=={old}" not in text
+    changelog = (tmp_path / "CHANGELOG.md").read_text()
+    assert "## Unreleased\n\n## 9.8.7 - 2030-01-02\n\n* " in changelog
 
 
 @pytest.mark.parametrize(
