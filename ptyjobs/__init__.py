@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["AsyncJobs", "Jobs", "prepare"]
 
 TYPE_CHECKING = False  # as typing's, without the import that every holder would pay for

@@ -31,13 +31,13 @@ if [ "${1-}" = hook ]; then
   # uvx takes a tenth of a second: only where there are jobs to speak of.
   state=${PTYJOBS_STATE_DIR-${PTYJOBS_STATE-${XDG_STATE_HOME:-$HOME/.local/state}/ptyjobs}}
   for job in "$state"/jobs/*; do
-    [ -d "$job" ] && command -v uvx > /dev/null && exec uvx --offline "ptyjobs==0.1.0" "$@"
+    [ -d "$job" ] && command -v uvx > /dev/null && exec uvx --offline "ptyjobs==0.2.0" "$@"
     exit 0
   done
   exit 0
 fi
 for found in uvx "$HOME/.local/bin/uvx" "$HOME/.cargo/bin/uvx" /opt/homebrew/bin/uvx; do
-  command -v "$found" > /dev/null && exec "$found" "ptyjobs==0.1.0" "$@"
+  command -v "$found" > /dev/null && exec "$found" "ptyjobs==0.2.0" "$@"
 done
 echo "ptyjobs is not installed: run 'pipx install ptyjobs' (or install uv), then restart the client." >&2
 exit 127
