@@ -141,3 +141,16 @@ def test_the_marketplace_of_the_repository_installs_the_plugin(claude: ClaudeCod
     claude.environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}/usr/bin:/bin"
     assert "plugin:ptyjobs:ptyjobs" in claude("mcp", "list")
     assert "✔ Connected" in claude("mcp", "list")
+
+
+def test_a_rule_that_asks_uses_the_clients_dialog(claude: ClaudeCode) -> None:
+    """Without a person at a terminal the client declines, and the model learns that."""
+    config = claude.home / ".config" / "ptyjobs" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('[permissions]\nask = ["touch *"]\n')
+    claude.ptyjobs("setup", "claude-code")
+    touch = {"command": f"touch {claude.home}/made"}
+    with scripted_model([Use(f"{TOOL}execute", touch), "done"]) as model:
+        claude.ask(model)
+    assert "The user declined: 'touch " in model.told()
+    assert not (claude.home / "made").exists()
