@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ptyjobs.policy.rules import Rules
 
 LISTED_ENDED = 10
+MARK = 200  # characters of a label in the recording
 """Ended jobs that `list` shows without being asked for all."""
 
 
@@ -151,6 +152,8 @@ async def interact(call: ToolCall, args: dict[str, Any]) -> Result:
     # Keys alone pass a call that waits: an interrupt must reach what it is to interrupt.
     queue = args["job_id"] if text or mouse or not keys else ""
     async with call.orders.of(queue):
+        if args["mark"]:
+            await call.jobs.mark(args["job_id"], args["mark"][:MARK])
         answer = await call.jobs.interact(
             args["job_id"],
             input=text,

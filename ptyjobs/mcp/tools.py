@@ -83,6 +83,7 @@ INTERACT = Tool(
             default="auto",
             choices=("auto", "lines", "screen", "rows"),
         ),
+        Param("mark", "text", "recording label", default=""),
     ),
     handlers.interact,
     destructive=True,

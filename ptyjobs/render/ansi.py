@@ -348,7 +348,8 @@ def _reversed(style: Style) -> Style:
     return Style(fg=style.fg, bg=style.bg, bold=style.bold, reverse=not style.reverse)
 
 
-def _html_piece(piece: Piece, seen: Look, theme: Theme) -> str:
+def css_of(piece: Piece, seen: Look, theme: Theme) -> str:
+    """The CSS declarations of a piece of text on a `theme` page, "" for plain text."""
     style = piece.style
     css = "" if seen.fg == theme.fg else f"color:{hexa(seen.fg)};"
     css += "" if seen.bg is None else f"background:{hexa(seen.bg)};"
@@ -358,6 +359,11 @@ def _html_piece(piece: Piece, seen: Look, theme: Theme) -> str:
     if text_cells(piece.text) != len(piece.text):  # wide or joined: the font must not decide
         css += f"display:inline-block;width:{piece.cols}ch;height:17px;overflow:hidden;"
         css += "vertical-align:top;"
+    return css
+
+
+def _html_piece(piece: Piece, seen: Look, theme: Theme) -> str:
+    style, css = piece.style, css_of(piece, seen, theme)
     body = _markup(piece.text)
     if css:
         body = f'<span style="{css}">{body}</span>'

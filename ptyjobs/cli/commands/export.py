@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
     from ptyjobs.recordings import Recording
 
-FORMATS = ("v3", "v2", "raw", "txt")
+FORMATS = ("v3", "v2", "raw", "txt", "html")
 EXAMPLES = """\
   ptyjobs export web web.cast          plays in asciinema and `ptyjobs play`
+  ptyjobs export web web.html          one page with a player, for a browser or a bug report
   ptyjobs export web --format txt | less
   ptyjobs export old.cast --format v2 new.cast"""
 
@@ -42,8 +43,9 @@ def register(add: Add) -> None:
 def export(args: argparse.Namespace, settings: Config) -> int:
     """Write a job's recording to a file, or to standard output.
 
-    Formats: v3 and v2 (asciicast), raw (the bytes of the log), txt (all its text). What a cast
-    cannot hold, bytes that are no UTF-8, is kept beside it as FILE.raw.
+    Formats: v3 and v2 (asciicast), html (one page that plays it, with marks and search, without
+    network), raw (the bytes of the log), txt (all its text). What a cast cannot hold, bytes that
+    are no UTF-8, is kept beside it as FILE.raw.
     """
     out = Path(args.file) if args.file else None
     form = args.format or form_of(args.file)
@@ -64,7 +66,8 @@ def export(args: argparse.Namespace, settings: Config) -> int:
 def form_of(file: str) -> str:
     """The format that a file's name asks for."""
     suffix = Path(file).suffix.lower()
-    return {".raw": "raw", ".log": "raw", ".txt": "txt"}.get(suffix, "v3")
+    forms = {".raw": "raw", ".log": "raw", ".txt": "txt", ".html": "html", ".htm": "html"}
+    return forms.get(suffix, "v3")
 
 
 def write(what: JobDir | Recording, out: Path | None, *, form: str, input: bool) -> list[Path]:
@@ -77,8 +80,14 @@ def write(what: JobDir | Recording, out: Path | None, *, form: str, input: bool)
         # UTF-8 whatever the locale is: a cast is, and a text is what the program printed.
         text = io.TextIOWrapper(binary, encoding="utf-8", errors="replace", newline="")
         try:
-            if form == "txt":
-                text.write(text_of(read(what.path) if isinstance(what, JobDir) else what))
+            if form in ("txt", "html"):
+                whole = read(what.path) if isinstance(what, JobDir) else what
+                if form == "txt":
+                    text.write(text_of(whole))
+                else:
+                    from ptyjobs.recordings.page import html_page  # with the renderers
+
+                    text.write(html_page(whole, input=input))
                 return files
             exact = export_cast(what, text, version=2 if form == "v2" else 3, input=input)
         finally:
