@@ -1,5 +1,7 @@
 """A screen as JSON, for the small picture on a card.
 
+`full`: a full-screen program's, which is read from its top and not from its last line.
+
 Owns the format: `lines` of runs `[text]` or `[text, fg, bg, flags, cells]`. A colour is "" (the
 terminal's own), a number of the 16 that the theme names, "fg" or "bg" (reversed), or "#rrggbb": the
 browser knows the theme. Flags: b bold, i italic, u underlined, s struck out, f faint. `cells` is
@@ -23,8 +25,8 @@ def picture(job_id: str, screen: Screen) -> dict[str, Any]:
     lines = [_line(screen, row) for row in range(screen.size.rows)]
     while lines and not lines[-1]:
         lines.pop()
-    size = {"rows": screen.size.rows, "cols": screen.size.cols}
-    return {"type": "picture", "job_id": job_id, **size, "lines": lines}
+    head = {"type": "picture", "job_id": job_id, "full": screen.alternate}
+    return {**head, "lines": lines}
 
 
 def _line(screen: Screen, row: int) -> list[Run]:

@@ -51,19 +51,25 @@ def described(job: JobDir) -> dict[str, Any]:
 
 
 def screen(job: JobDir, time: float) -> tuple[dict[str, Any], bytes]:
-    """The screen at `time`, as the bytes that rebuild it."""
-    shown = views.screen_at(job, time=time, reach=REACH)
+    """The screen at `time`, as the bytes that rebuild it; from the end on, all there is."""
+    last = max((event.time for event in job.events()), default=0.0)
+    shown = views.screen_at(job, time=time if time < last else None, reach=REACH)
     size = {"rows": shown.size.rows, "cols": shown.size.cols}
     return {"type": "seeked", "time": time, **size}, shown.repaint()
 
 
 def events(job: JobDir, start: float) -> tuple[dict[str, Any], bytes]:
-    """What was printed after `start` seconds, as much as one answer holds."""
+    """What was printed after `start` seconds, as much as one answer holds.
+
+    The last output of a live job may not be in the index of times yet: it comes with the last time.
+    """
     items: list[list[float]] = []
     data = b""
     at = job.log.floor
     following: float | None = None
+    last = 0.0
     for event in job.events():
+        last = max(last, event.time)
         if event.code == "r" and event.time > start:
             rows, _, cols = event.data.partition("x")
             items.append([event.time, 0, int(rows), int(cols)])
@@ -79,6 +85,9 @@ def events(job: JobDir, start: float) -> tuple[dict[str, Any], bytes]:
         at = max(at, event.offset)
         data += more
         items.append([event.time, len(more)])
+    if following is None and start < last and (rest := _between(job, at, job.log.end)):
+        data += rest
+        items.append([last, len(rest)])
     return {"type": "events", "items": items, "next": following}, data
 
 

@@ -238,6 +238,24 @@ def test_seeking_shows_the_screen_of_that_time_and_playing_gives_every_byte(tmp_
     with_viewer(tmp_path, act)
 
 
+def test_the_last_output_of_a_live_job_is_in_its_replay(tmp_path: Path) -> None:
+    async def act(viewer: Viewer) -> None:
+        await started(viewer, "bash --norc", rows=10, cols=40)
+        await viewer.jobs.interact("j", input="echo a; echo b")
+        job = viewer.jobs.registry.find("j")
+        whole = job.log.read(0, 1 << 20)[1]
+        lines = (job.path / "events").read_text().splitlines()
+        kept = [line for line in lines if json.loads(line)[1] < len(whole)]
+        (job.path / "events").write_text("\n".join(kept) + "\n")  # its last entry is not written
+        _, data = timeline.screen(job, timeline.described(job)["duration"])
+        shown = Screen(Size(10, 40))
+        shown.feed(data)
+        assert shown.text() == views.screen_at(job).text()
+        assert timeline.events(job, -1.0)[1] == whole
+
+    with_viewer(tmp_path, act)
+
+
 def test_a_long_log_is_sought_without_being_sent(tmp_path: Path) -> None:
     async def act(viewer: Viewer) -> None:
         await started(viewer, "yes 0123456789abcdef | head -c 60000000; echo the end")

@@ -34,7 +34,7 @@ export function draw(made, picture) {
   const pre = made.querySelector("pre");
   pre.replaceChildren(...picture.lines.flatMap((runs) => [...runs.map((run) => piece(run, colours)), "\n"]));
   made.querySelector(".shot").classList.toggle("empty", !picture.lines.length);
-  pre.dataset.drawn = "";
+  pre.dataset.drawn = picture.full ? "full" : "";
   scale(made);
 }
 
@@ -108,7 +108,8 @@ export function scale(made) {
   const wide = shot.clientWidth / (pre.scrollWidth + 12), tall = shot.clientHeight / (pre.scrollHeight + 12);
   const factor = Math.min(1.2, Math.max(Math.min(wide, 1.2), Math.min(tall, 0.55)));
   pre.style.transform = `scale(${factor})`;
-  const low = pre.scrollHeight * factor >= shot.clientHeight; // its last rows are what counts
+  // Its last rows are what counts, unless a program draws the whole screen.
+  const low = pre.dataset.drawn !== "full" && pre.scrollHeight * factor >= shot.clientHeight;
   Object.assign(pre.style, low
     ? { top: "auto", bottom: "0", transformOrigin: "left bottom" }
     : { top: "0", bottom: "auto", transformOrigin: "left top" });

@@ -105,7 +105,12 @@ export function replay(id, keys) {
     seek(to ?? (way > 0 ? line.duration : 0));
   };
   $("play").onclick = () => (playing ? pause() : start());
-  $("time").oninput = () => { const was = playing; pause(); seek(Number($("time").value)); if (was) start(); };
+  $("time").oninput = () => {
+    const was = playing, to = Number($("time").value);
+    pause();
+    seek(to > line.duration - Number($("time").step) ? line.duration : to); // its steps end before the end
+    if (was) start();
+  };
   $("back").onclick = () => jump(-1);
   $("on").onclick = () => jump(1);
   keys[" "] = $("play").onclick;
