@@ -2,9 +2,11 @@
 
 Owns the offset up to which the browser has been sent, and how far it has drawn. The bytes come from
 the log, never from a queue, so a slow browser costs no memory and holds up nobody: it is sent at
-most `AHEAD` bytes more than it says it has drawn (a page in the background draws next to nothing);
-over `RESYNC` behind, it gets the screen of this moment instead, and is told how much was passed
-over. A reconnect names its offset and goes on there, without a gap and without repetition.
+most `AHEAD` bytes more than it says it has drawn (a page in the background draws next to nothing),
+and at most `BURST` in `PACE` (nobody reads faster, and each picture that a page throws away costs
+it memory). Over `RESYNC` behind, it gets the screen of this moment instead, is told how much was
+passed over, and gets all lines above the screen once it is quiet again. A reconnect names its
+offset and goes on there, without a gap and without repetition.
 
 Frames: binary are raw bytes of the log, in order; text is JSON with a `type`: `mode`, `size`,
 `repaint` (the next binary frame rebuilds the screen), `offset`, `skipped`, `job` (its row, see
@@ -37,9 +39,12 @@ if TYPE_CHECKING:
 REACH = 4 << 20  # bytes folded for the last screen of an ended job
 CHUNK = 128 << 10  # bytes of one frame
 SCROLLBACK = 5000  # lines above the screen that a browser is sent
-SCROLLBACK_LATER = 1000  # and when it was left behind: under a flood that is often
+SCROLLBACK_LATER = 200  # and when it was left behind: under a flood that is often
 AHEAD = 1 << 20  # bytes sent that the browser has not drawn yet
-RESYNC = 2 << 20  # bytes behind at which the screen is sent instead
+BURST = 128 << 10  # bytes sent in
+PACE = 0.2  # seconds
+QUIET = 0.5  # seconds without output after which the lines that were passed over are sent
+RESYNC = 512 << 10  # bytes behind at which the screen is sent instead
 
 
 class Feed:
@@ -54,6 +59,9 @@ class Feed:
         self._job_id = job_id
         self._offset = 0
         self._sent = 0  # bytes sent on this connection
+        self._window = 0.0  # time at which the present `PACE` began
+        self._burst = 0  # bytes sent in it
+        self._partial = False  # the browser has not all lines above the screen
         self._drawn = 0  # and how many of them the browser has drawn
         self._news: deque[dict[str, Any]] = deque()
         self._wake = asyncio.Event()
@@ -140,7 +148,7 @@ class Feed:
     async def _catch_up(self, log: LogReader) -> bool:
         """Send what is new; True while the browser has to draw before it gets the rest."""
         while (end := log.end) > self._offset:
-            if self._sent - self._drawn > AHEAD:
+            if self._sent - self._drawn > AHEAD or self._too_fast():
                 return True
             if end - self._offset > RESYNC:
                 await self._resync(end)
@@ -152,18 +160,40 @@ class Feed:
                 await self.tell("skipped", bytes=first - self._offset)
             await self._send(data)
             self._offset = first + len(data)
+        if self._partial:
+            now = asyncio.get_running_loop().time()
+            if now - self._window >= QUIET:
+                await self._resync(log.end, scrollback=SCROLLBACK)
+            else:
+                self._wake_in(QUIET)
         return False
 
-    async def _resync(self, end: int) -> None:
+    def _too_fast(self) -> bool:
+        """The present `PACE` has had its share; the pump is woken for the next one."""
+        now = asyncio.get_running_loop().time()
+        if now - self._window >= PACE:
+            self._window, self._burst = now, 0
+        if self._burst < BURST:
+            return False
+        self._wake_in(self._window + PACE - now)
+        return True
+
+    def _wake_in(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._wake.set)
+
+    async def _resync(self, end: int, *, scrollback: int = SCROLLBACK_LATER) -> None:
         """The browser is far behind: show the screen of now."""
+        self._partial = scrollback < SCROLLBACK
         assert self._follow is not None
         try:
-            size, offset, data = await self._follow.repaint(scrollback=SCROLLBACK_LATER)
+            size, offset, data = await self._follow.repaint(scrollback=scrollback)
         except (ConnectionClosed, HolderLost):  # the job has ended
             job = self._jobs.registry.find(self._job_id)
             screen = await asyncio.to_thread(views.screen_at, job, reach=REACH)
             size, offset, data = screen.size, end, screen.repaint(scrollback=SCROLLBACK)
-        await self.tell("skipped", bytes=offset - self._offset)
+            self._partial = False
+        if offset > self._offset:
+            await self.tell("skipped", bytes=offset - self._offset)
         await self._repaint(size, offset, data)
 
     async def _repaint(self, size: Size, offset: int, data: bytes) -> None:
@@ -174,6 +204,7 @@ class Feed:
 
     async def _send(self, data: bytes) -> None:
         self._sent += len(data)
+        self._burst += len(data)
         await self._socket.send(data)
 
     async def _size(self, size: Size) -> None:

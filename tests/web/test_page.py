@@ -306,3 +306,21 @@ def test_a_hidden_page_under_a_flood_is_sent_no_more_than_it_draws(
         assert browser.run("window.bytes") < 2_500_000
         browser.run("setInterval(() => later.splice(0).forEach(draw => draw()), 10)")
         browser.wait(f"{SCREEN}.includes('the end')")
+
+
+def test_a_page_that_was_left_behind_has_the_lines_above_once_it_is_quiet(
+    tmp_path: Path, browser: Browser
+) -> None:
+    run(tmp_path, "run", "-d", "--name", "j", "--", "read go; seq -w 1 400000; exec cat")
+    with serving(tmp_path, "--write") as url:
+        browser.go(url)
+        browser.wait(f"{CARDS}.length === 1")
+        browser.run("location.hash = '#/job/j'")
+        browser.wait(f"{MODE} === 'you can type'")
+        run(tmp_path, "send", "j", "")
+        browser.wait(f"{SCREEN}.includes('400000')")
+        lines = "ptyjobsTerminal.buffer.active.length"
+        browser.wait(f"{lines} > 4900")
+        first = "ptyjobsTerminal.buffer.active.getLine({}).translateToString(true)"
+        last = f"{first.format(f'{lines} - 2')}"
+        browser.wait(f"Number({first.format(0)}) + {lines} - 2 === Number({last})")
