@@ -84,6 +84,11 @@ class Catalogue:
             if (ended or not found.ended) and all(word in found.text for word in words)
         ]
 
+    def refresh(self, job_id: str) -> None:
+        """Something that makes no output has changed: ask its holder at the next look."""
+        if (entry := self._entries.get(job_id)) is not None:
+            entry.asked = float("-inf")
+
     def count(self) -> tuple[int, int]:
         """How many jobs are live, and how many there are in all."""
         return sum(not found.ended for found in self._rows.values()), len(self._rows)

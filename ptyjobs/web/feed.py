@@ -11,7 +11,8 @@ offset and goes on there, without a gap and without repetition.
 Frames: binary are raw bytes of the log, in order; text is JSON with a `type`: `mode`, `size`,
 `repaint` (the next binary frame rebuilds the screen), `offset`, `skipped`, `job` (its row, see
 `rows`), `exit`, `did`, `refused`, `readonly`, `error`, `pong`. A browser sends keys as binary, and
-as text `{"drawn": bytes}`, `{"rows", "cols"}`, `{"signal": name}`, `{"kill": true}`, `{"ping": n}`.
+as text `{"drawn": bytes}`, `{"rows", "cols"}`, `{"signal": name}`, `{"hold": bool}`, `{"kill":
+true}`, `{"ping": n}`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
     from ptyjobs.web.catalogue import Catalogue
 
+NAME = "a browser"  # how its people are called at the holder
 REACH = 4 << 20  # bytes folded for the last screen of an ended job
 CHUNK = 128 << 10  # bytes of one frame
 SCROLLBACK = 5000  # lines above the screen that a browser is sent
@@ -77,13 +79,13 @@ class Feed:
             since = None
         try:
             follow = await self._jobs.follow(
-                self._job_id, since=since, input=write, name="a browser", scrollback=SCROLLBACK
+                self._job_id, since=since, input=write, name=NAME, scrollback=SCROLLBACK
             )
         except HolderLost:
             await ended(self._socket, self._jobs, self._job_id, since=since)
             return
         self._follow, self._offset = follow, since or 0
-        await self.tell("mode", write=write)
+        await self.tell("mode", write=write, hold=write and hasattr(self._jobs, "hold"))
         if since is not None:
             await self._size((await self._jobs.status(self._job_id)).size)
             await self.tell("offset", offset=since)
@@ -139,6 +141,8 @@ class Feed:
                     await self._size(from_json(Size, message["size"]))
                 elif message["event"] in ("exit", "gone"):
                     over = True
+                elif "held" in message:
+                    self._catalogue.refresh(self._job_id)
             behind = started and await self._catch_up(log)
             if over and not behind:
                 status = await self._jobs.status(self._job_id)
@@ -247,6 +251,11 @@ class Feed:
                 name = str(asked["signal"])
                 await self._jobs.kill(self._job_id, signal=name)
                 await self.tell("did", words=f"{name} was sent")
+            elif "hold" in asked:
+                change = getattr(self._jobs, "hold" if asked["hold"] else "hand_back", None)
+                if change is not None:
+                    await change(self._job_id, by=NAME)
+                    self._catalogue.refresh(self._job_id)
             elif asked.get("kill") is True:
                 await self._jobs.kill(self._job_id)
         except PtyJobsError as error:

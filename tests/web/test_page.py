@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ptyjobs.client import AsyncJobs
 from tests.web.browser import Browser
 from tests.web.harness import SCREEN, run, server, serving, stop
 
@@ -191,6 +192,23 @@ def test_fit_gives_the_job_the_columns_of_the_window(tmp_path: Path, browser: Br
         run(tmp_path, "send", "sh", "stty size; echo done")
         browser.wait(f"{SCREEN}.includes('\\ndone')")
         assert f"{first[1]} {first[0]}" in browser.run(SCREEN)  # the same again, not ever smaller
+
+
+@pytest.mark.skipif(not hasattr(AsyncJobs, "hold"), reason="this client cannot hold a job")
+def test_a_person_holds_the_job_and_releases_it(tmp_path: Path, browser: Browser) -> None:
+    run(tmp_path, "run", "-d", "--name", "sh", "--", "cat")
+    with serving(tmp_path, "--write") as url:
+        browser.go(url)
+        browser.wait(f"{CARDS}.length === 1")
+        browser.run("location.hash = '#/job/sh'")
+        browser.wait(f"{MODE} === 'you can type'")
+        for before, after in (("Hold", "Release"), ("Release", "Hold")):
+            browser.wait(f"document.getElementById('hold').textContent === '{before}'")
+            browser.run("document.getElementById('hold').click()")
+            browser.wait(f"document.getElementById('hold').textContent === '{after}'")
+            held = json.loads(run(tmp_path, "status", "sh", "--json"))["held"]
+            facts = browser.run("document.getElementById('facts').textContent")
+            assert ("a browser" in held) is ("held by a browser" in facts) is (after == "Release")
 
 
 def test_actions_need_write_and_a_confirmed_kill_ends_the_job(

@@ -17,15 +17,20 @@ export function live(id) {
   $("name").textContent = id;
   $("state").textContent = "connecting …";
   for (const part of ["facts", "command", "directory", "mode"]) $(part).textContent = "";
-  const may = (allowed) => {
+  const may = (allowed, hold = false) => {
     write = allowed;
+    $("hold").hidden = !hold;
     term.options.disableStdin = !allowed;
     $("fit").hidden = $("act").hidden = $("keys").hidden = !allowed;
     $("mode").textContent = over ? "" : allowed ? "you can type" : "read-only";
   };
   may(false);
   $("mode").textContent = "";
-  const show = () => { if (row) headline(row); };
+  const show = () => {
+    if (!row) return;
+    headline(row);
+    $("hold").textContent = row.held ? "Release" : "Hold";
+  };
 
   const link = new Link(() => `/ws/job/${encodeURIComponent(id)}` + (offset === null ? "" : `?since=${offset}`), {
     state: (words) => {
@@ -49,7 +54,7 @@ export function live(id) {
     text: (message) => {
       switch (message.type) {
         case "mode":
-          may(message.write);
+          may(message.write, message.hold);
           if (write && document.activeElement === document.body) term.focus();
           break;
         case "job": row = message.row; show(); break;
@@ -91,6 +96,7 @@ export function live(id) {
       term.focus();
     };
   }
+  $("hold").onclick = () => { link.send(JSON.stringify({ hold: !row?.held })); term.focus(); };
   $("fit").onclick = () => { link.send(JSON.stringify(shown.size.window())); term.focus(); };
   menu(id, { link, term });
   const ages = setInterval(show, 2000);

@@ -9,7 +9,7 @@ export function replay(id, keys) {
   const shown = terminal();
   const { term } = shown;
   $("replay").hidden = false;
-  $("fit").hidden = $("act").hidden = $("keys").hidden = true;
+  $("hold").hidden = $("fit").hidden = $("act").hidden = $("keys").hidden = true;
   $("mode").textContent = "replay";
   $("past-link").href = `#/job/${encodeURIComponent(id)}`;
   $("past-link").textContent = "Live";
