@@ -242,6 +242,16 @@ def test_actions_need_write_and_a_confirmed_kill_ends_the_job(
         stop(viewer)
 
 
+def written(file: Path, part: bytes) -> bytes:
+    """What the browser has written, at the latest after 15 s."""
+    until = time.monotonic() + 15
+    data = b""
+    while part not in data and time.monotonic() < until:
+        time.sleep(0.02)
+        data = file.read_bytes().replace(b": ", b":") if file.exists() else b""
+    return data
+
+
 def test_log_recording_and_picture_are_saved(tmp_path: Path, browser: Browser) -> None:
     run(tmp_path, "run", "-d", "--name", "j", "--", "echo 'what was printed'")
     run(tmp_path, "wait", "j", "--exited")
@@ -263,10 +273,7 @@ def test_log_recording_and_picture_are_saved(tmp_path: Path, browser: Browser) -
             browser.wait(f"{find}.some(b => b.textContent === '{words}')")
             browser.run(f"{find}.find(b => b.textContent === '{words}').click()")
             browser.wait(f"document.getElementById('note').textContent === '{file} is saved'")
-            until = time.monotonic() + 10
-            while not (folder / file).exists() and time.monotonic() < until:
-                time.sleep(0.02)  # the browser writes it
-            assert part in (folder / file).read_bytes().replace(b": ", b":")
+            assert part in written(folder / file, part)
 
 
 def test_search_marks_and_counts_all_matches(tmp_path: Path, browser: Browser) -> None:
