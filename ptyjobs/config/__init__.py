@@ -478,10 +478,12 @@ def _shown_default(setting: Field[Any]) -> str:
     shown: str = setting.metadata["shown"]
     if shown or setting.default is MISSING:
         return shown
+    if setting.default is None:
+        return "none"
     if setting.metadata["kind"].words.startswith("bytes"):
         return types.show_size(setting.default)
     if isinstance(setting.default, bool):
         return str(setting.default).lower()
     if isinstance(setting.default, float):
         return f"{setting.default:g}"
-    return "none" if setting.default in (None, ()) else str(setting.default)
+    return "none" if setting.default == () else str(setting.default)
