@@ -78,8 +78,10 @@ def _text_of(content: Any) -> str:
 class Model:
     """The Messages API: answers the main conversation by the script, everything else with "ok"."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, *, needs: str) -> None:
         self._script = script
+        self._needs = needs
+        self.early = 0  # requests before the client had connected our server
         self.requests: list[Request] = []
         self.changed = threading.Condition()
         model = self
@@ -130,15 +132,19 @@ class Model:
     def answer(self, body: dict[str, Any]) -> Blocks:
         """The blocks for a request; only the main conversation has our tools."""
         request = Request(body)
-        if not any("ptyjobs" in name or name == "Bash" for name in request.tools):
+        if "Bash" not in request.tools:
             return [text("ok")]
         with self.changed:
+            if not any(name.startswith(self._needs) for name in request.tools):
+                self.early += 1
+                self.changed.notify_all()
+                return [text("Not yet.")]
             self.requests.append(request)
             blocks = self._script(request)
             self.changed.notify_all()
         return blocks
 
-    def wait(self, condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
+    def wait(self, condition: Callable[[], object], *, seconds: float = 60.0) -> None:
         """Until the condition holds after a request."""
         with self.changed:
             assert self.changed.wait_for(condition, seconds), [r.last[-300:] for r in self.requests]
@@ -179,9 +185,12 @@ def events(blocks: Blocks) -> Iterator[dict[str, Any]]:
 class Client:
     """One session of the client in a scratch home."""
 
-    def __init__(self, tmp_path: Path, script: Script) -> None:
+    def __init__(
+        self, tmp_path: Path, script: Script, *, needs: str = "mcp__plugin_ptyjobs"
+    ) -> None:
+        """`needs`: how the name of a tool begins without which the script is not asked."""
         self.program = package("@anthropic-ai/claude-code-linux-x64") / "claude"
-        self.model = Model(script)
+        self.model = Model(script, needs=needs)
         self.home = tmp_path / "home"
         self.project = tmp_path / "project"
         for folder in (self.home / ".claude", self.project):
@@ -220,6 +229,16 @@ class Client:
             )  # fmt: skip
             yield jobs
             jobs.kill("claude")
+
+    def say(self, terminal: Jobs, words: str) -> None:
+        """Type a message, again until the client has connected our server."""
+        for early in range(1, 100):
+            terminal.interact("claude", input=words, timeout=1)
+            self.model.wait(lambda e=early: self.model.requests or self.model.early >= e)
+            if self.model.requests:
+                return
+            terminal.wait("claude", until="quiet", timeout=5)
+        raise AssertionError("the client never connected the server")
 
     @property
     def woken(self) -> list[str]:

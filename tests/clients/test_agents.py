@@ -22,7 +22,7 @@ def test_claude_code_works_and_asks(tmp_path: Path) -> None:
         think.wait(60)
         return blocks.pop() if blocks else [text("It is made.")]
 
-    client = Client(tmp_path, script)
+    client = Client(tmp_path, script, needs="Bash")
     (client.home / ".claude" / "settings.json").write_text(
         json.dumps({"permissions": {"defaultMode": "default", "ask": ["Bash"]}})
     )

@@ -53,7 +53,7 @@ def test_a_builds_end_wakes_an_idle_session_once_with_its_last_lines(
 ) -> None:
     client = opened(starts("sleep 2; echo cc main.c; echo no rule; exit 2", "sleep 6; exit 3"))
     with client.interactive(tmp_path) as terminal:
-        terminal.interact("claude", input="build it", timeout=1)
+        client.say(terminal, "build it")
         client.model.wait(lambda: len(client.woken) == 2)
     first, second = client.woken
     assert first.startswith("[job0] exited with code 2 after ")
@@ -75,7 +75,7 @@ def test_the_result_of_a_wait_wakes_it_whole_and_the_monitor_is_silent(
     client = opened(lambda request: blocks.pop() if blocks else [text("Fine.")])
     client.env["PTYJOBS_TASK_AFTER"] = "0.5"
     with client.interactive(tmp_path) as terminal:
-        terminal.interact("claude", input="build it", timeout=1)
+        client.say(terminal, "build it")
         client.model.wait(lambda: len(client.woken) == 1)
         jobs_of(tmp_path).execute("sleep 0.2", name="end", wait=0, notify=["exited"])
         with Jobs(
@@ -106,7 +106,7 @@ def test_a_question_wakes_it_and_is_answered(opened: Open, tmp_path: Path) -> No
 
     client = opened(script)
     with client.interactive(tmp_path) as terminal:
-        terminal.interact("claude", input="start it", timeout=1)
+        client.say(terminal, "start it")
         client.model.wait(lambda: any("got-y" in r.last for r in client.model.requests))
     assert client.woken == ['[ask] waits for input: "Overwrite?" · still running: ask']
     assert any("exited with code 4" in r.last for r in client.model.requests)
@@ -115,7 +115,7 @@ def test_a_question_wakes_it_and_is_answered(opened: Open, tmp_path: Path) -> No
 def test_a_crashed_holder_is_reported_once(opened: Open, tmp_path: Path) -> None:
     client = opened(starts("cat", "read x; exit 3", notify=["exited"]))
     with client.interactive(tmp_path) as terminal:
-        terminal.interact("claude", input="start them", timeout=1)
+        client.say(terminal, "start them")
         client.model.wait(lambda: len(client.model.requests) >= 2)
         with jobs_of(tmp_path) as jobs:
             holder = jobs.status("job0").holder
@@ -134,7 +134,7 @@ def test_fifty_jobs_that_end_together_make_one_turn(opened: Open, tmp_path: Path
     os.mkfifo(gate)
     client = opened(starts(*[f"read x < {gate}; exit 3"] * 50))
     with client.interactive(tmp_path) as terminal:
-        terminal.interact("claude", input="start them", timeout=1)
+        client.say(terminal, "start them")
         with jobs_of(tmp_path) as jobs:
             client.model.wait(lambda: len(client.model.requests) >= 2, seconds=100)
             assert jobs.registry.running() == 50
