@@ -11,8 +11,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from ptyjobs import targets
@@ -97,6 +98,7 @@ class Job:
         self._reaping: Helper | None = None
         self._mark: Mark | None = None
         self._mark_key: tuple[int, Size, LineMode] = (-1, Size(), LineMode(True, True))
+        self.hung_up = 0  # background processes that SIGHUP ended behind the leader
         self.newlines = 0  # line feeds written by the job
         self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
         self.pacing = LogPacing(LogWriter("", limit=1), waits=False)
@@ -221,13 +223,16 @@ class Job:
         """A note on the processes that outlive a job which ended by itself."""
         if not self.state.ended or self.killing_reason or self.spec.on_exit:
             return ()
-        count = len(tree.alive(os.getpid(), but=self.aside()))
-        if not count:
-            return ()
-        words = "1 process of the job lives on: kill ends it"
-        if count > 1:
-            words = f"{count} processes of the job live on: kill ends them"
-        return (words,)
+        notes = []
+        if self.hung_up:
+            one = "1 background process was" if self.hung_up == 1 else ""
+            one = one or f"{self.hung_up} background processes were"
+            notes.append(f"{one} hung up at the end of the shell: start each as a job, without &")
+        if count := len(tree.alive(os.getpid(), but=self.aside())):
+            one = "1 process of the job lives on: kill ends it"
+            many = f"{count} processes of the job live on: kill ends them"
+            notes.append(one if count == 1 else many)
+        return tuple(notes)
 
     def _answer_queries(self, now: float) -> None:
         self.fold.screen.refill_replies(now)
@@ -363,6 +368,15 @@ class Job:
         self._exit_at = now
         if self.terminal_closed_until != float("inf"):
             self.terminal_closed_until = 0.0
+
+    def children_ended(self, ended: Mapping[int, int]) -> None:
+        """Count the background processes that lost their terminal with the leader's end."""
+        if self.leader_gone() and not self.killing_reason:
+            self.hung_up += sum(
+                os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGHUP
+                for pid, status in ended.items()
+                if pid != self.pid
+            )
 
     def leader_gone(self) -> bool:
         """Whether the leader has ended, reaped or not."""

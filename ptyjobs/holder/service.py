@@ -119,6 +119,7 @@ class JobService:
     def children_ended(self, ended: Mapping[int, int]) -> None:
         """Children were reaped (pid and wait status): one may be the `on_exit` command."""
         self.watches.children_ended(ended)
+        self.job.children_ended(ended)
         if self.reporter.hook_ended(ended):
             self.job.dir.write_status(self.status())
 

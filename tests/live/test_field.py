@@ -459,3 +459,11 @@ def test_a_toolbar_costs_no_blank_rows(jobs: Jobs) -> None:
     assert job.send("one").fresh.text == "answer 2\n [F4] Emacs 2/9"
     job.send("two")
     assert job.send("three").fresh.text == "answer 4"
+
+
+def test_background_processes_that_are_hung_up_are_noted(jobs: Jobs) -> None:
+    wait = "python3 -c 'import signal, time; time.sleep(60)' & sleep 0.2; echo up"
+    answer = jobs.execute(f"bash -c {shlex.quote(wait)}", name="hung")
+    assert str(answer.verdict.exit) == "exited with code 0"
+    assert any("1 background process was hung up" in note for note in answer.notes), answer.notes
+    assert not jobs.execute("sleep 0.1 & wait; echo fine", name="fine").notes
