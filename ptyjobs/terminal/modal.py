@@ -16,7 +16,7 @@ from .writing import Writing
 _MOUSE = {9: "x10", 1000: "normal", 1002: "button", 1003: "any"}
 _ENCODING = {1005: "utf8", 1006: "sgr", 1015: "urxvt", 1016: "sgr_pixels"}
 _KNOWN_DEC = frozenset(
-    (1, 3, 5, 6, 7, 12, 25, 40, 41, 45, 66, 69, 1004, 1007, 1034, 1036, 1045, 2004, 2026)
+    (1, 3, 5, 6, 7, 12, 25, 40, 41, 45, 66, 69, 1004, 1007, 1034, 1036, 1045, 2004, 2026, 2027)
 )
 _UNSAVED = frozenset((3, 6, 47, 1047, 1048, 1049))  # saving these would not be a mode only
 _KNOWN_ANSI = frozenset((2, 4, 12, 20))

@@ -125,8 +125,13 @@ class State:
             or self._lead[1]
             or self._single_shift is not None
         )
+        self._clusters = 2027 in self._dec
         self._whole = (
-            self._plain and self._autowrap and self._top == 0 and self._bottom == self.lines - 1
+            self._plain
+            and not self._clusters
+            and self._autowrap
+            and self._top == 0
+            and self._bottom == self.lines - 1
         )
 
     # --- what changed -------------------------------------------------------------------------

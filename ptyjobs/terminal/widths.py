@@ -3,8 +3,9 @@
 Owns the width rule: Unicode's, one code point at a time, as `wcwidth` has it, but one cell for
 spacing marks (Mc), as glibc's wcwidth(3), tmux and xterm.js count them. A character of width
 0 (mark, joiner, variation selector) joins the cell before it, so a joined emoji keeps all its code
-points in the text while each part keeps its own cells: what xterm and tmux do, and what programs
-that count columns with wcwidth(3) expect.
+points in the text while each part keeps its own cells: what xterm does, and what programs that
+count columns with wcwidth(3) expect. A program that counts grapheme clusters says so (mode 2027):
+then a cluster has the cells of its first character.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ MAX_REMEMBERED = 65536
 
 MAX_JOINED = 32
 """Code points in one cell; more marks than that are dropped (text can be stacked without end)."""
+
+EMOJI_PRESENTATION = "\ufe0f"
+_JOINER = "\u200d"
 
 _ASCII = bytes(range(128))
 
@@ -37,6 +41,25 @@ class Widths(dict[str, int]):
 
 
 WIDTH = Widths()
+
+
+def is_regional(char: str) -> bool:
+    """True for a regional indicator, half of a flag."""
+    return "\U0001f1e6" <= char <= "\U0001f1ff"
+
+
+def joins(before: str, char: str, cluster: str) -> bool:
+    """True if `char` belongs to the grapheme cluster that ends in `before` (UAX #29, emoji).
+
+    `cluster`: the content of the cell before the cursor.
+    """
+    if WIDTH[char] == 0 or not before or not cluster:
+        return WIDTH[char] == 0
+    if before == _JOINER:
+        return WIDTH[char] == 2 and len(cluster) > 1
+    if "\U0001f3fb" <= char <= "\U0001f3ff":  # a skin tone
+        return WIDTH[cluster[0]] == 2
+    return is_regional(char) and is_regional(before) and len(cluster) == 1
 
 
 def one_cell_each(text: str) -> bool:

@@ -13,7 +13,7 @@ from . import charsets
 from .editing import Editing
 from .row import Entry, Row
 from .style import DEFAULT
-from .widths import MAX_JOINED, WIDTH
+from .widths import EMOJI_PRESENTATION, MAX_JOINED, WIDTH, is_regional, joins
 
 MAX_REPEAT = 65535
 
@@ -37,9 +37,12 @@ class Writing(Editing):
     def _draw(self, data: str) -> None:
         if not data:
             return
-        self._last = data
+        before, self._last = self._last, data
         if data.isascii() and not self._lead[1]:
             self._draw_narrow(data)
+            return
+        if self._clusters:
+            self._draw_clusters(data, before[-1:])
             return
         if self._lead[1]:
             data = self._draw_lead(data)
@@ -52,6 +55,44 @@ class Writing(Editing):
             for width, group in groupby(data, WIDTH.__getitem__):
                 text = "".join(group)
                 self._draw_run(self._draw_lead(text) if self._lead[1] else text, width)
+
+    def _draw_clusters(self, data: str, before: str) -> None:
+        """Mode 2027: print grapheme clusters, each in the cells of its first character.
+
+        `before`: the character that was printed right before. Emoji presentation (U+FE0F) makes a
+        narrow one wide, and two regional indicators are one flag of two cells.
+        """
+        for char in data:
+            if joins(before, char, self._cluster()):
+                self._join(char)
+                if char == EMOJI_PRESENTATION:
+                    self._widen()
+            else:
+                width = 2 if is_regional(char) else WIDTH[char]
+                self._draw_run(self._draw_lead(char) if self._lead[1] else char, width)
+            before = char
+
+    def _cluster(self) -> str:
+        """The content of the cell before the cursor."""
+        x = self._x if self._pending else self._x - 1
+        chars = self._open(self._y).chars
+        if x < 0 or chars is None:
+            return ""
+        return chars[x] or (chars[x - 1] if x else "")
+
+    def _widen(self) -> None:
+        """Give the narrow cell before the cursor the next one as well, where there is one."""
+        x = self._x - 1
+        row = self._open(self._y)
+        if self._pending or x < 0 or row.chars is None or row.chars[x] == "" or x >= self._right:
+            return
+        row.put(x, [row.chars[x], ""], self._pen)
+        row.wide = True
+        if x + 2 <= self._right:
+            self._x = x + 2
+        else:
+            self._x = x + 1
+            self._pending = self._autowrap
 
     def _draw_run(self, text: str, width: int) -> None:
         """Print characters of one width."""

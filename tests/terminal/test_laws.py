@@ -272,3 +272,24 @@ def test_hostile_output_costs_bounded_time_and_memory(name: str) -> None:
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 16 << 20
+
+
+CLUSTERS = "a 中e\u0301👩\u200d🚀👍🏽🇩🇪❤\ufe0f\r\n\u202e"
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(CLUSTERS), max_size=60), st.data())
+def test_grapheme_clusters_are_the_same_however_the_bytes_are_cut(
+    text: list[str], data: st.DataObject
+) -> None:
+    encoded = b"\x1b[?2027h" + "".join(text).encode()
+    cut = data.draw(st.integers(0, len(encoded)))
+    whole, cut_once, fast = Screen(Size(4, 9)), Screen(Size(4, 9)), Screen(Size(4, 9))
+    whole.feed(encoded)
+    for part in (encoded[:cut], encoded[cut:]):
+        cut_once.feed(part)
+    fast.feed_fast(encoded * 20)
+    slow = Screen(Size(4, 9))
+    slow.feed(encoded * 20)
+    assert everything(cut_once) == everything(whole)
+    assert everything(fast) == everything(slow)
