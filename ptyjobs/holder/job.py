@@ -404,6 +404,8 @@ class Job:
         late = now - self._exit_at >= EXIT_CAP
         if not (closed or (drained and (alone or quiet)) or late):
             return now + 0.01
+        if not late and tree.unreaped():  # how it ended belongs to the answer
+            return now + 0.001
         if not self._reaped_far_side(now):
             return now + 0.01
         self._publish(Exit.from_wait_status(self._exit_status), now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
@@ -58,6 +59,7 @@ Reply = dict[str, object] | None  # None: the answer comes later
 
 MAX_INPUT = 16 << 20  # bytes of one input
 QUIET = 1.0  # seconds of silence that end a wait for quiet
+SIGNAL_KEYS = ("C-c", "C-z", "C-\\")  # VINTR, VSUSP, VQUIT of stty(1)
 COOKED_LINE = 4095  # bytes of a line that the kernel's line editor keeps (N_TTY_BUF_SIZE)
 
 
@@ -250,6 +252,17 @@ def _key_modes(service: JobService) -> Modes:
     return replace(modes, kitty_flags=0, modify_other_keys=0, bracketed_paste=False)
 
 
+def _strokes(service: JobService, names: Sequence[str], modes: Modes) -> list[bytes]:
+    """The bytes of each key. A signal key is the byte that the kernel knows while ISIG is on."""
+    plain = replace(modes, kitty_flags=0, modify_other_keys=0)
+    signals = service.job.terminal().signals
+    strokes: list[bytes] = []
+    for name in names:
+        own = plain if signals and name.partition("*")[0] in SIGNAL_KEYS else modes
+        strokes += keymap.strokes((name,), modes=own)
+    return strokes
+
+
 def _check_input(service: JobService, request: InteractRequest) -> None:
     """Report a bad key, text or mouse action now; it is encoded when its turn has come."""
     _encode(service, request)
@@ -261,7 +274,7 @@ def _encode(service: JobService, request: InteractRequest) -> tuple[bytes, list[
     data = _mouse(service, request.mouse, request.secrets) if request.mouse else b""
     if request.input or request.presses_enter:
         data += keymap.typed(request.input, modes=modes, enter=request.presses_enter)
-    strokes = keymap.strokes(request.keys, modes=modes)
+    strokes = _strokes(service, request.keys, modes)
     data += b"".join(strokes) + request.raw
     if len(data) > MAX_INPUT:
         raise BadInput(

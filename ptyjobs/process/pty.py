@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import shutil
 import signal
@@ -44,6 +45,7 @@ class LineMode:
 
     canonical: bool  # ICANON: the kernel edits lines
     echo: bool  # ECHO: the kernel echoes
+    signals: bool = True  # ISIG: the kernel turns C-c, C-z and C-\\ into signals
 
     @property
     def secret(self) -> bool:
@@ -51,7 +53,8 @@ class LineMode:
         return self.canonical and not self.echo
 
 
-_TERMINALS = {(c, e): LineMode(c, e) for c in (False, True) for e in (False, True)}
+_FLAGS = (termios.ICANON, termios.ECHO, termios.ISIG)
+_TERMINALS = {flags: LineMode(*flags) for flags in itertools.product((False, True), repeat=3)}
 
 
 class Pty:
@@ -184,7 +187,7 @@ class Pty:
 
     def terminal(self) -> LineMode:
         local = termios.tcgetattr(self.master)[3]
-        return _TERMINALS[bool(local & termios.ICANON), bool(local & termios.ECHO)]
+        return _TERMINALS[tuple(bool(local & flag) for flag in _FLAGS)]
 
     def resize(self, size: Size) -> None:
         """Set the size; the kernel sends SIGWINCH to the foreground group."""

@@ -164,6 +164,14 @@ class Used:
         self.peak = max(self.peak, usage.ru_maxrss * 1024)
 
 
+def unreaped() -> bool:
+    """True if a child has ended and `reap` has not collected it yet."""
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
+
+
 def reap(used: Used | None = None) -> dict[int, int]:
     """Collect every child that has ended: pid -> wait status; `used` adds up what they used."""
     ended: dict[int, int] = {}

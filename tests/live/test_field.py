@@ -467,3 +467,21 @@ def test_background_processes_that_are_hung_up_are_noted(jobs: Jobs) -> None:
     assert str(answer.verdict.exit) == "exited with code 0"
     assert any("1 background process was hung up" in note for note in answer.notes), answer.notes
     assert not jobs.execute("sleep 0.1 & wait; echo fine", name="fine").notes
+
+
+CBREAK = """
+import os, sys, termios, tty
+tty.setcbreak(0); os.write(1, b"\\x1b[>1uready\\r\\n")
+try:
+    while True: os.write(1, b"key %r\\r\\n" % os.read(0, 20))
+except KeyboardInterrupt: print("interrupted")
+"""
+
+
+def test_a_signal_key_is_a_signal_while_the_kernel_makes_one_of_it(jobs: Jobs) -> None:
+    """Kitty's keyboard mode is on, and yet the line discipline knows C-c only as the byte 03."""
+    job = Session(jobs, program(CBREAK))
+    assert "[27u" in job.send(keys=["Escape"]).fresh.text
+    answer = job.send(keys=["C-c"])
+    assert answer.state.ended
+    assert answer.fresh.text.endswith("interrupted")
