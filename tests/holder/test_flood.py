@@ -50,6 +50,7 @@ class Flood:
         self.end = self.drained = self.probes = self.passed = self.drawn = 0
         self.newest = b""
         self.newlines = 0
+        self.says = ""
         self.size = Size()
         self.screen = Screen(self.size)
 
@@ -63,6 +64,9 @@ class Flood:
         self.drained += 1
         self.end += 1000
         return False
+
+    def look(self, now: float) -> Probe:
+        return self.probe()
 
     def probe(self) -> Probe:
         self.probes += 1
