@@ -1,8 +1,8 @@
-"""The cell of the screen where an answer begins.
+"""The screen cell where an answer begins.
 
-Owns `Mark`, taken when input is sent, and the list of what fresh text reads of a screen. Never
-reads an answer. The subtle thing: the line number is absolute, so the mark stays at its place while
-output scrolls; the visible rows are kept to find those that a program redraws in place.
+Owns `Mark`, taken when input is sent, and the protocol of a screen that fresh text reads. Never
+reads an answer. The subtle thing: the line number is absolute, so the mark keeps its place while
+output scrolls; the visible rows are kept so that rows redrawn in place can be found.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ptyjobs.terminal.values import Line, Modes, Run
 
 
 class TextScreen(Protocol):
-    """What is read of a `Screen`."""
+    """The part of `Screen` that fresh text reads."""
 
     @property
     def size(self) -> Size: ...
@@ -51,14 +51,15 @@ class TextScreen(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where the terminal stood when input was sent; fresh text begins here.
+    """State of the terminal when input was sent; fresh text begins here.
 
-    `line`, `first_line` and `floor_line` are absolute numbers of primary lines (of the cursor, of
-    row 0, of the oldest kept); `rows` are the texts of the visible primary rows.
+    `line`, `first_line` and `floor_line` are absolute line numbers on the primary screen (of the
+    cursor, of row 0, of the oldest kept line); `rows` are the texts of the visible primary rows.
     `alternate`: taken on the alternate screen; then `line` is the first free primary line. `order`
-    is that of the last OSC 133 mark. `form`: text stood below the cursor's row, as in a menu.
-    `newlines`: line feeds logged by the job up to here, None if unknown.
-    `looks`: the rows with their styles, where a form or a hidden cursor may show a choice so.
+    is the order of the last OSC 133 mark. `form`: there was text below the cursor's row, as in a
+    menu. `newlines`: line feeds logged by the job up to here, None if unknown.
+    `looks`: the rows with their styles, kept where a form or a hidden cursor may show a selection
+    by style alone.
     """
 
     line: int = 0
@@ -81,14 +82,14 @@ class Mark:
 
     @property
     def above(self) -> tuple[str, ...]:
-        """The rows over the mark's line."""
+        """The rows above the mark's line."""
         return self.rows[: self.line - self.first_line]
 
 
 def mark(
     screen: TextScreen, *, offset: int, echo: bool, canonical: bool, newlines: int | None = None
 ) -> Mark:
-    """The mark of this moment: the log at `offset`, and the terminal's ECHO and ICANON flags."""
+    """Take a mark: `offset` is the log's end, `echo` and `canonical` are termios flags."""
     first, rows = screen.first_line, screen.size.rows
     base = Mark(
         alternate=screen.alternate,
@@ -107,7 +108,7 @@ def mark(
         return replace(base, line=first + (used[-1] + 1 if used else 0), rows=texts)
     row = screen.cursor_row
     form = text_below(screen)
-    # A cursor waiting behind the last column is past all cells of its row.
+    # With a wrap pending, the cursor is past all cells of its row.
     col = screen.size.cols if screen.pending_wrap else screen.cursor_col
     return replace(
         base,
@@ -128,5 +129,5 @@ def looks(screen: TextScreen) -> tuple[tuple[Run, ...], ...]:
 
 
 def text_below(screen: TextScreen) -> bool:
-    """Whether there is text below the cursor's row: it stands inside of what is painted."""
+    """True if there is text below the cursor's row: the cursor is inside a painted form."""
     return any(screen.text()[screen.cursor_row + 1 :])

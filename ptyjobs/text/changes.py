@@ -1,7 +1,7 @@
 """Rows of the primary screen that differ from those at the mark.
 
-Owns finding what a program redrew in place: where the answer begins, and the changed rows over the
-mark. Never removes an echo and never reads a prompt. The subtle thing: lines are compared by their
+Owns finding rows redrawn in place: where the answer begins, and the changed rows above the mark.
+Never removes an echo and never reads a prompt. The subtle thing: lines are compared by their
 absolute numbers, so output that only scrolls changes nothing here. Rows with the same text count
 as changed where a person still sees a difference: another style in a form, or a repaint of the
 whole screen, as a pager makes after a search.
@@ -28,7 +28,7 @@ CONTEXT = 3
 @dataclass(frozen=True, slots=True)
 class Changes:
     """`start`: the line where the answer begins. `moved`: the mark's row lost its prompt, so the
-    answer begins in its first column. `above`: changed rows over the mark, to be shown first."""
+    answer begins in its first column. `above`: changed rows above the mark, to be shown first."""
 
     start: int
     moved: bool
@@ -36,7 +36,7 @@ class Changes:
 
 
 def changes(mark: Mark, screen: TextScreen, typed: Sequence[str]) -> Changes:
-    """Where the answer behind `mark` begins. `typed` are the lines that were sent as text."""
+    """Find where the answer after `mark` begins. `typed` are the lines that were sent as text."""
     cursor = screen.first_line + screen.cursor_row
     higher = cursor < mark.line
     first = typed[0] if typed else ""
@@ -62,10 +62,10 @@ def changes(mark: Mark, screen: TextScreen, typed: Sequence[str]) -> Changes:
 
 
 def unchanged_frame(mark: Mark, screen: TextScreen, start: int) -> tuple[int, bool]:
-    """How much of the form around the cursor only moved down behind new rows.
+    """Measure the part of the form around the cursor that new rows only pushed down.
 
-    Returns how many rows over the cursor's are those that stood over it at the mark, and whether
-    the rows below it are those that stood below it.
+    Returns the number of rows directly above the cursor that are unchanged since the mark, and
+    True if the rows below the cursor are unchanged too.
     """
     cursor = screen.first_line + screen.cursor_row
     if not mark.form or cursor <= mark.line:
@@ -86,7 +86,7 @@ def unchanged_frame(mark: Mark, screen: TextScreen, start: int) -> tuple[int, bo
 
 
 def unseen(mark: Mark, screen: TextScreen, *, but: Iterable[int]) -> bool:
-    """Whether a visible row other than the lines `but` has another text than at the mark."""
+    """True if a visible row, other than the lines `but`, has changed its text since the mark."""
     if mark.cols != screen.size.cols:
         return False
     skip = set(but)
@@ -100,7 +100,7 @@ def unseen(mark: Mark, screen: TextScreen, *, but: Iterable[int]) -> bool:
 
 
 def _changed_above(mark: Mark, screen: TextScreen, *, higher: bool) -> tuple[set[int], bool]:
-    """The rows over the mark that changed, from 0 at the mark's top row; whether all near did."""
+    """Changed rows above the mark (0 is the mark's top row); True if all rows near it changed."""
     above, top = mark.above, mark.first_line
     if top < screen.floor_line:
         return set(), False
@@ -115,7 +115,7 @@ def _changed_above(mark: Mark, screen: TextScreen, *, higher: bool) -> tuple[set
     written = {n + scrolled for n in screen.written_rows(mark.generation)}
     visible = [n for n, text in enumerate(above) if text and n >= scrolled]
     if len(visible) > UPPER_ROWS and written.issuperset(visible):
-        # All was painted anew: also what reads as before, which a pager may have jumped to.
+        # Everything was repainted, so rows that read as before count: a pager may have jumped.
         return other | set(visible), True
     if not scrolled and (higher or (mark.form and text_below(screen))):
         other |= {n for n in written if n < len(above)}
@@ -137,7 +137,7 @@ def _blocks(rows: set[int]) -> list[range]:
 
 
 def _overwritten(mark: Mark, screen: TextScreen, first: str, *, below_change: bool = False) -> bool:
-    """The mark's row has lost its prompt: cleared with nothing above it, or written anew."""
+    """The mark's row has lost its prompt: cleared with nothing above it, or overwritten."""
     if mark.alternate or mark.line < screen.floor_line:
         return False
     rows = screen.line_range(mark.line, mark.line + 1)
@@ -145,7 +145,7 @@ def _overwritten(mark: Mark, screen: TextScreen, first: str, *, below_change: bo
         return bool(mark.cells_before.strip(" "))
     text, known = rows[0].text, mark.cells_before.rstrip(" ")
     if first and text[mark.col : mark.col + len(first)] == first:
-        return False  # its echo is there; irb marks an open block in its prompt
+        return False  # the echo is present; irb marks an open block in its prompt
     if known:
         return not text.startswith(known)
     if text[: mark.col].strip(" "):
@@ -155,7 +155,7 @@ def _overwritten(mark: Mark, screen: TextScreen, first: str, *, below_change: bo
 
 
 def _stripped(rows: Sequence[str]) -> list[str]:
-    """The rows without the blank ones at their end."""
+    """The rows without trailing blank rows."""
     out = list(rows)
     while out and not out[-1].strip(" "):
         out.pop()

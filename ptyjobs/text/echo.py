@@ -1,15 +1,16 @@
-"""Which of the rows after a mark are the echo of what was typed?
+"""Find and remove the echo of typed text in the rows after a mark.
 
-Owns the matching of typed text against rows, from the cell where the cursor stood when it was sent.
+Owns the matching of typed text against rows, from the cell where the cursor was when it was sent.
 Never searches the output for the text: output that equals the input stays. The subtle things:
 
-* The kernel echoes at the cursor, a line editor repaints the prompt's row: both end as the same
-  cells, so only the final rows are looked at. A long line goes on over rows, with soft-wrap flags
-  or without; pyrepl cuts such rows with a backslash, fish and pyrepl indent the rows of a block.
+* The kernel echoes at the cursor, a line editor repaints the prompt's row: both leave the same
+  cells, so only the final rows are compared. A long line continues over several rows, with or
+  without soft-wrap flags; pyrepl ends such rows with a backslash, fish and pyrepl indent the rows
+  of a block.
 * Several lines meet continuation prompts (`... `, `   ...> `), or are read one by one with output
   and whole prompts between them.
-* What was typed while nobody read is echoed by the kernel at once, and again by the line editor
-  after the prompt that comes later. Then the second echo stands behind a known prompt.
+* Text typed ahead, while no process reads, is echoed by the kernel at once and again by the line
+  editor after its next prompt. Then the second echo follows a known prompt.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ MAX_PREFIX = 40
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What was typed, and how the terminal stood when it was sent (see `text.Mark`)."""
+    """The typed text, and the state of the terminal when it was sent (see `text.Mark`)."""
 
     lines: tuple[str, ...]
     prompt: str  # the cells left of the cursor
@@ -35,15 +36,15 @@ class Typed:
     col: int
     cols: int
     kernel: bool  # the kernel echoes: ECHO and ICANON were on
-    end_prompt: str = ""  # the prompt that the program waits at now, if it does
-    prompts: tuple[str, ...] = ()  # that it has shown before, continuation prompts among them
-    moved: bool = False  # the screen was cleared or repainted: the mark's row is not there any more
-    ghost: str = ""  # a suggestion that the line editor shows behind the typed line
+    end_prompt: str = ""  # the prompt that the program waits at now, if any
+    prompts: tuple[str, ...] = ()  # all prompts shown before, including continuation prompts
+    moved: bool = False  # the screen was cleared or repainted: the mark's row no longer exists
+    ghost: str = ""  # a suggestion that the line editor shows after the typed line
 
     def left_over(self, rest: str) -> bool:
-        """Whether `rest`, behind the echo, stood there before or is a suggestion.
+        """True if `rest`, the text after the echo, was there before or is a suggestion.
 
-        What is typed over a default leaves the end of it.
+        Typing over a default leaves the end of the default visible.
         """
         first = self.lines[0] if self.lines else ""
         covered = after_cells(self.after, _cells(first))
@@ -52,7 +53,7 @@ class Typed:
 
 @dataclass(slots=True)
 class _Match:
-    """`row`: the first row that is no echo; `rest`: what stands behind the echo on its last row."""
+    """`row`: the first row that is no echo; `rest`: text after the echo on its last row."""
 
     row: int = 0
     rest: str = ""
@@ -61,9 +62,9 @@ class _Match:
 
 
 def typed_lines(text: str) -> tuple[str, ...]:
-    """The lines of a text as they were typed; none when it is nothing but keys and Enter.
+    """The lines of a text as they were typed; none if it consists of keys and Enter only.
 
-    Several lines with a final line end give an empty last one: the Enter that closes a block.
+    Several lines with a final line end yield an empty last one: the Enter that closes a block.
     """
     if not re.search(r"[^\x00-\x20\x7f]", text):
         return ()
@@ -87,7 +88,7 @@ def without_echo(rows: Sequence[Line], typed: Typed) -> list[Line]:
     else:
         rest = "" if typed.left_over(match.rest) else match.rest
         last = rows[match.row - 1] if 0 < match.row <= len(rows) else first
-        # What stands behind the echo was printed there by a program that reads single keys.
+        # A program that reads single keys printed the rest after the echo.
         kept = ([Line(rest, last.wrapped)] if rest.strip() else []) + list(rows[match.row :])
         start = 0
     return _without_later(kept, start, match, typed)
@@ -110,7 +111,7 @@ def _cells(text: str) -> int:
 
 
 def _at_mark(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
-    """The echo that begins at the mark, as many lines of it as stand there in one piece."""
+    """Match the echo that begins at the mark: as many contiguous lines of it as are visible."""
     if not typed.lines:
         return None
     found = _flow(rows, 0, first, typed.lines[0], typed.cols)
@@ -131,8 +132,8 @@ def _at_mark(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
 def _flow(rows: Sequence[Line], at: int, text: str, line: str, cols: int) -> tuple[int, str] | None:
     """Follow one typed line from `text` (the end of row `at`) over the rows that it fills.
 
-    Returns the next row and the rest of the last one, or None when the row says something else.
-    When the rows end first, all that is there is echo: the program has not taken the rest yet.
+    Returns the next row and the rest of the last one, or None if a row differs. If the rows end
+    first, all of them are echo: the program has not read the rest yet.
     """
     done = 0
     while True:
@@ -160,7 +161,7 @@ def _without_margin(text: str, start: str) -> str:
 
 
 def _advance(line: str, done: int, text: str) -> tuple[int, int]:
-    """How far `line[done:]` and `text` say the same: characters of each that are used up."""
+    """Length of the common part of `line[done:]` and `text`: characters consumed of each."""
     used = 0
     while done < len(line):
         char = line[done]
@@ -180,7 +181,7 @@ def _advance(line: str, done: int, text: str) -> tuple[int, int]:
 
 
 def _masked(first: str, typed: Typed) -> _Match | None:
-    """One mark a character, as programs show a password that they read key by key."""
+    """One mask character per typed character, as programs show a password read key by key."""
     text, line = first.rstrip(" "), typed.lines[0]
     if typed.kernel or len(text) != len(line) or len(set(text)) != 1:
         return None
@@ -188,7 +189,7 @@ def _masked(first: str, typed: Typed) -> _Match | None:
 
 
 def _scrolled(rows: Sequence[Line], typed: Typed) -> _Match | None:
-    """The end of a line wider than the terminal, behind the mark of an editor that scrolls it."""
+    """The end of a line wider than the terminal, after the marker of an editor that scrolls it."""
     text, line = rows[0].text.rstrip(" "), typed.lines[0].rstrip(" ")
     if typed.kernel or rows[0].wrapped or _cells(typed.prompt + line) < typed.cols - 1:
         return None
@@ -201,7 +202,7 @@ def _scrolled(rows: Sequence[Line], typed: Typed) -> _Match | None:
 
 
 def _indented(rows: Sequence[Line], typed: Typed) -> _Match | None:
-    """The row of an editor that changed the indentation, and with it perhaps the prompt's depth."""
+    """The row of an editor that changed the indentation, and perhaps the prompt's depth with it."""
     line, text = typed.lines[0].strip(" "), rows[0].text.rstrip(" ")
     if not line or not text.endswith(line):
         return None
@@ -231,7 +232,7 @@ def _edited(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
 def _continuation(
     rows: Sequence[Line], match: _Match, line: str, typed: Typed
 ) -> tuple[int, str] | None:
-    """The next typed line on the next row, behind a prompt that is known or looks like none."""
+    """The next typed line on the next row, after a known prompt, a prompt-like prefix or none."""
     if match.row >= len(rows):
         return match.row + 1, ""
     text = rows[match.row].text
@@ -250,7 +251,7 @@ def _continuation(
 def _new_prefix(
     rows: Sequence[Line], match: _Match, line: str, typed: Typed
 ) -> tuple[int, str] | None:
-    """A continuation prompt not met before: short, and not a word that runs into the text."""
+    """A continuation prompt not seen before: short, and not a word that runs into the text."""
     text = rows[match.row].text
     start = line[: max(1, typed.cols // 2)].split("\t")[0]
     at = text.find(start, 1, MAX_PREFIX + len(start)) if line.strip() else -1
@@ -262,7 +263,7 @@ def _new_prefix(
             return found
         at = text.find(start, at + 1, MAX_PREFIX + len(start))
     if not line.strip() and 0 < len(text.rstrip()) <= 6 and not re.search(r"\w", text):
-        # A blank line typed at a continuation prompt: the prompt alone. Only marks, as `...`.
+        # A blank line typed at a continuation prompt leaves only the prompt, such as `...`.
         if match.lines == 1 or not match.prefixes:
             match.prefixes.append(text)
         return match.row + 1, ""
@@ -270,13 +271,13 @@ def _new_prefix(
 
 
 def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) -> list[Line]:
-    """Drop echoes that came after the mark: behind later prompts, or bare by the kernel."""
+    """Drop echoes that came after the mark: after later prompts, or bare from the kernel."""
     pending = list(typed.lines[match.lines :])
     prompts = {p for p in (typed.prompt, typed.end_prompt, *match.prefixes) if p.strip()}
     another = re.fullmatch(prompt_pattern(typed.prompt), typed.end_prompt) is None
     if typed.lines and typed.end_prompt.strip() and another:
-        pending = list(typed.lines)  # perhaps typed ahead: then the editor shows it all again
-    bare = 0  # prompts that may stand before output, because their line was typed ahead
+        pending = list(typed.lines)  # perhaps typed ahead: then the editor echoes every line again
+    bare = 0  # prompts that may precede output because their line was typed ahead
     if typed.kernel and typed.end_prompt.strip():
         bare = len(typed.lines) - bool(typed.prompt.strip())
     if not pending and not bare:
@@ -318,10 +319,10 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
 
 
 def _repeated(text: str, times: int) -> int:
-    """Where the prompt ends that `text` begins with so many times; 0 when it does not.
+    """The end of the prompt that `text` begins with, repeated `times` times; 0 if there is none.
 
-    A continuation prompt that was not met before, once for each line that was typed ahead of it:
-    marks that a blank ends, no words (`   ...: `, `> `).
+    A continuation prompt not seen before, once for each line that was typed ahead of it: symbols
+    followed by a blank, no words (`   ...: `, `> `).
     """
     match = re.match(r"( {0,8}[^\w\s]{1,6} )", text + " ")
     if match is None or not (text + " ").startswith(match[1] * times):
@@ -330,15 +331,15 @@ def _repeated(text: str, times: int) -> int:
 
 
 def prompt_pattern(prompt: str) -> str:
-    """A regular expression for prompts that differ from this one in numbers only (`In [7]: `)."""
+    """A regular expression for prompts that differ from this one only in numbers (`In [7]: `)."""
     parts = re.split(r"([0-9]+)", prompt)
     return "".join("[0-9]+" if n % 2 else re.escape(part) for n, part in enumerate(parts))
 
 
 def _prompt_end(text: str, known: Sequence[str]) -> int:
-    """Where the prompt that `text` begins with ends; 0 when it begins with none."""
+    """The end of the prompt that `text` begins with; 0 if there is none."""
     for pattern in known:
-        # Rows have lost the blanks at their right, a prompt alone on its row among them.
+        # Rows have no trailing blanks, even where a prompt is alone on its row.
         match = re.match(pattern, text) or re.match(pattern, text + " " * MAX_PREFIX)
         if match is not None:
             return min(match.end(), len(text))
@@ -348,7 +349,7 @@ def _prompt_end(text: str, known: Sequence[str]) -> int:
 def _behind(
     rows: Sequence[Line], at: int, text: str, pending: list[str], cols: int
 ) -> tuple[int, int] | None:
-    """The row after an echo of the next pending line behind a prompt, and how many lines it was."""
+    """Match the next pending line after a prompt: the row after it, and pending lines used up."""
     for skip, line in enumerate(pending):
         if not line.strip():
             if not text.strip():

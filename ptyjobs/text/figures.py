@@ -1,10 +1,10 @@
-"""Figures in words. Owns how a duration is said, for every reader of the one text."""
+"""Format durations as text. Owns the one format of a duration, for every part that shows one."""
 
 from __future__ import annotations
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words of at most two units."""
+    """Format seconds with at most two units."""
     if seconds < 0.9995:
         return f"{max(1, round(seconds * 1000))} ms" if seconds > 0 else "0 ms"
     if seconds < 59.95:

@@ -1,16 +1,16 @@
 """Fresh text: what a person would say the program printed since the mark.
 
-Owns the reading of an answer from the screen: where it begins (the mark), what of it is the echo
-of the input (`echo`), where the prompt begins that is told apart, and what is left out of too much.
-Never sees raw output: the screen has folded progress bars, redraws and colours already.
+Owns reading an answer from the screen: where it begins (the mark), the echo of the input in it
+(`echo`), where the prompt after it begins, and the parts omitted from an answer over its budget.
+Never sees raw output: the screen has already folded progress bars, redraws and colours.
 
 The subtle things:
 
-* A mark is a cell with an absolute line number, so what scrolls away keeps its place. Only a
-  cleared screen or another width moves it; then what is there now is the answer.
-* Much output falls off the scrollback before the answer is due. `observe` is called after each
-  slice that was folded and keeps the head; what nobody could see is counted by line numbers.
-* Output without a line end stands on the prompt's row: the prompt is known from the mark before.
+* A mark is a cell with an absolute line number, so it stays valid when its line scrolls away. Only
+  clearing the screen or changing its width moves it; then the current contents are the answer.
+* Long output drops off the scrollback before the answer is due. `observe` is called after each
+  folded slice and keeps the head; dropped lines are counted by their line numbers.
+* Output without a line end shares the prompt's row: the prompt is recognised from the last mark.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ they were skipped unseen, and lines must never be called cleared that are only l
 class FreshText:
     """The answer that grows since `mark`: `observe` after each folded slice, then `finish`.
 
-    `typed` is what was sent as text (several lines with their line feeds), "" for keys. `budget` is
-    in characters; `hint` stands in the line that tells what was left out. `view`: `auto` is the
-    lines, or the screen while the alternate one is shown; `screen` the visible rows; `rows` only
-    those changed since `since` (a screen's generation, by default the mark's). `prompts` are those
-    that the program has waited at before: they tell a prompt apart from output on its row.
-    `scrollback` is the screen's.
+    `typed` is the text that was sent (several lines with their line feeds), "" for keys. `budget`
+    is in characters; `hint` is added to the line that reports the omission. `view`: `auto` gives
+    the lines, or the screen while the alternate one is shown; `screen` the visible rows; `rows`
+    only the rows changed since `since` (a screen's generation, by default the mark's). `prompts`
+    are the prompts that the program has waited at before: they separate a prompt from output on
+    its row. `scrollback` is the screen's.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class FreshText:
 
     @property
     def head_full(self) -> bool:
-        """The head is kept; until then a slice must not hold more lines than the scrollback."""
+        """True once the head is kept; before, a slice must hold fewer lines than the scrollback."""
         return self._head_chars >= self._room
 
     @property
@@ -99,11 +99,11 @@ class FreshText:
         return int(self._budget * HEAD_SHARE) + len(self._typed) * 2 + 2 * self._mark.cols
 
     def observe(self, screen: TextScreen) -> None:
-        """Keep the head of what scrolled off; cheap once the head is full. Bounded memory."""
+        """Keep the head of the lines that scrolled off; cheap once it is full. Bounded memory."""
         floor, first = screen.floor_line, screen.first_line
         moved = floor > self._seen[0] and first - floor < self._scrollback
         if moved and first - self._seen[1] <= MAX_CLEARED:
-            self._cleared = True  # nothing else makes a scrollback shorter than erasing it
+            self._cleared = True  # only erasing the scrollback makes it shorter
             self._head.clear()
             self._head_chars = 0
             self._next = floor
@@ -127,9 +127,9 @@ class FreshText:
         newlines: int | None = None,
         hole: bool = False,
     ) -> tuple[Fresh, str]:
-        """The fresh text, and the prompt: the cursor's row up to the cursor when `prompt_row`.
+        """The fresh text, and the prompt: the cursor's row up to the cursor if `prompt_row`.
 
-        `end` is the log offset of the verdict; `exited` says that no prompt can be there.
+        `end` is the log offset of the verdict; `exited` rules out a prompt.
         `newlines`: line feeds logged by the job so far, to count lines that no row shows any more.
         `hole`: bytes since the mark are missing from the log.
         """
@@ -155,7 +155,7 @@ class FreshText:
             name = "rows"
             numbers = [n for n in screen.changed_rows(self._since) if n < len(rows)]
         lines = [rows[n] for n in numbers]
-        if name == "screen":  # changed rows are told by number: an emptied one is news as well
+        if name == "screen":  # changed rows are listed by number: an emptied row is news too
             lines = _trimmed(lines)
         prompt = screen.row_text(screen.cursor_row, 0, screen.cursor_col) if prompt_row else ""
         cut = sanitize.budget("\n".join(lines), self._budget, hint=self._hint)
@@ -184,7 +184,7 @@ class FreshText:
         last = self._last_rows(screen, cursor, begin, tail_text, prompt_row=prompt_row)
         stop = cursor
         frame, same_below = unchanged_frame(self._mark, screen, start)
-        if same_below:  # a box that only moved down behind new rows is no news
+        if same_below:  # a box that new rows only pushed down is no news
             stop = max(start, cursor - frame)
             last = last[:1] if tail_text is not None or not self._same_row(screen) else []
         lost = 0
@@ -202,7 +202,7 @@ class FreshText:
         (tail if lost else head).extend(last)
         if not lost and tail:
             head, tail = head + tail, []
-        # A form's row is shown whole: no cells left of the mark are cut off.
+        # A form's row is shown whole, including the cells left of the mark.
         form = not prompt_row and self._mark.form and not self._mark.canonical
         whole = moved or form or (prompt_row and tail_text is None and cursor == start)
         typed = self._typed_at(screen, prompt, moved=whole)
@@ -213,12 +213,12 @@ class FreshText:
         return replace(fresh, hidden=hidden, redrawn=redrawn), prompt
 
     def _same_row(self, screen: TextScreen) -> bool:
-        """Whether the cursor's row reads as the mark's did."""
+        """True if the cursor's row reads as it did at the mark."""
         at = self._mark.line - self._mark.first_line
         return screen.row_text(screen.cursor_row).rstrip(" ") == self._mark.rows[at]
 
     def _tail(self, screen: TextScreen, floor: int, stop: int) -> list[Line]:
-        """As many of the lines up to `stop` as the budget's other half can show."""
+        """As many of the lines before `stop` as fit the second half of the budget."""
         room = self._budget - int(self._budget * HEAD_SHARE)
         out: list[Line] = []
         at, chars = stop, 0
@@ -232,7 +232,7 @@ class FreshText:
         return out
 
     def _start(self, screen: TextScreen) -> Changes:
-        """Where the answer begins, and the rows over the mark that belong to it."""
+        """Find the start of the answer, and the rows above the mark that belong to it."""
         mark = self._mark
         if self._cleared:
             return Changes(screen.floor_line, moved=True)
@@ -241,7 +241,7 @@ class FreshText:
         return changes(mark, screen, typed_lines(self._typed))
 
     def _after_reflow(self, screen: TextScreen) -> int:
-        """The mark's line after another width: the nearest row that still shows its prompt."""
+        """The mark's line after a width change: the nearest row that still shows its prompt."""
         line = min(
             max(self._mark.line, screen.floor_line), screen.first_line + screen.size.rows - 1
         )
@@ -259,7 +259,7 @@ class FreshText:
     ) -> tuple[int, str, str | None]:
         """The line where the prompt begins, the prompt, and the output before it on its row.
 
-        None for the last when there is no prompt: the cursor stands inside of a painted form.
+        The last is None if there is no prompt: the cursor is inside a painted form.
         """
         mark, start, moved = self._mark, begin.start, begin.moved
         top, text = logical_row(screen, low=start)
@@ -269,7 +269,7 @@ class FreshText:
             and not (moved or mark.alternate)
             and text.startswith(mark.cells_before)
         ):
-            # Still the row of the mark: nothing was printed on it.
+            # Still on the mark's row: nothing was printed on it.
             if (below and begin.above) or self._parked(screen, below):
                 return cursor, self._drawn(screen, text), None
             right = default_right(screen)
@@ -296,10 +296,10 @@ class FreshText:
     def _rows_of_prompt(
         screen: TextScreen, marked: tuple[int, int], cursor: int, text: str
     ) -> tuple[int, str, str]:
-        """A prompt of several rows: its last one with text is what the status shows."""
+        """A prompt of several rows: the status shows the last row with text."""
         line, at = marked
         before = screen.row_text(line - screen.first_line, 0, at)
-        # One that ends in a line end leaves the cursor's row empty: then the row above it.
+        # A prompt that ends with a line end leaves the cursor's row empty: use the row above it.
         rows = [row.text for row in screen.line_range(line, cursor)]
         rows[0] = rows[0][len(before) :]
         shown = next((row for row in (text, *reversed(rows)) if row.strip(" ")), text)
@@ -307,11 +307,11 @@ class FreshText:
 
     @staticmethod
     def _parked(screen: TextScreen, below: bool) -> bool:
-        """A hidden cursor inside of a form: its row is part of the picture and no prompt."""
+        """A hidden cursor inside a form: its row is part of the picture and no prompt."""
         return below and not screen.modes.cursor_visible
 
     def _drawn(self, screen: TextScreen, text: str) -> str:
-        """The prompt inside of a form: none where the cursor is hidden or the row is a frame's."""
+        """The prompt inside a form: none if the cursor is hidden or the row belongs to a frame."""
         return "" if self._parked(screen, below=True) or FRAME.match(text) else text
 
     def _last_rows(
@@ -323,11 +323,11 @@ class FreshText:
         *,
         prompt_row: bool,
     ) -> list[Line]:
-        """What belongs to the answer of the cursor's row and of the rows below it."""
+        """The part of the answer on the cursor's row and on the rows below it."""
         if before_prompt is None:
             own = screen.line_range(cursor, cursor + 1)
         elif cursor == begin.start and not begin.moved:
-            # Keys on the prompt's row: a completion's list below it is what the program said.
+            # Keys on the prompt's row: the program's answer is the completion list below it.
             own = [Line(screen.row_text(cursor - screen.first_line, 0, self._mark.col))]
         else:
             own = [Line(before_prompt)] if before_prompt.strip(" ") else []
@@ -341,9 +341,9 @@ class FreshText:
         return own + self._news(below)
 
     def _news(self, below: list[Line]) -> list[Line]:
-        """The rows below the cursor without blank ones, and none that stood there before.
+        """Non-blank rows below the cursor that were not there before.
 
-        A toolbar at the bottom of the screen has a gap over it that says nothing.
+        The blank gap above a toolbar at the bottom of the screen is dropped.
         """
         shown = [row for row in below if row.text.strip(" ")]
         before = {row for row in self._mark.rows if row}
@@ -367,7 +367,7 @@ class FreshText:
         )
 
     def _ghost(self, screen: TextScreen, lines: Sequence[str]) -> str:
-        """The grey suggestion that a line editor left behind the typed line."""
+        """The grey suggestion that a line editor left after the typed line."""
         row = self._mark.line - screen.first_line
         if not lines or self._mark.canonical or not 0 <= row < screen.size.rows:
             return ""
@@ -394,7 +394,7 @@ class FreshText:
         below = sanitize.tail("\n".join(tail), self._budget - room)
         shown = sum(part.count("\n") + 1 for part in (above, below) if part)
         total = max(shown, self._all_lines(len(head) + lost + len(tail)))
-        # What fell off unseen is known in lines and, by the log, in bytes.
+        # Lines dropped unseen are counted by line number; their bytes are known from the log.
         size = max(0, end - mark.offset - len(above.encode()) - len(below.encode()))
         middle = sanitize.gap(0 if total > shown else size, total - shown, self._hint)
         text = "\n".join(part for part in (above, middle, below) if part)
@@ -408,19 +408,19 @@ class FreshText:
         )
 
     def _all_lines(self, rows: int) -> int:
-        """Lines of the whole answer: line feeds, or rows where fewer (a line may wrap)."""
+        """Lines of the whole answer: line feeds, or rows if fewer (a line may wrap)."""
         if self._printed is None:
             return rows
         return self._printed if self._hole else min(rows, self._printed + 1)
 
 
 def _joined(rows: Sequence[Line]) -> list[str]:
-    """Logical lines: soft-wrapped rows put together, blanks at the right removed."""
+    """Logical lines: soft-wrapped rows joined, trailing blanks removed."""
     out: list[str] = []
     open_line = ""
     for row in rows:
-        # A wide character that did not fit left a blank in the last column. A space that was
-        # really printed there looks the same and is lost: the rarer of the two by far.
+        # A wide character that did not fit left a blank in the last column. A printed space looks
+        # the same there and is lost, which is far rarer.
         if open_line.endswith(" ") and row.text and WIDTH[row.text[0]] == 2:
             open_line = open_line[:-1]
         open_line += row.text

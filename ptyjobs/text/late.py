@@ -1,8 +1,8 @@
-"""Output that came between two calls: which of it is still worth a model's attention.
+"""Select the output between two calls that is still worth a model's attention.
 
-Owns one rule: a program that redraws itself (top, a spinner, a progress display) overwrites what it
-drew before the input, so its frames from before it are stale by the answer. What still stands where
-it was printed, or has scrolled away, is output like any other. Pure; reads a screen, changes none.
+Owns one rule: a program that redraws itself (top, a spinner, a progress display) overwrites frames
+drawn before the input, so they are stale when the answer is due. Lines that are still where they
+were printed, or have scrolled away, are ordinary output. Pure; reads a screen, changes none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CUT = "[... "
 def standing(late: str, mark: Mark, screen: TextScreen, *, fresh: str) -> str:
     """`late` without the lines that were overwritten since `mark`, the moment of the input.
 
-    Of a frame that was overwritten in part, what the answer `fresh` shows again is left out too.
+    Of a partly overwritten frame, lines that `fresh`, the answer, shows again are omitted too.
     """
     if not late or mark.first_line < screen.floor_line:
         return late

@@ -1,11 +1,11 @@
-"""Patterns in the output: has one of them come since the send?
+"""Search the output since the send for `until` patterns.
 
-Owns the stream that `until` patterns see: what the program wrote after the mark, decoded, escape
-sequences taken out, line ends as `\\n`, the echo of the typed text skipped where the output begins
-with it. The searching is pexpect's (`searcher_re`), so a list of patterns means what its users
-know: the first index of the earliest match wins. Memory is bounded by `WINDOW`. Never renders:
-what a line editor redraws can repeat the typed text here, so a match is a candidate which the
-holder confirms on the screen.
+Owns the stream that the patterns see: the program's output after the mark, decoded, escape
+sequences removed, line ends as `\\n`, the echo of the typed text skipped where the output begins
+with it. The search is pexpect's (`searcher_re`), so a list of patterns means the same as there:
+the first index of the earliest match wins. Memory is bounded by `WINDOW`. Never renders: a line
+editor's redraw can repeat the typed text here, so a match is a candidate that the holder confirms
+on the screen.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pexpect.expect import searcher_re
 
 from ptyjobs.errors import BadPattern
 
-WINDOW = 64 << 10  # characters searched back from the newest
+WINDOW = 64 << 10  # characters kept for searching, counted back from the newest
 MAX_PATTERNS = 20
 MAX_LENGTH = 2000
 
@@ -31,7 +31,7 @@ _OPEN = re.compile(rb"\x1b[^\x1b]{0,4096}\Z")
 
 
 def compile_patterns(patterns: Sequence[str]) -> list[re.Pattern[str]]:
-    """Each pattern as a regular expression (MULTILINE); BadPattern names the one that is none."""
+    """Compile each pattern (MULTILINE); BadPattern names an invalid one."""
     if len(patterns) > MAX_PATTERNS:
         raise BadPattern(
             f"{len(patterns)} patterns are too many.", advice=f"At most {MAX_PATTERNS}."
@@ -65,7 +65,7 @@ class Until:
         self._cr = False
 
     def feed(self, data: bytes) -> tuple[int, str] | None:
-        """(index of the pattern, the text it matched) once one has come."""
+        """(index of the pattern, matched text) once a pattern matches."""
         data = self._carry + data
         open_escape = _OPEN.search(data)
         self._carry = b""
@@ -90,14 +90,14 @@ class Until:
         return index, str(self._searcher.match.group(0))
 
     def lines(self) -> str:
-        """The lines of the window in which the last match is, whole as far as they have come."""
+        """The lines of the window that contain the last match, as far as they have been printed."""
         match = self._searcher.match
         start = self._text.rfind("\n", 0, match.start()) + 1
         end = self._text.find("\n", match.end())
         return self._text[start : end if end >= 0 else len(self._text)]
 
     def drop(self) -> None:
-        """Forget what came so far: the next match is in what comes from now on."""
+        """Forget all output so far: only later output can match."""
         self._text = ""
 
     def _line_ends(self, text: str) -> str:
@@ -120,7 +120,7 @@ class Until:
 
 
 def plain(raw: bytes) -> str:
-    """One line of log as text: escapes out, what a carriage return or backspace replaced gone."""
+    """One log line as text, without escapes and text replaced through CR or backspace."""
     text = _ESCAPES.sub(b"", raw).decode("utf-8", "replace").rstrip("\r\n")
     if "\r" in text:
         text = next((part for part in reversed(text.split("\r")) if part), "")

@@ -1,11 +1,11 @@
-"""The prompt that the cursor stands behind, told apart from the output before it.
+"""Find the prompt at the cursor and separate it from the output before it.
 
 Owns the extent of a prompt: its upper rows, the rows that a long one wraps over, and a default at
 the right of the cursor. Never decides whether there is a prompt at all (the verdict does). Marks
-are believed first: OSC 133, or the place where a line editor switched bracketed paste on. Else the
-row is compared with the prompts seen before. The subtle thing: a row may be output that ends
-without a line end, or a longer prompt that ends like an earlier one. Output touches the prompt; a
-prompt that gained words in front has a blank behind them.
+have precedence: OSC 133, or the place where a line editor enabled bracketed paste. Without marks
+the row is compared with the prompts seen before. The subtle thing: a row may be output without a
+line end followed by a prompt, or a longer prompt that ends like an earlier one. Output touches the
+prompt; words that a prompt gained in front are followed by a blank.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FRAME = re.compile("[ \u2500-\u259f|+]")
 
 
 def logical_row(screen: TextScreen, *, low: int) -> tuple[int, str]:
-    """The cursor's row up to the cursor, with the rows that wrap into it: first line and text."""
+    """The cursor's row up to the cursor, joined with the rows that wrap into it: line and text."""
     col = screen.size.cols if screen.pending_wrap else screen.cursor_col
     row = screen.cursor_row
     text = screen.row_text(row, 0, col)
@@ -43,12 +43,12 @@ def logical_row(screen: TextScreen, *, low: int) -> tuple[int, str]:
 def marked_start(
     screen: TextScreen, *, mark: Mark, line: int, stop: int, prompts: Sequence[str]
 ) -> tuple[int, int] | None:
-    """The cell where the marked prompt begins that the cursor stands in, as (line, column).
+    """The first cell of the marked prompt at the cursor, as (line, column).
 
-    Only a mark newer than `mark` on a visible line `line <= n <= stop` counts, and only if neither
-    a command's output nor its end was marked behind it. A line editor shows where it begins, too:
-    it switches bracketed paste on. Rows over the cursor's belong to its prompt only if an earlier
-    prompt had the same ones: a question asked once may have several rows, and all are news.
+    Only a mark newer than `mark` on a visible line `line <= n <= stop` counts, and only if no later
+    mark starts or ends a command's output. A line editor also shows where it begins: it enables
+    bracketed paste. Rows above the cursor's belong to its prompt only if an earlier prompt had the
+    same ones: a question asked once may have several rows, and all of them are news.
     """
     low = max(line, screen.first_line)
     editor: values.ShellMark | None = None
@@ -70,7 +70,7 @@ def marked_start(
 
 
 def _had_upper_rows(screen: TextScreen, mark: Mark, editor: values.ShellMark, stop: int) -> bool:
-    """Whether an earlier prompt had the same rows over its last one."""
+    """True if an earlier prompt had the same rows above its last one."""
     height = stop - editor.line
     upper = _rows_from(screen, editor, height)
     at = mark.line - mark.first_line
@@ -86,13 +86,14 @@ def _rows_from(screen: TextScreen, begin: values.ShellMark, height: int) -> list
     rows = screen.line_range(begin.line, begin.line + height)
     return [
         row.text[begin.col if n == 0 else 0 :].rstrip(" ") for n, row in enumerate(rows)
-    ]  # columns are characters: upper rows before which wide output stands are not compared
+    ]  # columns are characters: upper rows that follow wide output are not compared
 
 
 def editor_start(screen: TextScreen, *, after: int, top: int, text: str) -> int | None:
-    """Where in the cursor's logical row `text` from line `top` on a line editor began its prompt.
+    """The place in `text`, the cursor's logical row, where a line editor began its prompt.
 
-    None when none did, or when it had printed the prompt before.
+    `top` is the row's first line. None if no editor did, or if it printed
+    the prompt before enabling bracketed paste.
     """
     cursor = screen.first_line + screen.cursor_row
     for candidate in reversed(screen.marks):
@@ -109,16 +110,16 @@ def editor_start(screen: TextScreen, *, after: int, top: int, text: str) -> int 
 
 
 def split(text: str, prompts: Sequence[str]) -> int | None:
-    """Where a prompt like one of `prompts` begins that ends `text`; None when there is none."""
-    # The longest: after a nested program its short prompt ends the outer one's row as well.
+    """The index where `text` ends with a prompt like one of `prompts`; None if it does not."""
+    # Prefer the longest: a nested program's short prompt also matches the end of the outer one.
     return min((at for p in prompts if (at := _start(text, p)) is not None), default=None)
 
 
 def _start(text: str, known: str) -> int | None:
-    """Where a prompt like `known` begins that ends `text`; None when there is none.
+    """The index where `text` ends with a prompt like `known`; None if it does not.
 
-    Like: the same but for digits; or the same beginning and the same last character, so that a
-    directory in it may change. Words in front of it, with a blank behind them, belong to it.
+    Like means: equal except for digits; or with the same beginning and the same last character, so
+    that a directory in it may change. Words before it that end with a blank belong to it.
     """
     body = known.rstrip(" ")
     if not body:
@@ -126,8 +127,8 @@ def _start(text: str, known: str) -> int | None:
     match = re.search(f"(?:{prompt_pattern(known)})$", text)
     if match is not None:
         before = text[: match.start()]
-        # `>> ` after `> ` is another prompt and no output. Shells fill a row with blanks behind
-        # output without a line end, so that the prompt wraps: more than one blank joins nothing.
+        # `>> ` is a prompt of its own, not output before `> `. Shells pad a row of output without a
+        # line end with blanks so that the prompt wraps: more than one blank separates the two.
         joined = _ends_in_one_blank(before) or set(before) <= set(known)
         return 0 if joined else match.start()
     if not text.rstrip(" ").endswith(body[-1]):
@@ -144,10 +145,10 @@ def _ends_in_one_blank(text: str) -> bool:
 
 
 def default_right(screen: TextScreen) -> str:
-    """The text that stands ready at the right of the cursor.
+    """The pre-filled text at the right of the cursor.
 
-    Not a right prompt, which has a gap before it, nor the grey suggestion of a line editor. With a
-    hidden cursor all of the row belongs to the question.
+    Neither a right prompt, which has a gap before it, nor the grey suggestion of a line editor.
+    With a hidden cursor the whole row belongs to the question.
     """
     row, col = screen.cursor_row, screen.cursor_col
     text = screen.row_text(row, col).rstrip(" ") if not screen.pending_wrap else ""
@@ -157,7 +158,7 @@ def default_right(screen: TextScreen) -> str:
 
 
 def ghost_text(screen: TextScreen, row: int, col: int) -> str:
-    """The grey text from the first written cell at or behind `col` on; "" when it is not grey."""
+    """The grey text from the first written cell at or after `col`; "" if it is not grey."""
     at, ghost = 0, ""
     for run in screen.runs(row):
         stop = at + len(run.text)

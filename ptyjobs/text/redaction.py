@@ -1,14 +1,14 @@
-"""Known secrets taken out of text that a model will read.
+"""Remove known secrets from text that a model will read.
 
-Owns `Redactor`: where a text holds a secret (see `secrets`), and what stands in its place. Never
-reads a setting, a file or a clock.
+Owns `Redactor`: finding secrets (see `secrets`) in a text, and replacing them. Never reads a
+setting, a file or a clock.
 
-The subtle thing: what one reads is not what was printed. Rows wrap in the middle of a value, a
-program folds it into a box, a URL holds it percent-encoded. So the text is searched in projections
-(line breaks taken out, with and without the margin around them; blanks taken out; percent-encoding
-decoded), and what is found there is mapped back. Base64 is recognised by the characters that do not
-depend on the neighbours of the value, one form for each of the three alignments. Colours are no
-subject: text has none. Where a text was cut, the part of a value beside the cut goes too.
+The subtle thing: the text shown differs from the bytes printed. Rows wrap in the middle of a value,
+a program folds it into a box, a URL holds it percent-encoded. So the text is searched in
+projections (line breaks removed, with and without the margin around them; blanks removed;
+percent-encoding decoded), and matches are mapped back. Base64 is recognised by the characters that
+do not depend on the bytes around the value, one form for each of the three alignments. Colours do
+not matter: text has none. If a text was cut, a part of a value next to the cut is removed too.
 
 Not recognised: a value reversed, spelled out, encoded twice, or printed in pieces with other text
 between them.
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
-    Parts = dict[str, list[tuple[str, str]]]  # form and name by the characters of a part
+    Parts = dict[str, list[tuple[str, str]]]  # form and name, keyed by the characters of a part
     Spans = list[tuple[int, int, str]]
     Back = Callable[[int, int], tuple[int, int]]
 
-PART = 4  # characters of a secret beside a cut that are taken for a part of it
+PART = 4  # characters next to a cut that count as part of a secret
 
 _BREAK = re.compile(r"\r?\n")
 _MARGIN = re.compile(r"[ \t\r|\u2500-\u257f]*\n[ \t|\u2500-\u257f]*")
@@ -44,31 +44,31 @@ _CUT = re.compile(r"\A|\Z|…|(?m:^(?:\[\.\.\. .* \.\.\.\]|--- [a-z ]+:|[`~]{3,}
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """Text without secrets, and how many places were replaced."""
+    """Text without secrets, and the number of replacements."""
 
     text: str
     count: int = 0
 
 
 class Redactor:
-    """Takes secrets out of texts; one for each reader of texts."""
+    """Removes secrets from texts; one for each reader of texts."""
 
     def __init__(
         self, secrets: Iterable[Secret] = (), *, shapes: Sequence[tuple[str, re.Pattern[str]]] = ()
     ) -> None:
-        """`shapes`: name and pattern of tokens that are recognised by their form alone."""
+        """`shapes`: name and pattern of tokens recognised by their form alone."""
         self._known: list[Known] = []
         self._digests: dict[str, list[Digest]] = {}  # by salt
         self._shapes = tuple(shapes)
         self._seen: set[tuple[str, str]] = set()
         self._forms: list[tuple[str, str]] = []
         self._base64: list[tuple[str, str]] = []
-        self._heads: Parts = {}  # by their first characters
+        self._heads: Parts = {}  # keyed by their first characters
         self._tails: Parts = {}
         self._heads_pattern: re.Pattern[str] | None = None
         self._tails_pattern: re.Pattern[str] | None = None
         self._longest = 0
-        self._runs: re.Pattern[str] | None = None  # what is long enough to be an encoded secret
+        self._runs: re.Pattern[str] | None = None  # runs long enough to be an encoded secret
         self.add(*secrets)
 
     def __bool__(self) -> bool:
@@ -76,11 +76,11 @@ class Redactor:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """All secrets that are looked for."""
+        """All secrets that are searched for."""
         return (*self._known, *(d for some in self._digests.values() for d in some))
 
     def add(self, *secrets: Secret) -> None:
-        """Look for these too; what is known already is not added twice."""
+        """Search for these too; secrets already present are not added twice."""
         for secret in secrets:
             key = secret.key
             if key in self._seen:
@@ -115,7 +115,7 @@ class Redactor:
         """`text` with `[secret NAME]` for every secret; the line breaks inside one stay.
 
         The text may begin or end in the middle of a secret. `status`: its first line is a status
-        line, in which quotes may have cut what they hold.
+        line, in which quoted text may have been cut.
         """
         spans = self.spans(text, status=status)
         return _replaced(text, spans) if spans else Redacted(text)
@@ -130,17 +130,17 @@ class Redactor:
         return _merged(spans)
 
     def pack(self) -> dict[str, Any]:
-        """All of it as JSON types, for a process of ours that searches for us."""
+        """Serialize to JSON types, for another ptyjobs process that searches on our behalf."""
         shapes = [[name, shape.pattern] for name, shape in self._shapes]
         return {"secrets": pack(self.secrets), "shapes": shapes}
 
     @classmethod
     def unpack(cls, packed: dict[str, Any]) -> Redactor:
-        """Read `pack`."""
+        """Inverse of `pack`."""
         shapes = [(name, re.compile(pattern)) for name, pattern in packed["shapes"]]
         return cls(unpack(packed["secrets"]), shapes=shapes)
 
-    # -- searching
+    # -- search
 
     def _whole(self, text: str) -> Spans:
         views: list[tuple[str, Back]] = [(text, _same)]
@@ -170,11 +170,11 @@ class Redactor:
         return spans
 
     def _find(self, view: str, forms: Iterable[tuple[str, str]], back: Back) -> Spans:
-        """The places of `view` that hold a secret, in terms of the text that `back` leads to."""
+        """Places of secrets in `view`, mapped by `back` to places in the original text."""
         return _places(view, forms, back) + self._find_digests(view, back, "forms")
 
     def _find_digests(self, view: str, back: Back, which: str) -> Spans:
-        """The same of what is known by its digest; `which` of its forms."""
+        """Like `_find`, for secrets known by digest; `which` selects the form."""
         spans: Spans = []
         if not self._digests:
             return spans
@@ -188,7 +188,7 @@ class Redactor:
         return spans
 
     def _parts(self, text: str, *, status: bool) -> Spans:
-        """Parts of secrets beside a cut: the beginning of one before it, the end after it."""
+        """Parts of secrets next to a cut: a beginning before it, an end after it."""
         reach = 4 * self._longest + 100  # margins and percent-encoding included
         spans: Spans = []
         for end, start in _cuts(text, status=status):
@@ -207,7 +207,7 @@ class Redactor:
         return spans
 
     def _beginning(self, view: str, place: Back) -> Spans:
-        """What `view` ends with, if a secret begins with it."""
+        """The end of `view` that is the beginning of a secret."""
         heads = self._heads_pattern
         first = max(0, len(view) - self._longest)
         match = heads.search(view, first) if heads else None
@@ -220,7 +220,7 @@ class Redactor:
         return []
 
     def _ending(self, view: str, place: Back) -> Spans:
-        """What `view` begins with, if a secret ends with it; the longest."""
+        """The longest beginning of `view` that is the end of a secret."""
         spans: Spans = []
         tails = self._tails_pattern
         match = tails.search(view, 0, self._longest) if tails else None
@@ -235,7 +235,7 @@ class Redactor:
 
 
 def _at(parts: Parts, view: str, at: int) -> list[tuple[str, str]]:
-    """The forms of which a part of either size stands at `at`."""
+    """Forms of secrets with a part, of either length, at position `at` of `view`."""
     return [one for n in (SHORTEST, PART) for one in parts.get(view[at : at + n], ())]
 
 
@@ -250,13 +250,13 @@ def _places(view: str, forms: Iterable[tuple[str, str]], back: Back) -> Spans:
 
 
 def _without_rest(text: str, rest: re.Pattern[str]) -> set[int]:
-    """Characters that may be the rest of a percent-encoded one which the cut went through."""
+    """Characters that may be the rest of a percent-encoded one split by the cut."""
     match = rest.search(text) if "%" in text else None
     return {0, len(match[0])} if match else {0}
 
 
 def _windows(text: str) -> list[tuple[str, Back]]:
-    """Views of a piece of text beside a cut."""
+    """Projections of a piece of text next to a cut."""
     views: list[tuple[str, Back]] = [(text, _same)]
     if "\n" in text:
         views += [(pattern.sub("", text), _removed(text, pattern)) for pattern in _WRAPS]
@@ -268,7 +268,7 @@ def _windows(text: str) -> list[tuple[str, Back]]:
 
 
 def _cuts(text: str, *, status: bool) -> list[tuple[int, int]]:
-    """Start and end of each place at which text may have been cut."""
+    """Start and end of each place where text may have been cut."""
     cuts = [match.span() for match in _CUT.finditer(text)]
     if status:
         line = text.partition("\n")[0]
@@ -278,7 +278,7 @@ def _cuts(text: str, *, status: bool) -> list[tuple[int, int]]:
 
 
 def _merged(spans: Spans) -> Spans:
-    """The spans in order; those that overlap are one, which has the name of the first."""
+    """The spans in order; overlapping spans are merged under the name of the first."""
     merged: Spans = []
     for start, end, name in sorted(spans, key=lambda span: (span[0], -span[1])):
         if merged and start < merged[-1][1]:
@@ -299,7 +299,7 @@ def _replaced(text: str, spans: Spans) -> Redacted:
     return Redacted("".join(parts) + text[done:], len(spans))
 
 
-# -- projections: a view of a text, and the way back from places in the view to places in the text
+# -- projections: a view of a text, and the mapping from places in the view to places in the text
 
 
 def _same(start: int, end: int) -> tuple[int, int]:
@@ -315,7 +315,7 @@ def _moved(by: int) -> Back:
 
 
 def _removed(text: str, pattern: re.Pattern[str]) -> Back:
-    """The way back from `pattern.sub("", text)`."""
+    """The mapping back from `pattern.sub("", text)`."""
     places: tuple[list[int], list[int]] | None = None
 
     def back(start: int, end: int) -> tuple[int, int]:
@@ -340,7 +340,7 @@ def _decode(match: re.Match[str]) -> str:
 
 
 def _decoded(view: str) -> Back:
-    """The way back from the percent-decoded view: a decoded character is its whole run's part."""
+    """The mapping back from the percent-decoded view: a decoded character maps to its whole run."""
     starts: list[int] = []
     ends: list[int] = []
 
@@ -364,5 +364,5 @@ def _decoded(view: str) -> Back:
 
 
 def _chars(data: bytes, at: int) -> int:
-    """How many characters the first `at` bytes are."""
+    """Number of characters in the first `at` bytes."""
     return len(data[:at].decode("utf-8", "surrogatepass"))

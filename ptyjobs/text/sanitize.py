@@ -1,9 +1,9 @@
-"""Text for a model: nothing in it that cannot be seen, and no more of it than the budget.
+"""Text for a model: no invisible characters, and within its budget.
 
 Owns the list of characters that are shown as escapes (`\\u{202e}`), the replacement of lone
 surrogates, and the cut in the middle of long text. Never sees bytes or a screen. The subtle thing:
 some invisible characters carry meaning (the joiner inside an emoji, a variation selector, a
-combining mark, the tags of a flag) and must stay where they do that work, and only there.
+combining mark, the tags of a flag) and must be kept where they have that function, and only there.
 
 Sources: Unicode 15 general categories Cc, Cf, Co, Cs, Zl, Zp; UTS #51 (emoji sequences); UTR #36
 and "Trojan Source" (CVE-2021-42574) for the bidirectional controls.
@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 _ZWNJ, _ZWJ, _VS16 = "\u200c", "\u200d", "\ufe0f"
 
-# Shown as an escape wherever they stand, but for the exceptions of `_keeps`: controls, and what
-# looks like nothing: zero widths, joiners, bidirectional controls, tags, the soft hyphen, the
-# Hangul and Khmer fillers, the combining grapheme joiner, the variation selectors. The Braille
-# blank is not among them: plots are drawn with it, and it is as wide as a space.
+# Shown as an escape everywhere, with the exceptions of `_keeps`: controls and characters that are
+# invisible: zero widths, joiners, bidirectional controls, tags, the soft hyphen, the Hangul and
+# Khmer fillers, the combining grapheme joiner, the variation selectors. The Braille blank is not
+# among them: plots are drawn with it, and it is as wide as a space.
 _SUSPECT = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
@@ -33,9 +33,9 @@ _FLAG_TAGS = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{
 
 
 def for_model(text: str) -> tuple[str, bool]:
-    """The text with every unseen character as `\\u{hex}`, and whether there was any.
+    """The text with every invisible character as `\\u{hex}`; True if there was one.
 
-    Line feeds and tabs stay; a carriage return before a line feed is dropped without a word.
+    Line feeds and tabs stay; CR before LF is silently dropped.
     """
     if text.isascii() and text.isprintable():
         return text, False
@@ -56,7 +56,7 @@ def for_model(text: str) -> tuple[str, bool]:
 
 
 def _keeps(text: str, at: int) -> bool:
-    """Whether the character does visible work where it stands."""
+    """True if the invisible character at `at` has a visible effect there."""
     char = text[at]
     before = text[at - 1] if at else ""
     after = text[at + 1] if at + 1 < len(text) else ""
@@ -68,7 +68,7 @@ def _keeps(text: str, at: int) -> bool:
         return _joins(before) and _joins(after)
     if char in ("\ufe0e", _VS16):
         return _pictograph(before) or before in "#*0123456789"
-    if "\ufe00" <= char <= "\ufe0d":  # standardised forms exist of symbols and ideographs only
+    if "\ufe00" <= char <= "\ufe0d":  # only symbols and ideographs have standardised variants
         return unicodedata.category(before) in ("Lo", "Sm", "So")
     return False
 
@@ -88,11 +88,11 @@ def _joins(char: str) -> bool:
 
 
 def scrub(text: str) -> str:
-    """The text with each half of a surrogate pair as U+FFFD, so that it can be encoded."""
+    """The text with each lone surrogate replaced by U+FFFD, so that it can be encoded."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        # A pair written as two escapes is one character; what then remains is half of one.
+        # A pair written as two escapes is one character; surrogates left over are lone ones.
         whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         return re.sub("[\ud800-\udfff]", "\ufffd", whole)
     return text
@@ -100,7 +100,7 @@ def scrub(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Budgeted:
-    """Text within its budget, and how much of the whole is not in it."""
+    """Text within its budget, and the size of the omitted part."""
 
     text: str
     omitted_chars: int = 0
@@ -108,7 +108,7 @@ class Budgeted:
 
 
 def gap(chars: int, lines: int, hint: str = "") -> str:
-    """The one line that stands for what was left out (without a line feed)."""
+    """The line that reports omitted text (without a line feed)."""
     parts = [f"{lines:,} lines"] if lines else []
     parts += [f"{chars:,} characters"] if chars else []
     what = ", ".join(parts)
@@ -116,17 +116,17 @@ def gap(chars: int, lines: int, hint: str = "") -> str:
 
 
 def budget(text: str, limit: int, *, head_share: float = 0.5, hint: str = "") -> Budgeted:
-    """At most about `limit` characters: the head, one line that says what is missing, the tail.
+    """At most about `limit` characters: the head, one line that reports the omission, the tail.
 
-    Cuts at line ends where a cut there wastes less than half of its side, else inside a line.
-    `head_share` of the limit goes to the head. The line itself is not counted in the limit.
-    `omitted_lines` counts lines of which nothing is shown.
+    Cuts at line ends where that wastes less than half of the side's share, otherwise inside a line.
+    `head_share` of the limit goes to the head. The reporting line is not counted in the limit.
+    `omitted_lines` counts lines that are omitted entirely.
     """
     if len(text) <= limit:
         return Budgeted(text)
     head_end = _cut_head(text, int(limit * head_share))
     tail_start = max(head_end, _cut_tail(text, limit - int(limit * head_share)))
-    if head_end == tail_start:  # a cut moved past marks that belong to the character before it
+    if head_end == tail_start:  # a cut moved past combining marks of the character before it
         return Budgeted(text)
     first, last = text[:head_end], text[tail_start:]
     shown = text.count("\n", 0, head_end - 1) + 1 if first else 0
@@ -138,12 +138,12 @@ def budget(text: str, limit: int, *, head_share: float = 0.5, hint: str = "") ->
 
 
 def head(text: str, room: int) -> str:
-    """At most about `room` characters from the start, cut at a line end where that is near."""
+    """At most about `room` characters from the start, cut at a line end if one is near."""
     return text if len(text) <= room else text[: _cut_head(text, room)].removesuffix("\n")
 
 
 def tail(text: str, room: int) -> str:
-    """At most about `room` characters from the end, cut at a line end where that is near."""
+    """At most about `room` characters from the end, cut at a line end if one is near."""
     return text if len(text) <= room else text[_cut_tail(text, room) :]
 
 

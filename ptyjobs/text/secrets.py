@@ -1,9 +1,9 @@
-"""Secrets as they are looked for: a value we have, or what was kept of one that was typed.
+"""Secrets to search for: a known value, or the digest of a typed one.
 
-Owns `Known` and `Digest`, the disguises of a value (in JSON, in base64) and both as JSON types for
-another process of ours. Never searches (see `redaction`). A value that must not be kept (typed at
-a no-echo prompt) is a `Digest`: length, one salted bit for each of its first bytes, and a salted
-hash. The bits make a search fast; they and the length are all that it tells.
+Owns `Known` and `Digest`, the encodings of a value (in JSON, in base64) and both as JSON types for
+another ptyjobs process. Never searches (see `redaction`). A value that must not be kept (typed at a
+no-echo prompt) is a `Digest`: length, one salted bit for each of its first bytes, and a salted
+hash. The bits make a search fast; apart from the length they are all that a digest reveals.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
     Form = tuple[int, str, str]  # bytes, filter bits ("01..."), hash in hexadecimal
 
-SHORTEST = 3  # characters of a secret; shorter ones are in every text
-SHORTEST_TYPED = 4  # characters of one that was typed: "yes" at a no-echo prompt is none
-FILTER = 24  # bytes of a digest that are compared by one bit each
+SHORTEST = 3  # characters of a secret; shorter ones occur in every text
+SHORTEST_TYPED = 4  # characters of a typed secret: "yes" at a no-echo prompt is none
+FILTER = 24  # bytes of a digest compared by one bit each
 DIGEST = 16  # bytes of a digest's hash
-BASE64 = 6  # characters of an encoded form; a shorter one would be found by chance
+BASE64 = 6  # characters of an encoded form; shorter ones would match by chance
 
 BLANKS = re.compile(r"[\s|\u2500-\u257f]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A secret whose value we have. `forms` are what is searched for."""
+    """A secret with a known value. `forms` are the strings searched for."""
 
     name: str
     value: str
     forms: tuple[str, ...]
     base64: tuple[str, ...] = ()
-    loose: str = ""  # without its blanks, for a value that has some
+    loose: str = ""  # the value without its blanks, if it has any
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes it the same secret as another."""
+        """Identity of the secret; equal for duplicates."""
         return "", self.value
 
     @classmethod
@@ -55,17 +55,17 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A secret that was typed, without its value: enough to recognise it, not to tell it."""
+    """A typed secret without its value: enough to recognise it, not to reveal it."""
 
     name: str
     salt: str  # hexadecimal
     forms: tuple[Form, ...]
-    base64: tuple[Form, ...] = ()  # the same of its encoded forms
-    loose: tuple[Form, ...] = ()  # the same of the value without its blanks
+    base64: tuple[Form, ...] = ()  # likewise for the encoded forms
+    loose: tuple[Form, ...] = ()  # likewise for the value without blanks
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes it the same secret as another."""
+        """Identity of the secret; equal for duplicates."""
         return self.salt, self.forms[0][2]
 
     @classmethod
@@ -90,7 +90,7 @@ Secret = Known | Digest
 
 
 def lines_of(value: str) -> list[str]:
-    """The parts of a value that are secrets by themselves: each line of one with several."""
+    """The parts of a value that are secrets by themselves: each line of a multi-line value."""
     lines = [line.strip() for line in value.splitlines()]
     if len(lines) <= 1:
         return [value.strip("\r\n")]
@@ -98,7 +98,7 @@ def lines_of(value: str) -> list[str]:
 
 
 def _encoded(data: bytes) -> list[str]:
-    """What base64 of any text around `data` must hold: one form for each alignment and alphabet."""
+    """Substrings of any base64 text that contains `data`: one for each alignment and alphabet."""
     forms = []
     for before in range(3):
         whole = b2a_base64(b"\0" * before + data, newline=False)
@@ -110,18 +110,18 @@ def _encoded(data: bytes) -> list[str]:
 
 
 def _loose(value: str) -> str:
-    """`value` without what stands at the margins of a text, if it has any of that."""
+    """`value` without the characters that can occur in a text's margin; "" if it has none."""
     loose = BLANKS.sub("", value)
     return loose if loose != value and len(loose) >= SHORTEST else ""
 
 
 def _json(value: str) -> list[str]:
-    """`value` as it stands inside JSON strings: prompts, titles and structured results are such."""
+    """`value` as escaped inside JSON strings, as in prompts, titles and structured results."""
     return [json.dumps(value, ensure_ascii=False)[1:-1], json.dumps(value)[1:-1]]
 
 
 def _hash(data: bytes, salt: bytes) -> bytes:
-    from _blake2 import blake2b  # of hashlib, which would bring OpenSSL into every holder
+    from _blake2 import blake2b  # from hashlib, which would load OpenSSL into every holder
 
     return blake2b(data, key=salt, digest_size=DIGEST).digest()
 
@@ -130,7 +130,7 @@ _TABLES: dict[bytes, bytes] = {}
 
 
 def _table(salt: bytes) -> bytes:
-    """For each byte "0" or "1", by the salt."""
+    """Map each byte to "0" or "1", depending on the salt."""
     table = _TABLES.get(salt)
     if table is None:
         noise = b"".join(_hash(bytes([n]), salt) for n in range(256 // DIGEST))
@@ -141,7 +141,7 @@ def _table(salt: bytes) -> bytes:
 def digest_spans(
     data: bytes, salt: bytes, forms: Sequence[tuple[str, Form]]
 ) -> list[tuple[int, int, str]]:
-    """Where `data` holds a form of a digest: start, end and the name that goes with the form."""
+    """Places in `data` that match a digest's form: start, end and the form's name."""
     bits = data.translate(_table(salt))
     spans: list[tuple[int, int, str]] = []
     for name, (size, filter_, hash_) in forms:
@@ -154,11 +154,11 @@ def digest_spans(
     return spans
 
 
-# -- on the way to another process
+# -- serialization for another process
 
 
 def pack(secrets: Iterable[Secret]) -> list[dict[str, Any]]:
-    """Secrets as JSON types, for a process of ours that searches for us."""
+    """Serialize secrets to JSON types, for another ptyjobs process that searches on our behalf."""
     return [
         {"name": one.name, "value": one.value}
         if isinstance(one, Known)
@@ -174,7 +174,7 @@ def pack(secrets: Iterable[Secret]) -> list[dict[str, Any]]:
 
 
 def unpack(wire: Iterable[dict[str, Any]]) -> list[Secret]:
-    """Read `pack`."""
+    """Inverse of `pack`."""
     return [
         Known.of(one["value"], name=one["name"])
         if "value" in one
@@ -194,7 +194,7 @@ def _forms(wire: Iterable[Iterable[Any]]) -> tuple[Form, ...]:
 
 
 def digests_of(secrets: Iterable[Secret], *, salt: bytes) -> list[Digest]:
-    """The same without any value, for a holder."""
+    """Convert secrets to digests, so that a holder has no value."""
     return [
         Digest.of(one.value, name=one.name, salt=salt) if isinstance(one, Known) else one
         for one in secrets

@@ -1,9 +1,9 @@
-"""Tokens that are recognised by their form alone, for the setting `redact_tokens`.
+"""Tokens recognised by their form alone, for the setting `redact_tokens`.
 
-Owns the published list. Each form is one that its issuer has made recognisable: a fixed prefix and
-an alphabet and length that ordinary text does not have. Never a rule about entropy or names, which
-would take commit ids and checksums for secrets. `python -m benchmarks.redaction` counts what the
-list finds in our recordings, where every match is a false one.
+Owns the published list. The issuer made each form recognisable: a fixed prefix, and an alphabet and
+length that ordinary text does not have. Never a rule about entropy or names, which would mistake
+commit ids and checksums for secrets. `python -m benchmarks.redaction` counts the matches of the
+list in our recordings, where every match is a false positive.
 """
 
 from __future__ import annotations
