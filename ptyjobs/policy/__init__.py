@@ -1,14 +1,15 @@
-"""What may be started and what may be typed at a shell: an allow-list on the parsed command.
+"""Limit the commands that may be started or typed at a shell: an allow-list on the parsed command.
 
-Owns: the decision for a whole line. The parts: `grammar.py` finds the simple commands of a line it
-fully understands, `patterns.py` says which of them a pattern admits, `dangerous.py` recognises the
-thirteen classics that mcp-background-job refuses. Off by default; never fails open: a broken
-pattern or a missing parser is BadConfig when the policy is made, so the server does not start.
+Owns: the decision for a whole line. The parts: `grammar.py` extracts the simple commands of a line
+that it fully understands, `patterns.py` matches them against a pattern, `dangerous.py` recognises
+the thirteen command patterns that mcp-background-job blocks. Off by default; never fails open: a
+broken pattern or a missing parser is BadConfig when the policy is made, so the server does not
+start.
 
-What it is not: allowing an interpreter or a build tool (`python `, `npm `, `make`, `bash `, `env`,
-`xargs`, `git `) allows anything, because these run other programs themselves, and so do builtins
-that evaluate their arguments (`eval`, `test -v`, `printf -v`, `read`). The blocked patterns are a
-help against slips, not security. Against hostile commands use a sandbox.
+This is not a sandbox: allowing an interpreter or a build tool (`python `, `npm `, `make`, `bash `,
+`env`, `xargs`, `git `) allows anything, because these run other programs themselves, and so do
+builtins that evaluate their arguments (`eval`, `test -v`, `printf -v`, `read`). The blocked
+patterns protect against slips only. Against hostile commands use a sandbox.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _SHELL_KEYS = frozenset({"C-c", "C-d", "C-l", "C-z", "Enter"})
 """Keys that put no text on a shell's line and call none up from its history."""
 
 
-# LC_* only choose by name; LOCPATH and NLSPATH, which hold paths, do not pass.
+# LC_* only select by name; LOCPATH and NLSPATH hold paths and are refused.
 _HARMLESS_VARIABLE = re.compile(
     r"LANG|LANGUAGE|LC_[A-Z]+|TERM|COLORTERM|COLUMNS|LINES|NO_COLOR|CLICOLOR(?:_FORCE)?"
     r"|FORCE_COLOR|TZ|CI|HOST|PORT"
@@ -42,8 +43,8 @@ _LOCALE_NAME = re.compile(r"[\w@.:+,-]*|[A-Z]\w+(?:/[A-Z][\w+-]*){1,2}", re.ASCI
 class Policy:
     """The allow-list and the blocked patterns; both empty and off by default.
 
-    Raises BadConfig for a pattern that cannot be used and, if anything is switched on, for a
-    missing `tree-sitter-bash`.
+    Raises BadConfig for an invalid pattern and, if either list is used, for a missing
+    `tree-sitter-bash`.
     """
 
     allowed: tuple[str, ...] = ()
@@ -62,8 +63,8 @@ class Policy:
     def check(self, command: str) -> None:
         """Raise Refused unless a shell given `command` runs only what is allowed.
 
-        The message names the simple command that no pattern admits, or the piece of the line
-        that is not understood, and the advice what is allowed.
+        The message names the simple command that no pattern admits, or the part of the line that
+        was not understood, and lists what is allowed.
         """
         if self.block_dangerous and (danger := dangerous.find(command)):
             raise Refused(
@@ -87,9 +88,9 @@ class Policy:
     def check_env(self, env: Mapping[str, str]) -> None:
         """Raise Refused for a caller's variable that could make an allowed command run another.
 
-        `PATH=/tmp/x`, `BASH_ENV`, `LD_PRELOAD`, `NODE_OPTIONS`, `GIT_PAGER`: nobody can list them
-        all, so with an allow-list only names known to say something else may be given. The value
-        of a locale variable must be a name, because glibc loads the catalogue that a path names.
+        `PATH=/tmp/x`, `BASH_ENV`, `LD_PRELOAD`, `NODE_OPTIONS`, `GIT_PAGER`: no list of these can
+        be complete, so with an allow-list only names known to be harmless are accepted. The value
+        of a locale variable must be a name, because glibc loads a catalogue given as a path.
         """
         if not self.allowed:
             return
@@ -109,10 +110,10 @@ class Policy:
     def check_typed(self, line: str, *, utf8: bool = False) -> None:
         """Raise Refused unless `line` may be typed, with Enter, at a shell's prompt.
 
-        Several lines are checked one by one, since something else may read the first of them.
-        A line editor obeys control characters, TAB and history's `!`, so these are refused, and
-        without `utf8` (the job's locale is UTF-8) other characters than ASCII: readline takes
-        their bytes for Meta keys.
+        Several lines are checked one by one, since another program may read the first of them.
+        A line editor acts on control characters, TAB and history's `!`, so these are refused, and
+        without `utf8` (the job's locale is UTF-8) non-ASCII characters too: readline reads their
+        bytes as Meta keys.
         """
         if not self.active:
             return
@@ -128,8 +129,8 @@ class Policy:
     ) -> None:
         """Raise Refused unless this input may go to a shell that waits at its prompt.
 
-        With an allow-list a line must come whole: half a line now and half later, Tab, Up or
-        C-r would make a line that nobody has checked. Line ends inside `text` count as Enter.
+        With an allow-list a line must be sent whole: half a line now and half later, Tab, Up or C-r
+        could produce a line that was never checked. Line ends inside `text` count as Enter.
         """
         if self.allowed:
             if text.strip("\n") and not (enter or text.endswith("\n")):
@@ -154,13 +155,13 @@ class Policy:
         )
 
 
-# `! ` negates and `!=` compares; any other ! outside single quotes may call up history.
+# `! ` negates and `!=` compares; any other ! outside single quotes may trigger history expansion.
 _QUOTED = re.compile(r"'[^']*'")
 _HISTORY = re.compile(r"!(?![ =])")
 
 
 def _check_editing(line: str, *, utf8: bool) -> None:
-    """Refuse what a line editor or history expansion would turn into another line."""
+    """Refuse input that a line editor or history expansion would turn into another line."""
     for char in line:
         if ord(char) < 32 or ord(char) == 127 or (not utf8 and ord(char) > 126):
             raise Refused(
@@ -168,7 +169,7 @@ def _check_editing(line: str, *, utf8: bool) -> None:
                 advice="A line editor may obey it; use execute for such a command.",
                 hint=Hint.OWN_JOB,
             )
-    # Inside double quotes a ' quotes nothing, so with them no part of the line is safe.
+    # Inside double quotes a ' does not quote, so a line with double quotes has no safe part.
     open_to_history = line if '"' in line else _QUOTED.sub("''", line)
     if _HISTORY.search(open_to_history) or line.startswith("^"):
         raise Refused(

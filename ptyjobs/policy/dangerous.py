@@ -1,9 +1,10 @@
-"""The thirteen blocked patterns of mcp-background-job, applied to what a command means.
+"""The thirteen blocked patterns of mcp-background-job, applied to the parsed command.
 
-Owns: recognising `rm -rf /`, writes to devices, `curl | sh` and their like in a parsed line. This
-is a help against slips and no security: a script, a variable or another program does it unseen.
+Owns: recognising `rm -rf /`, writes to devices, `curl | sh` and similar commands in a parsed line.
+This protects against slips and is no security boundary: a script, a variable or another program
+can do the same unseen.
 
-The original (version 0.1.2) searches the line for thirteen expressions: it stops `ls 2>/dev/null`,
+The original (version 0.1.2) searches the line for thirteen expressions: it blocks `ls 2>/dev/null`,
 `cat fdisk.md` and `rm -rf ./build/`, and lets `rm -r -f /x` and `rm --recursive --force /` pass.
 Here each rule looks at the words of one simple command, its redirections or its pipeline.
 """
@@ -31,7 +32,7 @@ _ABSOLUTE = re.compile(rf"[/~{_UNKNOWN}].*", re.DOTALL)
 _WORLD_WRITABLE = re.compile(r"0?777")
 _OWNER_ROOT = re.compile(r"(?:root|0)?(?::.*)?")
 
-# Programs that run the rest of their words, with the options of theirs that take a value.
+# Programs that run their remaining words, with their options that take a value.
 _PREFIXES = {
     "sudo": "ugpChrtTUDR",
     "doas": "uC",
@@ -48,7 +49,7 @@ _MAX_DEPTH = 4
 
 
 def find(line: str) -> str:
-    """What is dangerous in `line`, as a phrase, or "" for nothing known."""
+    """Describe the danger in `line` as a phrase, or "" if none is known."""
     return _find(line, _MAX_DEPTH)
 
 
@@ -78,7 +79,7 @@ def _nodes(root: Node) -> Iterator[Node]:
 
 
 def _words(command: Node) -> list[str]:
-    """The words of a simple command with their quotes removed; unknown parts as NUL."""
+    """The words of a simple command without their quotes; parts with unknown value as NUL."""
     words = []
     for child in command.children:
         if child.type in ("file_redirect", "variable_assignment", "herestring_redirect"):
@@ -134,7 +135,7 @@ def _unwrapped(words: Sequence[str]) -> list[str]:
 
 
 def _inner_line(name: str, arguments: Sequence[str]) -> str:
-    """A command line handed on as an argument: of `eval`, or after -c of any program."""
+    """A command line passed as an argument: to `eval`, or after -c to any program."""
     if name == "eval":
         return " ".join(arguments)
     for option, value in itertools.pairwise(arguments):
@@ -162,7 +163,7 @@ def _flags(arguments: Sequence[str]) -> tuple[set[str], set[str], list[str]]:
 
 
 def _abbreviates(given: set[str], option: str) -> bool:
-    """getopt_long takes any unambiguous beginning of a long option."""
+    """True for an abbreviated long option: getopt_long accepts any unambiguous prefix."""
     return any(word and option.startswith(word) for word in given)
 
 
@@ -231,7 +232,7 @@ def _redirect(node: Node) -> str:
 
 
 def _pipeline(node: Node) -> str:
-    """A download piped into a shell, whatever stands between."""
+    """A download piped into a shell, with any commands between them."""
     downloading = False
     for stage in node.named_children:
         commands = [n for n in _nodes(stage) if n.type == "command"]

@@ -1,20 +1,20 @@
-"""The simple commands of a shell line, for lines simple enough to be sure about.
+"""The simple commands of a shell line, for lines simple enough to parse with certainty.
 
-Owns: the walk over the tree that tree-sitter-bash gives, with the node types, tokens and leaf
-texts that are understood; everything else is refused. Never matches patterns, never runs anything.
+Owns: the walk over tree-sitter-bash's syntax tree, with the accepted node types, tokens and leaf
+texts; everything else is refused. Never matches patterns, never runs anything.
 
-What makes it hard: the tree is *a* reading of the line, the shell's is the one that counts, and
-they differ (in 0.25.1: `ls > /dev/null -l` gives the redirect two targets, `l\\<newline>s` is two
+The difficulty: the tree is only *a* reading of the line. The shell's reading counts, and the two
+differ (in 0.25.1: `ls > /dev/null -l` gives the redirect two targets, `l\\<newline>s` is two
 words, quotes inside `"${x:-'}"` hide commands, `<<EOF` loses text). bash, dash and zsh differ too
-(`[[ a || b ]]`, `$'a\\'b'`). So a node is believed only if its own text can be read in one way:
+(`[[ a || b ]]`, `$'a\\'b'`). So a node is accepted only if its own text has a single reading:
 
-* every byte of the line lies in a known leaf or is white space of the kind allowed at that place;
-* a leaf's text must match the narrow expression for its kind, words must stand apart;
-* whatever evaluates text a second time is refused: arithmetic with variables, subscripts,
+* every byte of the line belongs to a known leaf or is white space of the kind allowed there;
+* a leaf's text must match the narrow expression for its kind, and words must be separated;
+* anything that evaluates text a second time is refused: arithmetic with variables, subscripts,
   `${x@P}`, `${!x}`, backticks, here-documents, `[[ ]]`, assignments, functions, `case`;
-* a loop variable may not be one that a shell or the programs started by it obey.
+* a loop variable must not have a name with a meaning to a shell or to the programs it starts.
 
-The shortfall is on the refusing side: valid lines outside this subset need another spelling.
+It errs on the side of refusing: valid lines outside this subset need another spelling.
 """
 
 from __future__ import annotations
@@ -99,11 +99,11 @@ _WORDS = frozenset(
 _LEAVES = {
     "word": re.compile(r"(?:[^\s'\"`$\\|&;<>()#]|\\[^\n\r])(?:[^\s'\"`$\\|&;<>()]|\\[^\n\r])*"),
     "number": re.compile(r"-?[0-9]\w*"),
-    # Without \' at the end: fish reads on there.
+    # Not ending in \': fish would continue the string there.
     "raw_string": re.compile(r"'(?:[^'\\]|\\[^'])*'"),
     # Without \' because dash ends the string there.
     "ansi_c_string": re.compile(r"\$'(?:[^'\\]|\\[^'\n])*'"),
-    # A lone $ only where no shell begins an expansion with it.
+    # A lone $ only where it begins no expansion in any shell.
     "string_content": re.compile(r"(?:[^\"`$\\]|\\[\s\S]|\$(?=[\s.,;:%)/]))*"),
     "simple_expansion": re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9?#@*$!_-])"),
     "expansion": re.compile(r"\$\{(?:#?[A-Za-z_]\w*|[A-Za-z_]\w*:?[-+][\w./:@%+=, -]*)\}"),
@@ -123,7 +123,7 @@ _DUPLICATE = frozenset([">&", "<&"])
 _CLOSE = frozenset([">&-", "<&-"])
 
 _LOOP_VARIABLE = re.compile(r"[a-z][a-z0-9]*")
-# zsh ties lower-case names to PATH and friends or evaluates them; histchars is bash's.
+# zsh ties lower-case names to PATH and similar variables or evaluates them; histchars is bash's.
 _SHELL_VARIABLE = re.compile(r".*path|prompt.*|histchars|argv|fignore|psvar|watch|status|signals")
 
 _WHY = {
@@ -162,7 +162,7 @@ class Simple:
 
 
 def syntax_tree(line: str) -> Node:
-    """The root node of tree-sitter-bash's reading of `line`; BadConfig without it."""
+    """The root of tree-sitter-bash's syntax tree of `line`; BadConfig if it is not installed."""
     try:
         import tree_sitter
         import tree_sitter_bash
@@ -178,7 +178,7 @@ def syntax_tree(line: str) -> Node:
 def simple_commands(line: str) -> tuple[Simple, ...]:
     """Every simple command that a shell given `line` may run, outermost first.
 
-    Raises Refused, naming the piece, for a line outside the subset that is understood.
+    Raises Refused, naming the offending part, for a line outside the accepted subset.
     """
     _check_characters(line)
     root = syntax_tree(line)
@@ -216,10 +216,10 @@ class _Walk:
         self.found: list[Simple] = []
 
     def structure(self, node: Node, depth: int) -> None:
-        """A node that holds commands and the words between them."""
+        """Check a node that holds commands, and the words between them."""
         if depth > _MAX_DEPTH:
             raise _refused(f"nesting deeper than {_MAX_DEPTH}", self._text(node))
-        # The root begins at its first child; its text must reach over the whole line.
+        # The root begins at its first child; its text must cover the whole line.
         root = node.type == "program"
         start, end = (0, len(self._source)) if root else (node.start_byte, node.end_byte)
         self._gaps(node.children, start, end, _GAP)
@@ -248,7 +248,7 @@ class _Walk:
             raise self._unknown(node)
 
     def _stands_apart(self, node: Node) -> None:
-        """Reserved words are such only between blanks or operators: `{}` and `!ls` are names."""
+        """Reserved words count only between blanks or operators: `{}` and `!ls` are names."""
         if node.type not in _RESERVED:
             return
         before = self._source[node.start_byte - 1 : node.start_byte] if node.start_byte else b""
@@ -278,7 +278,7 @@ class _Walk:
         self.found.insert(place, Simple(tuple(words)))
 
     def _word(self, node: Node, depth: int) -> None:
-        """A word or a part of one: refused unless its text can be read in only one way."""
+        """Check a word or a part of it: refused unless its text has a single reading."""
         kind = node.type
         if node.is_missing or node.is_error or kind not in _WORDS:
             raise self._unknown(node)
@@ -307,9 +307,9 @@ class _Walk:
             if child.type == "command_substitution":
                 self._substitution(child, depth)
             elif _LITERAL_DOLLAR.fullmatch(text.lstrip(" \t\n")):
-                continue  # "5$ each": taken for an expansion by the tree, by no shell
+                continue  # "5$ each": an expansion to the tree, but to no shell
             elif child.type in ("simple_expansion", "expansion", "arithmetic_expansion"):
-                # Inside quotes the token takes the blanks before it along.
+                # Inside quotes the token includes the blanks before it.
                 self._leaf(child, text.lstrip(" \t\n"))
             elif child.type == "string_content":
                 self._leaf(child, text)
@@ -323,7 +323,7 @@ class _Walk:
         if opening != "$(" or last.type != ")":
             raise self._unknown(first)
         if inside and self._source[first.end_byte : first.end_byte + 1] == b"(":
-            # `$((` may be arithmetic to one reader and a subshell to the other.
+            # `$((` may be arithmetic to one parser and a subshell to the other.
             raise _refused("`$((`", self._text(node))
         self._gaps(node.children, node.start_byte, node.end_byte, _GAP)
         for child in inside:
@@ -335,7 +335,7 @@ class _Walk:
             # `ls {PATH}>/dev/null` assigns a descriptor's number to PATH.
             raise _refused("a redirection that touches a brace", self._text(node))
         if parts and parts[0].type == "file_descriptor":
-            # `ls2>&1` is a command called ls2 to the shell.
+            # To the shell, `ls2>&1` is a command called ls2.
             if self._source[node.start_byte - 1 : node.start_byte] not in (b" ", b"\t"):
                 raise _refused("a redirection that touches a word", self._text(node))
             if not self._text(parts.pop(0)).isdigit():
@@ -362,7 +362,7 @@ class _Walk:
             raise self._unknown(node)
 
     def _gaps(self, parts: Sequence[Node], start: int, end: int, allowed: re.Pattern[str]) -> None:
-        """Refuse bytes between the children that are not the white space allowed there."""
+        """Refuse bytes between the children other than the white space allowed there."""
         for index, (left, right) in enumerate(_between(parts, start, end)):
             gap = self._source[left:right].decode("utf-8", "replace")
             rule = allowed

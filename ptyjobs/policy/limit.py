@@ -1,8 +1,8 @@
-"""A bound on the time that an allow-list takes to check one command.
+"""Limit the CPU time of one allow-list check.
 
-Owns the timer. Python's `re` backtracks, so a pattern such as `^(a|a)*b` takes for ever on some
-texts; the engine looks at signals while it searches and at nothing else. The subtle thing: signals
-reach the main thread only; a check in another thread has no bound.
+Owns the timer. Python's `re` backtracks, so a pattern such as `^(a|a)*b` takes exponential time on
+some texts; only a signal can interrupt a search. The subtle thing: signal handlers run in the main
+thread only; a check in another thread has no limit.
 """
 
 from __future__ import annotations

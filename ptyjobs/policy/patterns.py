@@ -1,19 +1,19 @@
-"""What one allow-list pattern means for one simple command.
+"""Match one allow-list pattern against one simple command.
 
-Owns: the words of a simple command as written, and whether a pattern admits them. Never parses a
+Owns: the words of a simple command as written, and matching a pattern against them. Never parses a
 command line (`grammar.py` does) and never decides about a whole line (`Policy` does).
 
 The subtle thing is where a match may end. `MCP_BG_ALLOWED_COMMANDS` holds prefixes written for
-`re.search` (`^npm ,^python ,^ls`). Searched for, `^ls` admits `lsof` and `npm` admits `echo npm`;
-demanded of the whole command, `^npm ` admits nothing. So a pattern is matched from the first
-character of the simple command (its words joined by single spaces), with or without `^`, and the
-match must end where a word ends (or with the space after it): `^ls` admits `ls` and `ls -l`, not
-`lsof`; `^echo ` admits `echo x`; `^npm run (dev|test)$` admits just those two. The case counts.
+`re.search` (`^npm ,^python ,^ls`). As a search, `^ls` admits `lsof` and `npm` admits `echo npm`; as
+a full match, `^npm ` admits nothing. So a pattern is matched from the first character of the simple
+command (its words joined by single spaces), with or without `^`, and the match must end where a
+word ends (or with the space after it): `^ls` admits `ls` and `ls -l`, not `lsof`; `^echo ` admits
+`echo x`; `^npm run (dev|test)$` admits just those two. Matching is case-sensitive.
 
-The words that the shortest such match covers must be *plain*: no quote, backslash, `$`, glob,
-brace or tilde. What a pattern was checked against is then what the shell runs. The words after it
-may be anything (their command substitutions are matched by themselves). A pattern that looks
-around (`(?!`, `(?=`, `(?<`) may see every word, so every word must be plain for it.
+The words covered by the shortest such match must be *plain*: no quote, backslash, `$`, glob,
+brace or tilde, so that the shell runs exactly the text that was checked. The words after it may be
+anything (their command substitutions are matched by themselves). A pattern with lookaround (`(?!`,
+`(?=`, `(?<`) may see every word, so for such a pattern every word must be plain.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One compiled entry of the allow-list; raises BadConfig for one that is no expression."""
+    """One compiled entry of the allow-list; raises BadConfig for an invalid expression."""
 
     source: str
     _compiled: re.Pattern[str] = field(init=False, repr=False, compare=False)
@@ -54,7 +54,7 @@ class Pattern:
             )
         try:
             compiled = re.compile(self.source)
-            # Again inside a group, as `admits` uses it: `(?i)` at the start is refused here.
+            # Again inside a group, as `admits` uses it: a global `(?i)` is refused here.
             re.compile(f"(?:{self.source})")
         except re.error as error:
             raise BadConfig(
@@ -65,7 +65,7 @@ class Pattern:
         object.__setattr__(self, "_looks_around", bool(_LOOKS_AROUND.search(self.source)))
 
     def admits(self, words: Sequence[Word]) -> bool:
-        """Whether this pattern allows the simple command made of `words`."""
+        """True if this pattern allows the simple command made of `words`."""
         text = " ".join(word.source for word in words)
         if self._compiled.match(text) is None:
             return False
@@ -84,6 +84,6 @@ class Pattern:
         return False
 
     def _matches_to(self, text: str, end: int) -> bool:
-        """Whether some match from the start ends exactly at `end`, `$` keeping its meaning."""
+        """True if a match from the start can end exactly at `end`; `$` keeps its meaning."""
         rest = len(text) - end
         return re.match(rf"(?:{self.source})(?=[\s\S]{{{rest}}}\Z)", text) is not None

@@ -1,15 +1,15 @@
 """Permission rules: `allow`, `ask` and `deny`, decided on the parsed command.
 
-Owns the meaning of a rule and the decision for a whole line. Never asks anybody: the front does
-(`mcp/approval.py`). Rules steer an agent that means well; they are no security boundary, because
+Owns the meaning of a rule and the decision for a whole line. Never prompts the user: the front end
+does (`mcp/approval.py`). Rules guide a well-meaning agent; they are no security boundary, because
 an allowed interpreter runs anything (see `allowed_commands` and `sandbox` for that).
 
-A rule is written as clients write theirs: words of one simple command, `*` inside a word for any
-characters, ` *` or `:*` at its end for any further words (`git push *`, `npm run test:*`). Every
-simple command of a line is decided, also behind `&&`, in a subshell or a substitution; the line
-gets the strictest decision. The subtle thing is a word that the shell will change (quotes, `$x`, a
-glob): it may be anything, so it never fulfils `allow`, and where it could be what `ask` or `deny`
-names, the user is asked. So is one about a line that the parser does not fully understand.
+Rules are written as in MCP clients: words of one simple command, `*` inside a word for any
+characters, ` *` or `:*` at the end for any further words (`git push *`, `npm run test:*`). Every
+simple command of a line is decided, including those after `&&`, in a subshell or a substitution;
+the line gets the strictest decision. The subtle thing is a word that the shell will change (quotes,
+`$x`, a glob): its value is unknown, so it never matches an `allow` rule, and where it could match
+an `ask` or `deny` rule, the user is asked. The same holds for a line that cannot be parsed fully.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ptyjobs.policy.patterns import Word
 
 
 class Verdict(enum.IntEnum):
-    """From the mildest to the strictest."""
+    """Decisions, from the mildest to the strictest."""
 
     ALLOW = 0
     ASK = 1
@@ -35,11 +35,11 @@ class Verdict(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is decided about a line: by which rule, about which simple command."""
+    """The decision about a line, with the rule and the simple command that caused it."""
 
     verdict: Verdict
     command: str = ""
-    rule: str = ""  # empty: no rule, or the line was not understood
+    rule: str = ""  # empty: no rule, or the line could not be parsed
     why: str = ""
 
 
@@ -51,7 +51,7 @@ class _Match(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one configuration; `otherwise` decides about commands that no rule names."""
+    """The rules of one configuration; `otherwise` applies to commands that match no rule."""
 
     allow: tuple[str, ...] = ()
     ask: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class Rules:
         return cls(allow, ask, deny, str(table.get("otherwise", "allow")))
 
     def check(self, line: str, *, approved: bool = False) -> None:
-        """Raise Refused for a denied line, NeedsApproval for one to be asked about."""
+        """Raise Refused for a denied line, NeedsApproval for a line that needs approval."""
         decision = self.decide(line)
         what = f"{_short(decision.command)!r}"
         why = f" ({decision.why})" if decision.why else ""
@@ -119,7 +119,7 @@ def _best(rules: Iterable[str], words: Sequence[Word]) -> tuple[_Match, str]:
 
 
 def _match(rule: str, words: Sequence[Word]) -> _Match:
-    """How a rule fits one simple command."""
+    """Match a rule against one simple command."""
     pattern = rule.removesuffix(":*").split()
     more = rule.endswith(":*") or (len(pattern) > 1 and pattern[-1] == "*") or rule == "*"
     if pattern and pattern[-1] == "*" and more:
