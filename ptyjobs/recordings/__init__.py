@@ -1,4 +1,4 @@
-"""Recordings: a job's log with its time index, as values, as asciicast files, and played back."""
+"""Recordings: a job's log with its time index, as values and asciicast files; playback."""
 
 from ptyjobs.recordings.export import export_cast, export_raw, text_of
 from ptyjobs.recordings.read import read

@@ -1,13 +1,13 @@
 """asciicast v2 and v3 <-> events, one line at a time.
 
-Owns the format: header, event codes, absolute times (v2) against intervals (v3). Never opens a
-file: lines of text go in and come out, so that a recording of any length streams. The subtle
-things: a character cut by a read must not become U+FFFD twice, so output is decoded across events;
-and the last line of a recording whose writer was killed may be half a line, which is reported and
+Owns the format: header, event codes, absolute times (v2) and intervals (v3). Never opens a file: it
+reads and writes lines of text, so that a recording of any length streams. The subtle things: a
+character split between two reads must not become U+FFFD twice, so output is decoded across events;
+and the last line of a recording whose writer was killed may be incomplete, which is reported and
 not an error.
 
-Sources: docs.asciinema.org, "asciicast v2", "asciicast v3". v2 has no exit event; by its document
-readers ignore codes they do not know, so an exit is written there as `x` too and comes back.
+Sources: docs.asciinema.org, "asciicast v2", "asciicast v3". v2 has no exit event; its document lets
+readers ignore unknown codes, so an exit is written there as `x` too and read back.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MICRO = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened: `time` in seconds since the start, `code` one of `o i m r x`.
+    """An event: `time` in seconds since the start, `code` one of `o i m r x`.
 
     `data` is the text of output and input, a marker's label, `COLSxROWS`, or an exit status.
     """
@@ -42,7 +42,7 @@ class Event:
 
     @property
     def size(self) -> Size:
-        """The size that a resize event tells; raises BadRecording for another event."""
+        """The size in a resize event; raises BadRecording for any other event."""
         size = _size(self.data) if self.code == RESIZE else None
         if size is None:
             raise BadRecording(f"{self.data!r} of a {self.code!r} event is no COLSxROWS.")
@@ -59,9 +59,9 @@ def resize(time: float, size: Size) -> Event:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first line of a recording. `timestamp` in seconds since the epoch, 0 when unknown.
+    """The first line of a recording. `timestamp` in seconds since the epoch, 0 if unknown.
 
-    `extra` keeps the fields that have no name here, so that reading and writing loses none.
+    `extra` keeps all other fields, so that reading and writing a header loses none.
     """
 
     size: Size = field(default_factory=Size)
@@ -79,17 +79,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What reading passed over: events by their unknown code, and a cut last line."""
+    """Skipped parts: events counted by unknown code, and an incomplete last line."""
 
     unknown: dict[str, int] = field(default_factory=dict)
-    truncated: str = ""  # a sentence naming the line, or "" when the recording is whole
+    truncated: str = ""  # a message that names the line, or "" if the recording is complete
 
 
 class CastReader:
     """Reads a recording: `header` at once, then events by iterating, then `skipped`.
 
-    Raises BadRecording naming the line and what was expected there. Unknown codes are counted,
-    comments and empty lines passed over, a last line without line end that is no JSON tolerated.
+    Raises BadRecording naming the line and the expected value. Unknown codes are counted, comments
+    and empty lines skipped, an invalid last line without a line end tolerated.
     """
 
     def __init__(self, lines: Iterable[str]) -> None:
@@ -107,7 +107,7 @@ class CastReader:
         return Skipped(dict(self._unknown), self._truncated)
 
     def __iter__(self) -> Iterator[Event]:
-        clock = 0  # microseconds: a sum of intervals as floats would drift from the file
+        clock = 0  # microseconds: a sum of float intervals would drift from the file
         while (line := self._next_line()) is not None:
             text, complete = line
             try:
@@ -214,11 +214,11 @@ def _limit(value: Any) -> float | None:
 
 
 class Writer:
-    """Writes a recording: `start()` is the header's line, then one line an event.
+    """Writes a recording: `start()` is the header's line, then one line per event.
 
-    Times are rounded to microseconds and never go back. `output_bytes` decodes UTF-8 over event
-    boundaries: a character cut by a read is written whole in the next event; `finish()` gives the
-    line of what never became whole. Bytes that are no UTF-8 become U+FFFD: keep the log as well.
+    Times are rounded to microseconds and never go back. `output_bytes` decodes UTF-8 across events:
+    a character split between two reads is written whole in the later event; `finish()` returns the
+    line of a character that stayed incomplete. Invalid UTF-8 becomes U+FFFD: keep the log as well.
     """
 
     def __init__(self, header: Header) -> None:
@@ -253,7 +253,7 @@ class Writer:
         return _json(data | extra)
 
     def event(self, event: Event) -> str:
-        """The line of an event, with its line end."""
+        """The line of an event, including its line end."""
         if event.code not in _CODES:
             raise BadRecording(f"There is no event code {event.code!r}; use one of o i m r x.")
         time = max(self._clock, round(event.time * _MICRO))
@@ -262,12 +262,12 @@ class Writer:
         return _json([stamp / _MICRO, event.code, event.data])
 
     def output_bytes(self, time: float, data: bytes, *, code: str = OUTPUT) -> str:
-        """The line of raw output (or input), or "" when it holds no whole character yet."""
+        """The line of raw output (or input), or "" if it has no complete character yet."""
         text = self._decoders[code].decode(data)
         return self.event(Event(time, code, text)) if text else ""
 
     def finish(self) -> str:
-        """The lines of bytes that were cut in mid-character, or ""."""
+        """The line of an incomplete last character, or ""."""
         now = self._clock / _MICRO
         rest = ((code, d.decode(b"", final=True)) for code, d in self._decoders.items())
         return "".join(self.event(Event(now, code, text)) for code, text in rest if text)

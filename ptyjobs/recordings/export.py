@@ -1,8 +1,8 @@
-"""Writing a job's recording: asciicast v3 or v2, the raw log, its text.
+"""Export a job's recording: asciicast v3 or v2, the raw log, its text.
 
-Owns what is written and what is left out. Streams: a log of any length needs the memory of one
-slice. Input is written only when asked for, and what was typed at a no-echo prompt cannot be: the
-holder never recorded it.
+Owns which events are written and which omitted. Streams: a log of any length needs the memory of
+one slice. Input is written only on request, and never input typed at a no-echo prompt: the holder
+did not record it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ SCROLLBACK = 1_000_000
 def export_cast(
     source: JobDir | Recording, out: TextIO, *, version: int = 3, input: bool = False
 ) -> bool:
-    """Write a job or a recording as an asciicast file; whether that holds its output exactly.
+    """Write a job or a recording as an asciicast file; True if it holds the output exactly.
 
-    Not exact is output with bytes that are no UTF-8: they become U+FFFD, so keep the raw log beside
-    it (`export_raw`). Raises BadRecording for another version than 2 and 3 and for a folder that is
-    no job's.
+    Output that is not UTF-8 is inexact: its bytes become U+FFFD, so keep the raw log as well
+    (`export_raw`). Raises BadRecording for versions other than 2 and 3 and for a directory that
+    belongs to no job.
     """
     head, moments = _whole(source)
     header = asciicast.Header(
@@ -59,7 +59,7 @@ def export_cast(
 
 
 def _whole(source: JobDir | Recording) -> tuple[Recording, Iterable[Moment]]:
-    """A recording without its moments, and these, streamed where the source is a job."""
+    """A recording without its moments, and the moments, streamed if the source is a job."""
     if isinstance(source, Recording):
         return source, source.moments
     spec, status = source.spec(), source.status()
@@ -72,7 +72,7 @@ def _whole(source: JobDir | Recording) -> tuple[Recording, Iterable[Moment]]:
 
 
 def export_raw(job: JobDir | Recording, out: BinaryIO) -> int:
-    """Write the log's bytes as they are; how many."""
+    """Write the log's bytes unchanged; returns their number."""
     if isinstance(job, Recording):
         return out.write(job.output)
     at, count = job.log.floor, 0
@@ -86,7 +86,7 @@ def export_raw(job: JobDir | Recording, out: BinaryIO) -> int:
 
 
 def text_of(recording: Recording) -> str:
-    """Everything that a recording printed as plain text, soft-wrapped lines joined."""
+    """The recording's complete output as plain text, soft-wrapped lines joined."""
     size = recording.size
     screen = Screen(Size(size.rows, size.cols), scrollback=SCROLLBACK)
     for moment in recording.moments:

@@ -1,9 +1,9 @@
-"""A recording as one HTML page that plays it: no network, no other file.
+"""Export a recording as one self-contained HTML page that plays it, without network access.
 
-Owns the frames: what the screen shows after each burst of output, rows stored once, and the lines
-that scrolled by between two frames, so that a search finds them. The player is `player.html` beside
-this file. The subtle thing: a page grows with what a person can see and not with what was printed,
-because a flood is at most `RATE` frames a second and `MOST` in all.
+Owns the frames: the screen's contents after each burst of output, rows stored once, and the lines
+that scrolled past between two frames, so that a search finds them. The player is `player.html` in
+this directory. The subtle thing: the page's size depends on the visible changes, not on the bytes
+printed: heavy output yields at most `RATE` frames per second and `MOST` in all.
 
 The data is JSON, deflated and in base64, which a page can hold in a script element unescaped:
 
@@ -27,14 +27,14 @@ from ptyjobs.terminal import Screen
 from ptyjobs.terminal.colours import DARK, look
 from ptyjobs.text.sanitize import scrub
 
-RATE = 30.0  # frames a second
-MOST = 20_000  # frames of a page
-PASSED = 2000  # lines between two frames that are kept for the search
-CHUNK = 4096  # bytes drawn at once, so that fewer lines pass unseen than the scrollback holds
+RATE = 30.0  # frames per second
+MOST = 20_000  # frames per page
+PASSED = 2000  # lines between two frames kept for the search
+CHUNK = 4096  # bytes drawn at once: fewer lines than the scrollback holds, so that few pass unseen
 
 
 def html_page(recording: Recording, *, title: str = "", input: bool = False) -> str:
-    """The page. `input`: with what was typed, as marks of the timeline."""
+    """The page. `input`: show typed input as marks on the timeline."""
     data = json.dumps(described(recording, title=title, input=input), separators=(",", ":"))
     packed = base64.b64encode(zlib.compress(data.encode("utf-8", "replace"), 9)).decode()
     template = resources.files("ptyjobs.recordings").joinpath("player.html").read_text("utf-8")
@@ -44,7 +44,7 @@ def html_page(recording: Recording, *, title: str = "", input: bool = False) -> 
 
 
 def described(recording: Recording, *, title: str = "", input: bool = False) -> dict[str, Any]:
-    """What the player plays, as plain JSON types."""
+    """The player's data, as plain JSON types."""
     frames = _Frames(recording)
     listed = list(frames)
     marks = [[round(m.time, 3), m.text] for m in recording.moments if m.code == MARKER]
@@ -70,15 +70,15 @@ def described(recording: Recording, *, title: str = "", input: bool = False) -> 
 
 
 class _Frames:
-    """The frames of a recording, and the styles and rows that they name by number."""
+    """The frames of a recording, and the numbered styles and rows that they refer to."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._screen = Screen(recording.size)
-        self._rows: list[int] = []  # what the last frame showed
+        self._rows: list[int] = []  # rows of the last frame
         self._numbers: dict[str, int] = {}
         self._passed: list[str] = []
-        self._line = 0  # lines up to here have been seen
+        self._line = 0  # lines up to here are in a frame
         self.styles: dict[str, int] = {"": 0}
         self.texts: list[list[list[Any]]] = []
 
@@ -130,7 +130,7 @@ class _Frames:
         return frame
 
     def _number(self, row: int) -> int:
-        """The number of a row's text; equal rows have one."""
+        """The number of a row's text; equal rows share one."""
         reverse = self._screen.modes.reverse_video
         text: list[list[Any]] = []
         for piece in pieces(self._screen.runs(row)):

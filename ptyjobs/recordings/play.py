@@ -1,6 +1,6 @@
-"""Playing a recording to a terminal, at its own pace.
+"""Play a recording to a terminal, at its own pace.
 
-Owns the pace and the keys (blank pauses, `.` steps, `q` quits). Time and keys are passed in, so a
+Owns the pace and the keys (space pauses, `.` steps, `q` quits). Time and keys are passed in, so a
 test needs neither a clock nor a terminal.
 """
 
@@ -24,7 +24,7 @@ def play(
     idle_limit: float | None = None,
     on_resize: Callable[[Moment], None] = lambda _moment: None,
 ) -> bool:
-    """Write what was printed when it was printed; False when the person quit before its end."""
+    """Write the output at its recorded times; False if the user quit before the end."""
     stepping = False
     for pause, moment in recording.schedule(speed=speed, idle_limit=idle_limit):
         if stepping or pause > 0:

@@ -1,8 +1,8 @@
-"""Reading recordings: asciicast v2 and v3, a job's directory, a raw log.
+"""Read recordings: asciicast v2 and v3, a job's directory, a raw log.
 
-Owns telling these apart and the exact bytes. A cast cannot hold what is no UTF-8; the log that
-was exported beside it (`x.cast` and `x.raw`) can, and is cut here at the cast's events. The subtle
-thing: the raw file is only believed when it says, decoded, exactly what the cast says.
+Owns detecting the format and restoring the exact bytes. A cast cannot hold invalid UTF-8; the raw
+log exported with it (`x.cast` and `x.raw`) can, and is split here at the cast's events. The subtle
+thing: the raw file is used only if, decoded, it equals the cast's text.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ SLICE = 64 << 10
 def read(path: Path) -> Recording:
     """The recording at `path`: a `.cast` file, a job's directory, or a raw log of bytes.
 
-    A raw log is one moment at time 0 on a terminal of the default size. Raises BadRecording, which
-    names the line and what was expected there, and OSError where nothing can be read.
+    A raw log is one moment at time 0 on a terminal of the default size. Raises BadRecording naming
+    the line and the expected value, and OSError if the path cannot be read.
     """
     if path.is_dir():
         return read_job(JobDir(path))
@@ -48,7 +48,7 @@ def read(path: Path) -> Recording:
 
 
 def read_cast(text: str, *, raw: bytes | None = None) -> Recording:
-    """The recording that the lines of an asciicast file say; `raw` is its exact output if kept."""
+    """Read the lines of an asciicast file; `raw` is the exact output if it was kept."""
     reader = asciicast.CastReader(text.splitlines(keepends=True) if "\n" in text else [text])
     events = list(reader)
     printed = [event.data for event in events if event.code == OUTPUT]
@@ -77,7 +77,7 @@ def _moment(event: asciicast.Event, outputs: Iterator[bytes]) -> Moment:
 
 
 def _exit(status: str) -> Exit | None:
-    """An exit status as shells tell it: above 128 the signal that ended the program."""
+    """An exit status in the shells' form: above 128, the signal that killed the program."""
     if not status.strip().lstrip("-").isdigit():
         return None
     code = int(status)
@@ -85,7 +85,7 @@ def _exit(status: str) -> Exit | None:
 
 
 def _cut(raw: bytes, texts: list[str]) -> Iterator[bytes]:
-    """The bytes behind each text; together they are `raw`."""
+    """The bytes of each text; joined, they are `raw`."""
     at = 0
     for number, text in enumerate(texts):
         plain = text.encode()
@@ -100,17 +100,17 @@ def _cut(raw: bytes, texts: list[str]) -> Iterator[bytes]:
 
 
 def _walk(raw: bytes, at: int, characters: int) -> int:
-    """Where `characters` characters end that begin at `at`, some of them no UTF-8."""
+    """The end of `characters` characters from `at` on, counting invalid UTF-8 as decoded."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     seen, stop = 0, at
     while seen < characters and stop < len(raw):
         seen += len(decoder.decode(raw[stop : stop + 1]))
         stop += 1
-    return stop - len(decoder.getstate()[0])  # a begun character belongs to the next event
+    return stop - len(decoder.getstate()[0])  # an incomplete character belongs to the next event
 
 
 def read_job(job: JobDir) -> Recording:
-    """A job's log and events as a recording; one that still runs as far as it has come."""
+    """A job's log and events as a recording; a running job's up to now."""
     spec, status = job.spec(), job.status()
     if spec is None:
         raise BadRecording(f"{job.path.name} is no job's directory: it has no spec.json.")
@@ -126,7 +126,7 @@ def read_job(job: JobDir) -> Recording:
 
 
 def moments_of(job: JobDir) -> tuple[Size, Iterator[Moment]]:
-    """The size at the oldest byte that is kept, and the moments from there on, streamed."""
+    """The size at the oldest kept byte, and the moments from there on, streamed."""
     spec = job.spec()
     size = spec.size if spec else Size()
     floor = job.log.floor
@@ -174,7 +174,7 @@ def _moments(job: JobDir, floor: int, size: Size) -> Iterator[Moment]:
 
 
 def _in_order(job: JobDir) -> Iterator[LogEvent]:
-    """The events by time: input is written down only once the terminal has shown it."""
+    """The events by time: input is recorded only once the terminal has shown it."""
     typed = sorted(
         (event for event in job.events() if event.code == INPUT), key=lambda event: event.time
     )

@@ -1,7 +1,7 @@
-"""A recording as a value: what a terminal showed, moment by moment.
+"""A recording as a value: a terminal's output, input and resizes with their times.
 
-Owns `Moment` and `Recording`. Never opens a file. Output is bytes, because a program may print what
-is no UTF-8 and a screen must see it as it was.
+Owns `Moment` and `Recording`. Never opens a file. Output is bytes, because a program may print
+invalid UTF-8 and a screen must receive it unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["EXIT", "INPUT", "MARKER", "OUTPUT", "RESIZE", "Moment", "Recording"]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One thing that happened `time` seconds after the start.
+    """An event `time` seconds after the start.
 
     `code` is one of `o i m r x` as in asciicast; `data` the bytes of output and input, `text` a
     marker's label, `COLSxROWS` or an exit status.
@@ -30,14 +30,14 @@ class Moment:
 
     @property
     def size(self) -> Size:
-        """The size that a resize moment tells."""
+        """The size in a resize moment."""
         cols, _, rows = self.text.partition("x")
         return Size(rows=int(rows), cols=int(cols))
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A whole recording. `timestamp` in seconds since the epoch, 0 when unknown."""
+    """A whole recording. `timestamp` in seconds since the epoch, 0 if unknown."""
 
     size: Size = field(default_factory=Size)
     moments: tuple[Moment, ...] = ()
@@ -54,12 +54,12 @@ class Recording:
 
     @property
     def output(self) -> bytes:
-        """All that was printed."""
+        """The complete output."""
         return b"".join(moment.data for moment in self.moments if moment.code == OUTPUT)
 
     @property
     def markers(self) -> tuple[str, ...]:
-        """The labels of its markers, in order."""
+        """The labels of the markers, in order."""
         return tuple(moment.text for moment in self.moments if moment.code == MARKER)
 
     def schedule(
@@ -67,7 +67,7 @@ class Recording:
     ) -> Iterator[tuple[float, Moment]]:
         """Each moment with the seconds to wait before it, at `speed` times the real pace.
 
-        A pause is cut to `idle_limit` seconds (before the speed is applied).
+        Pauses are limited to `idle_limit` seconds (before the speed is applied).
         """
         last = 0.0
         for moment in self.moments:

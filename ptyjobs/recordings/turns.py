@@ -1,9 +1,9 @@
-"""What `interact` would have answered, from a recording alone.
+"""Compute the answers `interact` would have given, from a recording alone.
 
-Owns the walk of the settle machine over recorded moments with a virtual clock: the product's own
-`readiness.settle`, fed with what the program printed and with a kernel that says nothing. The
-subtle thing: a recorded input came when its author chose. Here the program is given all the time it
-needs first, so an input waits for the verdict on what came before it.
+Owns running the settle machine over recorded moments with a virtual clock: the product's own
+`readiness.settle`, given the recorded output and no kernel evidence. The subtle thing: a recorded
+input came when its author chose. Here the program gets all the time it needs first, so an input
+waits for the verdict on the output before it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NOTHING = Probe(Wait.UNKNOWN, tier=Tier.EVIDENCE)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One answer: what was typed, what came back, and why it was the caller's turn again.
+    """One answer: the typed text, the fresh output, and the reason for the verdict.
 
     `time` (when the input was complete) and `end` in seconds of the recording.
     """
@@ -54,27 +54,27 @@ class Turn:
 
 
 class Terminal:
-    """A terminal that a recording plays on: screen, evidence and what was learned of prompts."""
+    """A terminal that a recording plays on: screen, evidence and the prompts learned so far."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.screen = Screen(recording.size)
         self.evidence = Evidence()
         self.memory = PromptMemory()
-        self.position = 0  # moments that were played
-        self.offset = 0  # bytes that were printed
+        self.position = 0  # moments played
+        self.offset = 0  # bytes printed
         self.exit: Exit | None = None
-        self.asked = False  # somebody has waited for its turn before
+        self.asked = False  # a wait has ended before
         self.observers: list[Callable[[Screen], None]] = []
 
     @property
     def time(self) -> float:
-        """Seconds of the recording that were played."""
+        """Seconds of the recording played so far."""
         return self.recording.moments[self.position - 1].time if self.position else 0.0
 
     @property
     def next(self) -> Moment | None:
-        """The moment that comes, None at the end."""
+        """The next moment, None at the end."""
         moments = self.recording.moments
         return moments[self.position] if self.position < len(moments) else None
 
@@ -97,10 +97,10 @@ class Terminal:
         return moment
 
     def mark(self) -> Mark:
-        """Where fresh text begins from now on.
+        """The mark where fresh text begins from now on.
 
-        The terminal's flags are not in a recording: a program that has bracketed paste on edits
-        its line itself, for all others the kernel echoes.
+        A recording has no termios flags: a program that has enabled bracketed paste is taken to
+        edit its line itself; for all others the kernel echoes.
         """
         kernel = not (self.screen.modes.bracketed_paste or self.screen.alternate)
         return mark(self.screen, offset=self.offset, echo=kernel, canonical=kernel)
@@ -112,10 +112,10 @@ class Terminal:
 
 
 def take_input(terminal: Terminal) -> str | None:
-    """Play the inputs that come next, up to one that ends with Enter or is a key of its own.
+    """Play the next inputs, until one ends with Enter or is a single key.
 
-    Echoes between the keys of a person belong to the line. "" for a secret, whose text is not in
-    the recording; None when nothing was typed.
+    Echoes between a person's keystrokes belong to the line. "" for a secret, whose text is not in
+    the recording; None if nothing was typed.
     """
     typed = ""
     while (moment := terminal.next) is not None:
@@ -138,13 +138,13 @@ def take_input(terminal: Terminal) -> str | None:
 
 
 def _next_input(terminal: Terminal) -> Moment | None:
-    """The next input while a line is typed: at once, or behind the echo of one key."""
+    """The next input while a line is typed: immediately, or after the echo of one key."""
     coming = terminal.recording.moments[terminal.position : terminal.position + 2]
     return next((moment for moment in coming if moment.code == INPUT), None)
 
 
 def turn(terminal: Terminal, *, timeout: float = TIMEOUT, since: Mark | None = None) -> Turn:
-    """Play until it is the caller's turn: the inputs that come next, then what they caused."""
+    """Play until the verdict: the next inputs, then the output they caused."""
     start = since or terminal.mark()
     _skip(terminal)
     typed = take_input(terminal)
@@ -170,13 +170,13 @@ def turn(terminal: Terminal, *, timeout: float = TIMEOUT, since: Mark | None = N
 
 
 def _skip(terminal: Terminal) -> None:
-    """Play the markers and resizes that come next: nothing was printed and nothing typed."""
+    """Play the markers and resizes that come next: neither output nor input."""
     while (moment := terminal.next) is not None and moment.code in (MARKER, RESIZE):
         terminal.step()
 
 
 def _wake(terminal: Terminal) -> None:
-    """Nobody typed: play to the next output, or to the input that comes before any."""
+    """No input: play to the next output, or to an input that comes first."""
     while (moment := terminal.next) is not None and moment.code != INPUT:
         terminal.step()
         if moment.code in (OUTPUT, EXIT):
@@ -220,7 +220,7 @@ def _settle(terminal: Terminal, typed: str | None, *, timeout: float) -> Verdict
 def _sent(typed: str | None) -> Sent | None:
     if typed is None:
         return None
-    if not typed:  # a secret: a line that nobody may see
+    if not typed:  # a secret: a line that is never shown
         return Sent(lines=1, text=True, enter=True, nbytes=1)
     return Sent(
         lines=typed.count("\n"),
@@ -232,10 +232,10 @@ def _sent(typed: str | None) -> Sent | None:
 
 
 def turns(recording: Recording, *, timeout: float = TIMEOUT) -> list[Turn]:
-    """Every answer that a caller would have got over the whole recording.
+    """Every answer that a caller would have received over the whole recording.
 
     The first is the program's start; then one for each input. Output after the last verdict that
-    no input caused is one more turn each time the program falls silent.
+    no input caused gives one more turn each time the program falls silent.
     """
     terminal = Terminal(recording)
     found: list[Turn] = []
