@@ -1,8 +1,8 @@
 """The targets that need no configuration: ssh, docker, podman, kubectl, slurm and sandbox.
 
-Owns their argument words and what their clients say when a connection ends or never begins. What a
-caller may put after the colon is matched whole against a narrow expression; nothing of it can
-become an option of the client, except the resources listed for Slurm.
+Owns their argument words and the messages their clients print when a connection ends or fails. The
+caller's text after the colon is matched whole against a narrow expression; no part of it can become
+an option of the client, except the resources listed for Slurm.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def _kubectl(arg: str) -> Target:
     )
 
 
-# What a job may ask of Slurm by name: resources. Options that run something (--prolog,
-# --task-epilog, --bcast) or write files (--output) are for a table in the configuration.
+# Resources that a job may request from Slurm by name. Options that run something (--prolog,
+# --task-epilog, --bcast) or write files (--output) are only for a table in the configuration.
 _SRUN_OPTIONS = frozenset(
     {
         "account", "cluster-constraint", "clusters", "constraint", "cores-per-socket",
@@ -147,7 +147,7 @@ def _slurm(arg: str) -> Target:
         options.append(f"--{name}={value}" if equals else f"--{name}")
     return Target(
         name=f"slurm:{arg}" if arg else "slurm",
-        # srun passes environment and working folder on; a line took 44 ms there and back.
+        # srun passes on environment and working directory; a line's round trip took 44 ms.
         argv=("srun", "--pty", "--job-name=ptyjobs-{token}", *options, "{command}"),
         quiet_floor=0.3,
         reap=("scancel", "--quiet", "--name=ptyjobs-{token}"),

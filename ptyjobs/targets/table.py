@@ -27,7 +27,7 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 
 
 def from_table(name: str, table: Mapping[str, Any], arg: str) -> Target:
-    """The target of one `[targets.NAME]` table; the field names are those of Target."""
+    """Make the target of one `[targets.NAME]` table; its field names are those in `Target`."""
     for key, value in table.items():
         wanted = _FIELDS.get(key)
         if wanted is None:

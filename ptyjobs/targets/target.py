@@ -1,7 +1,7 @@
-"""What a target is: how it turns a job's argument vector into a client's, and reads its end.
+"""The `Target` type: turns a job's argument vector into a client's, and interprets its exit.
 
-Owns `Target`, the launcher and the reaping script that run on the far side, and `classify`. Pure;
-see the package for the why.
+Owns `Target`, the launcher and the reaping script that run on the remote side, and `classify`.
+Pure; see the package's docstring for the reasons.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ LOST = "connection lost"
 NOT_CONNECTED = "not connected"
 EXITED = "exited"
 
-# $1 the token, $2 the far working folder or "", then the program.
+# $1 the token, $2 the remote working directory or "", then the program.
 _LAUNCH = (
     'export PTYJOBS_TOKEN="$1" PTYJOBS_LEADER=$$; [ -z "$2" ] || cd -- "$2" || exit 126; '
     'shift 2; exec "$@"'
 )
-# bash where there is one, as here: dash ends with 130 after a program that took a Ctrl-C.
+# bash where available, as here: dash exits with 130 after a program that handled Ctrl-C.
 _SHELL = 'command -v bash >/dev/null 2>&1 && exec bash -c "$1"; exec sh -c "$1"'
-# Ends every process that inherited the token: politely, then after a second for good. /proc is
-# read, not a pid file: there is nothing to clean up and no number that could be somebody else's.
+# Kills every process that inherited the token: SIGTERM, then SIGKILL after a second. It reads /proc
+# instead of a pid file: there is nothing to clean up and no pid that could have been reused.
 _REAP = (
     'each() { for d in /proc/[0-9]*; do [ -r "$d/environ" ] || continue; '
     "e=$(tr '\\000' '\\n' <\"$d/environ\" 2>/dev/null) || continue; "
@@ -45,9 +45,9 @@ _REAPED = re.compile(r"reaped (\d+) leader ([01])")
 class Target:
     """A place to run jobs, as a template of argument words.
 
-    In `argv` the placeholder {command} is what runs there: with quote="shell" one quoted line
-    inside a word, with quote="argv" a word of its own that becomes several. {env} becomes
-    `env_flag NAME` for each forwarded variable; without it they are set by env(1) on the far
+    In `argv` the placeholder {command} is the command to run there: with quote="shell" one quoted
+    line inside a word, with quote="argv" a word of its own that expands to several. {env} expands
+    to `env_flag NAME` for each forwarded variable; without it they are set by env(1) on the remote
     side, where the process list shows their values. {token} marks this run. `reap` has the same
     placeholders, {command} being the reaping script.
     """
@@ -55,18 +55,18 @@ class Target:
     name: str
     argv: tuple[str, ...]
     quote: str = "argv"
-    quiet_floor: float = 0.0  # seconds without output that say nothing yet
+    quiet_floor: float = 0.0  # seconds without output that are no evidence yet
     reap: tuple[str, ...] = ()
     env: tuple[str, ...] = ()  # names forwarded from the job's environment
     env_flag: str = ""
-    launcher: bool = True  # start through sh on the far side (mark, working folder, environment)
+    launcher: bool = True  # start through sh on the remote side (mark, directory, environment)
     lost: re.Pattern[str] | None = None  # in the last text: the connection ended, not the program
-    refused: re.Pattern[str] | None = None  # in the last text: it never began
-    closing: re.Pattern[str] | None = None  # in the last text: the client saw the program end
+    refused: re.Pattern[str] | None = None  # in the last text: the connection was never established
+    closing: re.Pattern[str] | None = None  # in the last text: the client saw the program exit
     lost_codes: tuple[
         int, ...
-    ] = ()  # only these may be the client's own, if it never said `closing`
-    sandbox: str = ""  # not another place: the same one inside this sandbox
+    ] = ()  # only these may be the client's own, if it did not print `closing`
+    sandbox: str = ""  # the sandbox's name, for a target on this machine
 
     def apply(
         self,
@@ -76,10 +76,10 @@ class Target:
         cwd: str = "",
         env: Sequence[str] = (),
     ) -> JobSpec:
-        """`spec` as it is started here so that it runs there.
+        """`spec` rewritten to start the client here, which runs the command there.
 
-        `token` is unique to this run (letters, digits, `-`). `cwd` is a folder on the far side.
-        `env` names further variables of `spec.env` to forward, e.g. those the caller gave.
+        `token` is unique to this run (letters, digits, `-`). `cwd` is a remote directory.
+        `env` names further variables of `spec.env` to forward, e.g. those set by the caller.
         """
         if self.sandbox:
             return dataclasses.replace(spec, sandbox=self.sandbox)
@@ -104,9 +104,9 @@ class Target:
         )
 
     def reap_argv(self, token: str) -> tuple[str, ...]:
-        """The command that ends what is left over there; () if ending the client is enough.
+        """The command that kills remote leftovers; () if ending the client is enough.
 
-        To be run without a terminal, with a timeout, after the client has ended in any way.
+        Run it without a terminal, with a timeout, after the client has ended in any way.
         """
         program = ("sh", "-c", _REAP, "ptyjobs", token)
         return self._filled(self.reap, program, token=token, by_flag=())
@@ -128,7 +128,7 @@ class Target:
 
 
 def reaped(output: str) -> tuple[int, bool] | None:
-    """(processes ended, whether the program itself was among them) from a reap's output."""
+    """Parse a reap's output: (processes killed, True if the program itself was among them)."""
     found = _REAPED.search(output)
     return (int(found[1]), found[2] == "1") if found else None
 
@@ -136,11 +136,11 @@ def reaped(output: str) -> tuple[int, bool] | None:
 def classify(
     target: Target | None, end: Exit, last_text: str, *, leader_alive: bool = False
 ) -> str:
-    """What the end of the local client means: "exited", "connection lost" or "not connected".
+    """Classify the end of the local client: "exited", "connection lost" or "not connected".
 
-    `last_text` is the end of the output; its last three lines count, because a client speaks last.
-    `leader_alive` is what `reaped` told. A client ended by a signal says nothing of the far
-    program, so that is a lost connection.
+    `last_text` is the end of the output; its last three lines count, because the client prints
+    last. `leader_alive` is the result of `reaped`. A client killed by a signal is no evidence about
+    the remote program, so that is a lost connection.
     """
     if target is None or target.sandbox:
         return EXITED
@@ -162,7 +162,7 @@ def classify(
 
 
 def _far_argv(spec: JobSpec) -> tuple[str, ...]:
-    """The argument vector over there: our shell's path means nothing on another machine."""
+    """The remote argument vector: our shell's path is meaningless on another machine."""
     if len(spec.argv) == 3 and spec.argv[1:] == ("-c", spec.command):
         return ("sh", "-c", _SHELL, "ptyjobs", spec.command)
     return spec.argv
