@@ -1,6 +1,6 @@
-"""A screen -> text, coloured text, SVG, HTML.
+"""Render a screen as text, coloured text, SVG or HTML.
 
-Owns the drawing of rows of styled runs. Never reads bytes, files or fonts: the browser brings the
+Owns the drawing of rows of styled runs. Never reads bytes, files or fonts: the browser supplies the
 font, and a PNG is drawn by `ptyjobs.render.png` from the same pieces. The subtle thing: nothing may
 depend on the font's own widths. Every piece of text states how many cells it fills, a wide
 character is a piece of its own, and lines and blocks are drawn as rectangles (`box_glyphs`).
@@ -27,7 +27,7 @@ CURSOR = "\u25ae"  # shown in text where the cursor is
 
 
 class Picture(Protocol):
-    """What is drawn: a `Screen`, or anything with its rows."""
+    """The part of a screen that is drawn: a `Screen`, or any object with its rows."""
 
     @property
     def size(self) -> Size: ...
@@ -42,7 +42,7 @@ class Picture(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Neighbouring cells drawn at once: `cols` cells from `col`. `box`: drawn as rectangles."""
+    """Adjacent cells drawn at once: `cols` cells from `col`. `box`: drawn as rectangles."""
 
     col: int
     cols: int
@@ -91,10 +91,9 @@ def text_cells(text: str) -> int:
 
 
 def to_text(screen: Picture, *, cursor: bool = False) -> str:
-    """The rows, blanks at their right and blank rows at the end left off.
+    """The rows, without trailing blanks and trailing blank rows.
 
-    With `cursor` a mark (U+25AE) stands where the cursor is: in place of a blank, else before the
-    character.
+    With `cursor`, U+25AE marks the cursor: in place of a blank, otherwise before the character.
     """
     rows = ["".join(run.text for run in screen.runs(n)) for n in range(screen.size.rows)]
     if cursor and screen.modes.cursor_visible:
@@ -137,7 +136,7 @@ def _ansi_run(run: Run) -> str:
 
 
 def _trimmed(runs: Sequence[Run]) -> list[Run]:
-    """Without the blanks at the right that nobody sees."""
+    """The runs without trailing blanks that are invisible."""
     kept = list(runs)
     while kept:
         last = kept[-1]
@@ -159,7 +158,7 @@ def _safe_link(target: str) -> bool:
     return _LINK.fullmatch(target) is not None
 
 
-# Not allowed in XML 1.0, and the controls that would turn text around in a browser.
+# Not allowed in XML 1.0, and controls that would reverse text in a browser.
 _BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -174,7 +173,7 @@ def _markup(text: str) -> str:
 def to_svg(
     screen: Picture, *, theme: Theme = DARK, title: str = "", bar: bool = False, cursor: bool = True
 ) -> str:
-    """A picture of the screen as SVG; `title` names it for readers, `bar` draws it on top."""
+    """A picture of the screen as SVG; `title` names it for readers, `bar` also draws it on top."""
     rows, cols = screen.size.rows, screen.size.cols
     pad = 8.0
     top = pad + (CELL_HEIGHT + 8 if bar else 0)
@@ -247,7 +246,7 @@ def _svg_text(piece: Piece, x: float, y: float, seen: Look, theme: Theme) -> str
 
 def _svg_box(piece: Piece, x: float, y: float, seen: Look) -> str:
     shape = box_glyphs.rects(piece.text)
-    assert shape is not None  # `pieces` asked the same
+    assert shape is not None  # `pieces` made the same check
     extra = "" if shape[1] == 1.0 else f' fill-opacity="{shape[1]}"'
     return "".join(
         _rect(x + a * CELL_WIDTH, y + b * CELL_HEIGHT, w * CELL_WIDTH, h * CELL_HEIGHT,
@@ -294,7 +293,7 @@ def _n(value: float) -> str:
 def to_html(
     screen: Picture, *, theme: Theme = DARK, title: str = "", page: bool = True, cursor: bool = True
 ) -> str:
-    """The screen as HTML: a whole page, or with `page=False` the `<pre>` element alone."""
+    """The screen as HTML: a whole page, or with `page=False` only the `<pre>` element."""
     reverse = screen.modes.reverse_video
     lines = []
     for row in range(screen.size.rows):

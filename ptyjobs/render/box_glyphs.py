@@ -1,8 +1,8 @@
 """Box drawing and block characters as rectangles, so that lines meet in every picture.
 
-Owns the shapes of U+2500-257F and U+2580-259F (diagonals apart). Never draws. The subtle thing:
+Owns the shapes of U+2500-257F and U+2580-259F (except diagonals). Never draws. The subtle thing:
 the table is read from the characters' Unicode names, which say exactly which arm is light, heavy
-or double; a font's glyphs would leave gaps wherever its line height is not ours.
+or double; a font's glyphs would leave gaps wherever its line height differs from ours.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EIGHTHS = {"ONE EIGHTH": 1, "ONE QUARTER": 2, "THREE EIGHTHS": 3, "HALF": 4,
 def rects(char: str, aspect: float = 2.0) -> tuple[tuple[Rect, ...], float] | None:
     """The rectangles of a character and their opacity; None for a character drawn by a font.
 
-    `aspect` is height by width of a cell, so that lines are as thick both ways.
+    `aspect` is a cell's height divided by its width, so that lines are equally thick both ways.
     """
     if not "\u2500" <= char <= "\u259f":
         return None

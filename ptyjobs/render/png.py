@@ -1,9 +1,9 @@
-"""A screen -> a PNG picture. Needs Pillow: the extra `ptyjobs[image]`.
+"""Render a screen as a PNG picture. Needs Pillow: the extra `ptyjobs[image]`.
 
-Owns the fonts on disk and the painting of `render.ansi`'s pieces. Never decides what a row looks
-like. The font is a subset of DejaVu Sans Mono that lies in the package (`fonts/LICENSE`); wide
-characters and symbols that it lacks are taken from a font of this machine where one has them, and
-are drawn as an empty box otherwise. Box drawing is rectangles, so that lines meet.
+Owns the fonts on disk and the painting of `render.ansi`'s pieces. Never decides how a row looks.
+The font is a subset of DejaVu Sans Mono shipped with the package (`fonts/LICENSE`); wide characters
+and symbols that it lacks are taken from an installed font that has them, and are drawn as an empty
+box otherwise. Box drawing is rectangles, so that lines meet.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _FALLBACK_NAMES = (
     "symbola",
     "dejavu",
 )
-_FALLBACKS = 12  # font files opened at most in search of a character
+_FALLBACKS = 12  # maximum number of font files opened in search of a character
 
 
 def to_png(
@@ -50,7 +50,7 @@ def to_png(
 ) -> bytes:
     """The picture as PNG bytes; `font` is a TrueType file instead of the built-in one.
 
-    `scale` 1 to 4 multiplies the pixels. Raises Unsupported when Pillow or the font is missing or
+    `scale` 1 to 4 multiplies the pixels. Raises Unsupported if Pillow or the font is missing or
     the screen is too large.
     """
     rows, cols = screen.size.rows, screen.size.cols
@@ -93,7 +93,7 @@ def _font(path: str, size: int) -> Any:
 
 @functools.lru_cache(maxsize=1)
 def _fallback_files() -> tuple[str, ...]:
-    """Fonts of this machine that may hold wide characters and symbols, likely ones first."""
+    """Installed fonts that may have wide characters and symbols, likely ones first."""
     return tuple(sorted(_font_files(), key=_rank)[:_FALLBACKS])
 
 
@@ -113,14 +113,14 @@ def _rank(path: str) -> int:
 
 @functools.lru_cache(maxsize=4096)
 def _has(path: str, char: str) -> bool:
-    """Whether the font has a shape for the character: another than for one that no font has."""
+    """True if the font has a glyph for `char`, different from its glyph for missing characters."""
     font = _font(path, FONT_SIZE)
     return bytes(font.getmask(char)) != bytes(font.getmask("\U0010fffe"))
 
 
 @functools.lru_cache(maxsize=4096)
 def _file_for(char: str, *firsts: str) -> str:
-    """The font for a character: one of `firsts`, else one of this machine."""
+    """The font for a character: one of `firsts`, otherwise an installed one."""
     if char.isspace():
         return firsts[0]
     files = itertools.chain(firsts, _fallback_files())
@@ -151,7 +151,7 @@ class _Painter:
     def _text(self, draw: ImageDraw, x: int, y: int, piece: Piece, seen: Look) -> None:
         first = self.bold if piece.style.bold else self.regular
         if piece.text.isascii():
-            # Character by character: the font's own advance is not our cell.
+            # Character by character: the font's own advance differs from our cell width.
             for n, char in enumerate(piece.text):
                 if char != " ":
                     self._glyph(draw, x + n * self.width, y, char, first, seen)
@@ -168,7 +168,7 @@ class _Painter:
 
     def _box(self, draw: ImageDraw, x: int, y: int, piece: Piece, seen: Look) -> None:
         shape = box_glyphs.rects(piece.text)
-        assert shape is not None  # `pieces` asked the same
+        assert shape is not None  # `pieces` made the same check
         back = seen.bg or draw.im.getpixel((x, y))[:3]
         fill = tuple(round(b + (f - b) * shape[1]) for f, b in zip(seen.fg, back, strict=True))
         for left, top, width, height in shape[0]:
