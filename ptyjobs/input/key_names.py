@@ -1,7 +1,7 @@
-"""Recorded input -> text, named keys, pastes and mouse actions: the inverse of `keys`.
+"""Translate recorded input to text, named keys, pastes and mouse actions: the inverse of `keys`.
 
-Owns the names for bytes. The table is made by encoding every key in the modes that change its
-bytes, so it cannot disagree with `keys`. Never guesses: a sequence without a name stays bytes.
+Owns the names for byte sequences. The table is made by encoding every key in every mode that
+changes its bytes, so it cannot disagree with `keys`. Never guesses: unknown sequences stay bytes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _key(data: str) -> Typed:
 
 
 def _mouse(match: re.Match[str]) -> Iterator[Typed]:
-    """Button presses are clicks; their releases and plain motion say nothing more."""
+    """Button presses are clicks; their releases and plain motion are dropped."""
     action = _BUTTONS.get(int(match["button"]))
     if action and match["end"] == "M":
         yield Typed("mouse", f"{action} {match['row']},{match['col']}")

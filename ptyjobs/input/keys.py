@@ -2,9 +2,9 @@
 
 Owns the spelling of keys (tmux's: `C-c`, `M-x`, `S-Up`, `F5`, plus friendly aliases) and their
 encodings. Never looks at a screen and never sends: modes go in, bytes come out. The subtle thing:
-the same key has other bytes in other modes (application cursor and keypad, modifyOtherKeys, the
-kitty protocol, newline mode), so a key must be encoded at the moment it is sent. An unknown name
-is an error and never typed as text.
+the same key has different bytes in different modes (application cursor and keypad, modifyOtherKeys,
+the kitty protocol, newline mode), so a key must be encoded at the moment it is sent. An unknown
+name is an error and never typed as text.
 
 Sources: xterm's ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys", modifyOtherKeys), the
 terminfo entry xterm-256color, which is the TERM of every job (F13 to F20 are shifted F1 to F8
@@ -61,7 +61,7 @@ class _Key:
     ss3: bool = False  # F1 to F4: SS3 without modifiers, in every mode
     kitty: int = 0  # code point or private-use number in the kitty protocol
     keypad: str = ""  # final of SS3 in application keypad mode
-    modifiers: int = 0  # that are part of the name: BTab, F13
+    modifiers: int = 0  # modifiers implied by the name: BTab, F13
 
 
 _MODIFIERS = {
@@ -114,14 +114,14 @@ _CONTROL |= {"2": 0, "3": 27, "4": 28, "5": 29, "6": 30, "7": 31, "8": 127}
 def encode(names: Sequence[str], *, modes: KeyModes) -> bytes:
     """The bytes of a sequence of named keys: `["C-c"]`, `["Down*5", "Enter"]`, `["M-x", "a"]`.
 
-    A single character is itself. Raises BadKey, with the nearest names, before anything is sent
-    when one name does not exist or has no bytes in these modes.
+    A single character stands for its own key. Raises BadKey, with the nearest names, before
+    anything is sent if one name is unknown or has no bytes in these modes.
     """
     return b"".join(strokes(names, modes=modes))
 
 
 def strokes(names: Sequence[str], *, modes: KeyModes) -> list[bytes]:
-    """As `encode`, one item for each press of a key."""
+    """Like `encode`, with one item for each key press."""
     return [stroke for name in names for stroke in _strokes(name, modes)]
 
 
@@ -228,12 +228,12 @@ def _function_key(key: _Key, modifiers: int, modes: KeyModes) -> bytes:
 
 
 def _other_key(code: int, modifiers: int, modes: KeyModes) -> bool:
-    """Whether modifyOtherKeys gives this modified key its `CSI 27;m;code~` form."""
+    """True if modifyOtherKeys gives this modified key its `CSI 27;m;code~` form."""
     level = modes.modify_other_keys
     if level >= 2:
         return not (modifiers == SHIFT and code == 32)
-    # Level 1 leaves alone what has a well-known meaning (ctlseqs: Tab, Backarrow, control codes,
-    # and Meta as an escape before the character).
+    # Level 1 excludes keys with a well-known meaning (ctlseqs: Tab, Backarrow, control codes, and
+    # Meta as an escape before the character).
     if level != 1 or modifiers == ALT:
         return False
     if code in (9, 13):
@@ -313,10 +313,11 @@ def _kitty_sequence(
 
 
 def paste(text: str, *, modes: KeyModes) -> bytes:
-    """A paste as a terminal sends it: bracketed where the program asked, line ends as `\\r`.
+    """A paste as a terminal sends it: bracketed if the program enabled that, line ends as `\\r`.
 
-    Escape characters are removed, so that no text can hold the mark that ends the paste (removing
-    only the mark would let two halves join into one). Raises BadInput for a lone surrogate.
+    Escape characters are removed, so that no text can contain the sequence that ends the paste
+    (removing only that sequence could join two halves into a new one). Raises BadInput for a lone
+    surrogate.
     """
     _refuse_surrogates(text, "text")
     if not modes.bracketed_paste:
@@ -326,13 +327,13 @@ def paste(text: str, *, modes: KeyModes) -> bytes:
 
 
 def typed(text: str, *, modes: KeyModes, enter: bool, alternate: bool = False) -> bytes:
-    """The bytes of typed text, with its Enter when `enter`.
+    """The bytes of typed text, followed by Enter if `enter`.
 
-    Line ends become Enter. Several lines go as one bracketed paste, then Enter, where the program
-    has that mode on (an editor that indents by itself would mangle them otherwise); not while
-    the `alternate` screen is shown, where text is a program's commands, and not when the text holds
-    control characters, which a paste would take the meaning of. A final line end counts as the
-    Enter. One more is added only to several lines that end inside an indented block, because
+    Line ends become Enter. Several lines are sent as one bracketed paste, then Enter, if the
+    program has enabled that mode (otherwise an editor's auto-indentation would mangle them); not
+    while the `alternate` screen is shown, where text is a program's commands, and not if the text
+    contains control characters, which lose their meaning in a paste. A final line end counts as the
+    Enter. One more is added only after several lines that end inside an indented block, because
     interpreters of such languages wait for the blank line. Raises BadInput for a lone surrogate.
     """
     _refuse_surrogates(text, "text")

@@ -1,7 +1,7 @@
-"""Mouse actions -> the bytes that the program asked to be told of them in.
+"""Encode mouse actions in the protocol that the program enabled.
 
-Owns the five encodings and the rule which action each tracking mode reports. Never invents: when
-the program asked for no mouse, or not for this action, that is an error, because the bytes would
+Owns the five encodings and the actions that each tracking mode reports. Never invents: if the
+program has not enabled the mouse, or not for this action, that is an error, because the bytes would
 be read as typed text. Source: xterm's ctlseqs, "Mouse Tracking".
 """
 
@@ -31,7 +31,7 @@ _MOTION = 32
 class MouseAction:
     """A mouse action at a cell (row and column from 0) or at the first cell of a visible text.
 
-    `button`, `action` and `modifiers` take the words that `mouse` lists.
+    `button`, `action` and `modifiers` take the words listed in `mouse`.
     """
 
     row: int | None = None
@@ -62,8 +62,7 @@ def mouse(
     size: Size,
     cell: tuple[int, int],
 ) -> bytes:
-    """The bytes of a mouse action at a cell (from 0), in the mode and encoding asked for.
-
+    """The bytes of a mouse action at a cell (from 0), in the enabled mode and encoding.
     `button`: left, middle, right, none (only with move), wheel-up, wheel-down, wheel-left,
     wheel-right; `action`: press, release, click (press and release), move; `modifiers`: any of
     shift, alt, ctrl; `size` of the screen; `cell`: height and width of a cell in pixels, for
@@ -147,13 +146,13 @@ def _one(
     encoding = modes.mouse_encoding
     released = action == "release"
     code = BUTTONS[button] + (_MOTION if action == "move" else 0)
-    code += 0 if modes.mouse == "x10" else bits  # X10 mode knows no modifiers
+    code += 0 if modes.mouse == "x10" else bits  # X10 mode reports no modifiers
     if encoding in ("sgr", "sgr_pixels"):
         x, y = col + 1, row + 1
         if encoding == "sgr_pixels":
             x, y = col * cell[1] + cell[1] // 2, row * cell[0] + cell[0] // 2
         return f"\x1b[<{code};{x};{y}{'m' if released else 'M'}".encode()
-    if released:  # the older encodings do not say which button it was
+    if released:  # the older encodings do not report which button it was
         code = 3 + (code & ~3)
     if encoding == "urxvt":
         return f"\x1b[{code + 32};{col + 1};{row + 1}M".encode()

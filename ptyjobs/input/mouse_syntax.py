@@ -1,9 +1,9 @@
-"""What a model writes to point with the mouse, as the client's mouse action.
+"""Parse the mouse syntax that a model writes into the client's mouse action.
 
 Owns the small language `[MODIFIER-]ACTION TARGET`: `click 3,10`, `right-click OK`, `wheel-up 5,1`,
-`ctrl-click Save as`. Rows and columns count from 1 here, as people count what they see; a target
-that is no pair of numbers is a text on the screen. Never sends: whether the program takes this
-action at all is decided where the screen is.
+`ctrl-click Save as`. Rows and columns count from 1 here, as people count; a target that is not a
+pair of numbers is a text on the screen. Never sends: the holder, which has the screen, decides
+whether the program accepts the action.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CELL = re.compile(r"(\d{1,4})\s*,\s*(\d{1,4})")
 
 
 def parse(text: str) -> MouseAction | None:
-    """The mouse action of `text`, None for none; raises BadInput."""
+    """The mouse action in `text`, None if it is empty; raises BadInput."""
     if not text.strip():
         return None
     word, _, target = text.strip().partition(" ")

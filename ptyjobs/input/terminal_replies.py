@@ -1,8 +1,8 @@
-"""Bytes that a terminal sends by itself, told apart from keys.
+"""Separate the replies that a terminal sends by itself from typed keys.
 
 Owns the grammar of replies (cursor position, device attributes, modes, colours, capabilities) and
 of focus reports. Never looks at a screen. The subtle thing: Shift-F3 and a cursor position report
-of row 1 are the same bytes (`CSI 1 ; 2 R`), so the caller says where the cursor is.
+of row 1 are the same bytes (`CSI 1 ; 2 R`), so the caller supplies the cursor position.
 
 Sources: xterm's ctlseqs ("Device Status Report", "Device Attributes", "Request DEC private mode",
 "Operating System Commands"), the kitty keyboard protocol document (`CSI ? flags u`).
@@ -32,13 +32,13 @@ _MODIFIED = range(2, 17)  # second parameters of a modified function key
 def typed_only(data: bytes, *, cursor: Callable[[], tuple[int, int]]) -> bytes:
     """`data` without replies and focus reports: what a person typed.
 
-    `cursor` gives row and column from 0; it is asked only where a reply could be Shift-F3.
+    `cursor` returns row and column from 0; called only where a reply could be Shift-F3.
     """
     return _FOCUS.sub(b"", without_replies(data, cursor=cursor)) if b"\x1b" in data else data
 
 
 def without_replies(data: bytes, *, cursor: Callable[[], tuple[int, int]]) -> bytes:
-    """`data` without what answers a query; focus reports stay."""
+    """`data` without replies to queries; focus reports stay."""
     if b"\x1b" not in data:
         return data
 
