@@ -27,7 +27,7 @@ from ptyjobs.input.mouse import MouseModes, mouse
 __all__ = ["KeyModes", "MouseModes", "encode", "mouse", "paste", "typed"]
 
 MAX_REPEAT = 1000
-"""Largest N of `Down*N`: more is a mistake, and 1 MB of arrow keys would be its answer."""
+"""Largest N of `Down*N`: more is a mistake and would send up to 1 MB of arrow keys."""
 
 SHIFT, ALT, CTRL, SUPER = 1, 2, 4, 8
 

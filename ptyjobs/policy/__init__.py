@@ -26,7 +26,7 @@ from ptyjobs.policy.patterns import Pattern
 __all__ = ["Policy"]
 
 _SHELL_KEYS = frozenset({"C-c", "C-d", "C-l", "C-z", "Enter"})
-"""Keys that put no text on a shell's line and call none up from its history."""
+"""Keys that neither add text to a shell's line nor recall any from its history."""
 
 
 # LC_* only select by name; LOCPATH and NLSPATH hold paths and are refused.
@@ -36,7 +36,7 @@ _HARMLESS_VARIABLE = re.compile(
 )
 _LOCALE_VARIABLE = re.compile(r"LANG|LANGUAGE|LC_[A-Z]+|TZ")
 _LOCALE_NAME = re.compile(r"[\w@.:+,-]*|[A-Z]\w+(?:/[A-Z][\w+-]*){1,2}", re.ASCII)
-"""A locale or a zone; no path that leaves the system's folder of them."""
+"""A locale or time zone name; no path that leaves the system's directory."""
 
 
 @dataclass(frozen=True, slots=True)

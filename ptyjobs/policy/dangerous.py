@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _UNKNOWN = "\0"
-"""Stands in a word's text for a part that only the shell will know."""
+"""Placeholder in a word's text for a part whose value only the shell knows."""
 
 _HARMLESS_DEVICE = re.compile(
     r"/dev/(?:null|zero|full|u?random|tty|stdin|stdout|stderr|fd/.*|pts/.*|shm/.*|tcp/.*|udp/.*)"

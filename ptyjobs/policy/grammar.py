@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 MAX_LINE = 16 << 10
-"""Longest command line that is examined, in characters; a longer one is refused."""
+"""Longest command line examined, in characters; longer ones are refused."""
 
 _MAX_DEPTH = 40
-"""Deepest nesting that is followed; people stay below ten."""
+"""Maximum nesting depth; people stay below ten."""
 
 _STRUCTURE = frozenset(
     [

@@ -20,7 +20,7 @@ from ptyjobs.store.jobdir import JobDir
 from ptyjobs.terminal import Screen
 
 SCROLLBACK = 1_000_000
-"""Lines of text that `text_of` can give."""
+"""Maximum number of lines that `text_of` returns."""
 
 
 def export_cast(

@@ -12,7 +12,7 @@ from ptyjobs.recordings.asciicast import OUTPUT, RESIZE
 from ptyjobs.recordings.recording import Moment, Recording
 
 Wait = Callable[[float | None], str]
-"""Waits so many seconds (None: for ever) for a key; "" when the time is over."""
+"""Waits the given seconds (None: without limit) for a key; "" on timeout."""
 
 
 def play(

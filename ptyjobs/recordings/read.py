@@ -21,7 +21,7 @@ from ptyjobs.store.jobdir import JobDir, LogEvent
 
 RAW_SUFFIX = ".raw"
 SLICE = 64 << 10
-"""Bytes of a log that one moment holds at most."""
+"""Maximum number of log bytes in one moment."""
 
 
 def read(path: Path) -> Recording:

@@ -26,11 +26,11 @@ TIMEOUT = 10.0
 """Seconds of virtual time that one turn may take, the default of `interact`."""
 BUDGET = 100_000
 TICK = 0.0001
-"""Seconds that pass at least between two looks, as they do on a real machine."""
+"""Minimum seconds between two checks, as on a real machine."""
 _KEYS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
-"""What a key sends that is no text."""
+"""An escape sequence that a key sends."""
 _NOTHING = Probe(Wait.UNKNOWN, tier=Tier.EVIDENCE)
-"""A probe of a kernel that may not be asked: only what was printed counts."""
+"""A probe without kernel evidence: only the output counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Terminal:
         self.position = 0  # moments played
         self.offset = 0  # bytes printed
         self.exit: Exit | None = None
-        self.asked = False  # a wait has ended before
+        self.asked = False  # a caller has waited before
         self.observers: list[Callable[[Screen], None]] = []
 
     @property

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FONTS = Path(__file__).parent / "fonts"
 CELL_WIDTH, CELL_HEIGHT, FONT_SIZE, PADDING = 9, 18, 15, 8
 MAX_CELLS = 100_000
-"""Larger screens are refused: a picture of one takes seconds and hundreds of megabytes."""
+"""Larger screens are refused: drawing one takes seconds and hundreds of megabytes."""
 
 _FALLBACK_FOLDERS = (
     "/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "/System/Library/Fonts",

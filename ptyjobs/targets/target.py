@@ -66,7 +66,7 @@ class Target:
     lost_codes: tuple[
         int, ...
     ] = ()  # only these may be the client's own, if it did not print `closing`
-    sandbox: str = ""  # the sandbox's name, for a target on this machine
+    sandbox: str = ""  # kind of sandbox, for a target on this machine
 
     def apply(
         self,

@@ -1,4 +1,4 @@
-"""The terminal: `Screen` takes a job's output and knows what a person would see.
+"""The terminal: `Screen` interprets a job's output and holds the screen that a person would see.
 
 The only importer of pyte. Pure: bytes in, replies and values out; no clock, no file.
 """

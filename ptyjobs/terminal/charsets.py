@@ -1,7 +1,7 @@
-"""The character sets that `ESC ( c` and its kin designate.
+"""The character sets that `ESC ( c` and similar sequences designate.
 
-Owns the translation of ASCII text into the sets still met in practice: DEC line drawing and the
-national sets of the VT220. Source: VT220 programmer reference, table 2-4 on.
+Owns the translation of ASCII text into the sets still in use: DEC line drawing and the national
+sets of the VT220. Source: VT220 programmer reference, table 2-4 on.
 """
 
 from __future__ import annotations
@@ -34,4 +34,4 @@ MAPS: dict[str, dict[int, str]] = {
     "0": dict(zip(range(0x5F, 0x7F), _DRAWING, strict=True)),
     **{code: str.maketrans(pairs) for code, pairs in _NATIONAL.items()},
 }
-"""Designation character → table for `str.translate`; a set that is not here is ASCII."""
+"""Designation character → table for `str.translate`; a set not listed is ASCII."""

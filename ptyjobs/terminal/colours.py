@@ -1,8 +1,8 @@
-"""The 256 colours: themes, and a cell's style turned into red, green and blue.
+"""The 256 colours: themes, and converting a cell's style to red, green and blue.
 
-Owns the palette, of pictures and of the terminal's own answers, and how reverse, faint and
-concealed text look. Never draws. Source: xterm's 256-colour table (a 6x6x6 cube and 24 greys after
-the theme's 16).
+Owns the palette, both of pictures and of the terminal's own replies, and the rendering of reverse,
+faint and concealed text. Never draws. Source: xterm's 256-colour table (a 6x6x6 cube and 24 greys
+after the theme's 16).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ptyjobs.terminal.style import Colour, Style
 
 RGB = tuple[int, int, int]
-_LEVELS = (0, 95, 135, 175, 215, 255)  # of each colour in the cube
+_LEVELS = (0, 95, 135, 175, 215, 255)  # levels of each component in the cube
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Theme:
 
 
 def rgb(text: str) -> RGB:
-    """`"#1e1e1e"` as three numbers."""
+    """Parse `"#1e1e1e"` into three numbers."""
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
@@ -48,12 +48,12 @@ _XTERM = _table(
 DARK = Theme(fg=rgb("#d4d4d4"), bg=rgb("#1e1e1e"), colours=_ON_DARK)
 LIGHT = Theme(fg=rgb("#1e1e1e"), bg=rgb("#ffffff"), colours=_ON_LIGHT)
 THEMES = {"dark": DARK, "light": LIGHT}
-# What the terminal itself answers when a program asks for its colours: xterm's first 16.
+# The colours that the terminal reports when a program asks: xterm's first 16.
 TERMINAL = Theme(fg=rgb("#e5e5e5"), bg=rgb("#1e1e1e"), colours=_XTERM)
 
 
 def palette(index: int, theme: Theme) -> RGB:
-    """The colour of entry `index` of the 256."""
+    """The colour of palette entry `index` (0-255)."""
     if index < 16:
         return theme.colours[index]
     if index < 232:
@@ -64,7 +64,7 @@ def palette(index: int, theme: Theme) -> RGB:
 
 
 def colour(value: Colour, default: RGB, theme: Theme) -> RGB:
-    """A cell's colour; `default` for the terminal's own."""
+    """A cell's colour as RGB; `default` stands for the terminal's default."""
     if value is None:
         return default
     return value if isinstance(value, tuple) else palette(value, theme)
@@ -72,7 +72,7 @@ def colour(value: Colour, default: RGB, theme: Theme) -> RGB:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is seen of a style: `bg` is None where the picture's background shows through."""
+    """Visible part of a style: `bg` is None where the picture's background shows through."""
 
     fg: RGB
     bg: RGB | None
@@ -80,7 +80,7 @@ class Look:
 
 
 def look(style: Style, theme: Theme, *, reverse_video: bool = False) -> Look:
-    """The colours that a cell is painted in."""
+    """The colours in which a cell is painted."""
     fg, bg = colour(style.fg, theme.fg, theme), colour(style.bg, theme.bg, theme)
     if style.faint:
         fg = (fg[0] + bg[0]) // 2, (fg[1] + bg[1]) // 2, (fg[2] + bg[2]) // 2

@@ -1,10 +1,10 @@
-"""What erases, inserts and deletes cells.
+"""Erasing, inserting and deleting cells.
 
 Owns ED, EL, ECH, ICH, DCH, IL, DL, their selective forms, the column operations and DECALN. Erased
-cells take the current background (BCE); selective erase spares what DECSCA protected. The subtle
-thing: while a wrap is pending the cursor is behind the last cell, so erasing to the end of the line
-spares that cell and the wrap (tmux, xterm.js, alacritty, kitty). `grep --color` and gcc erase after
-every colour change, and would lose a character of their text otherwise.
+cells take the current background (BCE); selective erase keeps cells protected by DECSCA. The subtle
+thing: while a wrap is pending the cursor is past the last cell, so erasing to the end of the line
+keeps that cell and the wrap (tmux, xterm.js, alacritty, kitty). `grep --color` and gcc erase after
+every colour change, and would otherwise lose a character of their text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .style import DEFAULT, changed
 
 
 class Editing(Motion):
-    """Handlers of the erasing and shifting family."""
+    """Handlers of sequences that erase and shift cells."""
 
     # --- erasing ------------------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ class Editing(Motion):
             if row.chars is None or row.wide or private or self._iso:
                 self._erase_row(self._y, self._x, self.columns, selective=private)
                 return
-            # The commonest sequence of a redraw, written out.
+            # The most frequent sequence of a redraw, inlined for speed.
             count = self.columns - self._x
             row.chars[self._x :] = [" "] * count
             row.styles[self._x :] = [self._pen.blank] * count
@@ -162,7 +162,7 @@ class Editing(Motion):
             shift(x, count, self._right + 1, self._pen.blank)
 
     def back_index(self) -> None:
-        """DECBI: left, or the region's cells right when at the left margin."""
+        """DECBI: left, or at the left margin shift the region's cells right."""
         self._pending = False
         if self._x == self._left:
             if self._top <= self._y <= self._bottom:
@@ -171,7 +171,7 @@ class Editing(Motion):
             self._x -= 1
 
     def forward_index(self) -> None:
-        """DECFI: right, or the region's cells left when at the right margin."""
+        """DECFI: right, or at the right margin shift the region's cells left."""
         self._pending = False
         if self._x == self._right:
             if self._top <= self._y <= self._bottom:
@@ -182,7 +182,7 @@ class Editing(Motion):
     # --- the whole screen ---------------------------------------------------------------------
 
     def alignment_display(self) -> None:
-        """DECALN: full of E, margins off, cursor home."""
+        """DECALN: fill the screen with E, margins off, cursor home."""
         self._reset_margins()
         self._refresh()
         for y in range(self.lines):
@@ -195,7 +195,7 @@ class Editing(Motion):
         self.cursor_position()
 
     def set_protection(self, how: int = 0) -> None:
-        """DECSCA: 1 protects what is printed from now on, 0 and 2 do not."""
+        """DECSCA: 1 protects characters printed from now on, 0 and 2 do not."""
         if how in (0, 1, 2):
             self._iso = False
             self._pen = changed(self._pen, protected=how == 1)

@@ -1,16 +1,16 @@
-"""From bytes to handlers: `feed`.
+"""Interpret output: decode bytes, tokenise, call handlers (`feed`).
 
 Owns decoding, the tokenising regular expression and the loop. The subtle thing is speed: pure
-Python can afford about a microsecond a sequence, so that
+Python can afford about a microsecond per sequence, so
 
 * one possessive regular expression cuts the text into tokens, in C, as a plain list of strings;
-* an SGR sequence met before is one look-up in the current style's memory;
-* any other sequence met before is one look-up in `_known`, parsed arguments included;
+* an SGR sequence seen before is one look-up in the current style's cache;
+* any other sequence seen before is one look-up in `_known`, parsed arguments included;
 * a run of plain lines is one token, most of which goes to the scrollback without becoming rows.
 
-Whatever the expression does not recognise starts with a lone ESC and goes to `machine.Machine`.
+Text that the expression does not recognise starts with a lone ESC and goes to `parser.Machine`.
 
-A handler that raises costs its own sequence only and is counted in `errors`.
+An exception in a handler drops only its own sequence and is counted in `errors`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .rectangles import Rectangles
 from .style import after_sgr
 
 WINDOW = 1 << 16  # characters tokenised at once
-SMALL_WINDOW = 256  # after something damaged, so that hostile input stays linear
+SMALL_WINDOW = 256  # after a damaged sequence, so that hostile input takes linear time
 MAX_KNOWN = 8192
 
 TOKEN = re.compile(
@@ -44,7 +44,7 @@ Handler = tuple[Callable[..., None], tuple[Any, ...]]
 
 
 class Feeding(Rectangles):
-    """The loop, and the memory of parsed sequences."""
+    """The loop, and the cache of parsed sequences."""
 
     _known: dict[str, Handler] = {}  # noqa: RUF012  # shared by all screens on purpose
 
@@ -53,9 +53,10 @@ class Feeding(Rectangles):
         self._machine = Machine()
 
     def feed(self, data: bytes) -> bytes:
-        """Take output of the job; returns the replies that it asks for, in stream order.
+        """Process output of the job; returns the replies that it requests, in stream order.
 
-        Never raises. This is the plain way; `feed_fast` gives the same state sooner for much.
+        Never raises. This is the normal path; `feed_fast` reaches the same state faster if the
+        output is large.
         """
         self.generation += 1
         self._run(self._decoder.decode(data))
@@ -63,10 +64,10 @@ class Feeding(Rectangles):
 
     def _run(self, text: str) -> None:
         if not text.isascii() and _C1.search(text) is not None:
-            # C1 controls as code points (8-bit controls in UTF-8) are their two-character forms.
+            # C1 controls as code points (8-bit controls in UTF-8) become their two-character forms.
             text = _C1.sub(lambda c1: "\x1b" + chr(ord(c1.group()) - 0x40), text)
         if "\x7f" in text:
-            text = text.replace("\x7f", "")  # DEL is nothing, wherever it stands
+            text = text.replace("\x7f", "")  # DEL is ignored everywhere
         pos, end = 0, len(text)
         window = WINDOW
         while pos < end:
@@ -97,7 +98,7 @@ class Feeding(Rectangles):
             self.errors += 1
 
     def _run_tokens(self, tokens: list[str]) -> int:
-        """Execute tokens; returns how many characters from a lone ESC on are left."""
+        """Execute tokens; returns the number of unread characters, from a lone ESC on."""
         known = self._known
         draw_plain = self._draw_plain
         rest = iter(tokens)
@@ -119,15 +120,15 @@ class Feeding(Rectangles):
                     handler = known.get(token)
                     if handler is not None:
                         handler[0](self, *handler[1])
-                        self._last = ""  # REP repeats only what came just before it
+                        self._last = ""  # REP repeats only the character directly before it
                     elif token == "\x1b":
                         return 1 + sum(map(len, rest))
                     else:
                         self._meet(token)
                 return 0
             except Exception:
-                # The promise that no output breaks a screen stands above the house rule against
-                # catch-alls: the sequence is dropped and counted, the job goes on.
+                # No output may break a screen, which outweighs the project's rule against
+                # catch-alls: the sequence is dropped and counted, and processing continues.
                 self.errors += 1
 
     def _draw_plain(self, text: str) -> None:
@@ -169,7 +170,7 @@ class Feeding(Rectangles):
     # --- sequences met for the first time -----------------------------------------------------
 
     def _meet(self, token: str) -> None:
-        """Execute a whole token and remember how."""
+        """Execute a whole token and cache the way to do it."""
         sgr = _SGR.fullmatch(token)
         if sgr is not None:
             self._pen = after_sgr(self._pen, token, sgr.group(1))
@@ -192,7 +193,7 @@ class Feeding(Rectangles):
         self._last = ""
 
     def _execute(self, done: Done) -> None:
-        """Execute what the machine found."""
+        """Execute a sequence completed by the machine."""
         if done.kind == "OSC":
             self.operating_system_command(done.text, end=done.end)
         elif done.kind == "DCS":
@@ -234,7 +235,7 @@ class Feeding(Rectangles):
         return None
 
     def nothing(self) -> None:
-        """For what is known and has no effect here."""
+        """Handler of recognised sequences without effect here."""
 
     def bell(self) -> None:
         """BEL."""

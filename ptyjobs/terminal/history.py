@@ -1,9 +1,9 @@
 """The lines that scrolled off the primary screen.
 
-Owns the scrollback: entries in chunks, the count of all lines ever pushed, and the bound. Never
-knows what is on the screen. The subtle thing is the `Block`: a stretch of output that nobody has
-looked at yet, kept as its bytes, with the number of lines it is known to make. It turns into
-entries when somebody reads one of them, and is thrown away unread when it is too old.
+Owns the scrollback: entries in chunks, the count of all lines ever pushed, and the limit. Never
+reads the screen. The subtle thing is the `Block`: a stretch of output kept as its bytes, with the
+known number of its lines. It is converted to entries when one of them is first read, and dropped
+unread when it is too old.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CHUNK = 256
 
 @dataclass(slots=True)
 class Block:
-    """`count` lines that `render` makes when asked."""
+    """`count` lines that `render` produces on demand."""
 
     count: int
     render: Callable[[], list[Entry]]
@@ -35,7 +35,7 @@ class History:
         self.total = 0
         self.cleared = 0  # lines below this number were erased (ED 3)
         self._chunks: deque[list[Entry] | Block] = deque()
-        self._held = 0  # lines in the chunks, a few more than the limit allows to be seen
+        self._held = 0  # lines in the chunks, slightly more than the limit
         self._last: list[Entry] = []  # the chunk that grows
 
     @property
@@ -47,7 +47,7 @@ class History:
         return self.total - self.floor
 
     def push(self, entry: Entry) -> None:
-        """One line has left the screen."""
+        """Add one line that scrolled off the screen."""
         last = self._last
         if len(last) >= CHUNK or not self._chunks:
             self._trim()
@@ -58,7 +58,7 @@ class History:
         self._held += 1
 
     def extend(self, entries: list[Entry]) -> None:
-        """Many lines at once; those that the limit would drop are not stored."""
+        """Add many lines at once; lines that the limit would drop are not stored."""
         if len(entries) > self.limit:
             self.skip(len(entries) - self.limit)
             entries = entries[len(entries) - self.limit :]
@@ -70,7 +70,7 @@ class History:
         self._trim()
 
     def push_block(self, block: Block) -> None:
-        """Lines that are rendered when somebody reads them."""
+        """Add lines that are rendered when first read."""
         self._chunks.append(block)
         self._last = []
         self._chunks.append(self._last)
@@ -79,13 +79,13 @@ class History:
         self._trim()
 
     def skip(self, count: int) -> None:
-        """`count` lines passed that are not kept, nor is anything before them."""
+        """Count `count` lines without keeping them; earlier lines are dropped too."""
         self._drop()
         self.total += count
         self.cleared = self.total
 
     def clear(self) -> None:
-        """Forget every line; the numbers go on."""
+        """Drop every line; numbering continues."""
         self._drop()
         self.cleared = self.total
 
@@ -106,7 +106,7 @@ class History:
         return out
 
     def replace(self, entries: list[Entry], *, start: int) -> None:
-        """Put other lines in place of all, the first of them numbered `start` (reflow)."""
+        """Replace all lines; the first new one has the number `start` (reflow)."""
         self._drop()
         self.total = self.cleared = start
         self.extend(entries)
@@ -117,7 +117,7 @@ class History:
         self._last = []
 
     def _trim(self) -> None:
-        """Let go of the chunks that lie wholly below the floor."""
+        """Drop the chunks that are entirely below the floor."""
         floor = self.floor
         while self._chunks:
             first = self._chunks[0]

@@ -1,7 +1,7 @@
-"""The modes a program switches on and off.
+"""The modes that a program sets and resets.
 
 Owns SM/RM, DECSET/DECRST with their side effects (alternate screen, origin, margins), saving and
-restoring modes, DECRQM's view of them, the kitty keyboard stack and the resets. Never replies by
+restoring modes, the DECRQM value of each, the kitty keyboard stack and the resets. Never replies by
 itself. Mode numbers: xterm's ctlseqs; 2026 and 2027 from the terminal-wg documents.
 """
 
@@ -18,7 +18,7 @@ _ENCODING = {1005: "utf8", 1006: "sgr", 1015: "urxvt", 1016: "sgr_pixels"}
 _KNOWN_DEC = frozenset(
     (1, 3, 5, 6, 7, 12, 25, 40, 41, 45, 66, 69, 1004, 1007, 1034, 1036, 1045, 2004, 2026, 2027)
 )
-_UNSAVED = frozenset((3, 6, 47, 1047, 1048, 1049))  # saving these would not be a mode only
+_UNSAVED = frozenset((3, 6, 47, 1047, 1048, 1049))  # saving these would save more than a mode
 _KNOWN_ANSI = frozenset((2, 4, 12, 20))
 MAX_MODES = 512
 
@@ -151,7 +151,7 @@ class Modal(Writing):
         self._mark_order += 1
 
     def _column_mode(self) -> None:
-        """DECCOLM clears and homes if 40 allows it; the width is the pty's and stays."""
+        """DECCOLM clears and homes if 40 allows it; the width is the pty's and does not change."""
         if 40 in self._dec:
             self._reset_margins()
             self._refresh()
@@ -172,7 +172,7 @@ class Modal(Writing):
                 change(mode, private=True)
 
     def mode_state(self, mode: int, *, private: bool = True) -> int:
-        """DECRPM's word for a mode: 1 set, 2 reset, 0 unknown, 4 always reset."""
+        """The DECRPM value of a mode: 1 set, 2 reset, 0 unknown, 4 always reset."""
         if not private:
             if mode in (1, 5, 7, 10, 11, 13, 14, 15, 16, 17, 18, 19):
                 return 4
@@ -245,14 +245,14 @@ class Modal(Writing):
         del stack[max(0, len(stack) - (count or 1)) :]
 
     def kitty_set(self, flags: int = 0, how: int = 0) -> None:
-        """`CSI = flags ; how u`: 1 replaces, 2 adds, 3 takes away."""
+        """`CSI = flags ; how u`: 1 replaces, 2 adds, 3 removes."""
         stack = self._sides[self.alternate].kitty
         old = stack.pop() if stack else 0
         flags &= 31
         stack.append(flags if how in (0, 1) else old | flags if how == 2 else old & ~flags)
 
     def set_key_modifiers(self, what: int = -1, value: int = 0) -> None:
-        """`CSI > 4 ; n m`: modifyOtherKeys; without arguments back to the default."""
+        """`CSI > 4 ; n m`: modifyOtherKeys; without arguments reset to the default."""
         if what in (4, -1):
             self._modify_other_keys = value if value <= 3 else 0
 
@@ -292,5 +292,5 @@ class Modal(Writing):
             self._eight_bit = level > 61 and controls in (0, 2)
 
     def set_eight_bit(self, *, on: bool) -> None:
-        """S8C1T and S7C1T: how replies begin."""
+        """S8C1T and S7C1T: the form of the introducer in replies."""
         self._eight_bit = on

@@ -1,11 +1,11 @@
-"""Where the cursor goes.
+"""Cursor movement and scrolling.
 
 Owns cursor movement, tab stops, margins, saving and restoring the cursor, and the scrolling that a
 line feed at the margin causes. Never writes text. Positions in arguments count from 1, as in the
 sequences; 0 means 1. The subtle thing is the pending wrap: after the last column is written the
-cursor stays on it, and only the next character goes on to the next line.
+cursor stays on it, and only the next character moves to the next line.
 
-Sources: DEC STD 070, xterm's ctlseqs, and what xterm, tmux and ghostty agree on.
+Sources: DEC STD 070, xterm's ctlseqs, and behaviour common to xterm, tmux and ghostty.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .state import Saved, State
 
 
 class Motion(State):
-    """Handlers of the cursor family; names as in pyte where pyte has them."""
+    """Handlers of the cursor family; names as in pyte where it has them."""
 
     # --- plain movement -----------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ class Motion(State):
     def _wrap_back(self, count: int) -> None:
         count = min(count, self.lines * self.columns)
         if self._pending and self._autowrap:
-            self._pending = False  # the step off the pending wrap is one of the count
+            self._pending = False  # leaving the pending wrap counts as one step
             count -= 1
         extended = 1045 in self._dec
         while count > 0:
@@ -123,7 +123,7 @@ class Motion(State):
         self._pending = False
 
     def forward_columns(self, count: int | None = None) -> None:
-        """HPR: margins do not count."""
+        """HPR: ignores margins."""
         if self._origin:
             self._x = min(self._x + (count or 1), self._right)
         else:
@@ -131,7 +131,7 @@ class Motion(State):
         self._pending = False
 
     def forward_lines(self, count: int | None = None) -> None:
-        """VPR: margins do not count outside origin mode."""
+        """VPR: ignores margins outside origin mode."""
         bottom = self._bottom if self._origin else self.lines - 1
         self._y = min(max(self._y, bottom), self._y + (count or 1), self.lines - 1)
         self._pending = False
@@ -169,7 +169,7 @@ class Motion(State):
             self.carriage_return()
 
     def next_line(self) -> None:
-        """NEL: outside the side margins it does not scroll."""
+        """NEL: does not scroll outside the side margins."""
         self.index()
         self.carriage_return()
 
@@ -189,7 +189,7 @@ class Motion(State):
         self._unwrap_pending()
 
     def _unwrap_pending(self) -> None:
-        """A row came under a pending wrap: what it continued with is no longer below it."""
+        """A row moved below a pending wrap: the continuation is no longer below it."""
         if self._pending:
             self._rows[self._y].wrapped = False
 
@@ -344,7 +344,7 @@ class Motion(State):
         )
 
     def restore_cursor(self) -> None:
-        """DECRC, SCORC: home with defaults when nothing was saved."""
+        """DECRC, SCORC: home with defaults if nothing was saved."""
         saved = self._sides[self.alternate].saved or Saved()
         self._pen = saved.pen
         self._charsets = list(saved.charsets)

@@ -1,7 +1,7 @@
-"""Writing cells as bytes with as few style changes as can be.
+"""Write cells as bytes with as few style changes as possible.
 
-Owns the text of rows in a repaint. Never knows modes or margins: whoever uses it has seen to it
-that text goes where the cursor is and wraps at the right edge.
+Owns the text of rows in a repaint. Never sets modes or margins: the caller ensures that text goes
+to the cursor and wraps at the right edge.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from .style import DEFAULT, Style, sgr
 
 
 class Painter:
-    """Collects output, remembering the style that the terminal has by then."""
+    """Collects output and tracks the terminal's resulting style."""
 
     def __init__(self) -> None:
         self._out: list[str] = []
         self._style = DEFAULT
 
     def add(self, text: str) -> None:
-        """Output that does not change the style."""
+        """Append output that does not change the style."""
         self._out.append(text)
 
     def pen(self, style: Style) -> None:
-        """Change to `style`, writing only what differs."""
+        """Switch to `style`, writing only the differences."""
         old = self._style
         if style is old:
             return
@@ -43,15 +43,15 @@ class Painter:
                 start = at
 
     def rows(self, rows: list[Row], cols: int) -> None:
-        """Print rows below each other from column 0, without a line end after the last."""
+        """Print rows one below the other from column 0, without a line end after the last."""
         continued = False
         for index, row in enumerate(rows):
             chars, styles = row.cells(cols)
             end = cols if row.wrapped else _content_end(chars, styles)
             start = 0
             if continued:
-                # One cell must be printed to make the line above wrap; if the screen scrolls
-                # then, the new line takes that cell's background, which is taken off again.
+                # One cell must be printed to make the line above wrap; if the screen then scrolls,
+                # the new line takes that cell's background, which is removed again.
                 start = 2 if cols > 1 and chars[1] == "" else 1
                 end = max(end, start)
                 self.cells(chars[:start], styles[:start])

@@ -1,11 +1,11 @@
-"""The slow half of the tokeniser: sequences that are cut, damaged or hold controls inside.
+"""The slow half of the tokeniser: sequences that are cut, damaged or contain controls.
 
-Owns the state of a sequence that has begun and not ended. The fast half (`feeding.py`) recognises
-whole tokens with one regular expression; whatever does not fit starts at an ESC and comes here,
-one character at a time, until the sequence is over. Bounded: parameters beyond `MAX_SEQUENCE` and
-strings beyond `MAX_STRING` are swallowed, and nothing of them is ever drawn.
+Owns the state of an incomplete sequence. The fast half (`feeding.py`) recognises whole tokens with
+one regular expression; any other text starts at an ESC and is read here, one character at a time,
+until the sequence is complete. Bounded: parameters beyond `MAX_SEQUENCE` and strings beyond
+`MAX_STRING` are discarded and never drawn.
 
-The states are those of the DEC parser (Paul Williams' table), with OSC also ended by BEL.
+The states are from the DEC parser (Paul Williams' table), with BEL as a second end of OSC.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ MAX_STRING = 1 << 20
 
 _STRING_END = re.compile("[\x07\x18\x1a\x1b]")
 _PARAMETERS = re.compile("[ -?]+")
-_EFFECTIVE = "\x07\x08\t\n\x0b\x0c\r\x0e\x0f"  # controls worth executing inside a sequence
+_EFFECTIVE = "\x07\x08\t\n\x0b\x0c\r\x0e\x0f"  # controls executed inside a sequence
 _STRINGS = {"]": "OSC", "P": "DCS", "_": "APC", "^": "PM", "X": "SOS"}
 
 
 class At(enum.Enum):
-    """Where in a sequence we are."""
+    """State of the parser: the position within a sequence."""
 
     GROUND = enum.auto()
     ESCAPE = enum.auto()
@@ -35,7 +35,7 @@ class At(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A sequence or a control that is to be executed. `kind`: control escape CSI OSC DCS."""
+    """A complete sequence or control to execute. `kind`: control escape CSI OSC DCS."""
 
     kind: str
     text: str
@@ -44,16 +44,16 @@ class Done:
 
 @dataclass(slots=True)
 class Machine:
-    """Feed it with `step` until `at` is GROUND again."""
+    """The parser: call `step` until `at` is GROUND again."""
 
     at: At = At.GROUND
     text: str = ""  # the sequence so far, without its introducer
-    kind: str = ""  # of the string
+    kind: str = ""  # kind of the control string
     pieces: list[str] = field(default_factory=list)
     size: int = 0
 
     def step(self, data: str, pos: int, out: list[Done]) -> int:
-        """Read from `pos` (an ESC, or the rest of a sequence); returns where it stopped."""
+        """Read from `pos` (an ESC, or the rest of a sequence); returns the stop position."""
         end = len(data)
         if self.at is At.GROUND:
             self._start()
@@ -80,7 +80,7 @@ class Machine:
         return pos
 
     def pending(self) -> str:
-        """The characters of the sequence that has begun, for a repaint to end with."""
+        """The characters of the incomplete sequence, which a repaint appends last."""
         if self.at is At.GROUND:
             return ""
         if self.at is At.ESCAPE:
@@ -124,7 +124,7 @@ class Machine:
             self.text += run.group()[: MAX_SEQUENCE + 1 - len(self.text)]
             return run.end()
         self.at = At.GROUND
-        out.append(Done("CSI", self.text + data[pos]))  # one that is too long is refused later
+        out.append(Done("CSI", self.text + data[pos]))  # an overlong sequence is refused later
         return pos + 1
 
     def _string(self, data: str, pos: int, out: list[Done]) -> int:

@@ -1,11 +1,11 @@
-"""Which sequence calls which handler.
+"""Map each sequence to its handler.
 
 Owns the two tables, control characters and short escapes in `SIMPLE`, `CSI` sequences by prefix,
-intermediates and final byte, and the reading of parameters. The methods themselves are in the
+intermediates and final byte, and the parsing of parameters. The methods themselves are in the
 classes of this package; a sequence that is not listed is counted and ignored.
 
-A CSI entry is the method's name and how its parameters are read: `count` gives them as they are
-with 0 and nothing meaning the default, `numbers` gives every one with missing ones as 0.
+A CSI entry is the method's name and the form of its parameters: `count` passes them unchanged, with
+0 and empty meaning the default; `numbers` passes all, with missing ones as 0.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ _SEQUENCE = re.compile(r"([<=>?]?)([0-9;:]*)([ -/]*)([@-~])")
 
 
 def parse(body: str) -> tuple[str, str] | None:
-    """What follows `CSI`, as (key in the table, parameter text); None if it is malformed."""
+    """Parse the text after `CSI`: (key in the table, parameter text); None if it is malformed."""
     found = _SEQUENCE.fullmatch(body)
     if found is None:
         return None
@@ -140,7 +140,7 @@ def parse(body: str) -> tuple[str, str] | None:
 
 
 def arguments(params: str, how: str) -> tuple[object, ...] | None:
-    """The parameters as the handler wants them; None when the sequence must be ignored."""
+    """The parameters in the handler's form; None if the sequence must be ignored."""
     if how == "raw":
         return (params,)
     if how == "none":

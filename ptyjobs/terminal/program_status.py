@@ -1,11 +1,11 @@
 """Programs that report their own state: OSC 7501, the Program Status Protocol.
 
-Owns the reports of one job (`ESC ] 7501 ; key=value:key=value ST`): a tree of records, bounded, as
-the stream of output has them, however it is cut. Never decides whose turn it is. The subtle thing:
-every file that is printed can hold such a report, so a record remembers which process group had the
+Owns the reports of one job (`ESC ] 7501 ; key=value:key=value ST`): a tree of records, bounded, and
+independent of how the output is split into chunks. Never decides that a wait is over. The subtle
+thing: any printed file can contain such a report, so a record stores the process group that had the
 terminal when it came, and its texts are untrusted.
 
-Records die with OSC 133;A (a shell is back at its prompt) and with RIS.
+Records are dropped on OSC 133;A (a shell is back at its prompt) and on RIS.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _APP = re.compile(r"[A-Za-z0-9_.+-]{1,32}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What one part of a program last said of itself."""
+    """The last report of one part of a program."""
 
     state: str
-    kind: str = ""  # of a blocked one: permission, question, auth
+    kind: str = ""  # of a blocked record: permission, question, auth
     progress: int | None = None
     app: str = ""
     title: str = ""
@@ -57,11 +57,11 @@ class ProgramStatus:
 
     @property
     def open(self) -> bool:
-        """A sequence was cut by the end of what came so far."""
+        """True if the output so far ends within a sequence."""
         return bool(self._carry)
 
     def feed(self, data: bytes, *, group: int) -> bool:
-        """Take output; True if a report was in it. `group` has the terminal now."""
+        """Process output; True if it contained a report. `group` has the terminal now."""
         if not self._carry and b"\x1b" not in data:
             return False
         data = self._carry + data
@@ -111,9 +111,9 @@ class ProgramStatus:
         return True
 
     def current(self, *, group: int) -> Record | None:
-        """What the program of that process group says: blocked first, then working, then its own.
+        """The record of that process group: blocked first, then working, then its own.
 
-        None where it says nothing; what another group's program said counts for nothing.
+        None if it has reported nothing; reports of other groups do not count.
         """
         said = [r for r in self._records.values() if r.group == group]
         for state in ("blocked", "working"):
@@ -136,7 +136,7 @@ def _below(path: str, parent: str) -> bool:
 
 
 def _text(encoded: str, limit: int) -> str | None:
-    """The text of a base64 value; None if it discards the report."""
+    """The text of a base64 value; None if the report must be discarded."""
     try:
         data = base64.b64decode(encoded, validate=True)
         text = data.decode()

@@ -1,7 +1,7 @@
 """pyte's view of the rows: cells by row and column, colours by name.
 
-Owns what pyte's users expect of `screen.buffer`. Nothing here changes a row (opened rows keep their
-shape), except that `buffer[y][x] = char` writes a cell, as pyte's users may.
+Owns what pyte's users expect of `screen.buffer`. Reading changes no row (opened rows keep their
+shape); `buffer[y][x] = char` writes a cell, as pyte's users may.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NAMES = ("black", "red", "green", "brown", "blue", "magenta", "cyan", "white")
 
 
 class Cell(NamedTuple):
-    """A cell as pyte's `Char` has it, with the whole style as one field more."""
+    """A cell like pyte's `Char`, with the whole style as one more field."""
 
     data: str
     fg: str = "default"
@@ -32,7 +32,7 @@ class Cell(NamedTuple):
 
 
 def colour_name(colour: Colour) -> str:
-    """A colour as pyte writes it: a name, or six hex digits."""
+    """A colour in pyte's form: a name, or six hex digits."""
     if colour is None:
         return "default"
     if isinstance(colour, int):

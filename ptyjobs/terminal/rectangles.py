@@ -1,7 +1,7 @@
 """Operations on rectangles of cells (VT420).
 
-Owns DECCRA, DECFRA, DECERA, DECSERA, DECCARA, DECRARA, DECSACE and the checksum DECRQCRA. Hardly
-a program uses them; conformance suites read the screen through the checksum.
+Owns DECCRA, DECFRA, DECERA, DECSERA, DECCARA, DECRARA, DECSACE and the checksum DECRQCRA. Programs
+rarely use them; conformance suites read the screen through the checksum.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Rectangles(Strings):
             row.wide = row.wide or any(len(char) != 1 for char in chars)
 
     def set_rectangle_extent(self, how: int = 0) -> None:
-        """DECSACE: 2 makes attribute changes rectangular, else they follow the text."""
+        """DECSACE: 2 makes attribute changes rectangular, otherwise they follow the text."""
         if how <= 2:
             self._rectangular = how == 2
 
@@ -100,7 +100,7 @@ class Rectangles(Strings):
         self._attributes(params, reverse=False)
 
     def reverse_rectangle(self, params: str) -> None:
-        """DECRARA: rectangle, then SGR attributes to turn over."""
+        """DECRARA: rectangle, then SGR attributes to invert."""
         self._attributes(params, reverse=True)
 
     def _attributes(self, params: str, *, reverse: bool) -> None:
@@ -120,7 +120,7 @@ class Rectangles(Strings):
                 row.styles[x] = _changed(row.styles[x], codes, reverse=reverse)
 
     def report_checksum(self, *items: int) -> None:
-        """DECRQCRA: id; page; rectangle. The negated sum of the characters, styles left out."""
+        """DECRQCRA: id; page; rectangle. The negated sum of the characters, without styles."""
         ident = min(items[0], 9999) if items else 0
         area = self._rectangle(items[2:])
         total = 0

@@ -1,10 +1,10 @@
-"""Another size for a screen.
+"""Resize a screen.
 
-Owns resizing. The alternate screen is cut or extended: the program draws it anew. On the primary,
-soft-wrapped lines are joined and cut again at the new width, scrollback included, and rows move to
-and from the scrollback so that the cursor's line stays where a person expects it. The subtle thing
-is numbering: the oldest line kept keeps its absolute number, so the numbers of later lines move
-when a width change makes more or fewer of them; `marks` and `anchors` are carried along.
+Owns resizing. The alternate screen is cropped or extended: the program redraws it. On the primary,
+soft-wrapped lines are joined and wrapped again at the new width, scrollback included, and rows move
+to and from the scrollback so that the cursor's line stays where a person expects it. The subtle
+thing is numbering: the oldest kept line keeps its absolute number, so the numbers of later lines
+shift when a width change makes more or fewer of them; `marks` and `anchors` are renumbered too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .style import DEFAULT, Style
 
 @dataclass(slots=True)
 class _Lines:
-    """The lines of a screen being rewrapped, and where old ones went."""
+    """The lines of a screen being rewrapped, and the new places of the old ones."""
 
     entries: list[Entry] = field(default_factory=list)
     starts: list[tuple[int, list[int], int]] = field(default_factory=list)
@@ -36,7 +36,7 @@ class _Lines:
 
 
 def resize(state: State, rows: int, cols: int) -> None:
-    """Fit both screens, their cursors, margins and tab stops to another size."""
+    """Resize both screens, their cursors, margins and tab stops."""
     if (rows, cols) == (state.lines, state.columns):
         return
     state.generation += 1
@@ -82,7 +82,7 @@ def _resize_primary(
     floor = history.floor
     behind = len(history)
     x, y, pending = at
-    offset = x + 1 if pending else x  # a pending wrap is a place behind the last cell
+    offset = x + 1 if pending else x  # a pending wrap is a place past the last cell
     if cols != state.columns:
         old = [*history.slice(floor, history.total), *(row.pack() for row in screen)]
         lines = _rewrap(old, cols, state.columns)
@@ -115,7 +115,7 @@ def _resize_primary(
 
 
 def _carry_marks(state: State, lines: _Lines, floor: int) -> None:
-    """Give marks and anchors the new numbers of their lines."""
+    """Update marks and anchors to the new numbers of their lines."""
 
     def moved(line: int, col: int) -> tuple[int, int]:
         if 0 <= line - floor < len(lines.starts):
@@ -139,7 +139,7 @@ def _clamp_saved(side: Side, rows: int, cols: int) -> None:
 
 
 def _crop(rows: list[Row], height: int, cols: int, *, keep: int) -> None:
-    """Cut or extend without reflow; row `keep` stays visible."""
+    """Crop or extend without reflow; row `keep` stays visible."""
     if len(rows) > height:
         top = max(0, keep - height + 1)
         rows[:] = rows[top : top + height]
@@ -168,7 +168,7 @@ def _rewrap(entries: list[Entry], cols: int, old_cols: int) -> _Lines:
 
 
 def _rewrap_group(out: _Lines, group: list[Entry], cols: int, old_cols: int) -> None:
-    """Join the lines of one soft-wrapped group and cut them at the new width."""
+    """Join the lines of one soft-wrapped group and wrap them at the new width."""
     cells: list[tuple[str, Style]] = []
     first = len(out.entries)
     old_starts: list[int] = []
@@ -178,7 +178,7 @@ def _rewrap_group(out: _Lines, group: list[Entry], cols: int, old_cols: int) -> 
         if index + 1 < len(group):
             following = entry_cells(group[index + 1])
             if len(mine) == old_cols and mine[-1][0] == " " and _starts_wide(following):
-                mine.pop()  # the wide character had no room there
+                mine.pop()  # the wide character did not fit there
         cells += mine
     offsets: list[int] = []
     at = 0

@@ -1,13 +1,13 @@
 """The bytes that rebuild a screen (law 3).
 
 Owns `repaint`: fed to a fresh screen of the same size it gives the same screen, cell by cell, with
-modes, margins, tab stops, cursors, titles and the sequence that was just coming in. It is what a
-late joiner gets before the live bytes. Not carried: shell marks, bells, counters, and the character
-REP would repeat.
+modes, margins, tab stops, cursors, titles and an incomplete sequence at the end of the output. A
+viewer that attaches later gets it before the live bytes. Not reproduced: shell marks, bells,
+counters, and the character that REP would repeat.
 
-The order matters: what a saved cursor needs is set up first and painted over; then the primary, the
-alternate screen; margins after painting; the cursor after them; modes that change how text is drawn
-last.
+The order matters: the state of a saved cursor is set up first and painted over; then the primary
+and the alternate screen; margins after painting; the cursor after them; modes that change how text
+is drawn last.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from .style import DEFAULT
 
 _MOUSE = {"x10": 9, "normal": 1000, "button": 1002, "any": 1003}
 _ENCODING = {"utf8": 1005, "sgr": 1006, "urxvt": 1015, "sgr_pixels": 1016}
-_LATE = frozenset((3, 6, 7, 25, 66, 69))  # DEC modes that have their own place in the order
+_LATE = frozenset((3, 6, 7, 25, 66, 69))  # DEC modes set at a fixed place in the order
 _PROGRESS = {"normal": 1, "error": 2, "indeterminate": 3, "paused": 4}
 
 
 def repaint(state: Feeding, *, scrollback: int = 0) -> bytes:
     """Bytes that make a fresh screen of this size equal to this one.
 
-    `scrollback`: how many lines of it to print before the screen, so that they scroll off.
+    `scrollback`: number of its lines to print before the screen, so that they scroll off.
     """
     paint = Painter()
     paint.add("\x1b[?1049l\x1b[!p\x1b[?5l\x1b[?2004l\x1b[?25h")
     if state._level != 4:
         paint.add(f'\x1b[6{state._level};1"p')
     if 3 in state._dec:
-        paint.add("\x1b[?3h")  # before mode 40, with which it would clear the screen
+        paint.add("\x1b[?3h")  # before mode 40, which would make it clear the screen
     _paint_names(state, paint)
     _paint_saved_modes(state, paint)
     _paint_side(state, paint, 0, scrollback)
@@ -43,7 +43,7 @@ def repaint(state: Feeding, *, scrollback: int = 0) -> bytes:
         _paint_side(state, paint, 1, 0)
     elif state._sides[1].rows or state._sides[1].saved is not None:
         paint.add("\x1b[?47h")
-        kept = bool(state._sides[1].rows)  # 1047 forgets the content, 47 keeps it
+        kept = bool(state._sides[1].rows)  # 1047 discards the content, 47 keeps it
         _paint_side(state, paint, 1, 0)
         paint.add("\x1b[?47l" if kept else "\x1b[?1047l")
     _paint_settings(state, paint)
@@ -74,12 +74,12 @@ def _paint_saved(state: State, paint: Painter, saved: Saved) -> None:
     if saved.origin:
         paint.add("\x1b[?6h")
     paint.pen(DEFAULT)
-    margin = saved.pending and saved.x < state.columns - 1  # it was a side margin's column
+    margin = saved.pending and saved.x < state.columns - 1  # the column was a side margin's
     if margin:
         paint.add(f"\x1b[?69h\x1b[1;{saved.x + 1}s")
     paint.add(f"\x1b[{saved.y + 1};{saved.x + 1}H")
     if saved.pending:
-        paint.add("x")  # whatever: it is painted over
+        paint.add("x")  # any character: it is painted over
     paint.pen(saved.pen)
     _paint_charsets(paint, saved.charsets, saved.gl)
     paint.add("\x1b7")
@@ -115,7 +115,7 @@ def _paint_names(state: State, paint: Painter) -> None:
 
 
 def _paint_saved_modes(state: State, paint: Painter) -> None:
-    """XTSAVE: each mode set as it was saved, saved, and reset if it would stay."""
+    """XTSAVE: set each mode to its saved value, save it, and reset it to its default."""
     for mode, on in state._saved_modes.items():
         paint.add(f"\x1b[?{mode}{'h' if on else 'l'}\x1b[?{mode}s")
         default = mode in (7, 25)
@@ -123,7 +123,7 @@ def _paint_saved_modes(state: State, paint: Painter) -> None:
 
 
 def _paint_settings(state: State, paint: Painter) -> None:
-    """Tab stops, margins and what else moves the cursor."""
+    """Tab stops, margins and other settings that move the cursor."""
     if state._tabs != set(range(8, state.columns, 8)):
         paint.add("\x1b[3g")
         for x in sorted(state._tabs):

@@ -1,11 +1,11 @@
-"""What the terminal answers when a program asks.
+"""Replies to a program's queries.
 
 Owns DA, DSR, CPR, DECRQM, XTVERSION, window and colour reports, DECRQSS, XTGETTCAP, and the limit
-on how much is answered. Never waits and never sends: `feed` hands the bytes to its caller. Two
-subtle things: no answer ever holds text that came from the program (a file could otherwise type
-commands at a shell), and answers are metered, so that a hostile file cannot make a flood of them.
+on the amount of replies. Never waits and never sends: `feed` returns the bytes to its caller. Two
+subtle things: no reply ever contains text that came from the program (a file could otherwise type
+commands at a shell), and replies are rate-limited, so that a hostile file cannot cause a flood.
 
-Without an answer prompt_toolkit waits 2 s, fish 4 up to 10 s, neovim 1 s on leaving.
+Without a reply prompt_toolkit waits 2 s, fish 4 up to 10 s, neovim 1 s on leaving.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from .style import sgr
 
 REPLIES_PER_SECOND = 4096
 MAX_BUDGET = 4096
-CELL = (20, 10)  # pixels of a cell that size reports speak of: height, width
+CELL = (20, 10)  # cell size reported to programs, in pixels: height, width
 
 _CAPABILITIES = {"TN": b"xterm-256color", "Co": b"256", "colors": b"256", "RGB": b"8/8/8"}
 
 
 class Replies(Modal):
-    """Handlers that answer."""
+    """Handlers that reply."""
 
     version = "0"
     replies_on = True
-    """Off while a person's own terminal is attached: that one answers."""
+    """Off while a person's own terminal is attached: that terminal replies."""
 
     def _init_replies(self) -> None:
         self._replies: list[bytes] = []
@@ -35,7 +35,7 @@ class Replies(Modal):
         self.replies_dropped = 0
 
     def refill_replies(self, now: float) -> None:
-        """Allow the replies of the time that has passed (`now` in seconds, any monotone clock)."""
+        """Refill the reply allowance up to `now` (seconds of any monotonic clock)."""
         if now > self._refilled:
             more = int((now - self._refilled) * REPLIES_PER_SECOND)
             if more:
@@ -62,7 +62,7 @@ class Replies(Modal):
         self._replies.clear()
         return out
 
-    # --- who are you --------------------------------------------------------------------------
+    # --- identity -----------------------------------------------------------------------------
 
     def report_device_attributes(self, mode: int = 0, private: bool = False) -> None:
         """DA1: a VT220 with colours."""
@@ -89,10 +89,10 @@ class Replies(Modal):
         if kind in (0, 1):
             self._reply(f"\x1b[{kind + 2};1;1;128;128;1;0x")
 
-    # --- how are you --------------------------------------------------------------------------
+    # --- status -------------------------------------------------------------------------------
 
     def report_device_status(self, mode: int = 0, private: bool = False) -> None:
-        """DSR 5 and 6 (CPR), and the DEC ones."""
+        """DSR 5 and 6 (CPR), and the DEC forms."""
         row = self._y + 1 - (self._top if self._origin else 0)
         col = self._x + 1 - (self._left if self._origin else 0)
         if not private:
@@ -165,10 +165,10 @@ class Replies(Modal):
             f"{chr(0x40 + flags)};{self._gl};2;@;{sets}"
         )
 
-    # --- how big are you ----------------------------------------------------------------------
+    # --- size ---------------------------------------------------------------------------------
 
     def window(self, what: int = 0, which: int = 0, *_: int) -> None:
-        """XTWINOPS: the reports and the title stack; nothing that moves a window."""
+        """XTWINOPS: the reports and the title stack; no operation that moves a window."""
         height, width = CELL
         answers = {
             11: "\x1b[1t",
@@ -178,7 +178,7 @@ class Replies(Modal):
             16: f"\x1b[6;{height};{width}t",
             18: f"\x1b[8;{self.lines};{self.columns}t",
             19: f"\x1b[9;{self.lines};{self.columns}t",
-            20: "\x1b]L\x1b\\",  # titles come from the program: never given back
+            20: "\x1b]L\x1b\\",  # titles come from the program: never reported back
             21: "\x1b]l\x1b\\",
         }
         if what in answers:
@@ -214,7 +214,7 @@ class Replies(Modal):
             self._reply("\x1bP0$r\x1b\\")
 
     def _report_capabilities(self, names: str) -> None:
-        """XTGETTCAP: names in hex; unknown ones are refused without repeating them."""
+        """XTGETTCAP: names in hex; unknown names are refused without repeating them."""
         for name in names.split(";")[:32]:
             try:
                 plain = bytes.fromhex(name).decode("ascii")

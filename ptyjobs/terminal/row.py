@@ -1,14 +1,14 @@
 """One row of the screen.
 
 Owns the cells of a row: their characters and their styles. Never knows its own number. The subtle
-thing is the two shapes of a row. A row that has only been printed on from left to right is *lazy*:
-a list of pieces of text, each with one style, all characters one cell wide. Any other touch opens
-it into two lists, one character and one style a cell; a wide character is followed by a cell with
-the empty string (pyte's convention). Most rows of a log never open, which is most of the speed and
-nearly all of the memory.
+thing is the two shapes of a row. A row that has only been printed from left to right is *lazy*:
+a list of pieces of text, each with one style, all characters one cell wide. Any other change opens
+it into two lists, one character and one style per cell; a wide character is followed by a cell with
+the empty string (pyte's convention). Most rows of a log are never opened, which gives most of the
+speed and nearly all of the memory savings.
 
-A row that leaves the screen is packed into an `Entry`: the bare text when it is in the default
-style, else `(text, spans, wrapped)` with `spans = (end, style, end, style, ...)`, ends counted in
+A row that leaves the screen is packed into an `Entry`: the bare text if it is in the default style,
+otherwise `(text, spans, wrapped)` with `spans = (end, style, end, style, ...)`, ends counted in
 code points of the text.
 """
 
@@ -24,7 +24,7 @@ Entry = str | tuple[str, Spans, bool]
 
 
 class Row:
-    """See the module's text. `gen` is the screen generation of its last change."""
+    """See the module's docstring. `gen` is the screen generation of its last change."""
 
     __slots__ = ("chars", "gen", "pens", "styles", "texts", "used", "wide", "wrapped")
 
@@ -41,7 +41,7 @@ class Row:
     # --- shapes -------------------------------------------------------------------------------
 
     def open(self, cols: int) -> list[str]:
-        """Make it one character and one style a cell; returns the characters."""
+        """Convert to one character and one style per cell; returns the characters."""
         if self.chars is not None:
             return self.chars
         chars = list("".join(self.texts))
@@ -59,7 +59,7 @@ class Row:
         return chars
 
     def clear(self, cols: int, style: Style) -> None:
-        """All cells blank in `style`."""
+        """Blank all cells in `style`."""
         self.texts = []
         self.pens = []
         self.used = 0
@@ -85,7 +85,7 @@ class Row:
         return other
 
     def pack(self) -> Entry:
-        """The row as it lies in the scrollback: without trailing blanks unless it goes on."""
+        """The row's form in the scrollback: without trailing blanks unless its line continues."""
         if self.chars is None:
             return self._pack_lazy()
         if self.wrapped:
@@ -117,7 +117,7 @@ class Row:
         at = 0
         for piece, pen in zip(self.texts, self.pens, strict=True):
             at += len(piece)
-            if spans and spans[-1] is pen:  # interned: comparing all fields costs ten times this
+            if spans and spans[-1] is pen:  # interned: comparing all fields costs ten times as much
                 spans[-2] = at
             else:
                 spans += (at, pen)
@@ -134,7 +134,7 @@ class Row:
 
     @classmethod
     def unpack(cls, entry: Entry, cols: int) -> Row:
-        """The row that `pack` made `entry` of; one that is too long for `cols` is cut."""
+        """Inverse of `pack`: an `entry` longer than `cols` is cut."""
         row = cls()
         text, spans, row.wrapped = parts(entry)
         if len(text) <= cols and one_cell_each(text):
@@ -158,7 +158,7 @@ class Row:
     # --- reading ------------------------------------------------------------------------------
 
     def text(self) -> str:
-        """The characters, blanks at the right included as far as the row was opened."""
+        """The characters; trailing blanks are included as far as the row was opened."""
         return "".join(self.texts if self.chars is None else self.chars)
 
     def cells(self, cols: int) -> tuple[list[str], list[Style]]:
@@ -169,7 +169,7 @@ class Row:
         return row.open(cols), row.styles
 
     def content_end(self) -> int:
-        """Cells up to the last that is not a default blank (of an opened row)."""
+        """Number of cells up to the last that is not a default blank (of an opened row)."""
         assert self.chars is not None
         chars, styles = self.chars, self.styles
         end = len(chars)
@@ -180,14 +180,14 @@ class Row:
     # --- changing (of an opened row) ----------------------------------------------------------
 
     def heal(self, x: int) -> None:
-        """Blank a wide character that lies across the left edge of column `x`."""
+        """Blank a wide character that spans the left edge of column `x`."""
         chars = self.chars
         assert chars is not None
         if 0 < x < len(chars) and chars[x] == "":
             chars[x - 1] = chars[x] = " "
 
     def put(self, x: int, chars: str | list[str], style: Style) -> None:
-        """Overwrite cells from `x`; the caller has made sure that they fit."""
+        """Overwrite cells from `x`; the caller ensures that they fit."""
         mine = self.chars
         assert mine is not None
         stop = x + len(chars)
@@ -214,7 +214,7 @@ class Row:
                 self.erase(x, x + 1, style)
 
     def insert(self, x: int, count: int, limit: int, style: Style) -> None:
-        """Shift the cells from `x` to the right within `limit`, blanks coming in."""
+        """Shift the cells from `x` to the right within `limit`, inserting blanks."""
         chars = self.chars
         assert chars is not None
         count = min(count, limit - x)
@@ -225,7 +225,7 @@ class Row:
         self.styles[x:limit] = [style] * count + self.styles[x : limit - count]
 
     def delete(self, x: int, count: int, limit: int, style: Style) -> None:
-        """Shift the cells right of `x` to the left within `limit`, blanks coming in."""
+        """Shift the cells right of `x` to the left within `limit`, appending blanks."""
         chars = self.chars
         assert chars is not None
         count = min(count, limit - x)
@@ -250,7 +250,7 @@ def parts(entry: Entry) -> tuple[str, Spans, bool]:
 
 
 def entry_cells(entry: Entry) -> list[tuple[str, Style]]:
-    """A (characters, style) pair for each cell of an entry, wide ones followed by an empty one."""
+    """A (characters, style) pair for each cell of an entry; a wide one is followed by an empty."""
     text, spans, _ = parts(entry)
     out: list[tuple[str, Style]] = []
     at = 0

@@ -1,8 +1,7 @@
-"""`Screen`: the terminal of a job, a pyte screen that real programs cannot fool.
+"""`Screen`: the terminal of a job, a pyte screen that interprets real programs correctly.
 
-Owns the putting together: the families of handlers, the loop that feeds them, the functions that
-read, resize and repaint them, and pyte's names for all of it. Pure: bytes in, replies and values
-out.
+Owns the composition: the families of handlers, the loop that feeds them, the functions that read,
+resize and repaint them, and pyte's names for all of these. Pure: bytes in, replies and values out.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _SIZE = Size()
 
 
 class Cursor:
-    """pyte's cursor, reading and writing the screen's own fields."""
+    """pyte's cursor, a view of the screen's own fields."""
 
     __slots__ = ("_screen",)
 
@@ -54,27 +53,27 @@ class Cursor:
 
     @property
     def hidden(self) -> bool:
-        """Switched off by the program."""
+        """True if the program has hidden it."""
         return not self._screen.modes.cursor_visible
 
     @property
     def attrs(self) -> Cell:
-        """What the next character will look like."""
+        """The style of the next character, as a pyte cell."""
         return cell(" ", self._screen.pen)
 
 
 class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte has attributes
-    """A terminal of `size`, with up to `scrollback` lines behind its primary screen.
+    """A terminal of `size`, with up to `scrollback` lines before its primary screen.
 
-    `feed(data)` takes what the job wrote and returns what the terminal answers. Numbers of rows
-    and columns count from 0; lines of the primary screen have absolute numbers that never change
-    their meaning except by a resize of the width.
+    `feed(data)` processes the job's output and returns the terminal's replies. Row and column
+    numbers count from 0; lines of the primary screen have absolute numbers, which only a resize of
+    the width changes.
     """
 
     def __init__(
         self, size: Size = _SIZE, *, scrollback: int = SCROLLBACK, version: str = "0"
     ) -> None:
-        # pyte's own __init__ would build its dictionaries; nothing of them is used.
+        # pyte's own __init__ would build dictionaries that are not used.
         self.version = version
         self._init_feeding()
         self._init_replies()
@@ -86,7 +85,7 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
     def _scratch(size: Size, scrollback: int) -> Screen:
         return Screen(size, scrollback=scrollback)
 
-    # --- where and how big --------------------------------------------------------------------
+    # --- cursor and size ----------------------------------------------------------------------
 
     @property
     def size(self) -> Size:
@@ -104,7 +103,7 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
 
     @property
     def pending_wrap(self) -> bool:
-        """The last column was just written: the next character goes to the next line."""
+        """True if the last column was just written: the next character goes to the next line."""
         return self._pending
 
     @property
@@ -112,7 +111,7 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
         """The style of the next character."""
         return self._pen
 
-    # --- what it shows: see views.py ----------------------------------------------------------
+    # --- contents: see views.py ---------------------------------------------------------------
 
     text = views.text
     row_text = views.row_text
@@ -157,7 +156,7 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
 
     @property
     def mode(self) -> set[int]:  # type: ignore[override]  # computed, so not settable
-        """pyte's set of modes: ANSI numbers as they are, DEC numbers shifted by 5."""
+        """pyte's set of modes: ANSI numbers unchanged, DEC numbers shifted by 5."""
         return self._ansi | {mode << 5 for mode in self._dec}
 
     @property
@@ -182,13 +181,13 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
         return self._dirty
 
     def resize(self, size: Size | int | None = None, columns: int | None = None) -> None:
-        """Another size: `resize(Size(rows, cols))`, or pyte's `resize(lines, columns)`."""
+        """Resize: `resize(Size(rows, cols))`, or pyte's `resize(lines, columns)`."""
         if not isinstance(size, Size):
             size = Size(size or self.lines, columns or self.columns)
         reflow.resize(self, max(1, size.rows), max(1, size.cols))
 
     def select_graphic_rendition(self, *attrs: int, **_: Any) -> None:
-        """pyte's SGR, for a stock stream."""
+        """pyte's SGR, for a stock pyte stream."""
         params = ";".join(map(str, attrs))
         self._pen = after_sgr(self._pen, f"\x1b[{params}m", params)
 

@@ -1,8 +1,8 @@
-"""The fields of a screen, and what a reset makes of them.
+"""The fields of a screen, and their reset.
 
-Owns the list of everything a terminal remembers. Each family of handlers is a class on top of
-`State` (motion, editing, writing, modal, replies, strings, rectangles, and feeding, which calls
-them); `views`, `reflow` and `repaint` are functions over it; `screen.Screen` puts all together.
+Owns the list of all state that a terminal remembers. Each family of handlers is a class derived
+from `State` (motion, editing, writing, modal, replies, strings, rectangles, and feeding, which
+calls them); `views`, `reflow` and `repaint` are functions over it; `screen.Screen` combines them.
 Fields with an underscore belong to this package. Rows and columns count from 0.
 """
 
@@ -25,7 +25,7 @@ MAX_UNKNOWN = 64
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What DECSC keeps."""
+    """The state saved by DECSC."""
 
     x: int = 0
     y: int = 0
@@ -38,15 +38,15 @@ class Saved:
 
 @dataclass(slots=True)
 class Side:
-    """What the primary and the alternate screen each have for themselves."""
+    """State that the primary and the alternate screen each have separately."""
 
     rows: list[Row]
     saved: Saved | None = None
-    kitty: list[int] = field(default_factory=list)  # flag stack, the last one counts
+    kitty: list[int] = field(default_factory=list)  # flag stack, the last entry is active
 
 
 class State:
-    """Every field of a screen; the classes on top change them."""
+    """All fields of a screen; the derived classes change them."""
 
     columns: int
     lines: int
@@ -62,24 +62,24 @@ class State:
         self.marks: deque[ShellMark] = deque(maxlen=MAX_MARKS)
         self._mark_order = 0
         self.anchors: dict[str, tuple[int, int]] = {}
-        """Places (absolute line, column) of the caller's that a resize carries along."""
-        self._phantoms = 0  # rows that leave the screen unseen and uncounted (see fast.py)
-        self._moved = [0] * rows  # generation in which other content came to that place
+        """The caller's places (absolute line, column), which a resize updates."""
+        self._phantoms = 0  # rows that leave the screen unseen and uncounted (see fast_path.py)
+        self._moved = [0] * rows  # generation in which the row at this place was last replaced
         self._reset_state()
 
     def _reset_state(self) -> None:
-        """RIS: all but the size, the scrollback and the counters."""
+        """RIS: all except the size, the scrollback and the counters."""
         self._sides = (Side([Row() for _ in range(self.lines)]), Side([]))
         self.alternate = False
         self._rows = self._sides[0].rows
-        self._reset_line = self.history.total  # a resize brings back no line from before it
+        self._reset_line = self.history.total  # a resize restores no line from before it
         self._touch_all()
         self._x = self._y = 0
         self._pending = False  # the next character wraps first
         self._pen = DEFAULT
-        self._iso = False  # protection is that of SPA, not of DECSCA
-        self._last = ""  # what was drawn last, for REP
-        self._lead = (-1, "")  # row, and characters without width before its first cell
+        self._iso = False  # protection is by SPA, not by DECSCA
+        self._last = ""  # the character drawn last, for REP
+        self._lead = (-1, "")  # row, and zero-width characters before its first cell
         self._reset_margins()
         self._charsets = [charsets.ASCII] * 4
         self._gl = 0
@@ -111,7 +111,7 @@ class State:
         self._right = self.columns - 1
 
     def _refresh(self) -> None:
-        """Work out again whether text may take the short way (see feeding.py)."""
+        """Recompute whether text may take the fast path (see feeding.py)."""
         self._autowrap = 7 in self._dec
         self._origin = 6 in self._dec
         self._insert = 4 in self._ansi
@@ -134,7 +134,7 @@ class State:
             and self._bottom == self.lines - 1
         )
 
-    # --- what changed -------------------------------------------------------------------------
+    # --- changes ------------------------------------------------------------------------------
 
     def _touch_all(self) -> None:
         self._moved = [self.generation] * self.lines
@@ -144,7 +144,7 @@ class State:
             self._moved[start:stop] = [self.generation] * (stop - start)
 
     def _open(self, y: int) -> Row:
-        """Row `y` opened for changing."""
+        """Row `y`, opened for changes."""
         row = self._rows[y]
         if row.chars is None:
             row.open(self.columns)
@@ -152,7 +152,7 @@ class State:
         return row
 
     def _note_unknown(self, shape: str) -> None:
-        """Count a sequence that nothing handles, by its shape without parameters."""
+        """Count a sequence without a handler, by its shape without parameters."""
         shape = shape[:12]
         if shape not in self.unknown and len(self.unknown) >= MAX_UNKNOWN:
             shape = "other"

@@ -1,8 +1,8 @@
 """The control strings: OSC and DCS.
 
 Owns titles, the working directory (OSC 7), hyperlinks (8), progress (9;4), colours (4, 10-12 and
-their resets), shell marks (133) and the two DCS queries. Everything else is consumed unseen: APC,
-PM, SOS, sixel, tmux passthrough. The clipboard (52) is neither read nor written.
+their resets), shell marks (133) and the two DCS queries. All other strings are discarded: APC, PM,
+SOS, sixel, tmux passthrough. The clipboard (52) is neither read nor written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Strings(Replies):
     """Handlers of the string family."""
 
     def operating_system_command(self, text: str, *, end: str = "\x1b\\") -> None:
-        """One OSC; a reply ends as the query did (`end`)."""
+        """One OSC; a reply uses the same terminator as the query (`end`)."""
         code, _, rest = text.partition(";")
         handler = _OSC.get(code)
         if handler is not None:
@@ -36,7 +36,7 @@ class Strings(Replies):
             self._note_unknown(f"OSC {code[:6]}" if code.isascii() and code.isdigit() else "OSC")
 
     def device_control_string(self, text: str) -> None:
-        """One DCS: only the two queries mean anything here."""
+        """One DCS: only the two queries have an effect here."""
         if text.startswith("$q"):
             self._report_setting(text[2:])
         elif text.startswith("+q"):
@@ -79,7 +79,7 @@ class Strings(Replies):
     # --- progress and marks -------------------------------------------------------------------
 
     def _nine(self, _code: str, text: str, _end: str) -> None:
-        """OSC 9;4: progress; OSC 9;9: the working directory (ConEmu); else a notification."""
+        """OSC 9;4: progress; OSC 9;9: the working directory (ConEmu); otherwise a notification."""
         items = text.split(";", 3)
         if items[0] == "4":
             word = _PROGRESS.get(number(items[1]) if len(items) > 1 else 0, "")
@@ -91,7 +91,7 @@ class Strings(Replies):
             self.cwd = _CONTROLS.sub("", text[2:MAX_TITLE].strip('"'))
 
     def _mark(self, _code: str, text: str, _end: str) -> None:
-        """OSC 133: where a shell's prompt, input, output and their end are."""
+        """OSC 133: the places of a shell's prompt, input, output and their end."""
         kind = text[:1]
         if kind not in ("A", "B", "C", "D"):
             return
@@ -117,7 +117,7 @@ class Strings(Replies):
                 self._set_colour(slot, spec)
 
     def _special(self, code: str, text: str, end: str) -> None:
-        """OSC 10 on: foreground, background, cursor; further items go to the next codes."""
+        """OSC 10 on: foreground, background, cursor; further items apply to the next codes."""
         for offset, spec in enumerate(text.split(";", 8)):
             slot = int(code) + offset
             if slot > 12:
@@ -149,11 +149,11 @@ class Strings(Replies):
             self._reply(f"\x1b]7501;?{end}")
 
     def _ignore(self, _code: str, _text: str, _end: str) -> None:
-        """Known and without effect on what a screen shows."""
+        """Recognised, but without effect on the screen."""
 
 
 def percent_decoded(text: str) -> bytes:
-    """The bytes that `%XX` stands for; urllib's own would cost the import 5 ms."""
+    """Decode `%XX` to bytes; importing urllib for it would cost 5 ms."""
     return _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), text.encode("utf-8", "replace"))
 
 

@@ -1,9 +1,9 @@
-"""What a cell looks like: `Style`, and how `CSI ... m` turns one style into the next.
+"""Cell styles: `Style`, and the effect of `CSI ... m` on it.
 
-Owns the graphic attributes of a cell and the reading of SGR parameters. Never knows where a cell
-is. The subtle thing: styles are interned and every style remembers which style each SGR sequence
+Owns the graphic attributes of a cell and the parsing of SGR parameters. Never knows where a cell
+is. The subtle thing: styles are interned, and every style caches the style that each SGR sequence
 leads to (`Style.after`), so that the common case in the screen's loop is one dictionary look-up;
-those memories are bounded over the whole process, whatever colours a program goes through.
+the caches are bounded over the whole process, however many colours a program uses.
 
 Source of the numbers: ECMA-48 8.3.117, ITU-T T.416 for the colon forms, xterm's ctlseqs.
 """
@@ -20,7 +20,7 @@ Colour = int | tuple[int, int, int] | None
 
 @dataclass(frozen=True, slots=True, eq=True)
 class Style:
-    """The look of a cell. `underline`: 0 none, 1 single, 2 double, 3 curly, 4 dotted, 5 dashed."""
+    """Style of a cell. `underline`: 0 none, 1 single, 2 double, 3 curly, 4 dotted, 5 dashed."""
 
     fg: Colour = None
     bg: Colour = None
@@ -35,7 +35,7 @@ class Style:
     strike: bool = False
     overline: bool = False
     link: str = ""  # target of the OSC 8 hyperlink
-    protected: bool = False  # DECSCA: selective erase leaves the cell alone
+    protected: bool = False  # DECSCA: selective erase keeps the cell
     after: dict[str, Style] = field(default_factory=dict, compare=False, repr=False)
 
     def __hash__(self) -> int:
@@ -43,7 +43,7 @@ class Style:
 
     @property
     def blank(self) -> Style:
-        """The style of a cell erased while this one is current: its background alone (BCE)."""
+        """The style of a cell erased while this one is current: only its background (BCE)."""
         if self.bg is None:
             return DEFAULT
         found = self.after.get("")
@@ -51,7 +51,7 @@ class Style:
 
     @property
     def hides(self) -> bool:
-        """Text in this style cannot be read by a person."""
+        """True if a person cannot read text in this style."""
         return self.conceal or (self.fg is not None and self.fg == self.bg)
 
 
@@ -59,12 +59,12 @@ DEFAULT = Style()
 
 _MAX_STYLES = 4096
 _MAX_MEMORIES = 16384
-_PATIENCE = 65536  # look-ups that the full memories may miss before they are started anew
+_PATIENCE = 65536  # look-ups that may miss while the caches are full, before they are cleared
 _MAX_CHANGES = 2048
 _MAX_KEY = 64
 
 _NAMES = tuple(f.name for f in fields(Style) if f.name != "after")
-_KEPT = ("link", "protected")  # SGR 0 leaves these alone
+_KEPT = ("link", "protected")  # SGR 0 does not reset these
 _Key = tuple[object, ...]
 _key_of: Callable[[Style], _Key] = attrgetter(*_NAMES)
 _interned: dict[_Key, Style] = {_key_of(DEFAULT): DEFAULT}
@@ -74,7 +74,7 @@ _misses = 0
 
 
 def intern(style: Style) -> Style:
-    """The one object for styles equal to `style` (as long as the table holds it)."""
+    """The single object for styles equal to `style` (while the table holds it)."""
     return _intern(_key_of(style))
 
 
@@ -95,7 +95,7 @@ def changed(style: Style, **changes: object) -> Style:
 
 
 def _forget() -> None:
-    """Drop every memory and all but the default style: a program went through too many."""
+    """Drop every cache and all but the default style: a program used too many styles."""
     global _memories, _misses
     for style in _interned.values():
         style.after.clear()
@@ -107,18 +107,18 @@ def _forget() -> None:
 def _remember(style: Style, key: str, result: Style) -> Style:
     global _memories, _misses
     if _memories >= _MAX_MEMORIES:
-        # Full of colour pairs. Clearing at once would thrash; going without costs a microsecond.
+        # Full of colour pairs. Clearing at once would thrash; a miss costs only a microsecond.
         _misses += 1
         if _misses >= _PATIENCE:
             _forget()
     elif len(key) <= _MAX_KEY and _interned.get(_key_of(style)) is style:
-        style.after[key] = result  # only what _forget can reach may remember
+        style.after[key] = result  # only styles that _forget can reach may cache
         _memories += 1
     return result
 
 
 def after_sgr(style: Style, token: str, params: str) -> Style:
-    """The style after the sequence `token` (`CSI params m`); remembered for the next time."""
+    """The style after the sequence `token` (`CSI params m`), cached for the next time."""
     found = style.after.get(token)
     if found is not None:
         return found
@@ -172,7 +172,7 @@ _PLAIN = _key_of(DEFAULT)[: -len(_KEPT)]
 
 
 def _read(params: str) -> tuple[bool, dict[int, object]]:
-    """SGR parameters as: is everything reset first, and the fields to change then."""
+    """Parse SGR parameters: True if everything is reset first, and the fields to change then."""
     reset = False
     values: dict[str, object] = {}
     items = params.split(";", 255)[:255]
@@ -215,7 +215,7 @@ def _apply_colons(values: dict[str, object], parts: list[str]) -> None:
 
 
 def _legacy_colour(items: list[str], at: int) -> tuple[Colour, int]:
-    """The colour after a 38, 48 or 58 written with semicolons, and how many items it took."""
+    """The colour after a 38, 48 or 58 written with semicolons, and the number of items it took."""
     if at >= len(items):
         return None, 0
     kind = number(items[at])
@@ -231,7 +231,7 @@ def _legacy_colour(items: list[str], at: int) -> tuple[Colour, int]:
 
 
 def number(text: str) -> int:
-    """A parameter's value; empty is 0, absurd sizes and stray characters do not raise."""
+    """A parameter's value; empty is 0, huge values and stray characters do not raise."""
     if not text.isdecimal() or not text.isascii():
         return 0
     if len(text) > 5:
@@ -240,7 +240,7 @@ def number(text: str) -> int:
 
 
 def sgr(style: Style) -> str:
-    """The SGR sequence that turns any style into this one (links and protection apart)."""
+    """The SGR sequence that turns any style into this one (except links and protection)."""
     out = ["0"]
     for on, name in (
         (1, "bold"),

@@ -1,6 +1,6 @@
-"""The frozen values that a screen hands out.
+"""The frozen values that a screen returns.
 
-Owns `Line`, `Run`, `Mark` and `Modes`. Nothing here refers back to the screen.
+Owns `Line`, `Run`, `ShellMark` and `Modes`. None of them refers back to the screen.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .style import Style
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the primary screen or its scrollback; `wrapped`: it goes on in the next one."""
+    """A line of the primary screen or its scrollback; `wrapped`: it continues in the next one."""
 
     text: str
     wrapped: bool = False
@@ -20,7 +20,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Neighbouring cells of one style."""
+    """Adjacent cells of one style."""
 
     text: str
     style: Style
@@ -28,10 +28,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class ShellMark:
-    """A shell's OSC 133 mark: A prompt, B typed text, C output, D end (with `exit` if told).
+    """A shell's OSC 133 mark: A prompt, B typed text, C output, D end (with `exit` if reported).
 
-    E is no such mark: there bracketed paste was switched on, as line editors do with each prompt.
-    `line` is absolute, `order` counts all marks of the screen's life.
+    E is not from OSC 133: it is the place where bracketed paste was enabled, as line editors do
+    with each prompt. `line` is absolute, `order` counts all marks since the screen was made.
     """
 
     kind: str

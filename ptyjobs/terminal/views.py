@@ -1,4 +1,4 @@
-"""What a screen shows: text, runs, lines and changed rows.
+"""Read a screen: text, runs, lines and changed rows.
 
 Owns reading. Each function takes the state of a screen and changes nothing.
 """
@@ -16,7 +16,7 @@ from .values import Line, Run
 
 
 def text(state: State) -> list[str]:
-    """The visible rows of the active screen, blanks at their right removed."""
+    """The visible rows of the active screen, without trailing blanks."""
     return [
         "".join(row.texts if row.chars is None else row.chars).rstrip(" ") for row in state._rows
     ]
@@ -29,24 +29,24 @@ def row_text(state: State, row: int, start: int = 0, stop: int | None = None) ->
 
 
 def wraps(state: State, row: int) -> bool:
-    """Whether a visible row is softly wrapped: its line goes on in the row below."""
+    """True if a visible row is soft-wrapped: its line continues in the row below."""
     return state._rows[row].wrapped
 
 
 def runs(state: State, row: int) -> list[Run]:
-    """A visible row as runs of one style each, all its columns."""
+    """A visible row, at full width, as runs of one style each."""
     chars, styles = state._rows[row].cells(state.columns)
     return _runs(chars, styles)
 
 
 def has_hidden(state: State, rows: list[int] | None = None) -> bool:
-    """Whether visible rows (all, or these) hold text that a person could not see."""
+    """True if visible rows (all, or these) contain text that a person could not see."""
     wanted = state._rows if rows is None else [state._rows[y] for y in rows]
     return any(_hides(row) for row in wanted)
 
 
 def changed_rows(state: State, since: int) -> list[int]:
-    """Rows of the active screen that were touched after generation `since`."""
+    """Rows of the active screen that were changed after generation `since`."""
     moved = state._moved
     return [y for y, row in enumerate(state._rows) if row.gen > since or moved[y] > since]
 
@@ -60,7 +60,7 @@ def written_rows(state: State, since: int) -> list[int]:
 
 
 def line(state: State, number: int) -> Line:
-    """A line by its absolute number; IndexError when it is not kept or not there yet."""
+    """A line by its absolute number; IndexError if it is not kept or does not exist yet."""
     found = line_range(state, number, number + 1)
     if not found:
         raise IndexError(f"line {number} is not kept")
@@ -74,7 +74,7 @@ def line_range(state: State, start: int, stop: int) -> list[Line]:
     for entry in state.history.slice(start, min(stop, first)):
         chars, _, wrapped = parts(entry)
         out.append(Line(chars if wrapped else chars.rstrip(" "), wrapped))
-    # Rows on the screen are read as they are: packing them costs ten times as much.
+    # Rows on the screen are read directly: packing them costs ten times as much.
     for row in state._sides[0].rows[max(0, start - first) : max(0, stop - first)]:
         chars = "".join(row.texts if row.chars is None else row.chars)
         out.append(Line(chars if row.wrapped else chars.rstrip(" "), row.wrapped))
@@ -92,7 +92,7 @@ def _runs(chars: list[str], styles: list[Style]) -> list[Run]:
 
 
 def _hides(row: Row) -> bool:
-    """Whether letters or digits cannot be seen; a frame in its background's colour says nothing."""
+    """True if letters or digits are invisible; frames in the background's colour do not count."""
     if row.chars is None:
         pairs = zip(row.texts, row.pens, strict=True)
         return any(pen.hides and any(map(str.isalnum, text)) for text, pen in pairs)

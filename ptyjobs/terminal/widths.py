@@ -1,11 +1,11 @@
-"""How many cells a character takes, remembered.
+"""Cell widths of characters, cached.
 
-Owns the width rule: Unicode's, one code point at a time, as `wcwidth` has it, but one cell for
-spacing marks (Mc), as glibc's wcwidth(3), tmux and xterm.js count them. A character of width
-0 (mark, joiner, variation selector) joins the cell before it, so a joined emoji keeps all its code
-points in the text while each part keeps its own cells: what xterm does, and what programs that
-count columns with wcwidth(3) expect. A program that counts grapheme clusters says so (mode 2027):
-then a cluster has the cells of its first character.
+Owns the width rule: Unicode's, one code point at a time, as in `wcwidth`, except that spacing marks
+(Mc) take one cell, as in glibc's wcwidth(3), tmux and xterm.js. A character of width 0 (mark,
+joiner, variation selector) joins the cell before it, so a joined emoji keeps all its code points in
+the text while each part keeps its own cells: as in xterm, and as programs expect that count columns
+with wcwidth(3). A program that counts grapheme clusters says so (mode 2027): then a cluster has the
+cells of its first character.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import unicodedata
 import wcwidth as _wcwidth
 
 MAX_REMEMBERED = 65536
-"""Code points whose width is kept; a file of every character there is must not grow us further."""
+"""Code points whose width is cached; bounds memory for a file of all Unicode characters."""
 
 MAX_JOINED = 32
-"""Code points in one cell; more marks than that are dropped (text can be stacked without end)."""
+"""Code points in one cell; further marks are dropped (marks can be stacked without limit)."""
 
 EMOJI_PRESENTATION = "\ufe0f"
 _JOINER = "\u200d"
@@ -27,7 +27,7 @@ _ASCII = bytes(range(128))
 
 
 class Widths(dict[str, int]):
-    """`WIDTH[character]` is 0, 1 or 2; -1 for what must not be drawn at all."""
+    """`WIDTH[character]` is 0, 1 or 2; -1 for a character that must not be drawn at all."""
 
     def __missing__(self, character: str) -> int:
         if len(self) >= MAX_REMEMBERED:
@@ -35,7 +35,7 @@ class Widths(dict[str, int]):
         width = _wcwidth.wcwidth(character)
         if width == 0 and unicodedata.category(character) == "Mc":
             width = 1
-        # Line and paragraph separators and the like: no terminal draws them.
+        # Line and paragraph separators and similar characters: no terminal draws them.
         self[character] = width
         return width
 
@@ -63,16 +63,16 @@ def joins(before: str, char: str, cluster: str) -> bool:
 
 
 def one_cell_each(text: str) -> bool:
-    """Whether every character takes one cell; line feeds are as ASCII here."""
+    """True if every character takes one cell; ASCII controls, e.g. line feeds, count as one too."""
     if text.isascii():
         return True
-    # Deleting bytes is quicker by far than looking at characters one by one.
+    # Deleting bytes is far faster than testing characters one by one.
     rare = text.encode("utf-8", "replace").translate(None, _ASCII).decode()
     return set(map(WIDTH.__getitem__, set(rare))) == {1}
 
 
 def rows_of(text: str, cols: int) -> int:
-    """The rows that a line takes on a screen of at least two columns that wraps."""
+    """Number of rows that a line takes on a wrapping screen of at least two columns."""
     if len(text) * 2 <= cols:
         return 1
     widths = list(map(WIDTH.__getitem__, text))

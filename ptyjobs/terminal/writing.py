@@ -1,8 +1,8 @@
-"""How text comes onto the screen.
+"""Print text to the screen.
 
 Owns drawing, wrapping, wide and joined characters, insert mode, the character sets and REP. The
-short ways (`_draw_plain`, `_print_lines`) do the same as the long one for text that is one cell a
-character; a property test compares them.
+fast paths (`_draw_plain`, `_print_lines`) have the same effect as the general one for text of one
+cell per character; a property test compares them.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Writing(Editing):
                 self._join(mark)
 
     def _draw_lead(self, data: str) -> str:
-        """Draw the first character of a row behind what has no width before it; the rest."""
+        """Draw a row's first character, after pending zero-width ones; returns the rest."""
         if WIDTH[data[0]] < 1:
             return data
         row, lead = self._lead
@@ -150,7 +150,7 @@ class Writing(Editing):
             if self._autowrap:
                 self._pending = True
             elif at < len(text):
-                # Without autowrap each further character replaces the one at the margin.
+                # Without autowrap each further character replaces the last one at the margin.
                 self._open(self._y).put(limit - 1, text[-1], self._pen)
                 return
 
@@ -163,7 +163,7 @@ class Writing(Editing):
             limit = self._right + 1 if self._x <= self._right else self.columns
             if limit - self._x < 2:
                 if limit - self._left < 2:
-                    return  # no room for it on any line
+                    return  # it does not fit on any line
                 if self._autowrap:
                     row = self._open(self._y)
                     row.put(self._x, " ", self._pen.blank)
@@ -190,7 +190,7 @@ class Writing(Editing):
                 row.wrapped = row.wrapped and limit < self.columns
 
     def _wrap(self) -> None:
-        """The line is full: go on at the start of the next one, remembering that it is one."""
+        """The line is full: continue on the next one, with the soft-wrap flag set."""
         self._pending = False
         if self._x == self.columns - 1:
             self._rows[self._y].wrapped = True
@@ -205,13 +205,13 @@ class Writing(Editing):
             row.wrapped = False  # stays on the last line, outside the margins
 
     def _join(self, mark: str) -> None:
-        """Add a character without width to the cell before the cursor."""
+        """Add a zero-width character to the cell before the cursor."""
         x = self._x if self._pending else self._x - 1
         if not self._autowrap and self._x == self.columns - 1:
             cell = self._open(self._y).chars
             assert cell is not None
             x = self._x if cell[self._x] != " " else x
-        if x < 0:  # Unicode lets it stand alone: it is kept with the character that follows
+        if x < 0:  # no cell before it: kept for the character that follows
             held = self._lead[1] if self._lead[0] == self._y else ""
             self._lead = (self._y, (held + mark)[:MAX_JOINED])
             self._refresh()
@@ -241,7 +241,7 @@ class Writing(Editing):
         slot = "()*+".find(mode)
         if slot < 0:
             slot = " -./".find(mode)
-            code = charsets.ASCII  # 96-character sets leave the ASCII half as it is
+            code = charsets.ASCII  # 96-character sets leave the ASCII half unchanged
         if slot >= 0 and self._charsets[slot] != code:  # ncurses resets it with each attribute
             self._charsets[slot] = code
             self._refresh()
@@ -293,7 +293,7 @@ class Writing(Editing):
             self.end_line()
 
     def _scroll_through(self, entries: list[Entry]) -> None:
-        """Let plain lines pass from the fresh bottom row upwards, default style throughout."""
+        """Scroll plain lines in the default style in from the bottom row."""
         rows = self._rows
         count = len(entries)
         leaving = max(0, count - (self.lines - 1))
@@ -310,9 +310,9 @@ class Writing(Editing):
 
 
 def plain_entries(lines: list[str], cols: int, *, ascii_only: bool) -> list[Entry] | None:
-    """The rows that plain lines take, as they would lie in the scrollback.
+    """The rows that plain lines take, in their scrollback form.
 
-    None when that needs drawing to know: marks that join, or wide text that wraps.
+    None if only drawing can tell: zero-width marks, or wide text that wraps.
     """
     if ascii_only and max(map(len, lines)) <= cols:
         return [line.rstrip(" ") for line in lines]

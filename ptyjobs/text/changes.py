@@ -16,13 +16,13 @@ from ptyjobs.terminal.values import Line
 from ptyjobs.text.bookmark import Mark, TextScreen, looks, text_below
 
 NEAR = 4
-"""Rows over the mark that are compared. When all of them change, the screen was cleared."""
+"""Rows compared above the mark. If all of them have changed, the screen was cleared."""
 
 UPPER_ROWS = 3
-"""Rows of a prompt over its last one. A line editor rewrites no more than these over its row."""
+"""Rows of a prompt above its last one: the most that a line editor rewrites above its row."""
 
 CONTEXT = 3
-"""Unchanged rows between two changed ones that are shown with them, as in a menu."""
+"""Unchanged rows shown between two changed ones, as in a menu."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,14 +40,14 @@ __all__ = ["FreshText", "Mark", "TextScreen", "mark"]
 
 HEAD_SHARE = 0.5
 MAX_STEP = 4096
-"""Lines taken from the screen at once while a head is kept."""
+"""Lines taken from the screen per step while the head is kept."""
 
 TAIL_STEP = 512
-"""Lines taken at once from the end, until they are enough."""
+"""Lines taken per step from the end, until they suffice."""
 
 MAX_CLEARED = 2048
-"""Lines that may pass in one slice which also clears the scrollback. More in one step means that
-they were skipped unseen, and lines must never be called cleared that are only lost."""
+"""Maximum lines in a slice that also clears the scrollback. More in one step means that they were
+skipped unseen, and lines that are merely lost must never be reported as cleared."""
 
 
 class FreshText:

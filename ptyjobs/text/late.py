@@ -10,7 +10,7 @@ from __future__ import annotations
 from ptyjobs.text.bookmark import Mark, TextScreen
 
 CUT = "[... "
-"""How a line begins that tells what was left out of the late text itself (`sanitize.budget`)."""
+"""Start of the line that reports an omission in the late text itself (`sanitize.budget`)."""
 
 
 def standing(late: str, mark: Mark, screen: TextScreen, *, fresh: str) -> str:

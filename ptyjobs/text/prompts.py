@@ -23,10 +23,10 @@ EARLIER = 16
 """Earlier prompts on the screen and in the scrollback whose upper rows are compared."""
 
 GAP = "  "
-"""Blanks in front of a right prompt; a default stands nearer to its question."""
+"""Blanks before a right prompt; a default is closer to its question."""
 
 FRAME = re.compile("[ \u2500-\u259f|+]")
-"""How rows of a drawn frame begin."""
+"""Start of a drawn frame's rows."""
 
 
 def logical_row(screen: TextScreen, *, low: int) -> tuple[int, str]:

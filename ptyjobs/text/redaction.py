@@ -39,7 +39,7 @@ _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _REST_BEFORE = re.compile(r"%[0-9A-Fa-f]?\Z")
 _REST_AFTER = re.compile(r"\A[0-9A-Fa-f]{1,2}")
 _CUT = re.compile(r"\A|\Z|…|(?m:^(?:\[\.\.\. .* \.\.\.\]|--- [a-z ]+:|[`~]{3,}|\(.*\))$\n?)")
-"""Where text may have been cut: its ends, and the lines that this project writes into results."""
+"""Places where text may have been cut: its ends, and ptyjobs' own lines in results."""
 
 
 @dataclass(frozen=True, slots=True)
