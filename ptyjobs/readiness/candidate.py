@@ -1,9 +1,9 @@
-"""The state that may end one wait, as the probes have shown it so far.
+"""The wait state that may end one wait, as the probes have shown it so far.
 
-Owns the newest probe, the first look at a hard wait, and since when every probe found the program
-accepting input or busy. Never weighs what the screen shows. The subtle thing: a *hard* wait is only
-believed when two probes with an empty drain between them show the same thread with the same run
-time, because then that thread cannot have run in between.
+Owns the newest probe, the first probe of a hard wait, and the times since which every probe found
+the program accepting input or busy. Never weighs the screen. The subtle thing: a *hard* wait is
+believed only when two probes with an empty drain between them show the same thread with the same
+run time, because then that thread cannot have run in between.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from ptyjobs.readiness.rules import Rule, password
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A loop that computes and sleeps for a set time, and nothing else, as pollers do.
+    """A loop that only computes and sleeps for a set time, as pollers do.
 
-    `runs`, `reads`, `read_bytes` are the probe's when it began.
+    `runs`, `reads`, `read_bytes` are the probe's values when the loop was first seen.
     """
 
     since: float
@@ -30,7 +30,7 @@ class Loop:
     slept: bool  # it was seen in such a sleep
 
     def polls(self, probe: Probe) -> bool:
-        """It goes round and round, or its reads find nothing again and again."""
+        """True if it wakes again and again, or its reads repeatedly return nothing."""
         calls, given = probe.reads - self.reads, probe.read_bytes - self.read_bytes
         rounds = self.slept and probe.runs - self.runs >= tuning.POLLS
         return rounds or calls - given >= tuning.EMPTY_READS
@@ -38,7 +38,7 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Since when it is busy, and since when in the same way."""
+    """Start times of the busy period, and of its current kind of work."""
 
     at: float
     kind: tuple[int, bool, bool, bool]
@@ -47,21 +47,21 @@ class Busy:
 
 
 class Candidate:
-    """What the probes of one wait have shown."""
+    """Probe results of one wait."""
 
     __slots__ = ("accepting", "busy", "decided", "first", "first_at", "probe", "streak")
 
     def __init__(self) -> None:
         self.probe: Probe | None = None  # the newest
-        self.first: Probe | None = None  # the first look at a hard wait
+        self.first: Probe | None = None  # the first probe of a hard wait
         self.first_at = 0.0
-        self.decided: Rule | None = None  # the second look has confirmed it
+        self.decided: Rule | None = None  # the second probe has confirmed it
         self.streak: float | None = None  # since when every probe found it accepting input
-        self.accepting: float | None = None  # the same, whatever its output and CPU
+        self.accepting: float | None = None  # the same, regardless of its output and CPU time
         self.busy: Busy | None = None
 
     def on_hard(self, now: float, probe: Probe, *, output: float) -> float | None:
-        """It can do nothing before input. Return the time of the second look; None: this was it."""
+        """The program blocks on input. Return the time of the second probe; None: this was it."""
         self.probe, self.streak, self.busy = probe, None, None
         first = self.first
         if first is None or not same_moment(first, probe):
@@ -89,7 +89,7 @@ class Candidate:
         return True
 
     def on_busy(self, now: float, probe: Probe) -> None:
-        """It is not its user's turn; with another wait than BUSY because input is not read yet."""
+        """The program is not ready; its wait is not BUSY if only unread input made it so."""
         self.probe, self.first, self.streak = probe, None, None
         old = self.busy if probe.wait is Wait.BUSY else None
         at = now if old is None else old.at
@@ -109,12 +109,12 @@ class Candidate:
         return replace(loop, slept=True) if probe.polling else loop
 
     def forget(self) -> None:
-        """The confirmed wait ends nothing: another process may still print a match."""
+        """Drop the confirmed wait: another process may still print a match."""
         self.first = self.decided = None
 
 
 def same_moment(first: Probe, second: Probe) -> bool:
-    """The same thread of the same process, which has not run in between."""
+    """True if the same thread of the same process has not run in between."""
     return (first.wait, first.pid, first.start, first.tid, first.runtime) == (
         second.wait,
         second.pid,

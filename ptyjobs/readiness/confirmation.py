@@ -1,7 +1,7 @@
-"""What must hold still until a candidate is believed: output, the cursor's row, use of processors.
+"""Stability checks that confirm a candidate: output, the cursor row, CPU time.
 
 Owns these observations of one wait. Never decides how long they must last (see `rules.py`). The
-subtle thing: the row is looked at only when a silence may end the wait, and a look is good until
+subtle thing: the row is examined only when silence may end the wait, and a look stays valid until
 the next byte of output.
 """
 
@@ -12,7 +12,7 @@ from ptyjobs.readiness.facts import Look, Probe
 
 
 class Confirmation:
-    """The silence, the row of the cursor and the CPU time of one wait."""
+    """Silence, cursor row and CPU time during one wait."""
 
     __slots__ = (
         "cpu",
@@ -29,14 +29,14 @@ class Confirmation:
 
     def __init__(self, *, now: float) -> None:
         self.output = now  # time of the last output
-        self.flow = now  # since when it has never been silent for as long as a frame lasts
+        self.flow = now  # start of output without a pause as long as a frame
         self.nbytes = 0
         self.look: Look | None = None
-        self.looked = -1  # bytes of output that the look has seen
-        self.still = now  # since when the row of the cursor has looked the same
-        self.window = now  # since when the CPU time is measured
-        self.runs: int | None = None  # of its thread, at the first probe behind the last output
-        self.runtime = self.cpu = 0  # at that time: of the waiting thread, of all its program
+        self.looked = -1  # bytes of output that the look includes
+        self.still = now  # time since which the cursor row is unchanged
+        self.window = now  # start of the CPU time measurement
+        self.runs: int | None = None  # of its thread, at the first probe after the last output
+        self.runtime = self.cpu = 0  # at that time: of the waiting thread, of the whole program
 
     def on_output(self, now: float, nbytes: int) -> None:
         """The job wrote `nbytes`."""
@@ -47,16 +47,16 @@ class Confirmation:
         self.nbytes += nbytes
 
     def on_probe(self, probe: Probe) -> None:
-        """The newest probe."""
+        """Record the newest probe."""
         if self.runs is None:
             self.runs = probe.runs
 
     def idled(self, probe: Probe) -> bool:
-        """True if its timer has rung since the last output, and again, and nothing was drawn."""
+        """True if its timer fired at least twice since the last output without drawing anything."""
         return self.runs is not None and probe.runs - self.runs >= tuning.IDLE_RINGS
 
     def on_look(self, now: float, look: Look) -> None:
-        """The screen was looked at, with all output drawn."""
+        """Record a look at the screen, with all output drawn."""
         if self.look != look:
             self.still = now
         self.look = look
@@ -64,21 +64,21 @@ class Confirmation:
 
     @property
     def current(self) -> Look | None:
-        """The look, unless output came after it."""
+        """The last look, or None if output followed it."""
         return self.look if self.looked == self.nbytes else None
 
     def watch(self, now: float, probe: Probe) -> None:
-        """Begin a new window in which its use of processors is measured."""
+        """Start a new window for measuring CPU time."""
         self.window, self.runtime, self.cpu = now, probe.runtime, probe.cpu
 
     def watched_until(self, settle: float) -> float:
-        """When the use of processors has been watched for long enough."""
+        """Time at which the CPU time has been measured long enough."""
         return self.window + min(settle, tuning.PAINT)
 
     def idle(self, probe: Probe, *, probed: float, alone: bool) -> bool:
-        """True if it used no more of a processor than a waiting program does.
+        """True if the program used no more CPU time than a waiting program does.
 
-        `alone`: only the waiting thread counts.
+        `alone`: count only the waiting thread.
         """
         spent = probe.runtime - self.runtime if alone else probe.cpu - self.cpu
         return spent <= max(tuning.IDLE_CPU, tuning.SHARE * 1e9 * (probed - self.window))

@@ -1,8 +1,8 @@
-"""Is the row the prompt of an open block: `...`, `dquote>`, a here-document?
+"""Detect continuation prompts: `...`, `dquote>`, a here-document.
 
-Owns that one question. There is no table of prompts; a program says it (a mark), or its row must
-look like the second prompt of the same line editor. Where a program asks a question of its own in
-the very place and manner of a second prompt, this cannot tell the two apart (SPEC.md says so).
+Owns that one question. There is no table of prompts: either the program marks the row, or the row
+must look like the secondary prompt of the same line editor. If a program asks its own question in
+the position and form of a secondary prompt, the two are indistinguishable (see SPEC.md).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ def continues(
     before: Snapshot,
     now: Snapshot,
 ) -> bool:
-    """Whether the cursor row continues what was typed after the prompt `memory.current`.
+    """True if the cursor row continues the input typed after the prompt `memory.current`.
 
-    A shell that marks its second prompt has said so; one that marks the output of every command
-    has said so by showing none. Otherwise the row must stand right below the echo of what was
-    typed, in the same process and mode, and be of the first prompt's width, or hold no letter, or
-    come from a line editor that did not accept the line or that asks again.
+    A shell that marks secondary prompts decides by its mark, and a shell that marks command output
+    decides by the absence of a mark. Otherwise the row must be directly below the echo of the
+    input, in the same process and mode. It must also have the first prompt's width, hold no letter,
+    or come from a line editor that did not accept the line or that prompts again.
     """
     if now.marks_secondary > before.marks_secondary:
         return True
@@ -37,7 +37,8 @@ def continues(
     if (probe.canonical, probe.echo) != (current.canonical, current.echo):
         return False
     if current.marked:
-        # It marks its second prompts, or at least the output of every command; or only its prompts.
+        # It marks its secondary prompts, or at least the output of every command; or only its
+        # prompts.
         speaks = bool(now.marks_output) and not now.marks_secondary
         return speaks and before.mark in ("A", "B") and _counts(before) == _counts(now)
     if not row.strip():
@@ -45,12 +46,12 @@ def continues(
     below = look.above.startswith((current.raw.rstrip() or "\0", row.rstrip()))
     below = below or _renumbered(look.above, current.raw)
     known = memory.known(row, pid=probe.pid)
-    if known is not None:  # behind the output of a command it is a first prompt, whatever it was
+    if known is not None:  # after command output it is a primary prompt
         return known.continuation and below
     if any(_behind_output(normal(row), prompt.text) for prompt in _firsts(memory, probe.pid)):
         return False
     if "?" in row:
-        return False  # it asks a person
+        return False  # a question to the user
     if not below:
         return False
     if before.paste_on and now.paste_on and now.paste_ends == before.paste_ends:
@@ -59,30 +60,32 @@ def continues(
         return True
     if current.resembles(row):
         return True
-    # The line editor asks again, and not as one asks a person.
+    # The line editor prompts again, and not in the form of a question to the user.
     return now.paste_on and now.paste_ends > before.paste_ends and row.rstrip()[-1] not in ":])"
 
 
 def _renumbered(above: str, prompt: str) -> bool:
-    """`above` begins with `prompt`, perhaps with another number, depth or sign (irb, pry)."""
+    """True if `above` starts with `prompt`, perhaps with another number, depth or sign (irb, pry)."""
     shown = normal(prompt.rstrip())
     body = shown[:-1] if shown and not shown[-1].isalnum() else shown
     return any(c.isdigit() for c in body) and normal(above).startswith(body)
 
 
 def _firsts(memory: PromptMemory, pid: int) -> list[PromptGuess]:
-    """The prompts of that process which were not second ones."""
+    """The primary prompts of that process."""
     return [prompt for prompt in memory.of(pid) if not prompt.continuation]
 
 
 def _behind_output(row: str, prompt: str) -> bool:
-    """A first prompt behind output that had no line end; `>> ` is no `> ` behind a `>`."""
+    """True for a primary prompt after output without a final newline; `>> ` is not `> ` after `>`."""
     output = row.removesuffix(prompt)
     return bool(prompt.strip()) and output != row and not set(output) <= set(prompt)
 
 
 def _set_in(row: str, current: PromptGuess, look: Look) -> bool:
-    """No second prompt, but the cursor is set in below the first one (fish, julia)."""
+    """True if there is no secondary prompt but the cursor is indented below the first (fish,
+    julia).
+    """
     if current.continuation and not current.text.strip():
         return True
     return look.above.startswith(current.raw.rstrip() or "\0") and len(row) >= len(current.raw)

@@ -1,8 +1,8 @@
-"""When one wait must be answered, and when the kernel is asked next.
+"""Deadline of one wait and the times of its probes.
 
 Owns the times of one wait: its start, its deadline, the next probe, and the budget of probes that
-output may cause. Never judges a probe. The subtle thing: output causes a probe at once as long as
-tokens are left, so a prompt is answered without delay and a flood costs one probe in `PACE`.
+output may cause. Never judges a probe. The subtle thing: output triggers a probe at once while
+tokens are left, so a prompt is answered without delay and a flood costs one probe per `PACE`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ class Deadline:
 
     def __init__(self, *, start: float, at: float) -> None:
         self.start = start
-        self.at = at  # when the answer must be given
-        self.due = start  # when the next probe is made
-        self.probed = -1.0  # when the newest probe was made
+        self.at = at  # when the answer is due
+        self.due = start  # time of the next probe
+        self.probed = -1.0  # time of the newest probe
         self.tokens = float(tuning.BURST)
         self.final = 0  # probes made at the deadline
 
     def on_output(self, now: float, *, silence: float) -> None:
-        """Output came after `silence` seconds without any."""
+        """Record output after `silence` seconds without any."""
         self.tokens = min(float(tuning.BURST), self.tokens + silence / tuning.PACE)
         if self.tokens >= 1.0:
             self.due = min(self.due, now)
@@ -34,16 +34,16 @@ class Deadline:
             self.due = min(now + tuning.BREATH, last + tuning.PACE)
 
     def on_probe(self, now: float) -> None:
-        """A probe was made."""
+        """Record a probe."""
         self.tokens = max(0.0, self.tokens - 1.0)
         self.probed = now
         if now >= self.at:
             self.final += 1
 
     def pause(self, now: float, *, output: float) -> float:
-        """Back-off of the probes: a share of the silence since `output`, with a limit.
+        """Probe back-off: a share of the silence since `output`, up to a limit.
 
-        A program that speaks is probed at once; this bounds the cost of one that is silent.
+        A program that prints is probed at once; this bounds the cost of a silent program.
         """
         silence = now - max(output, self.start)
         if silence < tuning.LONG:
@@ -51,5 +51,5 @@ class Deadline:
         return min(silence * tuning.LONG_BACKOFF, tuning.LONG_BACKOFF_LIMIT)
 
     def wait(self, until: float) -> DoWait:
-        """Nothing to do before `until` or the deadline."""
+        """Wait until `until` or the deadline."""
         return DoWait(min(until, self.at))

@@ -1,9 +1,9 @@
-"""What the output itself says about prompts: marks in the byte stream, and prompts seen before.
+"""Evidence of prompts in the output: marks in the byte stream, and prompts seen before.
 
-Owns `Evidence` (fed with every chunk that was read; counts, never judges) and `PromptMemory` (what
-the cursor row looked like when the program was known to wait). Both only collect: `settle.py`
-weighs. The subtle thing: counters only grow, so "since the send" is the difference of two
-snapshots, and an old prompt can never be taken for a new one.
+Owns `Evidence` (counts marks in every chunk read) and `PromptMemory` (cursor rows from moments when
+the program was known to wait). Never judges; `settle.py` weighs. The subtle thing: counters only
+grow, so "since the send" is the difference of two snapshots, and an old prompt can never be taken
+for a new one.
 
 Sources: xterm ctlseqs (DECSET 1, 2004, 1049, 1047, 47), the synchronized-output note (DECSET 2026),
 the semantic-prompt note (OSC 133 A, B, C, D).
@@ -15,7 +15,7 @@ import dataclasses
 import re
 from dataclasses import dataclass
 
-_CARRY = 512  # a mark is shorter; a longer unfinished sequence is some other string
+_CARRY = 512  # marks are shorter; a longer unfinished sequence is another string
 _SEQUENCE = re.compile(
     rb"\x1b(?:\[\?([0-9;]+)([hl])|\](?:133;([A-DP])([^\x07\x1b]{0,400}))?[^\x07\x1b]*(\x07|\x1b\\)|(c))"
 )
@@ -25,7 +25,7 @@ _ALTERNATE = (b"1049", b"1047", b"47")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that was counted up to one moment."""
+    """Counters and modes at one moment."""
 
     nbytes: int = 0
     bells: int = 0
@@ -36,11 +36,11 @@ class Snapshot:
     marks_prompt: int = 0  # how many A or B
     marks_output: int = 0  # how many C
     marks_done: int = 0  # how many D
-    marks_secondary: int = 0  # how many prompts said that they continue a block (k=s, k=c)
-    command_exit: int | None = None  # of the last D that told one
+    marks_secondary: int = 0  # how many prompts were marked as continuing a block (k=s, k=c)
+    command_exit: int | None = None  # of the last D that carried one
     synchronized: bool = False  # DECSET 2026: a frame is being drawn
     alternate: bool = False  # the alternate screen is shown
-    keys: bool = False  # DECCKM is set: cursor keys were asked for
+    keys: bool = False  # DECCKM is set: application cursor keys are requested
 
 
 class Evidence:
@@ -78,7 +78,7 @@ class Evidence:
         if unfinished:
             tail = data[unfinished.start() :]
             data = data[: unfinished.start()]
-            # A longer string (an image, a clipboard) holds no mark: only its bell would be counted.
+            # A longer string (an image, a clipboard) holds no mark; only its bell would be counted.
             self._carry = tail if len(tail) <= _CARRY else b"\x1b]"
         if b"\x07" in data:
             self._bells += data.count(b"\x07")
@@ -96,7 +96,7 @@ class Evidence:
     def _modes(self, modes: list[bytes], on: bool) -> None:
         for mode in modes:
             if mode == b"2004":
-                # Resetting what is reset accepts no line (a reset at start-up or at exit).
+                # Resetting a mode that is not set accepts no line (a reset at start-up or at exit).
                 self._paste_ends += self._paste_on and not on
                 self._paste_starts += on
                 self._paste_on = on
@@ -141,10 +141,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class PromptGuess:
-    """A cursor row of a moment when the program was known to wait."""
+    """A cursor row seen when the program was known to wait."""
 
-    text: str  # digits generalised
-    raw: str = ""  # as it stood
+    text: str  # with digits generalised
+    raw: str = ""  # as displayed
     pid: int = 0
     start: int = 0
     group: int = 0
@@ -152,19 +152,19 @@ class PromptGuess:
     echo: bool = True
     signature: str = ""
     continuation: bool = False
-    sure: bool = True  # False: it was only silent after what looks like a question
+    sure: bool = True  # False: inferred from silence after a prompt-like line
     marked: bool = False  # the program marked it (OSC 133)
     times: int = 1
 
     @property
     def known(self) -> bool:
-        """It is a prompt: seen when the program surely waited, or silent after it twice."""
+        """True for a prompt: seen in a certain wait, or twice followed by silence."""
         return self.sure or self.times > 1
 
     def resembles(self, row: str) -> bool:
-        """Whether `row` is this prompt with other signs, perhaps indented behind it.
+        """True if `row` is this prompt with other signs, perhaps indented.
 
-        psql, irb, iex, ghci align their second prompt so. Other *words* are a question.
+        psql, irb, iex and ghci align their secondary prompts so. Other *words* make it a question.
         """
         head = row[: len(self.raw)]
         if len(head) < len(self.raw) or row[len(head) :].strip() or normal(head) == self.text:
@@ -174,7 +174,7 @@ class PromptGuess:
 
 
 def normal(text: str) -> str:
-    """A prompt with its numbers generalised: `In [12]: ` and `In [13]: ` are one prompt."""
+    """A prompt with its numbers generalised: `In [12]: ` and `In [13]: ` are the same prompt."""
     return re.sub(r"\d+", "0", text)
 
 
@@ -185,10 +185,10 @@ class PromptMemory:
 
     def __init__(self) -> None:
         self._prompts: dict[tuple[str, int, int], PromptGuess] = {}
-        self.current: PromptGuess | None = None  # the one shown when the job last waited
+        self.current: PromptGuess | None = None  # the prompt shown when the job last waited
 
     def learn(self, prompt: PromptGuess) -> None:
-        """Remember a row that was the cursor's when the program waited."""
+        """Remember the cursor row of a waiting program."""
         self.current = prompt
         if not prompt.text.strip():
             return
@@ -202,7 +202,7 @@ class PromptMemory:
             self._prompts.pop(next(iter(self._prompts)))
 
     def known(self, text: str, *, pid: int = 0) -> PromptGuess | None:
-        """The prompt that reads `text`, of that process if pid is given."""
+        """The prompt with the text `text`, of that process if pid is given."""
         wanted = normal(text)
         for prompt in reversed(self._prompts.values()):
             if prompt.text == wanted and pid in (0, prompt.pid):
@@ -210,7 +210,7 @@ class PromptMemory:
         return None
 
     def of(self, pid: int) -> list[PromptGuess]:
-        """The prompts that process has shown, the newest first; of all processes for pid 0."""
+        """The prompts of that process, newest first; of all processes for pid 0."""
         return [p for p in reversed(self._prompts.values()) if pid in (0, p.pid)]
 
     def __bool__(self) -> bool:

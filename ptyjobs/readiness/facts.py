@@ -1,7 +1,6 @@
-"""What readiness is judged by: one probe of the kernel, one look at the screen, what was sent.
+"""Input and output values of the readiness rules: a kernel probe, a look at the screen, the input.
 
-Owns the values that travel between the holder and `settle.Settle`: facts in, steps out. Decides
-nothing.
+Owns the values passed between the holder and `settle.Settle`: facts in, steps out. Never decides.
 """
 
 from __future__ import annotations
@@ -15,56 +14,56 @@ from ptyjobs.terminal.values import Modes
 
 
 class Wait(enum.StrEnum):
-    """What one probe of the kernel says of the foreground job."""
+    """Wait state of the foreground job according to one kernel probe."""
 
     HARD = "hard"  # a main thread blocks on the terminal alone: nothing happens before input
-    SOFT = "soft"  # the terminal among other things, or with a time-out: it accepts input
-    OPAQUE = "opaque"  # the terminal is relayed somewhere the kernel cannot show (ssh, tmux)
-    UNKNOWN = "unknown"  # no right to look
+    SOFT = "soft"  # waits for the terminal among other things, or with a time-out: it accepts input
+    OPAQUE = "opaque"  # the terminal is relayed to a place the kernel cannot show (ssh, tmux)
+    UNKNOWN = "unknown"  # no permission to inspect it
     BUSY = "busy"  # computing, waiting for something else, or input still unread
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One look at the foreground job (times in ns of CPU, as schedstat gives them)."""
+    """One probe of the foreground job (CPU times in ns, as in schedstat)."""
 
     wait: Wait
-    pid: int = 0  # of the process that waits (or that keeps the job busy)
+    pid: int = 0  # of the process that waits (or that is busy)
     tid: int = 0
     runtime: int = 0  # CPU time of that thread, ns
-    unread: bool = False  # input was delivered that nobody has read yet
+    unread: bool = False  # delivered input has not been read yet
     canonical: bool = True  # ICANON
     echo: bool = True  # ECHO
     doing: str = ""  # "python3 in clock_nanosleep", "waiting for child make", "on CPU", ...
     children: frozenset[int] = frozenset()  # the foreground processes and all below them
     lineage: frozenset[int] = frozenset()  # the waiting process and its ancestors
     cpu: int = 0  # CPU time of the foreground processes, ns
-    timed: bool = False  # it waits for its terminal alone, and not for ever
-    wakes: float = 0.0  # seconds after which that wait ends by itself; 0: never, or not known
-    returns: float = 0.0  # seconds after which its read returns without input (VTIME)
-    works: bool = False  # SOFT, but another thread of it runs or wants to
-    place: bytes = b""  # where the main thread sleeps, when it is another one that waits
+    timed: bool = False  # it waits for its terminal alone, with a time-out
+    wakes: float = 0.0  # seconds until that wait times out; 0: never, or unknown
+    returns: float = 0.0  # seconds until its read returns without input (VTIME)
+    works: bool = False  # SOFT, but another of its threads is running or runnable
+    place: bytes = b""  # where the main thread sleeps, if another thread waits for the terminal
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...
-    start: int = 0  # start time of the process, so that a reused pid is another process
+    start: int = 0  # start time of the process: tells a reused pid apart
     group: int = 0  # the foreground process group
-    signature: str = ""  # shape of the wait; the same whenever a program is idle
-    strong: bool = False  # SOFT only for want of rights: it reads the terminal alone
+    signature: str = ""  # shape of the wait; the same whenever the program is idle
+    strong: bool = False  # SOFT only for lack of permission: it reads the terminal alone
     main: bool = True  # the waiting thread is the main thread of its process
     stopped: bool = False  # BUSY because a signal stopped the whole foreground group
-    blocked: bool = False  # BUSY because it writes to the terminal and cannot
+    blocked: bool = False  # BUSY because its write to the terminal blocks
     running: bool = False  # BUSY because it is on a processor
-    reads: int = 0  # BUSY and not canonical: its read calls so far, and the bytes they gave
+    reads: int = 0  # BUSY and not canonical: its read calls so far, and the bytes they returned
     read_bytes: int = 0
-    polling: bool = False  # BUSY in a short sleep: it may look at its terminal now and then
-    runs: int = 0  # how often that thread was put on a processor
+    polling: bool = False  # BUSY in a short sleep: it may poll its terminal
+    runs: int = 0  # how often that thread was scheduled
     bare: bool = False  # no line editing, echo, signals, output processing (as ssh sets it)
-    foreign: bool = False  # UNKNOWN because the process belongs to somebody else
-    tier: Tier = Tier.FULL  # what could be asked about this very job
+    foreign: bool = False  # UNKNOWN because the process belongs to another user
+    tier: Tier = Tier.FULL  # facts available for this job
 
 
 @dataclass(frozen=True, slots=True)
 class DoProbe:
-    """Drain the terminal to EAGAIN (telling `on_output`), then probe and call `on_probe`."""
+    """Drain the terminal to EAGAIN (calling `on_output`), then probe and call `on_probe`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +73,20 @@ class DoLook:
 
 @dataclass(frozen=True, slots=True)
 class DoWait:
-    """Nothing to do before `until` (seconds on the caller's clock) unless output comes."""
+    """Wait until `until` (seconds on the caller's clock) or the next output."""
 
     until: float
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was typed before this wait."""
+    """Input typed before this wait."""
 
     lines: int = 0  # how many times Enter was pressed
     text: bool = False  # it held printable text
     enter: bool = False  # it ended with Enter
     nbytes: int = 0
-    escape: bool = False  # it ended with ESC, which may be a key or the beginning of one
+    escape: bool = False  # it ended with ESC, which may be a key or the start of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +100,11 @@ class Look:
     alternate: bool = False
     synchronized: bool = False  # DECSET 2026 is on
     cursor_visible: bool = True
-    blank: bool = False  # an alternate screen without a single character
+    blank: bool = False  # an alternate screen without any character
 
 
 class Shown(Protocol):
-    """What is read of a `Screen`."""
+    """The attributes of a `Screen` that `look_at` reads."""
 
     @property
     def cursor_row(self) -> int: ...
@@ -124,7 +123,7 @@ class Shown(Protocol):
 
 
 def look_at(screen: Shown) -> Look:
-    """The screen around its cursor."""
+    """Capture the screen around its cursor."""
     row = screen.cursor_row
     col = screen.cursor_col + screen.pending_wrap  # past the last column's cell
     top = max(row - 1, 0)

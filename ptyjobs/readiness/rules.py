@@ -1,9 +1,9 @@
-"""How long silence must last before it means anything, by what is known besides.
+"""Required silence for each kind of evidence.
 
-Owns the table of evidence for everything but a *hard* wait:
-a program that accepts input while it may still work, one behind a network, one we may not look at.
-Never decides that it is time: `settle.py` does. The subtle thing: evidence counts only when it came
-after the send, because programs show an old prompt again before they read what was typed.
+Owns the table of evidence for everything but a *hard* wait: a program that accepts input while it
+may still work, a program across a network, a program that may not be inspected. Never ends a wait:
+`settle.py` does. The subtle thing: evidence counts only if it came after the send, because programs
+repeat an old prompt before they read the input.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ptyjobs.readiness.facts import Look, Probe, Sent, Wait
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How long silence must last for one kind of evidence, and what it is then called."""
+    """Required silence for one kind of evidence, and the reason that it gives a verdict."""
 
     settle: float
     reason: Reason
     confidence: Confidence
     why: str
-    alone: bool = True  # only the waiting thread's CPU counts, not that of all its program
-    ticks: bool = False  # a timer of it rings in a moment: it may be drawing frames
+    alone: bool = True  # count only the waiting thread's CPU, not the whole program's
+    ticks: bool = False  # one of its timers is about to fire: it may be drawing frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class Weighing:
 
     @property
     def fresh(self) -> bool:
-        """There was output since the send; where nothing was sent, ever."""
+        """True if there was output since the send, or ever if nothing was sent."""
         return self.now.nbytes > (0 if self.sent is None else self.before.nbytes)
 
     @property
     def marked(self) -> bool:
-        """The row is a prompt that the program marked, now or when it was shown first."""
+        """True if the program marked the row as a prompt, now or when it was first shown."""
         if self.now.marks_prompt > self.before.marks_prompt:
             return True
         current = self.memory.current
@@ -55,7 +55,7 @@ class Weighing:
         return same and current is not None and current.marked
 
     def rule(self) -> Rule:
-        """The first line of the table that fits."""
+        """The first matching line of the table."""
         near = self.probe.wait is Wait.SOFT
         mark = tuning.MARK if near else tuning.MARK_FAR
         marks = self.marks()
@@ -70,22 +70,22 @@ class Weighing:
         prompt = self.memory.known(text) if text.strip() else None
         known = prompt is not None and prompt.known
         if self.fresh and known and not (near and self.look.alternate):
-            if self.look.alternate:  # tmux draws its status line before it shows what was typed
+            if self.look.alternate:  # tmux draws its status line before it echoes the input
                 mark = tuning.SHAPE
             return Rule(mark, Reason.PROMPT, Confidence.HIGH, "its known prompt is shown")
         return self._near(marks) if near else self._far(marks)
 
     def marks(self) -> str:
-        """What the marks since the send say: "prompt", "busy", "edit" or "" for nothing."""
+        """Meaning of the marks since the send: "prompt", "busy", "edit" or "" for none."""
         old, new = self.before, self.now
         if new.alternate and self.probe.wait is Wait.SOFT:
-            return ""  # full-screen programs set bracketed paste for themselves
+            return ""  # full-screen programs set bracketed paste for their own use
         if new.marks_prompt > old.marks_prompt and new.mark in ("A", "B"):
             return "prompt"
         if new.mark == "C":
             return "busy"
         if self.sent is None and (new.mark in ("A", "B") or new.paste_on):
-            return "prompt"  # it stands there since before: nobody has answered it
+            return "prompt"  # it was there before the send and is still unanswered
         if new.paste_on and new.paste_starts > old.paste_starts:
             return "prompt"
         if new.paste_on and old.paste_on and not new.alternate:
@@ -93,7 +93,7 @@ class Weighing:
         return "busy" if new.paste_ends > old.paste_ends else ""
 
     def editing(self) -> bool:
-        """Something was typed without Enter behind a prompt that still stands in the row."""
+        """Text was typed without Enter after a prompt that is still in the row."""
         current = self.memory.current
         typed = self.sent is not None and not self.sent.enter
         if not typed or current is None or not current.text:
@@ -101,12 +101,12 @@ class Weighing:
         return normal(self.look.before_cursor).startswith(current.text)
 
     def _inside_the_line(self) -> bool:
-        """Enter was pressed, and yet the cursor stands on what was typed."""
+        """Enter was pressed, but the cursor is still on the typed line."""
         entered = self.sent is not None and self.sent.enter
         return entered and bool(self.look.after_cursor[:1].strip())
 
     def left_the_line(self) -> bool:
-        """Enter was pressed behind a prompt, and the cursor is on an empty row without one.
+        """Enter was pressed at a prompt, and the cursor is on an empty row without a prompt.
 
         Line editors that never turn bracketed paste off show nothing else while they work.
         """
@@ -115,16 +115,16 @@ class Weighing:
         return entered and prompt is not None and bool(prompt.text) and not self.look.before_cursor
 
     def asks(self) -> bool:
-        """The cursor stands where one is asked: a gap before it, or a sign that ends questions.
+        """The cursor is where a prompt leaves it: after a gap, or after a sign that ends prompts.
 
-        Progress and log text leave the cursor right behind their last letter.
+        Progress and log text leave the cursor directly after their last letter.
         """
         row = self.look.before_cursor
         text = row.rstrip(" ")
         return bool(text) and (0 < len(row) - len(text) <= tuning.GAP or row.endswith(tuning.SIGNS))
 
     def _near(self, marks: str) -> Rule:
-        """The kernel shows that the program accepts input."""
+        """Rule for a program that the kernel shows accepting input."""
         probe, look = self.probe, self.look
         if probe.strong:
             return _waits(tuning.MARK, "it reads its terminal alone")
@@ -137,7 +137,7 @@ class Weighing:
             screen = _waits(
                 tuning.ASIDE if working else tuning.PAINT, "a full-screen program that takes keys"
             )
-            return replace(screen, alone=False)  # it may load in another thread
+            return replace(screen, alone=False)  # it may load data in another thread
         if marks == "busy" and self._same_program():
             if self.asks():
                 return _waits(tuning.ASIDE, "it accepts input after a question of a command")
@@ -147,12 +147,12 @@ class Weighing:
         if working:
             return _silent(tuning.WORKING, "a child of it works")
         rule = self._shown()
-        if 0.0 < probe.wakes <= tuning.TICK:  # it will act by itself in a moment: a spinner turns
+        if 0.0 < probe.wakes <= tuning.TICK:  # its timer is about to fire: a spinner
             rule = replace(rule, settle=max(rule.settle, tuning.TICK + tuning.PAINT), ticks=True)
         return rule
 
     def _shown(self) -> Rule:
-        """It accepts input, and neither marks nor children say more: what does it show?"""
+        """Rule by the screen, when input is accepted and neither marks nor children decide."""
         probe, look = self.probe, self.look
         text = look.before_cursor.rstrip()
         prompts = self.memory.of(probe.pid)
@@ -185,9 +185,10 @@ class Weighing:
         return _silent(tuning.WORKING, "it accepts input but waits for something else too")
 
     def _reader_alone(self) -> bool:
-        """A thread blocks in a read of a line while the main thread sleeps where it slept before.
+        """A thread blocks in a read of a line while the main thread sleeps in the same place as
+        before.
 
-        It read what was typed and asks for more, as `input()` in a thread does.
+        It read the input and waits for more, as `input()` in a thread does.
         """
         probe, base = self.probe, self.baseline
         return (
@@ -203,17 +204,17 @@ class Weighing:
         )
 
     def _escape(self) -> float:
-        """How long the rest of a key is waited for: as long as its time-out when that is new."""
+        """Time allowed for the rest of a key: the program's own time-out if it has just started."""
         own = self.probe.returns or self.probe.wakes
         before = self.baseline and (self.baseline.returns or self.baseline.wakes)
         if not self.fresh and tuning.ESCAPE < own <= tuning.ESCDELAY and own != before:
-            # Its own time-out, which began with this key; timers ring late on a busy machine.
+            # Its own time-out, started by this key; timers fire late on a busy machine.
             return own * tuning.LATE_TIMER + tuning.PAINT
         patient = self.baseline is not None and self.baseline.wait is Wait.HARD
         return tuning.ESCDELAY if patient and self.probe.timed and not self.fresh else tuning.ESCAPE
 
     def _far(self, marks: str) -> Rule:
-        """Only what it shows can be judged."""
+        """Rule for a program that can be judged only by its screen."""
         text = self.look.before_cursor.rstrip()
         if marks == "busy":
             if self.fresh and self.asks() and text.endswith(tuning.SIGNS):
@@ -236,7 +237,7 @@ class Weighing:
         return _silent(tuning.QUESTION, "silent, with text that is no known prompt")
 
     def _same_program(self) -> bool:
-        """The waiting process is the one whose prompt was answered: the marks are its own."""
+        """The waiting process is the one whose prompt was answered, so the marks are its own."""
         current = self.memory.current
         return current is not None and (current.pid, current.start) == (
             self.probe.pid,
@@ -244,13 +245,13 @@ class Weighing:
         )
 
     def _children_work(self) -> bool:
-        """It has children since the send that are neither the waiter nor its ancestors."""
+        """It has new children since the send that are neither the waiter nor its ancestors."""
         if self.baseline is None:
             return False
         return bool(self.probe.children - self.baseline.children - self.probe.lineage)
 
     def _answered_a_prompt(self) -> bool:
-        """Enter was pressed behind something that is known to be a prompt."""
+        """Enter was pressed at a known prompt."""
         current = self.memory.current
         entered = self.sent is not None and self.sent.enter
         return entered and current is not None and bool(current.text.strip())
@@ -261,7 +262,7 @@ class Weighing:
 
 
 def password(probe: Probe, *, confidence: Confidence) -> Rule | None:
-    """A line is read without echo: whatever is asked, it is not to be seen."""
+    """A line is read without echo: the input is secret."""
     if probe.canonical and not probe.echo:
         return Rule(0.0, Reason.PASSWORD, confidence, "it reads a line without echo")
     return None

@@ -1,10 +1,10 @@
-"""When is it the caller's turn? The readiness state machine: facts and `now` in, a verdict out.
+"""The readiness state machine: facts and `now` in, a verdict out.
 
 Owns the decision procedure (SPEC.md "How we know") over three values: the `Deadline` of the wait,
-the `Candidate` that may end it, and the `Confirmation` that must hold until then. Never reads a
-clock, a file or a screen: the holder carries out the steps it asks for and brings back what was
-seen. The subtle thing: every step is a function of what happened and of `now`, so a recording on a
-virtual clock gives the same verdicts.
+the `Candidate` that may end it, and the `Confirmation` that the candidate needs. Never reads a
+clock, a file or a screen: the holder carries out the requested steps and reports the results. The
+subtle thing: every step is a function of past events and `now`, so a recording on a virtual clock
+gives the same verdicts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["DoLook", "DoProbe", "DoWait", "Look", "Probe", "Sent", "Settle", "St
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What was asked for, and what was known before the send."""
+    """The request, and the state before the send."""
 
     tier: Tier
     evidence: Evidence
@@ -40,7 +40,7 @@ class Situation:
 
 
 class Settle:
-    """One wait for one job. Make it before the send; then obey `step` until it is a Verdict."""
+    """One wait for one job. Create it before the send; then obey `step` until it is a Verdict."""
 
     def __init__(
         self,
@@ -77,33 +77,33 @@ class Settle:
         self._match: tuple[int, str] | None = None
         self._unsent = 0
 
-    # -- what happened
+    # -- events
 
     def on_output(self, now: float, nbytes: int) -> None:
-        """The job wrote `nbytes`; `Evidence.feed` has them already."""
+        """Record `nbytes` of output, which `Evidence.feed` already has."""
         self._deadline.on_output(now, silence=now - self._confirmation.output)
         self._confirmation.on_output(now, nbytes)
 
     def on_exit(self, now: float, exit: Exit) -> None:
-        """The job has ended and its last output was read."""
+        """Record the end of the job, after its last output was read."""
         self._exit = exit
 
     def on_pattern(self, now: float, index: int, text: str) -> None:
-        """An `until` pattern matched the output."""
+        """Record a match of an `until` pattern."""
         self._match = (index, text)
 
     def on_unsent(self, now: float, left: int) -> None:
-        """`left` bytes of the input have not gone into the terminal yet."""
+        """`left` bytes of the input have not been written to the terminal yet."""
         if left != self._unsent:
             self._unsent = left
             self._deadline.due = min(self._deadline.due, now)
 
     def on_look(self, now: float, look: Look) -> None:
-        """What DoLook asked for."""
+        """Record the result of DoLook."""
         self._confirmation.on_look(now, look)
 
     def on_probe(self, now: float, probe: Probe) -> None:
-        """What DoProbe asked for."""
+        """Record the result of DoProbe."""
         deadline, output = self._deadline, self._confirmation.output
         deadline.on_probe(now)
         self._confirmation.on_probe(probe)
@@ -120,7 +120,7 @@ class Settle:
                 self._confirmation.watch(now, probe)
             deadline.due = now + max(tuning.PACE, pause)
 
-    # -- what to do
+    # -- decisions
 
     def step(self, now: float) -> Step:
         """The next thing to do; a Verdict is the end."""
@@ -153,7 +153,7 @@ class Settle:
         return deadline.wait(deadline.due)
 
     def _settling(self, now: float, streak: float) -> Step:
-        """It has accepted input since `streak`: how long must it be silent?"""
+        """It has accepted input since `streak`: apply the required silence."""
         deadline, confirmation = self._deadline, self._confirmation
         probe, look = self._newest(), confirmation.current
         lull = confirmation.output + tuning.LULL
@@ -177,7 +177,7 @@ class Settle:
             return self._finish(now, rule)
         if now < at:
             return deadline.wait(min(at, deadline.due))
-        if deadline.probed < at:  # what was true when the silence began must be true at its end
+        if deadline.probed < at:  # the state at the start of the silence must hold at its end too
             deadline.due = now
             return DoProbe()
         rings = confirmation.output + tuning.LONGEST_RING
@@ -188,12 +188,12 @@ class Settle:
         return self._finish(now, rule)
 
     def _newest(self) -> Probe:
-        """The newest probe; no step but the first comes before one."""
+        """The newest probe; only the first step has none."""
         assert self._candidate.probe is not None
         return self._candidate.probe
 
     def _at_rest(self) -> bool:
-        """No process of the job but the one that waits, and those that wait for it."""
+        """True if the job's only processes are the waiter and those waiting for it."""
         probe = self._candidate.probe
         return probe is not None and not (probe.children - probe.lineage)
 
@@ -210,9 +210,9 @@ class Settle:
         )
 
     def _works(self, now: float, probe: Probe, rule: Rule) -> bool:
-        """It used more of a processor, while we watched, than a waiting program does.
+        """The program used more CPU time, while measured, than a waiting program does.
 
-        Work of other threads (fish reads manuals in one) buys a bounded patience.
+        Work of other threads (fish reads manuals in one) gets only bounded extra time.
         """
         confirmation = self._confirmation
         idle = confirmation.idle(probe, probed=self._deadline.probed, alone=rule.alone)
@@ -227,14 +227,14 @@ class Settle:
         return True
 
     def _elsewhere(self, probe: Probe) -> bool:
-        """A thread of it takes input, but its main thread is not where it was when it was idle."""
+        """A thread takes input, but the main thread is not in its idle place."""
         base = self._situation.baseline
         if base is None or not (base.place and probe.place):
             return False
         return (base.pid, base.start) == (probe.pid, probe.start) and base.place != probe.place
 
     def _redraws(self, now: float) -> bool:
-        """A full-screen program that never stops drawing, and takes keys all the while."""
+        """A full-screen program that draws without pause and accepts keys all the while."""
         since, look = self._candidate.accepting, self._confirmation.look
         return (
             since is not None
@@ -245,14 +245,14 @@ class Settle:
         )
 
     def _ticks(self, now: float, weighing: Weighing) -> bool:
-        """Its line editor stands where it stood, and draws elsewhere (a clock in a toolbar)."""
+        """Its line editor has not moved, and it draws elsewhere (a clock in a toolbar)."""
         accepting = self._candidate.accepting or now
         since = max(accepting, self._confirmation.still, self._deadline.start)
         edits = weighing.marks() == "edit" and not weighing.left_the_line()
         return now - since > tuning.POLLING and (edits or weighing.editing())
 
     def _stuck(self, now: float) -> Rule | None:
-        """Busy, but in a way that only its user can end."""
+        """Busy, but in a way that only the user can end."""
         probe, busy = self._newest(), self._candidate.busy
         waited = now - self._deadline.start
         if probe.wait is Wait.HARD and self._unsent and waited > tuning.QUESTION:
@@ -270,7 +270,7 @@ class Settle:
         return self._polling(now, probe, busy.loop) if busy.loop is not None else None
 
     def _polling(self, now: float, probe: Probe, loop: Loop) -> Rule | None:
-        """It never blocks on its terminal, but looks at it between what it does."""
+        """It never blocks on its terminal, but polls it between its other work."""
         if self._unsent or not loop.polls(probe):
             return None
         took = self._took_between(probe)
@@ -287,7 +287,7 @@ class Settle:
         return Rule(0, Reason.QUIET, Confidence.LOW, why)
 
     def _took_between(self, probe: Probe) -> bool:
-        """It read what was typed, though it was not blocked on its terminal before."""
+        """It read the input, though it was not blocked on its terminal before."""
         base, sent = self._situation.baseline, self._situation.sent
         if base is None or sent is None or not sent.nbytes or base.wait is not Wait.BUSY:
             return False
@@ -297,7 +297,7 @@ class Settle:
     # -- the end
 
     def _late(self, now: float) -> Step:
-        """The deadline: a last look at what it does, and a started confirmation is finished."""
+        """The deadline: probe once more, and finish a confirmation that has started."""
         deadline, candidate = self._deadline, self._candidate
         if deadline.final == 0 and (
             candidate.probe is None or now - deadline.probed > tuning.STALE
@@ -310,13 +310,17 @@ class Settle:
             if look is None:
                 return DoLook()
             rule = self._weigh(self._newest(), look).rule()
-            if rule.settle <= tuning.MARK_FAR:  # a prompt is shown: nothing else was to be awaited
-                return self._finish(now, rule) if deadline.final else DoProbe()  # is it true now?
+            if (
+                rule.settle <= tuning.MARK_FAR
+            ):  # a prompt is shown: nothing else to wait for
+                return (
+                    self._finish(now, rule) if deadline.final else DoProbe()
+                )  # does it still hold?
         timeout = Rule(0, Reason.TIMEOUT, Confidence.CERTAIN, "the deadline came first")
         return self._verdict(now, timeout, look=self._confirmation.look)
 
     def _finish(self, now: float, rule: Rule) -> Step:
-        """The verdict, once the row of the prompt is known; and learn from it."""
+        """The verdict, once the prompt's row is known; also learns the prompt."""
         look = self._confirmation.current
         if look is None:
             return DoLook()
@@ -334,7 +338,7 @@ class Settle:
         learns = sure or (rule.confidence is Confidence.MEDIUM and weighing.asks())
         typed = situation.sent is not None and not situation.sent.enter
         if self.drawn or (typed and situation.memory.known(look.before_cursor) is None):
-            learns = False  # a drawn row, or the echo of what was typed, is no prompt
+            learns = False  # neither a drawn row nor the echo of the input is a prompt
         blanks = len(look.before_cursor) - len(look.before_cursor.rstrip(" "))
         if learns and not weighing.editing() and (blanks <= tuning.GAP or continuation):
             situation.memory.learn(
@@ -378,15 +382,15 @@ class Settle:
 
     @property
     def drawn(self) -> bool:
-        """True if the program draws a screen and takes keys: its rows are no prompts."""
+        """True if the program draws a screen and takes keys: its rows are not prompts."""
         look, probe = self._confirmation.look, self._candidate.probe
         if look is None or look.alternate:
-            return False  # an alternate screen is answered as a screen
+            return False  # an alternate screen is reported as a screen
         now = self._situation.evidence.snapshot()
         return now.keys and not now.paste_on and probe is not None and not probe.canonical
 
     def _consumed(self) -> bool:
-        """Whether the program took what was typed."""
+        """True if the program read the input."""
         sent, base = self._situation.sent, self._situation.baseline
         probe = self._candidate.probe
         if sent is None or not sent.nbytes or self._exit is not None:

@@ -1,10 +1,10 @@
-"""What one thread sleeps in, and whether that is a wait for our terminal.
+"""Find the system call that a thread blocks in, and whether it waits for our terminal.
 
-Owns the reading of /proc/PID/task/TID/syscall with the descriptor sets it points to, and of wchan
-where that file is closed to us. Returns a `Sleep`; judging it is `probe.py`'s. The subtle thing:
-only the *set* of descriptors tells a prompt (the terminal alone, for ever) from a program that
-also waits for something else, so poll arrays, select bitmaps and epoll lists are all read, an
-epoll within another's set (event loops within event loops) too.
+Owns the parsing of /proc/PID/task/TID/syscall and of the descriptor sets it points to, and of wchan
+where that file is not readable. Never judges: it returns a `Sleep`, and `probe.py` judges it. The
+subtle thing: only the *set* of descriptors distinguishes a prompt (the terminal alone, without
+time-out) from a program that also waits for something else, so poll arrays, select bitmaps and
+epoll lists are all read, including an epoll inside another (nested event loops).
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from ptyjobs.readiness.linux.syscalls import Kind, Syscall
 
 _POLLIN = 0x001 | 0x002 | 0x040 | 0x080  # POLLIN POLLPRI POLLRDNORM POLLRDBAND
 _MAX_FDS = 4096
-_NESTED = 4  # the kernel allows five epolls within each other (EP_MAX_NESTS)
+_NESTED = 4  # the kernel allows five nested epolls (EP_MAX_NESTS)
 _32_BIT = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """One thread at one moment."""
+    """State of one thread at one moment."""
 
     call: str = ""  # its system call; "" while it runs
     kind: Kind = Kind.OTHER
     running: bool = False
-    tty: bool = False  # it wakes when our terminal can be read; with WRITE: can be written
+    tty: bool = False  # it wakes when our terminal is readable; with WRITE: writable
     others: bool = False  # it also wakes for something else
-    timed: bool = False  # it wakes by itself after a time
-    wakes: float = 0.0  # that time, seconds from when it fell asleep; 0 if not known
+    timed: bool = False  # it wakes by itself after a time-out
+    wakes: float = 0.0  # that time-out, in seconds from the start of the sleep; 0 if unknown
     masters: tuple[int, ...] = ()  # descriptors of pty masters that it waits for
     sockets: tuple[int, ...] = ()
     fd: int = -1  # of a read or write
-    seen: bool = True  # False: the call could not be seen through
-    signature: str = ""  # the shape of the wait: same at every idle moment of a program
+    seen: bool = True  # False: the call could not be interpreted
+    signature: str = ""  # shape of the wait: the same at every idle moment of a program
 
 
 RUNNING = Sleep(running=True)
@@ -54,13 +54,13 @@ def parse(line: bytes) -> tuple[int, tuple[int, ...]] | None:
 
 
 def place(line: bytes) -> bytes:
-    """Call and stack pointer of a `syscall` line: the same when a loop sleeps where it slept."""
+    """Call and stack pointer of a `syscall` line: equal when a loop sleeps where it slept."""
     fields = line.split()
     return b" ".join(fields[::7] if len(fields) > 8 else fields[:1])
 
 
 class BlockedOn:
-    """Sees through the waits of one process."""
+    """Interprets the waits of one process."""
 
     def __init__(self, proc: str, process: Process, table: dict[int, Syscall]) -> None:
         self._proc = proc
@@ -69,12 +69,12 @@ class BlockedOn:
         self._memory = process.memory
 
     def sleep(self, line: bytes, tid: int, tty: Tty) -> Sleep:
-        """What the `syscall` line means; raises Gone and Denied."""
+        """Interpret a `syscall` line; raises Gone and Denied."""
         parsed = parse(line)
         if parsed is None:
             return RUNNING
         number, args = parsed
-        if number < 0:  # in the kernel, but not by a system call: a page fault, a stop
+        if number < 0:  # in the kernel, but not in a system call: a page fault, a stop
             return Sleep(call="kernel")
         if len(args) > 7 and args[6] < _32_BIT and args[7] < _32_BIT:
             return UNSEEN  # a 32-bit program: its numbers mean other calls
@@ -135,14 +135,14 @@ class BlockedOn:
             return None
         try:
             seconds, part = struct.unpack("=qq", self._memory.read(address, 16))
-        except ProcessExited:  # it is there, but we cannot read it
+        except ProcessExited:  # it exists, but we cannot read it
             return 0.0
         return float(seconds + part / (1e6 if micro else 1e9))
 
     def _set(
         self, call: Syscall, fds: list[tuple[int, bool]], wakes: float | None, tty: Tty
     ) -> Sleep:
-        """A wait for any of `fds` (number, whether input is waited for), for ever if None."""
+        """A wait for any of `fds` (number, waits for input); None for no time-out."""
         is_tty = others = False
         masters: tuple[int, ...] = ()
         sockets: tuple[int, ...] = ()
@@ -156,7 +156,7 @@ class BlockedOn:
                     left -= 1
                     pending += self._epolled(fd)
                     continue
-            except ProcessExited:  # closed since it was put into an epoll set
+            except ProcessExited:  # closed since it was added to an epoll set
                 continue
             if what == Fd.TTY and reads:
                 is_tty = True
@@ -166,10 +166,10 @@ class BlockedOn:
                 masters += (fd,)
             elif what == Fd.SOCKET:
                 sockets += (fd,)
-        # Not the time-out: node's comes and goes with its garbage collector.
+        # Excludes the time-out: node's comes and goes with its garbage collector.
         signature = f"{call.name}/{len(fds)}"
         timed = wakes is not None
-        asleep = timed and not fds  # a select or poll of nothing is a sleep
+        asleep = timed and not fds  # a select or poll of no descriptors is a sleep
         return Sleep(
             call.name,
             Kind.TIMED if asleep else call.kind,
@@ -194,7 +194,7 @@ def epoll_set(info: bytes) -> list[tuple[int, bool]]:
 
 
 def wchan(proc: str, pid: int, tid: int) -> str:
-    """The kernel function a thread sleeps in; "" when running, gone or not ours to know."""
+    """The kernel function that a thread sleeps in; "" if running, exited or not permitted."""
     try:
         name = procfs.read(f"{proc}/{pid}/task/{tid}/wchan", 128).decode("ascii", "replace")
     except (ProcessExited, Denied):
@@ -203,10 +203,10 @@ def wchan(proc: str, pid: int, tid: int) -> str:
 
 
 def coarse(proc: str, pid: int, tid: int, tty: Tty) -> Sleep:
-    """The same from state, wchan and epoll lists alone, where `syscall` is closed to us.
+    """Like `sleep`, from state, wchan and epoll lists alone, where `syscall` is not readable.
 
-    A terminal read and a blocked terminal write both show `wait_woken`; after a drain only the
-    read can last. A poll or select may be for anything: it counts as the terminal among others.
+    A terminal read and a blocked terminal write both show `wait_woken`; after a drain only the read
+    can last. A poll or select may wait for anything: it counts as the terminal among others.
     """
     where = wchan(proc, pid, tid)
     if not where:
@@ -219,7 +219,7 @@ def coarse(proc: str, pid: int, tid: int, tty: Tty) -> Sleep:
     polls = where.startswith(("poll_schedule", "do_sys_poll", "do_poll", "do_select"))
     if polls or where.startswith(("ep_poll", "do_epoll")):
         kind = Kind.POLL if polls else Kind.EPOLL
-        masters = _held(proc, pid, Fd.MASTER, tty)  # a relay, most likely
+        masters = _held(proc, pid, Fd.MASTER, tty)  # probably a relay
         is_tty = polls or _epolls(proc, pid, tty)
         return Sleep(
             where,
@@ -271,5 +271,5 @@ def _epolls(proc: str, pid: int, tty: Tty) -> bool:
 
 
 def _milliseconds(argument: int) -> float | None:
-    """Seconds of a signed 32-bit time-out in ms; None for a negative one: for ever."""
+    """Seconds of a signed 32-bit time-out in ms; None for a negative one (no time-out)."""
     return None if argument & 0x80000000 else (argument & 0x7FFFFFFF) / 1000

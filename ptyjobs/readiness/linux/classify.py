@@ -1,8 +1,9 @@
-"""Whose turn is it, by what every process of the foreground sleeps in at this moment.
+"""Classify the foreground job by what each of its processes blocks in.
 
-Owns the judgement of one moment: hard, soft, opaque, unknown, busy. Keeps nothing but readers of
-processes. The subtle things: only a *main* thread may be "hard" (a reader thread waits while others
-still draw), and a relay (script, socat, sudo) is looked through at the program behind it.
+Owns the judgement of one moment: hard, soft, opaque, unknown, busy. Never keeps state except the
+readers of processes. The subtle things: only a *main* thread may be "hard" (a reader thread waits
+while others still draw), and a relay (script, socat, sudo) is judged by the program on its inner
+terminal.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from ptyjobs.readiness.linux.process_table import Census
 from ptyjobs.readiness.linux.syscalls import Kind
 
 _RANK = {Wait.HARD: 0, Wait.SOFT: 1, Wait.OPAQUE: 2, Wait.UNKNOWN: 3, Wait.BUSY: 4}
-_DEPTH = 4  # relays within relays that are looked through
-_SOCKETS = 32  # of one wait are asked where they lead; of more, one will lead away
-_OTHERS = 16  # processes of other sessions that are asked whether they serve the terminal
+_DEPTH = 4  # nested relays that are followed
+_SOCKETS = 32  # sockets of one wait that are checked for a peer; of more, one surely has one
+_OTHERS = 16  # processes of other sessions that are checked for serving the terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one process (or the best of several) does."""
+    """State of one process, or the best of several."""
 
     wait: Wait
     stat: Stat
@@ -44,7 +45,7 @@ class Finding:
     unread: bool = False
     foreign: bool = False
     works: bool = False
-    place: bytes = b""  # where the main thread sleeps, when another one waits for the terminal
+    place: bytes = b""  # where the main thread sleeps, if another thread waits for the terminal
     mode: termios_state.Mode | None = None  # of the inner terminal, when relayed
     tier: Tier = Tier.FULL
 
@@ -71,10 +72,10 @@ class Judge:
         self._embedded = Embedded(census.proc)
 
     def search(self, group: int, mode: termios_state.Mode) -> Finding | None:
-        """The best of all processes in the foreground; None when there are none to be seen."""
+        """The best state of all foreground processes; None if none is visible."""
         stats = self._census.walk()
         members = [s for s in stats.values() if s.pgrp == group and s.state not in "ZX"]
-        if not members:  # not below us: it ran away before we were its subreaper
+        if not members:  # not below us: it was orphaned before we were its subreaper
             members = self._census.strangers(group)
         if not members:
             return None
@@ -90,11 +91,13 @@ class Judge:
         self, members: list[Stat], tty: Tty, mode: termios_state.Mode, depth: int
     ) -> list[Finding]:
         founds = []
-        # The newest first: a shell that waits for the program in question comes last.
+        # Newest first: a shell that waits for the program in question comes last.
         for stat in sorted(members, key=lambda s: -s.start):
             try:
                 found = self._judge(stat, tty, mode, depth)
-            except ProcessExited:  # it has ended, or what we kept of it has: look anew next time
+            except (
+                ProcessExited
+            ):  # it exited, or our descriptors are stale: reopen them
                 if stat.pid in self._census.processes:
                     self._census.drop(stat.pid)
                 continue
@@ -104,21 +107,21 @@ class Judge:
         return founds or [Finding(Wait.BUSY, members[0], blocked.RUNNING)]
 
     def _judge(self, stat: Stat, tty: Tty, mode: termios_state.Mode, depth: int) -> Finding:
-        if stat.state in "Tt":  # t: by its tracer, which has something to do with it
+        if stat.state in "Tt":  # t: stopped by its tracer, which is working on it
             stopped = stat.state == "T"
             sleep = Sleep(call="stopped" if stopped else "the hands of its debugger")
             return Finding(Wait.BUSY, stat, sleep, stat.pid, stopped=stopped)
         if self.tier is Tier.FULL:
             try:
                 return self.seen(stat, self._census.opened(stat), tty, mode, depth)
-            except Denied:  # setuid, or hardened: the tier below, for this process only
+            except Denied:  # setuid, or hardened: use the next lower tier, for this process only
                 pass
         return self._judge_coarse(stat, tty, mode, depth)
 
     def _reader(self, process: Process) -> blocked.BlockedOn:
         known = self._readers.get(process.pid)
         if known is None or known[0] is not process:
-            assert self._table is not None  # or the tier would not be FULL
+            assert self._table is not None  # otherwise the tier would not be FULL
             if len(self._readers) > 64:
                 self._readers.clear()
             known = process, blocked.BlockedOn(self._proc, process, self._table)
@@ -128,13 +131,13 @@ class Judge:
     def seen(
         self, stat: Stat, process: Process, tty: Tty, mode: termios_state.Mode, depth: int = 0
     ) -> Finding:
-        """What the process does, by the system calls of its threads; raises Gone and Denied."""
+        """State of a process from the system calls of its threads; raises Gone and Denied."""
         main = process.main
         reader = self._reader(process)
         before, runs = main.ran()
         said = main.syscall()
         sleep = reader.sleep(said, stat.pid, tty)
-        if main.ran()[0] != before:  # it ran while we read its arguments: they mean nothing
+        if main.ran()[0] != before:  # it ran while we read its arguments: they are invalid
             sleep = blocked.RUNNING
         wait, tier = Wait.BUSY, Tier.FULL
         if sleep.tty and sleep.kind is not Kind.WRITE:
@@ -153,7 +156,7 @@ class Judge:
             other = self._other_threads(found, process, tty)
             if other is None:
                 return found
-            after = main.syscall()  # that thread may have woken it before it went on waiting
+            after = main.syscall()  # that thread may have woken it before waiting again
             works = blocked.parse(after) is None or main.ran()[0] != before
             return replace(other, place=blocked.place(after if works else said), works=works)
         if wait is Wait.SOFT and stat.threads > 1:
@@ -182,7 +185,7 @@ class Judge:
         return None
 
     def _judge_coarse(self, stat: Stat, tty: Tty, mode: termios_state.Mode, depth: int) -> Finding:
-        """Without the system call: state, wchan, epoll lists."""
+        """Judge without the system call: by state, wchan and epoll lists."""
         process = self._census.processes.get(stat.pid)
         before = process.main.ran()[0] if process is not None else 0
         found = Finding(Wait.BUSY, stat, blocked.RUNNING, stat.pid, before, tier=Tier.NO_SYSCALL)
@@ -194,7 +197,7 @@ class Judge:
             sleep = blocked.UNSEEN
         found = replace(found, sleep=sleep)
         if not sleep.seen:
-            # A process that is not ours to see shows wchan 0; so does one on its way to sleep.
+            # A process we may not inspect shows wchan 0; so does a process about to sleep.
             return replace(found, wait=Wait.UNKNOWN, foreign=True, tier=Tier.EVIDENCE)
         if sleep.tty:
             strong = sleep.kind is Kind.READ and not sleep.others and not mode.returns
@@ -211,9 +214,9 @@ class Judge:
         return found
 
     def _through(self, outer: Finding, depth: int) -> Finding:
-        """The program behind a relay, judged on its own terminal.
+        """Judge the program on the inner terminal of a relay, by that terminal.
 
-        With several behind it (the windows of a multiplexer) nothing tells which one is shown.
+        If there are several (the windows of a multiplexer), the visible one is unknown.
         """
         behind = []
         stats, pid = self._census.stats, outer.stat.pid
@@ -241,16 +244,17 @@ class Judge:
                 unread=best.unread or inner.unread,
                 mode=best.mode or inner.mode,
             )
-        # Nobody behind it, or we cannot tell who: what it shows is all there is.
+        # No program on the inner terminal, or it is unknown: only its output can be judged.
         return replace(outer, wait=Wait.OPAQUE, doing=f"{outer.stat.name} in {outer.sleep.call}")
 
     def _elsewhere(self, best: Finding, founds: list[Finding], mode: termios_state.Mode) -> Finding:
-        """Nobody in the foreground group waits for the terminal; does somebody else for it?
+        """No foreground process reads the terminal: look for a process that reads on its behalf.
 
-        A process of another session is under no job control here and may read: ssh below sshpass,
-        the servers of screen and tmux, which serve the terminal of their client themselves. A
-        daemon that only kept the terminal open is neither below the foreground nor a relay. A
-        client whose server is out of our sight leaves the terminal bare and sleeps on a socket.
+        A process of another session is not subject to job control here and may read: ssh below
+        sshpass, the servers of screen and tmux, which serve the terminal of their client
+        themselves. A daemon that only kept the terminal open is neither below the foreground nor a
+        relay. A client whose server we cannot see puts the terminal into raw mode and sleeps on a
+        socket.
         """
         group = best.stat.pgrp
         front = {s.pid for s in self._census.stats.values() if s.pgrp == group}
@@ -289,7 +293,7 @@ class Judge:
 
 
 def _any_runs(process: Process, threads: int) -> bool:
-    """Whether a thread beside the main one runs, or would on a machine that is less busy."""
+    """True if a thread other than the main one is running or runnable."""
     for thread in process.others(threads - 1):
         try:
             if blocked.parse(thread.syscall()) is None:
@@ -300,7 +304,7 @@ def _any_runs(process: Process, threads: int) -> bool:
 
 
 def _leads_away(pid: int, sockets: tuple[int, ...]) -> bool:
-    """Whether one of them is a connection: what is typed may be for somebody behind it."""
+    """True if one of them is a connection: its peer may read the input."""
     return len(sockets) > _SOCKETS or any(pidfd.leads_away(pid, fd) for fd in sockets)
 
 
@@ -309,7 +313,7 @@ def _serves(sleep: Sleep) -> bool:
 
 
 def _best(founds: list[Finding]) -> Finding:
-    """The process that says most of whose turn it is."""
+    """The process whose state decides for the job."""
 
     def order(found: Finding) -> tuple[int, bool, bool]:
         return _RANK[found.wait], found.sleep.kind is Kind.CHILD, found.stopped

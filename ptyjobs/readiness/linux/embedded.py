@@ -1,10 +1,10 @@
-"""Programs with a pty of their own that are no relays: an editor's terminal, a build in a pane.
+"""Programs with a pty of their own that are not relays: an editor's terminal, a build in a pane.
 
-Owns the question whether a program that waits for its terminal and for a pty master answered by
-itself or hands everything on. A relay shows what the programs behind it write, and what their
-line discipline echoes; nothing else. So a program that has drawn something while the programs
-behind it neither ran nor wrote, and have no input waiting, took the key itself. Never decides
-for a program whose inner side did run: then it may have handed the key on.
+Owns the question whether a program that waits for its terminal and for a pty master handled the
+input itself or passed it on. A relay shows only the output of its inner programs and the echo of
+their line discipline. So a program that has drawn something while its inner programs neither ran
+nor wrote, and have no unread input, handled the key itself. Never decides if an inner program did
+run: the key may have been passed on.
 
 Sources: proc(5) for /proc/PID/io (wchar counts the reaped children too) and schedstat.
 """
@@ -18,15 +18,16 @@ from ptyjobs.process import procfs
 from ptyjobs.process.procfs import Denied, ProcessExited
 from ptyjobs.readiness.linux.relays import Inner
 
-_ECHOED = 3  # cells that the line discipline writes for one byte at most (^X, CR LF)
+_ECHOED = 3  # cells that the line discipline echoes for one byte at most (^X, CR LF)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the holder knows of one job's terminal at the moment of a probe.
+    """Output and input counts of one job's terminal at the time of a probe.
 
     `output`: bytes the job has written; `typed_at`: that number when input was last sent, and
-    `typed` the bytes of it; `inputs` counts the inputs. `alternate`: the alternate screen is on.
+    `typed` its length in bytes; `inputs` counts the inputs. `alternate`: the alternate screen is
+    on.
     """
 
     output: int = 0
@@ -38,7 +39,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """What the programs behind had done: CPU time and bytes written, by pid."""
+    """CPU time and bytes written of the inner programs, by pid."""
 
     ran: tuple[tuple[int, int, int], ...]
 
@@ -49,7 +50,7 @@ class _Rest:
 
 
 class Embedded:
-    """Remembers, for one job, how the programs behind each pty stood before the last input."""
+    """Per job: the state of the inner programs of each pty before the last input."""
 
     def __init__(self, proc: str) -> None:
         self._proc = proc
@@ -60,7 +61,7 @@ class Embedded:
     def answers(
         self, key: tuple[int, int], members: Iterable[int], inner: Inner, shown: Shown
     ) -> bool:
-        """True if the program `key` (pid, start) took the last input itself."""
+        """True if the program `key` (pid, start) handled the last input itself."""
         rest = self._rest(members)
         if rest is None:
             return False
@@ -78,7 +79,7 @@ class Embedded:
         return key in self._own
 
     def _base(self, key: tuple[int, int], rest: _Rest, shown: Shown) -> _Rest | None:
-        """How they stood before the last input; None if they were not looked at before it."""
+        """Their state before the last input; None if it was not recorded."""
         if len(self._now) > 16:
             self._now.clear()
             self._before.clear()

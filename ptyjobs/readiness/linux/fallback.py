@@ -1,9 +1,9 @@
-"""What other systems (macOS) say of the foreground job: its group, its modes, what its counters do.
+"""Foreground job facts for other systems (macOS): its process group, terminal modes, counters.
 
-Owns the same `probe()` where there is no Linux /proc. There is no public way to ask in which call a
-process sleeps, so nothing here is ever *certain*: a probe says "unknown" (judge by what it shows),
-or "busy" while a thread of the foreground runs. The subtle thing: macOS feeds the line discipline
-synchronously, so a briefly opened slave that can be read means input that nobody took.
+Owns the same `probe()` where there is no Linux /proc. There is no public interface that shows the
+system call of a sleeping process, so nothing here is ever *certain*: a probe returns "unknown"
+(judge by the screen), or "busy" while a foreground thread runs. The subtle thing: macOS feeds the
+line discipline synchronously, so a briefly opened slave that is readable means unread input.
 
 Written from Apple's headers (sys/proc_info.h, libproc.h, sys/ttycom.h) and never run on a Mac.
 """
@@ -29,7 +29,7 @@ _MEMBERS = 256
 
 
 class Kernel:
-    """As `kernel.Kernel`, for systems without a Linux /proc."""
+    """Like `kernel.Kernel`, for systems without a Linux /proc."""
 
     def __init__(
         self,
@@ -45,10 +45,10 @@ class Kernel:
         self._leader = leader
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no descriptor is kept open."""
 
     def probe(self) -> Probe:
-        """One look: "busy" while a foreground thread runs, else "unknown" with its CPU time."""
+        """One probe: "busy" while a foreground thread runs, else "unknown" with its CPU time."""
         group = self._group()
         flags = termios.tcgetattr(self._master)
         local, output = flags[3], flags[1]
@@ -70,17 +70,17 @@ class Kernel:
         )
 
     def witnesses(self) -> tuple[tuple[int, int], ...]:
-        """None: nobody else could look at them."""
+        """None: no other process could inspect them."""
         return ()
 
     def foreground(self) -> str:
-        """The name of the foreground group's leader; "" when it cannot be told."""
+        """The name of the foreground group's leader; "" if unknown."""
         return name_of(self._group())
 
     def _group(self) -> int:
         try:
             return os.tcgetpgrp(self._master)
-        except OSError:  # ENOTTY: the session has gone
+        except OSError:  # ENOTTY: the session has ended
             return 0
 
     def unread(self) -> bool:
@@ -103,10 +103,10 @@ def slave_path(master: int) -> str:
 
 
 def counters(group: int) -> tuple[int, int, bool]:
-    """CPU time, context switches with system calls, and whether a thread runs, of a group.
+    """CPU time, context switches plus system calls, and running threads of a process group.
 
-    CPU time is in the units of the system (mach ticks; ns on Intel). Zeros where there is no
-    libproc: then only output speaks.
+    CPU time is in the units of the system (mach ticks; ns on Intel). Zeros without libproc: then
+    only output is evidence.
     """
     if sys.platform != "darwin" or group <= 0:
         return 0, 0, False
@@ -119,7 +119,7 @@ def counters(group: int) -> tuple[int, int, bool]:
         got = libproc.proc_pidinfo(
             pid, _PROC_PIDTASKINFO, ctypes.c_uint64(0), buffer, _TASKINFO.size
         )
-        if got != _TASKINFO.size:  # gone, or another user's
+        if got != _TASKINFO.size:  # exited, or another user's
             continue
         task = _TASKINFO.unpack(buffer.raw)
         cpu += task[2] + task[3]

@@ -1,7 +1,7 @@
-"""Descriptors of another process, borrowed for a moment: is something unread, where does it lead?
+"""Descriptors borrowed from another process: unread input, and the peer of a socket.
 
-Owns pidfd_getfd(2) (Linux 5.6; needs the right to ptrace, as /proc/PID/syscall does). A borrowed
-descriptor is the very same open file: it is only asked, never read, and closed at once.
+Owns pidfd_getfd(2) (Linux 5.6; needs ptrace permission, like /proc/PID/syscall). Never reads a
+borrowed descriptor: it shares the open file description, so it is only queried and closed at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ptyjobs.readiness.linux.syscalls import PIDFD_GETFD
 
 @contextlib.contextmanager
 def borrowed(pid: int, number: int) -> Iterator[int | None]:
-    """Descriptor `number` of process `pid` as one of ours; None when we may not, or it has gone."""
+    """A duplicate of descriptor `number` of process `pid`; None if not permitted or closed."""
     fd = _get(pid, number)
     try:
         yield fd
@@ -30,7 +30,7 @@ def borrowed(pid: int, number: int) -> Iterator[int | None]:
 def _get(pid: int, number: int) -> int | None:
     try:
         pidfd = os.pidfd_open(pid)
-    except (OSError, AttributeError):  # gone, or no pidfd here
+    except (OSError, AttributeError):  # exited, or no pidfd here
         return None
     try:
         fd = int(ctypes.CDLL(None).syscall(PIDFD_GETFD, pidfd, number, 0))
@@ -40,16 +40,16 @@ def _get(pid: int, number: int) -> int | None:
 
 
 def readable(pid: int, number: int) -> bool:
-    """Whether a read of it would find something now; False when we may not ask."""
+    """True if a read would return data now; False if not permitted."""
     with borrowed(pid, number) as fd:
         return fd is not None and termios_state.readable(fd)
 
 
 def leads_away(pid: int, number: int) -> bool:
-    """Whether a socket is a connection to somebody else; True when we may not ask.
+    """True if a socket is connected to another process's peer, or if not permitted to ask.
 
-    Not one that listens, and not half of a pair which the process made itself, for a child: there
-    nobody else can speak.
+    A listening socket has no peer, and half of a pair that the process made for a child has no
+    outside peer.
     """
     with borrowed(pid, number) as fd:
         if fd is None:
@@ -61,6 +61,6 @@ def leads_away(pid: int, number: int) -> bool:
                 if its.family != socket.AF_UNIX or its.getpeername():
                     return True
                 credentials = its.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-            except OSError:  # not connected: a datagram socket, or one that connects right now
+            except OSError:  # not connected: a datagram socket, or a connection still being made
                 return True
     return int.from_bytes(credentials[:4], "little") != pid

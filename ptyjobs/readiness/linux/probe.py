@@ -1,10 +1,10 @@
-"""What the kernel says of the foreground job: is it waiting for its terminal? (Linux)
+"""Kernel probe of the foreground job: is it waiting for its terminal? (Linux)
 
 Owns one probe of one job: foreground group, line discipline, unread input, and the judgement of
-`classify.py` on the processes of `process_table.py`. Decides nothing over time: see
-`readiness/settle.py`.
-The subtle things: it must run in an ancestor of the job (Yama scope 1), and the common probe does
-not look at all: when nobody of those it would judge has run since, the last probe still holds.
+`classify.py` on the processes of `process_table.py`. Never decides over time: see
+`readiness/settle.py`. The subtle things: it must run in an ancestor of the job (Yama scope 1), and
+most probes inspect nothing: if no process it would judge has run since, the last probe is still
+valid.
 
 Sources: proc(5), Documentation/admin-guide/LSM/Yama.rst, fs/proc/base.c, drivers/tty/n_tty.c.
 """
@@ -30,11 +30,11 @@ from ptyjobs.readiness.settle import Probe, Wait
 
 @dataclass(frozen=True, slots=True)
 class _Last:
-    """The last probe, and whose run time must be unchanged for it to hold still.
+    """The last probe, and the threads whose run time must be unchanged for it to stay valid.
 
-    Of a hard wait only the waiting thread is watched. Else all threads of the foreground are: when
-    none of them has run, nothing about them has changed. A thread that was woken and has not run
-    yet is told by `line`, which then says "running" (race 2).
+    For a hard wait only the waiting thread is watched, else all threads of the foreground: if none
+    of them has run, nothing about them has changed. `line` detects a thread that was woken and has
+    not run yet: it then reads "running" (race 2).
     """
 
     group: int
@@ -45,10 +45,10 @@ class _Last:
 
 
 class Kernel:
-    """Looks at the job whose pty master and leader are given, from an ancestor of the job.
+    """Probes the job with the given pty master and leader, from an ancestor of the job.
 
-    `tier` is what `self_test` found; `proc` is where procfs is mounted; `shown` says what the
-    terminal has shown so far.
+    `tier` is the result of `self_test`; `proc` is the mount point of procfs; `shown` reports the
+    output counts of the terminal.
     """
 
     def __init__(
@@ -73,12 +73,12 @@ class Kernel:
         self._last: _Last | None = None
 
     def close(self) -> None:
-        """Close every kept descriptor; the master stays its owner's."""
+        """Close every kept descriptor; the caller keeps ownership of the master."""
         self._last = None
         self._census.close()
 
     def probe(self) -> Probe:
-        """One look. Drain the master first: a program blocked in writing is never ready."""
+        """Probe once. Drain the master first: a program blocked in a write is never ready."""
         group = self._group()
         mode = line.mode(self._master)
         unread = self.unread()
@@ -99,20 +99,21 @@ class Kernel:
         return self._remember(found, group, mode, unread=unread, kin=kin)
 
     def foreground(self) -> str:
-        """The name of the program in the foreground; "" when it cannot be told."""
+        """The name of the foreground program; "" if unknown."""
         group = self._group()
         if self.tier is Tier.EVIDENCE or not group:
             return ""
         try:
             return procfs.stat(self._proc, group).name
-        except (ProcessExited, Denied):  # the group's leader has exited: any member will do
+        except (ProcessExited, Denied):  # the group's leader has exited: use any member
             members = [s.name for s in self._census.walk().values() if s.pgrp == group]
             return members[-1] if members else ""
 
     def witnesses(self) -> tuple[tuple[int, int], ...]:
-        """(pid, ns its main thread has run) of those whose rest keeps the last probe true.
+        """(pid, main thread's CPU time in ns) of the processes that must not run for the last probe
+        to hold.
 
-        None when it cannot be told from their main threads alone.
+        None if their main threads alone cannot decide it.
         """
         watched = self._last.watched if self._last is not None else ()
         if any(threads > 1 for _, threads, _ in watched):
@@ -132,11 +133,11 @@ class Kernel:
     def _group(self) -> int:
         try:
             return os.tcgetpgrp(self._master)
-        except OSError:  # ENOTTY: the session has gone, nobody is in the foreground
+        except OSError:  # ENOTTY: the session has ended, there is no foreground group
             return 0
 
     def unread(self) -> bool:
-        """Whether input lies in the terminal that nobody has read yet."""
+        """True if the terminal holds unread input."""
         try:
             fd = line.open_slave(self._master)
         except OSError:  # EIO: the terminal was hung up
@@ -157,10 +158,10 @@ class Kernel:
             tier=Tier.EVIDENCE,
         )
 
-    # -- the quick ways
+    # -- the fast paths
 
     def _same(self, group: int, mode: line.Mode) -> Probe | None:
-        """The last probe again, if nobody whom it speaks of has run since."""
+        """The last probe again, if none of its processes has run since."""
         last = self._last
         if last is None or last.group != group or last.mode != mode:
             return None
@@ -175,7 +176,7 @@ class Kernel:
         return last.probe
 
     def _again(self, group: int, mode: line.Mode) -> Finding | None:
-        """The last waiter, if it waits hard once more: then nobody else need be asked."""
+        """The last waiter, if it is in a hard wait again: no other need be inspected."""
         last = self._last
         if last is None or last.group != group or last.probe.wait is not Wait.HARD:
             return None
@@ -202,7 +203,7 @@ class Kernel:
         pid = found.stat.pid
         loops = found.wait is Wait.BUSY and not inner.canonical
         reads, read_bytes = procfs.reads(self._proc, pid) if loops else (0, 0)
-        exact = found.wait in (Wait.HARD, Wait.BUSY)  # nobody asks for the CPU of those
+        exact = found.wait in (Wait.HARD, Wait.BUSY)  # their CPU time is never used
         probe = Probe(
             found.wait,
             pid=pid,
@@ -241,7 +242,7 @@ class Kernel:
         return probe
 
     def _watch(self, found: Finding, probe: Probe, mode: line.Mode) -> _Last | None:
-        """What must not run for this probe to be true; None when somebody runs already."""
+        """The threads that must not run for this probe to stay valid; None if one runs already."""
         process = self._census.processes.get(probe.pid)
         if process is None or found.relayed or found.sleep.running or not found.sleep.seen:
             return None
@@ -259,7 +260,7 @@ class Kernel:
                     watched.append(
                         (self._census.processes[pid], stat.threads, self._census.ran[pid])
                     )
-            # The state is read last: a signal that stops the thread makes it run once more.
+            # Read the state last: a signal that stops the thread makes it run once more.
             ran = process.main.ran()[0]
             if probe.main and ran != found.runtime:
                 return None
@@ -269,14 +270,14 @@ class Kernel:
             ProcessExited,
             Denied,
             KeyError,
-        ):  # it went on meanwhile: the next probe starts anew
+        ):  # it resumed meanwhile: the next probe starts over
             return None
         return _Last(probe.group, mode, sleeping, tuple(watched), probe)
 
     def _speakers(self, probe: Probe) -> list[int]:
         """The processes that this probe was judged by.
 
-        BUSY and OPAQUE mean that nobody at all of the job was seen to wait for the terminal.
+        BUSY and OPAQUE mean that no process of the job was seen waiting for the terminal.
         """
         if probe.wait in (Wait.BUSY, Wait.OPAQUE):
             return list(self._census.stats)
@@ -285,7 +286,7 @@ class Kernel:
 
 
 def self_test() -> Tier:
-    """What this machine lets an ancestor ask, tried on a child that reads a terminal of its own.
+    """Find out what an ancestor may inspect here, using a child that reads its own terminal.
 
     Takes a few ms. Forks: call it in a process with one thread.
     """
@@ -308,7 +309,7 @@ def self_test() -> Tier:
         for tier in (Tier.FULL, Tier.NO_SYSCALL):
             try:
                 kernel = Kernel(master=master, leader=pid, tier=tier)
-            except OSError:  # no slave to be opened here: nothing of the terminal can be asked
+            except OSError:  # no slave can be opened here: no terminal fact is available
                 return Tier.EVIDENCE
             try:
                 deadline = time.monotonic() + 0.5

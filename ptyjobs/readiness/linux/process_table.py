@@ -1,8 +1,8 @@
-"""The processes of one job: who there is, who is whose parent, with what was opened of each.
+"""Process tree of one job, with cached /proc descriptors.
 
-Owns the walk below the job's leader and the kept descriptors of its processes. Judges nobody. The
-subtle thing: `ran` holds the CPU time of each process from *before* its children were asked for,
-so that one who forks, or changes its group, during the walk is known to have run.
+Owns the walk below the job's leader and the cached descriptors of its processes. Never judges. The
+subtle thing: `ran` holds the CPU time of each process from *before* its children were listed, so a
+process that forks, or changes its group, during the walk is known to have run.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ import os
 from ptyjobs.process import procfs
 from ptyjobs.process.procfs import Denied, Process, ProcessExited, Stat
 
-KEPT = 48  # processes whose descriptors are kept
+KEPT = 48  # processes whose descriptors are cached
 
 
 class Census:
-    """Everybody below `leader`, and whom this process adopted as subreaper."""
+    """All processes below `leader`, and the orphans that this process adopted."""
 
     def __init__(self, *, proc: str, leader: int) -> None:
         self.proc = proc
         self.stats: dict[int, Stat] = {}  # of the last walk
         self.processes: dict[int, Process] = {}
-        self.ran: dict[int, int] = {}  # ns of CPU; absent for one that changed during the walk
+        self.ran: dict[
+            int, int
+        ] = {}  # ns of CPU; absent if the process changed meanwhile
         self._leader = leader
         self._own = self._open(os.getpid())
 
@@ -40,12 +42,12 @@ class Census:
             return None
 
     def _stat(self, pid: int) -> tuple[Process, Stat] | None:
-        """The process that has this number now, and its stat."""
+        """The current process with this number, and its stat."""
         process = self.processes.get(pid)
         if process is not None:
             try:
                 return process, process.stat()
-            except ProcessExited:  # ended; the number may already be another's
+            except ProcessExited:  # exited; the number may already be reused
                 self.drop(pid)
         process = self._open(pid)
         if process is None:
@@ -79,7 +81,7 @@ class Census:
             process, stat = found
             stats[pid] = stat
             try:
-                # Before its children are asked for, so that a fork from now on is noticed.
+                # Before its children are listed, so that a later fork is noticed.
                 ran = process.cpu(stat.threads)
                 pending += process.children(stat.threads)
                 if process.stat() == stat:
@@ -89,7 +91,7 @@ class Census:
         return self._pruned(stats)
 
     def _scan(self) -> dict[int, Stat]:
-        """The same from the parents that /proc names. A fork meanwhile is missed: not `_ran`."""
+        """Walk by the parents that /proc names. Misses a fork meanwhile, so sets no `_ran`."""
         every = {stat.pid: stat for stat in self._every()}
         stats: dict[int, Stat] = {}
         pending = [self._leader, *(s.pid for s in every.values() if s.ppid == os.getpid())]
@@ -103,7 +105,7 @@ class Census:
         return self._pruned(stats)
 
     def strangers(self, group: int) -> list[Stat]:
-        """Processes of the foreground group, wherever they hang."""
+        """Processes of the foreground group anywhere in the system."""
         found = [s for s in self._every() if s.pgrp == group and group and s.state not in "ZX"]
         for stat in found:
             self.stats[stat.pid] = stat
@@ -125,7 +127,7 @@ class Census:
         return every
 
     def _pruned(self, stats: dict[int, Stat]) -> dict[int, Stat]:
-        """Close what was kept of processes that have gone, and of too many."""
+        """Close descriptors of exited processes, and of those over the limit."""
         self.stats = stats
         for pid in [p for p in self.processes if p not in stats]:
             self.drop(pid)
@@ -135,7 +137,7 @@ class Census:
         return stats
 
     def opened(self, stat: Stat) -> Process:
-        """What is kept of that process; raises Gone."""
+        """Cached descriptors of that process; raises Gone."""
         process = self.processes.get(stat.pid) or self._open(stat.pid)
         if process is None:
             raise ProcessExited(str(stat.pid))
@@ -160,7 +162,7 @@ class Census:
         return frozenset(line)
 
     def cpu(self, pid: int, group: int) -> int:
-        """CPU time of the foreground `group` and of `pid`, all their threads, in ns."""
+        """CPU time in ns of the foreground `group` and of `pid`, all threads included."""
         total = 0
         for stat in self.stats.values():
             if stat.pgrp == group or stat.pid == pid:

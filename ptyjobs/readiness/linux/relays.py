@@ -1,11 +1,11 @@
-"""Looking through a relay (script, socat, rlwrap, sudo, su -P) at the terminal behind it.
+"""Follow a relay (script, socat, rlwrap, sudo, su -P) to its inner terminal.
 
 A relay waits for its own terminal *and* for the master of a pty it made. Owns finding that inner
-pty (fdinfo says `tty-index`), its foreground group, its line discipline, and the bytes that lie
-unread on both sides of it. The subtle things: bytes hide in both queues of the inner pty while both
-processes look asleep, so the inner slave *and* the relay's own master must be polled: a poll
-flushes the kernel's buffer and then tells the truth. And a slave is opened only while one of the
-job's processes has it open: were ours the last to be closed, the relay would read EIO and end.
+pty (`tty-index` in fdinfo), its foreground group, its line discipline, and unread bytes on both
+sides of it. Never keeps a slave open. The subtle things: bytes may wait in both queues of the inner
+pty while both processes sleep, so the inner slave *and* the relay's own master must be polled: a
+poll flushes the kernel's buffer and then reports correctly. And a slave is opened only while one of
+the job's processes has it open: if ours were the last to close, the relay would read EIO and exit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SLAVES = 136  # UNIX98_PTY_SLAVE_MAJOR of include/uapi/linux/major.h
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """The pty behind one master descriptor of a relay."""
+    """The inner pty of one master descriptor of a relay."""
 
     tty: Tty
     mode: termios_state.Mode
@@ -30,7 +30,7 @@ class Inner:
 
 
 def index(proc: str, pid: int, master: int) -> int | None:
-    """The number N of /dev/pts/N behind a pty master held by `pid`."""
+    """The number N of /dev/pts/N of a pty master held by `pid`."""
     for entry in procfs.fdinfo(proc, pid, master).splitlines():
         if entry.startswith(b"tty-index:"):
             return int(entry.split()[1])
@@ -38,13 +38,13 @@ def index(proc: str, pid: int, master: int) -> int | None:
 
 
 def terminal(proc: str, pid: int, master: int) -> Tty | None:
-    """The slave behind a pty master held by `pid`, without opening it; None for another devpts."""
+    """The slave of a pty master held by `pid`, without opening it; None for another devpts."""
     number = index(proc, pid, master)
     if number is None:
         return None
     try:
         info = os.stat(f"/dev/pts/{number}")
-    except OSError:  # closing down
+    except OSError:  # closing
         return None
     if info.st_rdev != os.makedev(_SLAVES, number):
         return None
@@ -52,14 +52,14 @@ def terminal(proc: str, pid: int, master: int) -> Tty | None:
 
 
 def look(stats: dict[int, Stat], tty: Tty, proc: str, *, pid: int, master: int) -> Inner | None:
-    """The inner pty, or None when it cannot be opened (another user's) or nobody has it open."""
+    """The inner pty; None if it cannot be opened (another user's) or no process has it open."""
     inside = (s for s in stats.values() if s.tty == tty.rdev or s.ppid == pid)
     if not any(_open_in(proc, s.pid, tty) for s in inside):
         return None
     name = f"/dev/pts/{os.minor(tty.rdev)}"
     try:
         fd = os.open(name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:  # EACCES: sudo gives it to the target user; ENXIO, EIO: closing down
+    except OSError:  # EACCES: sudo gives it to the target user; ENXIO, EIO: closing
         return None
     try:
         if os.fstat(fd).st_rdev != tty.rdev:
@@ -78,17 +78,17 @@ def foreground(stats: dict[int, Stat], relay: int, tty: Tty, proc: str) -> list[
     members = [s for s in having if s.pgrp in groups]
     if members:
         return members
-    # socat without `ctty`: nobody's controlling terminal, but it is the input of its child.
+    # socat without `ctty`: no process's controlling terminal, but its child's standard input.
     return [s for s in stats.values() if s.ppid == relay and _device(proc, s.pid, 0) == tty.rdev]
 
 
 def _open_in(proc: str, pid: int, tty: Tty) -> bool:
-    """Whether one of the usual descriptors of a process (255 is bash's) is that terminal."""
+    """True if a standard descriptor of a process (or bash's 255) is that terminal."""
     return any(_device(proc, pid, fd) == tty.rdev for fd in (0, 1, 2, 255))
 
 
 def _device(proc: str, pid: int, fd: int) -> int:
     try:
         return os.stat(f"{proc}/{pid}/fd/{fd}").st_rdev
-    except OSError:  # gone, or not ours to see
+    except OSError:  # exited, or not permitted
         return 0

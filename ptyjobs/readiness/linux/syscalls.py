@@ -1,9 +1,9 @@
-"""System call numbers: which call a sleeping thread is in, and in which argument to look.
+"""System call numbers: the call a sleeping thread is in, and the argument that identifies its wait.
 
-Owns the tables for x86-64 and aarch64 (asm/unistd_64.h, asm-generic/unistd.h). The numbers differ
-by architecture, and a call that is not listed is simply "busy": it cannot be a wait for the
-terminal. 32-bit programs on a 64-bit kernel use a third table; they are told by their stack
-pointer (`blocked.py`), and their calls are taken as not known.
+Owns the tables for x86-64 and aarch64 (asm/unistd_64.h, asm-generic/unistd.h). Never reads a
+process. The numbers differ by architecture, and a call that is not listed counts as "busy": it
+cannot be a wait for the terminal. 32-bit programs on a 64-bit kernel use a third table; they are
+recognised by their stack pointer (`blocked.py`), and their calls count as unknown.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from dataclasses import dataclass
 
 
 class Kind(enum.Enum):
-    """How a call names what it waits for."""
+    """The way a call identifies its wait."""
 
     READ = enum.auto()  # a descriptor in argument 0
-    WRITE = enum.auto()  # a descriptor in argument 0; blocked because nobody reads
+    WRITE = enum.auto()  # a descriptor in argument 0; blocks while the reader does not read
     POLL = enum.auto()  # an array of struct pollfd; milliseconds in argument 2
     PPOLL = enum.auto()  # the same; a struct timespec pointer in argument 2
     SELECT = enum.auto()  # bitmaps; a time-out pointer in argument 4
     EPOLL = enum.auto()  # an epoll descriptor in argument 0; milliseconds in argument 3
     EPOLL2 = enum.auto()  # the same; a struct timespec pointer in argument 3
-    CHILD = enum.auto()  # waits for a child to end
+    CHILD = enum.auto()  # waits for a child to exit
     TIMED = enum.auto()  # sleeps for a time
     SOCKET = enum.auto()  # waits for a peer: descriptor in argument 0
     SIGNAL = enum.auto()  # waits for a signal
     LOCK = enum.auto()  # waits for another thread or process
-    URING = enum.auto()  # cannot be seen through
-    RESTART = enum.auto()  # a call resumed after a stop: only wchan knows which
+    URING = enum.auto()  # cannot be interpreted
+    RESTART = enum.auto()  # a call resumed after a stop: only wchan identifies it
     OTHER = enum.auto()
 
 
@@ -186,5 +186,5 @@ PIDFD_GETFD = 438  # the same number on every architecture (asm-generic since Li
 
 
 def calls(machine: str) -> dict[int, Syscall] | None:
-    """The table of `os.uname().machine`; None for an architecture nobody has written one for."""
+    """The table of `os.uname().machine`; None for an unsupported architecture."""
     return {"x86_64": _X86_64, "aarch64": _AARCH64}.get(machine)
