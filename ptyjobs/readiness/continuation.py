@@ -65,7 +65,7 @@ def continues(
 
 
 def _renumbered(above: str, prompt: str) -> bool:
-    """True if `above` starts with `prompt`, perhaps with another number, depth or sign (irb, pry)."""
+    """True if `above` starts with `prompt`, with any number, depth or sign (irb, pry)."""
     shown = normal(prompt.rstrip())
     body = shown[:-1] if shown and not shown[-1].isalnum() else shown
     return any(c.isdigit() for c in body) and normal(above).startswith(body)
@@ -77,7 +77,7 @@ def _firsts(memory: PromptMemory, pid: int) -> list[PromptGuess]:
 
 
 def _behind_output(row: str, prompt: str) -> bool:
-    """True for a primary prompt after output without a final newline; `>> ` is not `> ` after `>`."""
+    """True for a primary prompt after unterminated output; `>> ` is not `> ` after `>`."""
     output = row.removesuffix(prompt)
     return bool(prompt.strip()) and output != row and not set(output) <= set(prompt)
 

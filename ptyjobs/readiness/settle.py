@@ -310,9 +310,7 @@ class Settle:
             if look is None:
                 return DoLook()
             rule = self._weigh(self._newest(), look).rule()
-            if (
-                rule.settle <= tuning.MARK_FAR
-            ):  # a prompt is shown: nothing else to wait for
+            if rule.settle <= tuning.MARK_FAR:  # a prompt is shown: nothing else to wait for
                 return (
                     self._finish(now, rule) if deadline.final else DoProbe()
                 )  # does it still hold?

@@ -31,9 +31,7 @@ SHAPE = 0.050  # the row looks like a question: 9 steps without other evidence, 
 FIRST = 0.150  # it accepts input but has shown nothing yet: fzf reads keys before its first paint
 ASIDE = 0.300  # it takes keys while a child of it works; chosen
 BANNER = 0.5  # it accepts input, and shows lines but no prompt after its start; chosen
-QUESTION = (
-    1.0  # text that is no known prompt; 1 s of silence alone is right in 79 % of the set
-)
+QUESTION = 1.0  # text that is no known prompt; 1 s of silence alone is right in 79 % of the set
 WORKING = 2.0  # evidence that it still works: double the 1 s that was too short in the set
 BLANK = 10.0  # an empty row where a prompt is usual: it waits for something; chosen
 

@@ -69,7 +69,7 @@ class BlockedOn:
         self._memory = process.memory
 
     def sleep(self, line: bytes, tid: int, tty: Tty) -> Sleep:
-        """Interpret a `syscall` line; raises Gone and Denied."""
+        """Interpret a `syscall` line; raises ProcessExited and Denied."""
         parsed = parse(line)
         if parsed is None:
             return RUNNING

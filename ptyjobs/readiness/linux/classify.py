@@ -95,9 +95,7 @@ class Judge:
         for stat in sorted(members, key=lambda s: -s.start):
             try:
                 found = self._judge(stat, tty, mode, depth)
-            except (
-                ProcessExited
-            ):  # it exited, or our descriptors are stale: reopen them
+            except ProcessExited:  # it exited, or our descriptors are stale: reopen them
                 if stat.pid in self._census.processes:
                     self._census.drop(stat.pid)
                 continue
@@ -131,7 +129,7 @@ class Judge:
     def seen(
         self, stat: Stat, process: Process, tty: Tty, mode: termios_state.Mode, depth: int = 0
     ) -> Finding:
-        """State of a process from the system calls of its threads; raises Gone and Denied."""
+        """State of a process by its threads' system calls; raises ProcessExited and Denied."""
         main = process.main
         reader = self._reader(process)
         before, runs = main.ran()

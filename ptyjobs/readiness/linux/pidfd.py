@@ -46,7 +46,7 @@ def readable(pid: int, number: int) -> bool:
 
 
 def leads_away(pid: int, number: int) -> bool:
-    """True if a socket is connected to another process's peer, or if not permitted to ask.
+    """True if a socket has a peer outside the process, or if not permitted to ask.
 
     A listening socket has no peer, and half of a pair that the process made for a child has no
     outside peer.

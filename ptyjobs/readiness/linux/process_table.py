@@ -22,9 +22,7 @@ class Census:
         self.proc = proc
         self.stats: dict[int, Stat] = {}  # of the last walk
         self.processes: dict[int, Process] = {}
-        self.ran: dict[
-            int, int
-        ] = {}  # ns of CPU; absent if the process changed meanwhile
+        self.ran: dict[int, int] = {}  # ns of CPU; absent if the process changed meanwhile
         self._leader = leader
         self._own = self._open(os.getpid())
 
@@ -137,7 +135,7 @@ class Census:
         return stats
 
     def opened(self, stat: Stat) -> Process:
-        """Cached descriptors of that process; raises Gone."""
+        """Cached descriptors of that process; raises ProcessExited."""
         process = self.processes.get(stat.pid) or self._open(stat.pid)
         if process is None:
             raise ProcessExited(str(stat.pid))
