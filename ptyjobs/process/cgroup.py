@@ -1,11 +1,11 @@
-"""A job's own cgroup, where this user may make one: what no daemon leaves, whoever was killed.
+"""The job's cgroup: contains even daemonized children.
 
 Owns the directories `ptyjobs-*` below our own cgroup (cgroup v2, cgroups(7)), each for one holder
-and its tree, and the file `cgroup` of a job's directory, which names the one of that job. A
-subreaper loses the tree of a job when it is killed together with everybody above it; a cgroup is
-kept by the kernel, so that whoever looks next can end what is in it (`cgroup.kill`, Linux 5.14). A
-bonus, never the base: where no cgroup may be made, which is usual for a plain user, nothing here
-does anything. Not a wall either: a job that wants to can move itself, as its user may.
+and its tree, and the file `cgroup` in a job's directory, which names that job's cgroup. Never the
+only means: where the user may not create a cgroup, which is usual without root, nothing here does
+anything. Never a security boundary either: a job may move itself out of it. The subtle thing: a
+subreaper that is killed together with all its ancestors loses the tree of its job, but the kernel
+keeps the cgroup, so that a later process can kill its members (`cgroup.kill`, Linux 5.14).
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from pathlib import Path
 
 PREFIX = "ptyjobs-"
 NOTE = "cgroup"  # the file in a job's directory
-EMPTYING = 2.0  # seconds in which killed processes must have left a cgroup
+EMPTYING = 2.0  # seconds in which killed processes must leave a cgroup
 PAUSE = 0.01
-LEFT = 60.0  # seconds after which an empty cgroup is nobody's
+LEFT = 60.0  # seconds after which an empty cgroup counts as abandoned
 SYS_CLONE3 = 435  # on every architecture
 CLONE_INTO_CGROUP = 1 << 33  # Linux 5.7
-_PYTHON = ctypes.PyDLL(None, use_errno=True)  # calls that keep the interpreter's lock
+_PYTHON = ctypes.PyDLL(None, use_errno=True)  # calls that do not release the GIL
 
 
 def base() -> Path | None:
-    """Our own cgroup's directory, if we may make cgroups in it that can be killed at once."""
+    """Our own cgroup's directory, if we may create cgroups in it that have `cgroup.kill`."""
     own = _own()
     if own is None or not os.access(own / "cgroup.procs", os.W_OK):
         return None
@@ -44,7 +44,7 @@ def base() -> Path | None:
 
 
 def _own() -> Path | None:
-    """Where the cgroup that this process is in can be seen."""
+    """The directory of the cgroup that this process is in."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
@@ -66,15 +66,16 @@ def make(parent: Path) -> Path | None:
     group = parent / f"{PREFIX}{os.urandom(8).hex()}"
     try:
         group.mkdir(mode=0o700)
-    except OSError:  # EAGAIN (cgroup.max.descendants): then without
+    except OSError:  # EAGAIN (cgroup.max.descendants): do without
         return None
     return group
 
 
 def note(group: Path, directory: str) -> bool:
-    """Note that this is the cgroup of the job of that directory; False when the disk is full.
+    """Record the cgroup in the job's directory; False if the disk is full.
 
-    Before anything is started in it, or nobody would find it after a kill of all above.
+    Call it before anything starts in the cgroup; otherwise nothing could find the cgroup after a
+    kill of all its processes' ancestors.
     """
     try:
         fd = os.open(f"{directory}/{NOTE}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -86,9 +87,9 @@ def note(group: Path, directory: str) -> bool:
 
 
 def sweep(parent: Path) -> None:
-    """Remove the empty cgroups that zygotes which were killed have left below `parent`.
+    """Remove the empty cgroups that killed zygotes left below `parent`.
 
-    Not those that somebody may have just made to fork into.
+    Keeps cgroups so young that a process may be about to fork into them.
     """
     old = time.time() - LEFT
     with contextlib.suppress(OSError):
@@ -100,12 +101,12 @@ def sweep(parent: Path) -> None:
 
 
 def fork_into(group: Path) -> int:
-    """Like fork(2) for a process with a single thread; the child begins in the cgroup.
+    """Like fork(2) for a process with a single thread; the child starts in the cgroup.
 
-    A child that is moved there afterwards waits for a grace period of the kernel, 15 ms. Raises
-    OSError where that cannot be had (ENOSYS: an older kernel, or a container's filter). The C
-    library is not told, so the child's notion of its own thread id is its parent's; with a single
-    thread nothing asks for it.
+    Moving the child afterwards would wait for a grace period of the kernel, 15 ms. Raises OSError
+    where it is not available (ENOSYS: an older kernel, or a container's seccomp filter). The C
+    library does not see this fork, so the child's cached thread id is its parent's; with a single
+    thread nothing uses it.
     """
     fd = os.open(group, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -132,39 +133,39 @@ class _CloneArgs(ctypes.Structure):
 
 
 def noted(directory: Path) -> Path | None:
-    """The cgroup that was made for the job of that directory."""
+    """The cgroup that was created for the job of that directory."""
     try:
         inode, name = (directory / NOTE).read_text().splitlines()
         mine = directory.stat().st_ino == int(inode)
-    except (OSError, ValueError):  # it had none, or a full disk cut the note
+    except (OSError, ValueError):  # no cgroup, or a full disk truncated the note
         return None
     return Path(name) if mine and Path(name).name.startswith(PREFIX) else None
 
 
 def oom_kills(directory: Path) -> int | None:
-    """Processes of that job that were killed for want of memory; None without a cgroup."""
+    """Processes of that job killed for lack of memory; None without a cgroup."""
     group = noted(directory)
     if group is None:
         return None
     try:
         words = (group / "memory.events").read_text().split()
-    except OSError:  # the memory controller is not on here
+    except OSError:  # the memory controller is not enabled here
         return None
     return int(words[words.index("oom_kill") + 1]) if "oom_kill" in words else None
 
 
 def end(directory: Path) -> None:
-    """End what is left in the cgroup of the job of that directory, and remove it.
+    """Kill the remaining processes of that job's cgroup, and remove it.
 
-    A copy of the directory has no cgroup, whatever stands in it: the note names the directory's
-    inode, which a job keeps under another name.
+    A copy of the directory has no cgroup, even if it holds a note: the note contains the inode
+    number of the directory, which survives a rename but not a copy.
     """
     group = noted(directory)
     if group is None or not (group / "cgroup.procs").exists():
         return
     try:
-        (group / "cgroup.kill").write_text("1")  # forks in this moment included
-    except OSError:  # it has just gone
+        (group / "cgroup.kill").write_text("1")  # includes concurrent forks
+    except OSError:  # it was removed concurrently
         return
     limit = time.monotonic() + EMPTYING
     while not remove(group) and time.monotonic() < limit:
@@ -172,7 +173,7 @@ def end(directory: Path) -> None:
 
 
 def remove(group: Path) -> bool:
-    """Remove an empty cgroup with those that its job made in it; False while a process is there."""
+    """Remove an empty cgroup and its child cgroups; False while it contains a process."""
     for path, _, _ in os.walk(group, topdown=False):
         try:
             os.rmdir(path)

@@ -1,8 +1,8 @@
-"""From a spec to what is really executed: shell marks, then the sandbox around it.
+"""Build the command that is executed for a spec: shell marks, then the sandbox around it.
 
-Owns the last step before the spawn: which argument vector and environment the child gets, and the
-start-up files that shell integration needs, written into the job's own directory. Never starts
-anything itself.
+Owns the last step before the spawn: the child's argument vector and environment, and the start-up
+files that shell integration needs, written into the job's own directory. Never starts anything
+itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLAIN_WORDS = re.compile(r"[\w@%+=:,./ -]+")
 
 
 def prepared(spec: JobSpec, directory: str) -> JobSpec:
-    """`spec` as it is executed from `directory`; raises StartFailed and Refused."""
+    """`spec` as executed from `directory`; raises StartFailed and Refused."""
     if spec.marks:
         spec = _with_marks(spec, directory)
     if spec.login:
@@ -44,7 +44,7 @@ def _with_marks(spec: JobSpec, directory: str) -> JobSpec:
     words = spec.argv
     if len(words) == 3 and words[1:] == ("-c", spec.command):
         if not _PLAIN_WORDS.fullmatch(spec.command):
-            return spec  # a shell line that is more than one program: there is no one prompt
+            return spec  # a shell line with more than one program has no single prompt
         words = tuple(shlex.split(spec.command))
     program = shutil.which(words[0], path=spec.env.get("PATH", os.defpath))
     if program is None:

@@ -1,10 +1,10 @@
-"""How holders share the machine: one byte each on a page that the zygote maps for all of them.
+"""CPU sharing between holders: one byte each on a page that the zygote maps for all of them.
 
-Owns the page and the duty cycle of hot holders (holder sheet §5). A byte is 0 (idle), 1 (somebody
-waits for this job's answer) or 2 (hot: it reads a flood). Never sleeps: `pause` says until when
-the pty should be left alone, and the holder takes it out of its poller until then. The subtle
-thing: pauses lie between *bursts* of reads; a pause before each read costs 30 times the throughput
-(the tty hands over about 4 KB after it).
+Owns the page and the duty cycle of hot holders. A byte is 0 (idle), 1 (a caller waits for this
+job's answer) or 2 (hot: it reads a flood). Never sleeps: `pause` returns the time until which the
+pty should be left alone, and the holder removes it from its poller for so long. The subtle thing:
+pauses lie between *bursts* of reads; a pause before each read costs 30 times the throughput (the
+tty hands over about 4 KB after it).
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import mmap
 IDLE, WAITED_FOR, HOT = 0, 1, 2
 SLOTS = 4096
 
-HOT_RATE = 400_000  # bytes/s at which a job is hot
-CALM_RATE = 100_000  # bytes/s under which it is calm again
-WINDOW = 0.25  # seconds over which the rate is taken
+HOT_RATE = 400_000  # bytes/s above which a job is hot
+CALM_RATE = 100_000  # bytes/s below which it is calm again
+WINDOW = 0.25  # seconds over which the rate is measured
 BURST_READS = 16
 BURST_TIME = 0.002  # seconds
-READERS = 1  # how many hot holders may read at full speed together
-LONGEST = 0.2  # seconds of pause at most
-YIELD = 0.004  # seconds more while somebody waits elsewhere
+READERS = 1  # hot holders that may read at full speed at the same time
+LONGEST = 0.2  # maximum seconds of one pause
+YIELD = 0.004  # additional seconds while a caller waits for another job
 YIELDS = 15
-LINGER = 1.0  # seconds for which the last waiter's need is remembered
-PATIENCE = 0.010  # a waiter whose back-off exceeds this no longer needs the machine at once
+LINGER = 1.0  # seconds for which a finished wait still counts
+PATIENCE = 0.010  # a waiter whose back-off exceeds this no longer needs low latency
 
 
 class SharedPage:
-    """The shared page; the zygote makes it and gives each holder a slot."""
+    """The shared page; the zygote creates it and gives each holder a slot."""
 
     def __init__(self) -> None:
         self._map = mmap.mmap(-1, SLOTS)
@@ -36,7 +36,7 @@ class SharedPage:
         self._next = 0
 
     def take(self) -> int:
-        """A free slot's number (the last one is shared when all are taken)."""
+        """The number of a free slot (the last one is shared when all are taken)."""
         for step in range(SLOTS - 1):
             slot = (self._next + step) % (SLOTS - 1)
             if slot not in self._taken:
@@ -53,20 +53,20 @@ class SharedPage:
         self._map[slot] = value
 
     def waits(self) -> int:
-        """For how many jobs' answers somebody waits."""
+        """Number of jobs whose answer a caller waits for."""
         return self._map[:].count(WAITED_FOR)
 
     def waited_for(self) -> bool:
-        """Whether somebody waits for the answer of any job."""
+        """True if a caller waits for the answer of any job."""
         return self._map.find(b"\x01") >= 0
 
     def hot(self) -> int:
-        """How many holders are hot."""
+        """Number of hot holders."""
         return self._map[:].count(HOT)
 
 
 class Courtesy:
-    """One holder's part: tells it when to leave its pty alone."""
+    """Decides when one holder leaves its pty alone."""
 
     def __init__(self, page: SharedPage) -> None:
         self._page = page
@@ -78,23 +78,23 @@ class Courtesy:
         self._burst_start = 0.0
         self._burst_reads = 0
         self._yields = 0
-        self._needed = -LINGER  # when somebody was last seen waiting
+        self._needed = -LINGER  # when a wait was last seen
         self.paused_until = 0.0
 
     def waiting(self, on: bool) -> None:
-        """Somebody waits (and its back-off is still short) for this job's answer, or no longer."""
+        """Set whether a caller waits for this job's answer (with a back-off still short)."""
         if on != self._waiting:
             self._waiting = on
             self._show()
 
     def alone(self, now: float) -> bool:
-        """Nobody waits for another job's answer, nor has a moment ago."""
+        """True if no caller waits for another job's answer, nor did within `LINGER`."""
         if self._page.waits() > self._waiting:
             self._needed = now
         return now - self._needed >= LINGER
 
     def resume(self) -> None:
-        """Somebody talks to this very job: read at once."""
+        """A client sent a request to this job: read at once."""
         self.paused_until = 0.0
         self._burst_reads = 0
 
@@ -119,7 +119,7 @@ class Courtesy:
                 self.paused_until = now + min(busy * share, LONGEST)
 
     def at_pause_end(self, now: float) -> None:
-        """Called when a pause has ended: may prolong it while somebody waits elsewhere."""
+        """Call when a pause has ended: extends it while a caller waits for another job."""
         if self._yields < YIELDS and self._page.waited_for():
             self._yields += 1
             self.paused_until = now + YIELD
@@ -139,7 +139,7 @@ class Courtesy:
             self._show()
 
     def calm(self, now: float) -> None:
-        """Nothing came for a window: no longer hot."""
+        """No output for a window: no longer hot."""
         if self._hot and now - self._window_start > 2 * WINDOW:
             self._hot, self._window_bytes, self._window_start = False, 0, now
             self._show()

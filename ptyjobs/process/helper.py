@@ -1,8 +1,8 @@
-"""What runs when a job's leader has ended: the far side's reaping, then the user's own command.
+"""Run the helpers that follow a job's end: killing the remote program, then the user's command.
 
 Owns these helper processes and their deadline. Never blocks: the holder polls `step`. The subtle
-thing: for a target the local client's end says little; only the reaping tells whether the far
-program still ran, so it comes before the end is published.
+thing: the exit of a target's local client does not mean that the remote program exited. Only the
+reap command reports whether it still ran, so it finishes before the end is published.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import os
 import signal
 from collections.abc import Sequence
 
-REAP_TIME = 10.0  # seconds that ending the far side may take
+REAP_TIME = 10.0  # maximum seconds for ending the remote program
 MAX_SAID = 4096  # bytes of its output that are read
 
 
 class Helper:
-    """One process without a terminal, its output kept, ended at its deadline."""
+    """One process without a terminal; keeps its output and is killed at its deadline."""
 
     def __init__(
         self, argv: Sequence[str], *, env: dict[str, str], now: float, limit: float = REAP_TIME
@@ -34,14 +34,14 @@ class Helper:
         ]
         try:
             self._pid = os.posix_spawnp(argv[0], list(argv), env, file_actions=actions)
-        except OSError:  # the client program is not there (any more)
+        except OSError:  # the client program does not exist (any more)
             self.done = True
             os.close(self._out)
         finally:
             os.close(write)
 
     def step(self, now: float) -> bool:
-        """Read what it said; True once it has ended (or was ended at its deadline)."""
+        """Read its output; True once it has exited (or was killed at its deadline)."""
         if self.done:
             return True
         try:
@@ -49,7 +49,7 @@ class Helper:
         except BlockingIOError:
             if now < self._deadline:
                 return False
-            with contextlib.suppress(ProcessLookupError):  # ended in this moment
+            with contextlib.suppress(ProcessLookupError):  # exited concurrently
                 os.kill(self._pid, signal.SIGKILL)
             data = b""
         if data:

@@ -1,11 +1,10 @@
-"""Limits of one job: memory, processors and processes, by a cgroup of its own or by rlimits.
+"""Limits of one job: memory, CPU and process count, by its own cgroup or by rlimits.
 
-Owns the groups in which the kernel counts and limits the job's tree, apart from its holder, and
-what they tell at the end: out of memory, the peak, CPU time. Where no group can be made, memory is
-limited for each process (RLIMIT_DATA, getrlimit(2)) and the rest is not; `words` says so. The
-subtle thing: a child begins in the cgroup of its parent, so the holder stands in the job's group
-for the moment of the spawn and then leaves it; moving the child afterwards would miss what it has
-forked meanwhile.
+Owns the cgroups in which the kernel accounts and limits the job's tree, apart from its holder, and
+the final figures: out of memory, peak, CPU time. Never fails a start: if no group can be created,
+memory is limited per process (RLIMIT_DATA, getrlimit(2)) and the rest is not limited; `words` says
+so. The subtle thing: a child starts in the cgroup of its parent, so the holder enters the job's
+group for the spawn and then leaves it; moving the child afterwards would miss its early forks.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from pathlib import Path
 from ptyjobs._dataclass import dataclass
 from ptyjobs.process.cgroup import LEFT, PREFIX
 
-PERIOD = 100_000  # microseconds of a period of the processor limit
+PERIOD = 100_000  # microseconds per period of the CPU limit
 CONTROLLERS = ("memory", "pids", "cpu")
-_ENOUGH = 4096  # bytes of a file of a cgroup
+_ENOUGH = 4096  # bytes read from a cgroup file
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a job may use; 0 is no limit."""
+    """Limits of a job; 0 is no limit."""
 
     memory: int = 0  # bytes
     cpu: float = 0.0  # processors
@@ -38,10 +37,10 @@ class Limits:
 
 
 class LimitGroup:
-    """The cgroups of one job, or what takes their place."""
+    """The cgroups of one job, or their substitute."""
 
     def __init__(self, limits: Limits, *, group: Path | None) -> None:
-        """`group`: the cgroup v2 that the holder and its job are in, if they have one."""
+        """`group`: the cgroup v2 of the holder and its job, if they have one."""
         self.limits = limits
         self._paths: dict[str, Path] = {}  # controller → the job's group
         self._homes: dict[str, Path] = {}  # controller → the holder's own
@@ -59,7 +58,7 @@ class LimitGroup:
         self._rlimit = "memory" not in self._paths and bool(self.limits.memory)
 
     def _make_v2(self, group: Path, wanted: list[str]) -> None:
-        """Two groups below the holder's: one for it and one for the job (no inner processes)."""
+        """Two groups below the holder's: one for it and one for the job (no internal processes)."""
         offered = _read(group / "cgroup.controllers").split()
         usable = [name for name in wanted if name in offered]
         if not usable:
@@ -107,7 +106,7 @@ class LimitGroup:
             else:
                 _write(job / "cpu.cfs_period_us", PERIOD)
                 _write(job / "cpu.cfs_quota_us", int(self.limits.cpu * PERIOD))
-        except OSError:  # a value that the kernel refuses, or a read-only file
+        except OSError:  # a value that the kernel rejects, or a read-only file
             with contextlib.suppress(OSError):
                 job.rmdir()
             return
@@ -115,7 +114,7 @@ class LimitGroup:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """What is spawned meanwhile is in the job's groups and has its limits."""
+        """Processes spawned in this context are in the job's groups and have its limits."""
         old = resource.getrlimit(resource.RLIMIT_DATA)
         try:
             for path in set(self._paths.values()):
@@ -133,7 +132,7 @@ class LimitGroup:
                     _write(path / "cgroup.procs", os.getpid())
 
     def words(self) -> tuple[str, ...]:
-        """Each limit and what enforces it, for `status`."""
+        """Each limit and its enforcement, for `status`."""
         shown = {
             "memory": f"memory {size(self.limits.memory)}",
             "cpu": f"{self.limits.cpu:g} CPU",
@@ -150,7 +149,7 @@ class LimitGroup:
         return tuple(found)
 
     def out_of_memory(self) -> str:
-        """Why processes of the job were killed, "" if its memory limit did not."""
+        """The reason why processes of the job were killed; "" if it was not its memory limit."""
         path = self._paths.get("memory")
         if path is None:
             return ""
@@ -161,7 +160,7 @@ class LimitGroup:
         return f"out of memory (limit {size(self.limits.memory)}, peak {size(self.peak())})"
 
     def peak(self) -> int:
-        """Bytes of memory that the job has used at most; 0 where no group counts them."""
+        """Peak memory of the job in bytes; 0 if no group accounts it."""
         path = self._paths.get("memory")
         if path is None:
             return 0
@@ -169,7 +168,7 @@ class LimitGroup:
         return int(text) if text.strip().isdigit() else 0
 
     def close(self) -> None:
-        """Remove the groups; one that is not empty is left to the next sweep."""
+        """Remove the groups; the next sweep removes those not yet empty."""
         for path in set(self._paths.values()):
             with contextlib.suppress(OSError):  # EBUSY
                 path.rmdir()
@@ -198,7 +197,7 @@ def v1_home(controller: str) -> Path | None:
 
 
 def _sweep(home: Path) -> None:
-    """Remove the empty groups that killed holders have left."""
+    """Remove the empty groups left by killed holders."""
     old = time.time() - LEFT
     with contextlib.suppress(OSError):
         for entry in os.scandir(home):
@@ -222,7 +221,7 @@ def _write(path: Path, value: object) -> None:
 
 
 def size(number: int) -> str:
-    """Bytes in the largest unit of which there is one, with a digit behind the point."""
+    """Bytes in the largest unit that fits, with one decimal."""
     value = float(number)
     for unit in ("B", "KiB", "MiB"):
         if value < 1024:

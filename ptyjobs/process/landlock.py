@@ -1,19 +1,19 @@
 """Run a program that may write only below given folders: `python landlock.py DIR... -- argv`.
 
-Owns: the Landlock rule set (landlock(7)) put on this process right before it becomes the program.
-Never imports anything but the standard library, because the holder runs this *file* with an
-isolated interpreter (`-I -S`): nothing that a job's environment or folder holds is loaded before
-the rules are in force.
+Owns the Landlock rule set (landlock(7)), applied to this process right before it executes the
+program. Never imports anything but the standard library, because the holder runs this *file* with
+an isolated interpreter (`-I -S`): nothing from a job's environment or folder is loaded before the
+rules are in force.
 
-What it contains: creating, writing, truncating, renaming, linking and removing outside the folders
-(reading stays free but for the terminals of others), TCP connections (ABI 4), signals and abstract
-sockets to processes outside (ABI 6), ptrace and mounting, and of root's capabilities those that
-reach other terminals. What it cannot: changing mode, owner or times of files outside, UDP, and
+Contained: creating, writing, truncating, renaming, linking and removing outside the folders
+(reading is allowed except for the terminals of others), TCP connections (ABI 4), signals and
+abstract sockets to processes outside (ABI 6), ptrace and mounting, and root's capabilities that
+reach other terminals. Not contained: changing mode, owner or times of files outside, UDP, and
 asking a program outside to act through a unix socket with a path (session bus, docker).
 
-The subtle thing: rules only add rights below a path, so "everything but /dev/pts" is spelled out as
-a rule for each entry of / but /dev, and of /dev but pts. A program that makes a pty of its own
-(tmux, script) therefore does not work under it.
+The subtle thing: rules only add rights below a path, so "everything but /dev/pts" is expressed as a
+rule for each entry of / but /dev, and of /dev but pts. A program that makes a pty of its own (tmux,
+script) therefore does not work under it.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 def abi() -> int:
-    """The Landlock version of this kernel; 0 where it is missing or switched off."""
+    """The Landlock version of this kernel; 0 if missing or disabled."""
     version: int = _syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))
     return max(version, 0)
 
 
 def restrict(folders: Sequence[str]) -> None:
-    """Put this thread, and all it starts, under the rules; raises OSError if any is refused."""
+    """Apply the rules to this thread and its children; raises OSError if any is rejected."""
     version = abi()
     if version < MINIMUM_ABI:
         raise OSError(errno.ENOSYS, f"Landlock ABI {version}, {MINIMUM_ABI} is needed")
@@ -85,7 +85,7 @@ def restrict(folders: Sequence[str]) -> None:
             if os.path.exists(path):
                 _allow(rules, path, device)
         for capability in _TERMINAL_CAPABILITIES:
-            _prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # EPERM: not root, who has none
+            _prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # EPERM: not root, has none
         if _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS)")
         _call(_RESTRICT_SELF, ctypes.c_int(rules), ctypes.c_uint32(0))
@@ -94,7 +94,7 @@ def restrict(folders: Sequence[str]) -> None:
 
 
 def _readable() -> list[str]:
-    """Everything but /dev/pts, as the paths below which it lies."""
+    """Paths that together contain everything but /dev/pts."""
     top = [f"/{name}" for name in os.listdir("/") if name != "dev"]
     devices = [f"/dev/{name}" for name in os.listdir("/dev") if name not in ("pts", "ptmx")]
     return [path for path in top + devices if os.path.exists(path) and not os.path.islink(path)]
@@ -124,7 +124,7 @@ def _call(number: int, *arguments: object) -> int:
 
 
 def main(words: Sequence[str]) -> int:
-    """Apply and exec; a return value of 126 or 127 means that the program never ran.
+    """Apply the rules and exec; a return value of 126 or 127 means that the program never ran.
 
     Words before `--` are folders, or NAME=VALUE (no folder is relative) for the environment.
     """

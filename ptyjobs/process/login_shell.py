@@ -1,9 +1,9 @@
-"""A command run as from the user's own shell: its start-up files and the project's environment.
+"""Run a command as from the user's own shell: its start-up files and the project's environment.
 
-Owns the script that does it. Nothing is evaluated in our own process: the user's login shell runs
-in the job, activates what the user's own tools offer for the directory, and is replaced by the
-command. The subtle thing: which variables that changed is read from the program afterwards
-(/proc/PID/environ), not believed from the script.
+Owns the script for it. Never evaluates anything in our own process: the user's login shell runs in
+the job, activates the environment tools that the directory is set up for, and is replaced by the
+command. The subtle thing: the changed variables are read from the program afterwards
+(/proc/PID/environ); the script's own report is not trusted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import pwd
 
-# Each step only where the tool is there and the project has asked for it with a file of its own.
+# Each step runs only if the tool is installed and the project has a file for it.
 SCRIPT = """\
 [ -f .nvmrc ] && command -v nvm >/dev/null && nvm use >/dev/null
 command -v direnv >/dev/null && eval "$(direnv export bash 2>/dev/null)"
@@ -28,7 +28,7 @@ POSIX = ("sh", "bash", "zsh", "dash", "ksh", "ash")
 
 
 def user_shell(environ: dict[str, str]) -> str:
-    """The user's login shell: $SHELL, else the one of the password file."""
+    """The user's login shell: $SHELL, else from the password file."""
     shell = environ.get("SHELL", "")
     if not shell:
         try:
@@ -39,10 +39,10 @@ def user_shell(environ: dict[str, str]) -> str:
 
 
 def through_login(argv: tuple[str, ...], *, shell: str, port: str = "") -> tuple[str, ...]:
-    """The words that run `argv` behind the start-up files of `shell`."""
+    """The words that run `argv` after the start-up files of `shell`."""
     if os.path.basename(shell) in POSIX:
         return (shell, "-l", "-i", "-c", SCRIPT, "login", port, *argv)
-    # Its syntax is not ours: it starts a sh, which inherits the environment that it has set up.
+    # Not POSIX syntax: it starts an sh, which inherits its environment.
     inner = ("/bin/sh", "-c", SCRIPT, "login", port, *argv)
     return (shell, "-l", "-i", "-c", " ".join(map(_quoted, inner)))
 
@@ -52,11 +52,11 @@ def _quoted(word: str) -> str:
 
 
 def changed(pid: int, before: dict[str, str]) -> tuple[str, ...]:
-    """The variables of the running program that differ from those it was started with."""
+    """The variables of the running program that differ from its initial environment."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             items = file.read().split(b"\0")
-    except OSError:  # it has gone
+    except OSError:  # it has exited
         return ()
     now = dict(os.fsdecode(one).split("=", 1) for one in items if b"=" in one)
     names = {name for name in now | before if now.get(name) != before.get(name)}

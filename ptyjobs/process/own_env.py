@@ -1,10 +1,11 @@
 """Remove secrets from the environment of the zygote and, by the fork, of every holder.
 
-A job can read /proc/PPID/environ of its holder, which runs as the same user. That file shows the
-memory between `env_start` and `env_end` (proc_pid_stat(5)), where the kernel put the strings at
-exec; unsetenv(3) leaves them there. So the variables are removed first and the memory is then
-overwritten. The subtle thing: libc's `environ` points into this memory until the variables that are
-kept have been set again, which copies them.
+Owns this process's environment memory. Never touches a job's environment. A job can read
+/proc/PPID/environ of its holder, which runs as the same user. That file shows the memory between
+`env_start` and `env_end` (proc_pid_stat(5)), where the kernel put the strings at exec; unsetenv(3)
+leaves them there. So the variables are removed first and the memory is then overwritten. The subtle
+thing: libc's `environ` points into this memory until the kept variables have been set again, which
+copies them.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def clean() -> None:
     try:
         with open("/proc/self/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
-    except OSError:  # no /proc: then nobody can read it there either
+    except OSError:  # no /proc: then no process can read it there either
         return
     start, end = int(fields[47]), int(fields[48])  # env_start, env_end: fields 50 and 51
     if 0 < start < end:

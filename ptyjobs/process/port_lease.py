@@ -1,10 +1,10 @@
 """A free port for a job, reserved without a race until the job has ended.
 
-Owns the lock files `$STATE/ports/NUMBER`: whoever holds the lock may use the port, and the kernel
-gives it back when the holder dies. Never binds the port: a bound socket would be in the way of
-programs that do not set SO_REUSEADDR. The subtle thing: ports that the kernel itself gives to
-sockets (ip_local_port_range) are never leased, so no connection can take one between the lease and
-the job's bind.
+Owns the lock files `$STATE/ports/NUMBER`: the process that holds the lock may use the port, and the
+kernel releases it when the holder exits. Never binds the port: a bound socket would block programs
+that do not set SO_REUSEADDR. The subtle thing: ports that the kernel itself assigns to sockets
+(ip_local_port_range) are never leased, so no connection can take one between the lease and the
+job's bind.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TRIES = 2_000
 
 
 class PortLease:
-    """A leased port; `close` gives it back."""
+    """A leased port; `close` releases it."""
 
     def __init__(self, number: int, lock: int) -> None:
         self.number = number
@@ -37,7 +37,7 @@ class PortLease:
 
 
 def lease(folder: Path, *, key: str) -> PortLease:
-    """Lease a port; for the same `key` the same one as last time, where it is free."""
+    """Lease a port; the same `key` gets its previous port again if it is free."""
     folder.mkdir(mode=0o700, exist_ok=True)
     first, last = ports.ephemeral()
     free = [*range(LOWEST, first), *range(max(last + 1, LOWEST), HIGHEST + 1)]

@@ -1,8 +1,8 @@
-"""Who holds a port: the process behind a listening socket, its directory and git worktree, its job.
+"""Owner of a port: the process of a listening socket, its directory and git worktree, its job.
 
-Owns what /proc tells of the owner of a socket. Never signals it, never asks a holder. The subtle
-thing: a process that emptied its environment is still found as a job's, because its ancestors lead
-to the holder.
+Owns finding the owner of a socket in /proc. Never signals it, never queries a holder. The subtle
+thing: a process that cleared its environment is still matched to its job, because its ancestors
+lead to the holder.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from ptyjobs.process import ports, tree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-DEPTH = 64  # ancestors that are looked at
+DEPTH = 64  # ancestors that are examined
 COMMAND = 200  # characters of a command line
 
 
 @dataclass(frozen=True, slots=True)
 class PortHolder:
-    """One listening socket with its owner; what is not known is empty."""
+    """One listening socket with its owner; unknown fields are empty."""
 
     protocol: str
     address: str  # "127.0.0.1:3000", "unix:/run/x"
@@ -31,10 +31,10 @@ class PortHolder:
     command: str = ""
     user: str = ""
     directory: str = ""
-    worktree: str = ""  # top directory of the git worktree that `directory` is in
+    worktree: str = ""  # top directory of the git worktree that contains `directory`
     branch: str = ""
     job_id: str = ""
-    session: int = 0  # pid of the server or command that started the job, 0: it has gone
+    session: int = 0  # pid of the server or command that started the job; 0: it has exited
 
 
 def of_all(sockets: Iterable[ports.Socket], holders: Mapping[int, str]) -> list[PortHolder]:
@@ -71,7 +71,7 @@ def command_of(pid: int) -> str:
     """The command line of a process, or its name."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:  # it has gone, or another user's
+    except OSError:  # it has exited, or is another user's
         words = []
     line = b" ".join(word for word in words if word).decode("utf-8", "replace")
     if line:
@@ -85,7 +85,7 @@ def _user_of(pid: int) -> str:
         uid = os.stat(f"/proc/{pid}").st_uid
     except OSError:
         return ""
-    import pwd  # only for a table of ports
+    import pwd  # needed only for a table of ports
 
     try:
         return pwd.getpwuid(uid).pw_name
@@ -94,7 +94,7 @@ def _user_of(pid: int) -> str:
 
 
 def _job_of(pid: int, holders: Mapping[int, str]) -> tuple[str, int]:
-    """(job id, pid of the session's process) of the job that `pid` is a process of."""
+    """(job id, pid of the session's process) of the job that `pid` belongs to."""
     at = pid
     for _ in range(DEPTH):
         stat = tree.read_stat(at)
@@ -110,7 +110,7 @@ def _job_of(pid: int, holders: Mapping[int, str]) -> tuple[str, int]:
 
 
 def git_worktree(directory: str) -> tuple[str, str]:
-    """Top directory and branch of the git worktree that holds `directory`; ("", "") for none."""
+    """Top directory and branch of the git worktree that contains `directory`; ("", "") for none."""
     for folder in (Path(directory), *Path(directory).parents):
         entry = folder / ".git"
         try:
@@ -135,7 +135,7 @@ def _link(path: str) -> str:
 
 
 def words(holder: PortHolder) -> str:
-    """Who holds the port, in a phrase for an answer."""
+    """The port's owner as a phrase for an answer."""
     where = f" in {holder.directory}" if holder.directory else ""
     if holder.branch and holder.worktree:
         where += f" (git worktree {holder.worktree}, {holder.branch})"

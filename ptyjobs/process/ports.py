@@ -1,9 +1,9 @@
 """Listening sockets and the processes that own them, from the kernel.
 
-Owns: the list of listening sockets (sock_diag(7), 0.02 ms; /proc/net where that is not available,
-5 ms on a machine with large hash tables) and the map from a socket to the processes that hold a
-descriptor of it. Never guesses a port from a program's text. The subtle thing: a socket belongs to
-a network namespace; the sockets of a process in another one are read through its own /proc/PID/net.
+Owns the list of listening sockets (sock_diag(7), 0.02 ms; /proc/net where that is not available, 5
+ms on a machine with large hash tables) and the map from a socket to the processes that have it
+open. Never guesses a port from a program's text. The subtle thing: a socket belongs to a network
+namespace; the sockets of a process in another one are read through its own /proc/PID/net.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def tcp() -> list[Socket]:
 
 
 def udp() -> list[Socket]:
-    """The unconnected UDP sockets below the ephemeral ports: those that serve."""
+    """The unconnected UDP sockets below the ephemeral ports: the servers."""
     first, last = ephemeral()
     try:
         sockets = [
@@ -82,7 +82,7 @@ def unix() -> list[Socket]:
 
 
 def ephemeral() -> tuple[int, int]:
-    """The range from which the kernel gives ports to sockets that ask for none (ip(7))."""
+    """The range of ports that the kernel assigns to sockets that request none (ip(7))."""
     try:
         with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
             first, last = map(int, file.read().split())
@@ -97,7 +97,7 @@ def _inet_request(family: int, protocol: int, state: int) -> bytes:
 
 
 def _dump(request: bytes) -> Iterator[bytes]:
-    """The payload of each message with which sock_diag answers; OSError where it does not."""
+    """The payload of each message of the sock_diag reply; OSError if not supported."""
     head = _HEADER.pack(_HEADER.size + len(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as netlink:
         netlink.send(head + request)
@@ -138,7 +138,7 @@ def _unix(message: bytes) -> Socket | None:
 
 
 def _tables(folder: str, protocol: str) -> Iterator[Socket]:
-    """The same from /proc/net/tcp and its relatives (proc_pid_net(5))."""
+    """The sockets from /proc/net/tcp and its relatives (proc_pid_net(5))."""
     wanted = f"{TCP_LISTEN if protocol == 'tcp' else TCP_CLOSE:02X}"
     for name, family in ((protocol, socket.AF_INET), (f"{protocol}6", socket.AF_INET6)):
         try:
@@ -172,7 +172,7 @@ def _unix_table(path: str) -> Iterator[Socket]:
 
 
 def inodes(pid: int) -> set[int]:
-    """The inodes of the sockets that `pid` has open; empty if it has gone or is another user's."""
+    """The inodes of the sockets that `pid` has open; empty if it exited or is another user's."""
     found: set[int] = set()
     try:
         names = os.listdir(f"/proc/{pid}/fd")
@@ -181,7 +181,7 @@ def inodes(pid: int) -> set[int]:
     for name in names:
         try:
             link = os.readlink(f"/proc/{pid}/fd/{name}")
-        except OSError:  # closed in this moment
+        except OSError:  # closed concurrently
             continue
         if link.startswith("socket:"):
             match = _SOCKET_LINK.match(link)
@@ -191,7 +191,7 @@ def inodes(pid: int) -> set[int]:
 
 
 def owners(pids: Iterable[int]) -> dict[int, int]:
-    """Inode → pid for every socket of `pids`; of several owners the first in the order given."""
+    """Inode → pid for every socket of `pids`; of several owners the first in the given order."""
     found: dict[int, int] = {}
     for pid in pids:
         for inode in inodes(pid):
@@ -228,7 +228,7 @@ def _elsewhere(pids: Iterable[int]) -> list[int]:
     for pid in pids:
         try:
             namespace = os.stat(f"/proc/{pid}/ns/net").st_ino
-        except OSError:  # it has gone, or we may not look
+        except OSError:  # it has exited, or is not readable
             continue
         if namespace not in seen:
             seen.add(namespace)
@@ -237,7 +237,7 @@ def _elsewhere(pids: Iterable[int]) -> list[int]:
 
 
 def holders_of(sockets: Iterable[Socket]) -> dict[int, int]:
-    """Inode → pid over all processes that we may look at; absent where none is known."""
+    """Inode → pid over all processes that we may inspect; no entry if none is known."""
     wanted = {one.inode for one in sockets}
     found: dict[int, int] = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():

@@ -1,9 +1,9 @@
 """Small reads below /proc: one process, its threads, its descriptors, its memory.
 
-Owns the formats of /proc (proc(5)) that readiness needs. A file of a process that has gone gives
-`Gone`, one that we may not read gives `Denied`; nothing else is caught. The subtle thing: a kept
-descriptor of /proc/PID/... belongs to that very process, not to its number, so that a reused pid
-can never answer in its place (fs/proc/base.c: the inode holds the struct pid).
+Owns the formats of /proc (proc(5)) that readiness needs. Never judges a process. A file of an
+exited process raises `ProcessExited`, an unreadable one `Denied`; no other error is caught. The
+subtle thing: an open descriptor of /proc/PID/... belongs to that process, not to its number, so a
+reused pid can never answer in its place (fs/proc/base.c: the inode holds the struct pid).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ DEV_TTY = os.makedev(5, 0)
 
 
 class ProcessExited(Exception):
-    """The process or thread has ended (ENOENT, ESRCH)."""
+    """The process or thread has exited (ENOENT, ESRCH)."""
 
 
 class Denied(Exception):
-    """We may not look (EACCES, EPERM): another user's or a hardened process."""
+    """Permission denied (EACCES, EPERM): another user's or a hardened process."""
 
 
 def read(path: str, size: int = 4096) -> bytes:
@@ -56,7 +56,7 @@ def read_all(path: str) -> bytes:
 
 
 class Stat(NamedTuple):
-    """Fields of /proc/PID/stat; `start` (ticks after boot) and pid name one process for ever."""
+    """Fields of /proc/PID/stat; `start` (ticks after boot) and pid identify a process uniquely."""
 
     pid: int
     name: str
@@ -92,7 +92,7 @@ def parse_stat(data: bytes) -> Stat:
 
 
 def stat(proc: str, pid: int) -> Stat:
-    """/proc/PID/stat; raises Gone."""
+    """/proc/PID/stat; raises ProcessExited."""
     return parse_stat(read(f"{proc}/{pid}/stat"))
 
 
@@ -109,9 +109,9 @@ def activity(proc: str, pid: int) -> tuple[int, int]:
 
 
 def reads(proc: str, pid: int) -> tuple[int, int]:
-    """Read calls of a process so far, and the bytes they gave; zeros where that is not ours to see.
+    """Read calls of a process so far, and the bytes they returned; zeros if not readable.
 
-    A call that returns EAGAIN counts and gives nothing.
+    A call that returns EAGAIN counts, with 0 bytes.
     """
     try:
         fields = dict(line.split(b": ") for line in read(f"{proc}/{pid}/io").splitlines())
@@ -121,7 +121,7 @@ def reads(proc: str, pid: int) -> tuple[int, int]:
 
 
 def threads(proc: str, pid: int) -> list[int]:
-    """The thread ids of `pid`, the main thread first; empty when it has gone."""
+    """The thread ids of `pid`, the main thread first; empty if it has exited."""
     try:
         return sorted(map(int, os.listdir(f"{proc}/{pid}/task")), key=lambda tid: (tid != pid, tid))
     except (FileNotFoundError, ProcessLookupError):
@@ -129,7 +129,7 @@ def threads(proc: str, pid: int) -> list[int]:
 
 
 class _Kept:
-    """One /proc file that is read again and again."""
+    """One /proc file that is kept open and read repeatedly."""
 
     __slots__ = ("_fd", "_path")
 
@@ -160,7 +160,7 @@ class _Kept:
 
 
 class Thread:
-    """One thread: what it sleeps in, how long it has run, whom it started."""
+    """One thread: its system call, its run time, its children."""
 
     __slots__ = ("_base", "_children", "_schedstat", "_syscall", "tid")
 
@@ -172,19 +172,19 @@ class Thread:
         self._children: _Kept | None = None
 
     def syscall(self) -> bytes:
-        """The line of /proc/PID/task/TID/syscall; raises Gone and Denied."""
+        """The line of /proc/PID/task/TID/syscall; raises ProcessExited and Denied."""
         if self._syscall is None:
             self._syscall = _Kept(self._base + "syscall")
         return self._syscall.read(200)
 
     def children(self) -> bytes:
-        """The pids that this thread started, as the kernel prints them; raises Gone."""
+        """The pids that this thread started, as the kernel prints them; raises ProcessExited."""
         if self._children is None:
             self._children = _Kept(self._base + "children")
         return self._children.read(65536)
 
     def ran(self) -> tuple[int, int]:
-        """CPU time in ns, and how often the thread was put on a processor; raises Gone."""
+        """CPU time in ns, and how often the thread was scheduled; raises ProcessExited."""
         if self._schedstat is None:
             self._schedstat = _Kept(self._base + "schedstat")
         fields = self._schedstat.read(64).split()
@@ -198,9 +198,9 @@ class Thread:
 
 
 class Process:
-    """One process with the descriptors that were needed of it."""
+    """One process with the /proc descriptors opened so far."""
 
-    KEPT_THREADS = 32  # more are opened each time
+    KEPT_THREADS = 32  # further ones are opened for each use
 
     def __init__(self, proc: str, pid: int) -> None:
         self.pid = pid
@@ -213,11 +213,11 @@ class Process:
         self._below: list[int] = []
 
     def stat(self) -> Stat:
-        """Its /proc/PID/stat; raises Gone."""
+        """Its /proc/PID/stat; raises ProcessExited."""
         return parse_stat(self._stat.read(1024))
 
     def others(self, count: int) -> list[Thread]:
-        """Its threads but the main one, `count` of them if the list of last time is still true."""
+        """Thread ids except the main one; reuses the cached list while it has `count` entries."""
         if len(self._others) != count:
             tids = threads(self._proc, self.pid)[1:]
             for tid in self._others.keys() - set(tids):
@@ -227,12 +227,12 @@ class Process:
         return list(self._others.values())
 
     def forget(self, thread: Thread) -> None:
-        """A thread turned out to have ended."""
+        """Drop a thread that has exited."""
         thread.close()
         self._others.pop(thread.tid, None)
 
     def children(self, count: int) -> list[int]:
-        """The pids below it; `count` is its number of threads. Raises Gone."""
+        """The pids of its children; `count` is its number of threads. Raises ProcessExited."""
         raw = self.main.children()
         if count > 1:
             for thread in self.others(count - 1):
@@ -245,7 +245,7 @@ class Process:
         return self._below
 
     def cpu(self, count: int) -> int:
-        """CPU time of all its threads in ns; 0 when it has gone."""
+        """CPU time of all its threads in ns; 0 if it has exited."""
         try:
             total = self.main.ran()[0]
         except ProcessExited:
@@ -267,7 +267,7 @@ class Process:
 
 
 class Memory:
-    """Reads another process's memory through a kept /proc/PID/mem (reopened after an exec)."""
+    """Reads another process's memory through an open /proc/PID/mem (reopened after an exec)."""
 
     __slots__ = ("_fd", "_path")
 
@@ -276,13 +276,13 @@ class Memory:
         self._fd = -1
 
     def read(self, address: int, size: int) -> bytes:
-        """`size` bytes at `address`; raises Gone or Denied."""
+        """`size` bytes at `address`; raises ProcessExited or Denied."""
         for _ in range(2):
             if self._fd < 0:
                 self._open()
             try:
                 data = os.pread(self._fd, size, address)
-            except OSError:  # EIO: not mapped, or the memory of before an exec
+            except OSError:  # EIO: not mapped, or the memory from before an exec
                 data = b""
             if len(data) == size:
                 return data
@@ -305,14 +305,14 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Tty:
-    """Names one pty slave: its number, and the devpts it lies on (containers have their own)."""
+    """Identifies one pty slave: its number, and its devpts instance (containers have their own)."""
 
     rdev: int
     dev: int
 
 
 class Fd:
-    """What a descriptor of another process is, for readiness."""
+    """Kinds of descriptors that readiness distinguishes."""
 
     TTY = "tty"
     MASTER = "master"
@@ -322,9 +322,9 @@ class Fd:
 
 
 def descriptor(proc: str, pid: int, number: int, tty: Tty) -> str:
-    """One of the words of `Fd`; /dev/tty counts as the terminal, being the controlling one.
+    """The `Fd` kind of a descriptor; /dev/tty counts as the terminal, being the controlling one.
 
-    Raises Gone for a closed descriptor and Denied.
+    Raises ProcessExited for a closed descriptor and Denied.
     """
     try:
         info = os.stat(f"{proc}/{pid}/fd/{number}")
@@ -342,7 +342,7 @@ def descriptor(proc: str, pid: int, number: int, tty: Tty) -> str:
 
 
 def _is_epoll(path: str) -> bool:
-    """Of the anonymous inodes, which have no file type (fs/eventpoll.c names its own)."""
+    """True for an epoll, by its name: anonymous inodes have no file type (fs/eventpoll.c)."""
     try:
         return os.readlink(path) == "anon_inode:[eventpoll]"
     except OSError:
@@ -350,12 +350,12 @@ def _is_epoll(path: str) -> bool:
 
 
 def fdinfo(proc: str, pid: int, number: int) -> bytes:
-    """/proc/PID/fdinfo/N; raises Gone and Denied."""
+    """/proc/PID/fdinfo/N; raises ProcessExited and Denied."""
     return read_all(f"{proc}/{pid}/fdinfo/{number}")
 
 
 def oom_kills(proc: str = "/proc") -> int:
-    """Processes that the kernel has killed for want of memory since it started (vmstat)."""
+    """Processes that the kernel has killed for lack of memory since boot (vmstat)."""
     try:
         data = read_all(f"{proc}/vmstat")
     except OSError:  # no /proc

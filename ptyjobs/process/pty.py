@@ -2,10 +2,10 @@
 
 Owns the master descriptor and the leader's pid; the only importer of ptyprocess. Never blocks and
 never reaps: its holder waits on the pidfd. The child is made by posix_spawn, not by a fork: that
-costs a tenth (performance sheet §3) and copies none of this process's pages. Its session leader
-gets the terminal because it opens it first thing; the directory is inherited, so the holder goes
-there for that moment. The subtle thing, from ptyprocess 0.7: a collected PtyProcess sleeps
-0.1 s in `__del__`, so the object is marked closed and kept.
+takes a tenth of the time and copies none of this process's pages. Its session leader gets the
+controlling terminal by opening it first; the working directory is inherited, so the holder changes
+to it for the spawn. The subtle thing, from ptyprocess 0.7: a collected PtyProcess sleeps 0.1 s in
+`__del__`, so the object is marked closed and kept.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from ptyprocess import PtyProcess
 from ptyjobs.errors import StartFailed, cannot_start
 from ptyjobs.model import Size
 
-FLOODING = 2 << 10  # bytes in one read behind which there is likely more
-GATHER = 16 << 10  # bytes put together before anybody else has its turn
-GATHER_MORE = 32 << 10  # the same where the next ones are awaited; a terminal holds twice as much
-GATHERING = 0.002  # seconds in which those must have come
-READ_SIZE = 64 << 10  # one read; larger ones cost CPU and bring nothing (performance sheet §1)
+FLOODING = 2 << 10  # bytes in one read after which more are likely
+GATHER = 16 << 10  # bytes gathered before other work is done
+GATHER_MORE = 32 << 10  # the same when more output is expected; a terminal holds twice as much
+GATHERING = 0.002  # maximum seconds to wait for more output
+READ_SIZE = 64 << 10  # one read; larger ones cost CPU without a gain
 
 
 SIGNALS = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
@@ -41,7 +41,7 @@ SIGNALS = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
 
 @dataclass(frozen=True, slots=True)
 class LineMode:
-    """The line discipline's state that matters here."""
+    """The line discipline state that matters here."""
 
     canonical: bool  # ICANON: the kernel edits lines
     echo: bool  # ECHO: the kernel echoes
@@ -49,7 +49,7 @@ class LineMode:
 
     @property
     def secret(self) -> bool:
-        """Lines are edited and not shown: what is typed now is a secret."""
+        """True in canonical mode without echo: the input is a secret."""
         return self.canonical and not self.echo
 
 
@@ -83,7 +83,7 @@ class Pty:
     ) -> Pty:
         """Start `argv` as leader of its own session on a new terminal.
 
-        Raises StartFailed with the reason when it cannot be executed.
+        Raises StartFailed with the reason if it cannot be executed.
         """
         with contextlib.ExitStack() as on_failure, contextlib.ExitStack() as slaves:
             try:
@@ -111,7 +111,7 @@ class Pty:
                         setsigmask=[],
                         setsigdef=SIGNALS,
                     )
-            except OSError as failure:  # exec, fork, openpty or chdir said no
+            except OSError as failure:  # exec, fork, openpty or chdir failed
                 advice = cannot_start(failure).advice
                 raise StartFailed(f"{argv[0]}: {failure}.", advice=advice) from failure
             on_failure.pop_all()
@@ -120,12 +120,11 @@ class Pty:
     def read(
         self, fd: int | None = None, *, more: Callable[[], bool] | None = None
     ) -> bytes | None:
-        """What the terminal holds now: b"" when it is empty, None when the job's side is closed.
+        """The pending output: b"" if there is none, None if the slave side is closed.
 
-        A terminal hands out a few KB at once, whatever is asked for. In a flood many of them are
-        put together, so that all that follows on a read is done once for them: `more` waits until
-        an empty terminal holds something again, and is false when that takes too long or when
-        there is something else to do.
+        A terminal returns a few KB per read, whatever size is requested. In a flood many reads are
+        joined, so that the work per read is done once for all: `more` waits until an empty terminal
+        has output again, and returns False on time-out or if there is other work.
         """
         parts: list[bytes] = []
         size, most = 0, GATHER if more is None else GATHER_MORE
@@ -141,11 +140,11 @@ class Pty:
                     break
                 continue
             except OSError as failure:
-                if failure.errno != errno.EIO:  # EIO: no open descriptor on the slave's side
+                if failure.errno != errno.EIO:  # EIO: no open slave descriptor
                     raise
                 if not parts:
                     return None
-                break  # the next read says it again
+                break  # the next read reports it again
             if not data and not parts:
                 return None
             parts.append(data)
@@ -155,7 +154,7 @@ class Pty:
         return b"".join(parts)
 
     def write(self, data: bytes | memoryview) -> int:
-        """How many bytes of `data` the terminal took (0 when it is full or closed)."""
+        """Number of bytes of `data` that the terminal accepted (0 if it is full or closed)."""
         try:
             return os.write(self.master, data)
         except BlockingIOError:
@@ -166,7 +165,8 @@ class Pty:
             return 0
 
     def hold_open(self) -> None:
-        """Keep a slave descriptor, so that a job which closed its own does not make EIO for ever.
+        """Keep a slave descriptor open, so that reads stop failing with EIO after the job closed
+        its own.
 
         Only after the first EIO of a living job: held from the start it would hide the end.
         """
@@ -177,7 +177,7 @@ class Pty:
                     os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC,
                 )
             except OSError as failure:
-                # ENOENT, EIO, EACCES: the terminal is gone or was given to another user
+                # ENOENT, EIO, EACCES: the terminal is closed or belongs to another user
                 if failure.errno not in (errno.ENOENT, errno.EIO, errno.EACCES):
                     raise
 
@@ -196,11 +196,11 @@ class Pty:
                 _set_size(fd, size)
 
     def foreground(self) -> int:
-        """The foreground process group, 0 when there is none."""
+        """The foreground process group, 0 if there is none."""
         try:
             return os.tcgetpgrp(self.master)
         except OSError as failure:
-            if failure.errno not in (errno.ENOTTY, errno.EIO):  # no session has this terminal
+            if failure.errno not in (errno.ENOTTY, errno.EIO):  # the terminal has no session
                 raise
             return 0
 
@@ -227,7 +227,7 @@ def _open(
 
 @contextlib.contextmanager
 def _standing_in(directory: str) -> Iterator[None]:
-    """This process's working directory is `directory` for a moment."""
+    """Change this process's working directory to `directory` temporarily."""
     here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.chdir(directory)

@@ -1,18 +1,19 @@
-"""The sandbox of a job: what is started instead of it, so that it runs contained.
+"""The sandbox of a job: the command that is started in its place, so that it runs contained.
 
-Owns: turning a JobSpec whose `sandbox` is "bwrap" or "landlock" into the spec that is executed,
-and telling which of them this machine can do. Never weakens: what is asked and cannot be had is
-Refused. The rules of Landlock themselves are in `landlock.py`.
+Owns turning a JobSpec whose `sandbox` is "bwrap" or "landlock" into the spec that is executed, and
+the check of which of them this machine supports. Never weakens: a requested sandbox that is not
+available is Refused. The rules of Landlock themselves are in `landlock.py`.
 
 bwrap     everything read-only but the working folder; its own /tmp, /run, /dev, process ids and
-          IPC; no capability; dies with its holder. The network is shared, or none but a loopback
+          IPC; no capability; dies with its holder. The network is shared, or only a loopback
           interface. A death by a signal is reported as bwrap does, as code 128 + signal.
-landlock  see `landlock.py`; processes, /tmp and reading are shared. The working folder and, where
+landlock  see `landlock.py`; processes, /tmp and reading are shared. The working folder and, if
           given, a private folder named by TMPDIR can be written.
 
-The subtle thing is what runs *before* the walls are up. The dynamic loader obeys LD_PRELOAD in
-bwrap itself, and the job's folder may hold files of any name; so loader variables are taken out of
-the environment and set again inside, and no file of the job's folder is ever executed outside.
+The subtle thing is the code that runs *before* the sandbox is in force. The dynamic loader obeys
+LD_PRELOAD in bwrap itself, and the job's folder may hold files of any name; so loader variables are
+removed from the environment and set again inside, and no file of the job's folder is ever executed
+outside.
 """
 
 from __future__ import annotations
@@ -50,17 +51,17 @@ _BWRAP = (
 )  # fmt: skip
 
 
-# bwrap stands in the terminal's foreground group and in the tree that is killed: it must leave
-# Ctrl-C and the polite signals to the program, or it takes the whole job down at once.
+# bwrap is in the terminal's foreground group and in the tree that is killed: it must leave Ctrl-C
+# and SIGTERM to the program, or it takes the whole job down at once.
 _POLITE = "INT,QUIT,TERM,HUP"
 
 
 def wrap(spec: JobSpec, *, scratch: str = "", hidden: Sequence[str] = ()) -> JobSpec:
     """The spec to execute for `spec`: itself for "none", else with another argv and env.
 
-    `scratch`: an absolute folder made for this job, writable as TMPDIR (landlock; bwrap has its
-    own /tmp). `hidden`: folders that hold ptyjobs' own state, which the job must not touch.
-    Raises Refused if the sandbox cannot be had here or could not contain this working folder.
+    `scratch`: an absolute folder made for this job, writable as TMPDIR (landlock; bwrap has its own
+    /tmp). `hidden`: folders that hold ptyjobs' own state, which the job must not touch. Raises
+    Refused if the sandbox is not available here or could not contain this working folder.
     """
     if spec.sandbox == "none":
         return spec
@@ -87,16 +88,16 @@ def wrap(spec: JobSpec, *, scratch: str = "", hidden: Sequence[str] = ()) -> Job
 
 
 def _read_only(spec: JobSpec, folder: str) -> list[str]:
-    """The paths that it may only read, absolute; those outside `folder` are read-only anyway."""
+    """Absolute paths that the job may only read; paths outside `folder` are read-only anyway."""
     paths = [os.path.realpath(os.path.join(folder, path)) for path in spec.read_only]
     return [path for path in paths if _inside(path, folder) and os.path.exists(path)]
 
 
 @functools.cache
 def available() -> dict[str, dict[str, Any]]:
-    """For each sandbox: available, why not, what it contains and what it does not.
+    """For each sandbox: its availability, the reason if not, and its coverage and gaps.
 
-    Asks the kernel and starts `bwrap` once (about 30 ms); the answer is kept for this process.
+    Asks the kernel and starts `bwrap` once (about 30 ms); the result is cached for this process.
     """
     abi = landlock.abi() if sys.platform == "linux" else 0
     enough = abi >= landlock.MINIMUM_ABI
@@ -130,10 +131,10 @@ def available() -> dict[str, dict[str, Any]]:
 def peer_is_sandboxed(pid: int) -> bool:
     """True if `pid` runs under no_new_privs and this process does not, or below such a job.
 
-    Landlock leaves unix sockets with a path reachable, so every socket of ours asks this of a peer
-    that connects (SO_PEERCRED): a sandboxed job must not type into others. A process that is gone
-    counts as sandboxed. The flag is inherited and can never be cleared (prctl(2)); where we have it
-    ourselves, it says nothing, and the holders above the peer are looked at.
+    Landlock leaves unix sockets with a path reachable, so every socket of ours checks each peer
+    that connects (SO_PEERCRED): a sandboxed job must not type into others. An exited process counts
+    as sandboxed. The flag is inherited and can never be cleared (prctl(2)); if we have it
+    ourselves, it proves nothing, and the peer's ancestors are searched for a sandbox holder.
     """
     try:
         if not _no_new_privs(pid):
@@ -144,7 +145,7 @@ def peer_is_sandboxed(pid: int) -> bool:
 
 
 def mark_holder() -> None:
-    """Name this process as the holder of a sandboxed job, for `peer_is_sandboxed`."""
+    """Mark this process as the holder of a sandboxed job, for `peer_is_sandboxed`."""
     if sys.platform == "linux":
         Path("/proc/self/comm").write_text(HOLDER_NAME)
 
@@ -165,12 +166,12 @@ def _no_new_privs(pid: int) -> bool:
 
 
 def _tool(name: str) -> str | None:
-    """Its absolute path: the PATH that counts when the job is started is the job's own."""
+    """The absolute path of a tool: the PATH at the job's start is the job's own."""
     return shutil.which(name, path="/usr/bin:/bin:/usr/local/bin")
 
 
 def _bwrap_fails() -> str:
-    """Why bwrap does not work here, in a phrase; "" if it does."""
+    """The reason why bwrap does not work here, as a phrase; "" if it does."""
     if _tool("bwrap") is None or _tool("env") is None:
         return "bwrap is not installed (package bubblewrap)"
     try:
@@ -185,7 +186,7 @@ def _bwrap_fails() -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bwrap does not start ({error})"
-    # An env(1) older than coreutils 8.31, or another one, has no --ignore-signal and says so.
+    # An env(1) older than coreutils 8.31, or another one, lacks --ignore-signal and fails.
     said = (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]
     return "" if done.returncode == 0 else f"bwrap fails ({said})"
 
@@ -197,7 +198,7 @@ def _bwrap(options: Sequence[str], argv: Sequence[str]) -> list[str]:
 
 
 def _working_folder(cwd: str) -> str:
-    """The real path of the folder that may be written; Refused for the machine's own folders."""
+    """The real path of the writable folder; Refused for system folders."""
     folder = os.path.realpath(cwd)
     if not os.path.isdir(folder):
         raise Refused(f"The working folder {cwd} does not exist.")
@@ -215,7 +216,7 @@ def _inside(path: str, folder: str) -> bool:
 
 
 def _own_folders(folder: str) -> list[str]:
-    """What ptyjobs itself runs from, as far as it lies below `folder`."""
+    """The files below `folder` that ptyjobs itself runs from."""
     package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     own = {package, os.path.realpath(sys.prefix)}
     return sorted(path for path in own if _inside(path, folder))

@@ -1,12 +1,12 @@
-r"""Shell integration without touching anybody's start-up files: prompts and commands, marked.
+r"""Shell integration without changing the user's start-up files: marks around prompts and output.
 
-Owns what each shell language must be told so that it prints OSC 133 marks (semantic prompts: A
-prompt, B its end, C output begins, D;status its end; k=s a second prompt). Returns values only; the
-host writes the files into the job's private directory. The user's own start-up files are read as
-ever, before ours. The subtle thing: a user's hook may set the prompt anew each time, so the prompt
-is wrapped as the last act before it is shown, and `$?` survives every hook.
+Owns the code that makes each shell language print OSC 133 marks (semantic prompts: A prompt, B its
+end, C output begins, D;status its end; k=s a secondary prompt). Never writes a file: it returns
+values, and the host writes them into the job's private directory. The user's own start-up files run
+as usual, before ours. The subtle thing: a user's hook may set the prompt anew each time, so the
+prompt is wrapped as the last step before it is shown, and `$?` survives every hook.
 
-Shells are named here, and only here: integration is a piece of each shell's own language.
+Shells are named here, and only here: integration is written in each shell's own language.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ _PYTHON_NAME = re.compile(r"python(\d+(\.\d+)?)?")
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """A command that marks what it shows: run `argv` with `env` after writing `files`."""
+    """A command that marks its prompts: run `argv` with `env` after writing `files`."""
 
     argv: tuple[str, ...]
     env: dict[str, str]
@@ -125,7 +125,7 @@ class Marked:
 
 
 def marked(argv: Sequence[str], *, env: Mapping[str, str], directory: str) -> Marked | None:
-    """How to run the shell `argv` so that it marks its prompts; None when that cannot be done.
+    """The command that runs the shell `argv` with marked prompts; None if not possible.
 
     `directory` is private to the job. None for anything but an interactive bash, zsh, fish or
     Python: a script has no prompts, and options that forbid start-up files are obeyed.
@@ -209,7 +209,7 @@ def _ends_options(word: str) -> bool:
 
 
 def _short(word: str, letters: str) -> bool:
-    """Whether `word` is a bundle of short options with one of `letters` among them."""
+    """True if `word` is a bundle of short options that contains one of `letters`."""
     return word.startswith("-") and not word.startswith("--") and bool(set(word) & set(letters))
 
 

@@ -1,9 +1,9 @@
-"""The line discipline of a terminal: its modes, and whether input lies there unread.
+"""The line discipline of a terminal: its modes, and whether it holds unread input.
 
-Owns tcgetattr in one cheap call and the poll of a briefly opened slave. The subtle thing: written
-input sits in the tty's flip buffer until a kernel worker moves it, and FIONREAD does not see it
-there; poll(2) flushes that buffer first (n_tty_poll), so its answer can be trusted. In canonical
-mode it reports complete lines only: exactly what a reader could have.
+Owns tcgetattr in one cheap call and the poll of a briefly opened slave. Never reads from it. The
+subtle thing: written input sits in the tty's flip buffer until a kernel worker moves it, and
+FIONREAD does not see it there; poll(2) flushes that buffer first (n_tty_poll), so its answer is
+reliable. In canonical mode it reports complete lines only: exactly what a reader could have.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _BUFFER = bytes(64)
 
 
 class Mode(NamedTuple):
-    """What of termios matters here."""
+    """The termios state that readiness needs."""
 
     canonical: bool
     echo: bool
     bare: bool  # no line editing, echo, signals nor output processing: cfmakeraw, as ssh sets it
-    returns: bool  # VMIN 0: a read comes back without input
+    returns: bool  # VMIN 0: a read returns without input
     after: float = 0.0  # seconds after which such a read returns (VTIME)
 
 
-_seen: dict[bytes, Mode] = {}  # parsed words; terminals have a handful of modes
+_seen: dict[bytes, Mode] = {}  # cache of parsed words; terminals have a handful of modes
 
 
 def mode(fd: int) -> Mode:
-    """The modes of the terminal behind `fd`, a slave or (on Linux) its master."""
+    """The modes of the terminal `fd`, a slave or (on Linux) its master."""
     raw = fcntl.ioctl(fd, termios.TCGETS, _BUFFER)[:36]
     known = _seen.get(raw)
     if known is None:
@@ -55,7 +55,7 @@ def _parse(raw: bytes) -> Mode:
 
 
 def readable(fd: int) -> bool:
-    """Whether a read of `fd` would find something now."""
+    """True if a read of `fd` would return data now."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     events = poll.poll(0)
@@ -63,7 +63,7 @@ def readable(fd: int) -> bool:
 
 
 def open_slave(master: int) -> int:
-    """A descriptor of the slave, to be closed at once: while it is open an end is not seen."""
+    """A slave descriptor, to be closed at once: while it is open, a hang-up is not seen."""
     try:
         return int(fcntl.ioctl(master, TIOCGPTPEER, _OPEN))
     except OSError:  # ENOTTY, EINVAL: kernels before 4.13 and look-alikes

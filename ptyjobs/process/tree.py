@@ -1,9 +1,9 @@
-"""The process tree below one process: find it, signal it, leave nothing of it.
+"""The process tree below one process: find it, signal it, reap all of it.
 
 Owns the child-subreaper flag and the walk through /proc; the order of signals is `tree_kill`'s.
-Nothing is ever signalled by name or pattern: only pids found below the given root in this moment.
-The subtle thing: a process group, a session or an environment marker each miss some trees;
-descendants of a subreaper, killed until none is left, miss none.
+Never signals by name or pattern: only pids found below the given root at this moment. The subtle
+thing: a process group, a session or an environment marker each miss some trees; killing the
+descendants of a subreaper until none is left misses none.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 PR_SET_TIMERSLACK = 29
-SUBREAPER = sys.platform == "linux"  # elsewhere a kill reaches only what is still below the job
+SUBREAPER = sys.platform == "linux"  # elsewhere a kill reaches only current descendants of the job
 
 
-_PYTHON = ctypes.PyDLL(None, use_errno=True)  # calls that keep the interpreter's lock
-_LIBC = ctypes.CDLL(None, use_errno=True)  # once: each one makes a class, which no holder shares
+_PYTHON = ctypes.PyDLL(None, use_errno=True)  # calls that do not release the GIL
+_LIBC = ctypes.CDLL(None, use_errno=True)  # once: each load creates an unshared class
 
 
 def _prctl(option: int, value: int) -> bool:
@@ -31,11 +31,11 @@ def _prctl(option: int, value: int) -> bool:
 
 
 def bare_fork() -> int:
-    """fork(2) for a process with a single thread, without what Python does around its own.
+    """fork(2) for a process with a single thread, without Python's fork handlers.
 
-    Its handlers in the child (of `threading` and `random`) touch 0.3 to 0.4 MB, which each holder
-    would then have to itself, and take half a millisecond. Without other threads there is no lock
-    to renew and nothing else that they would put right; `random` goes on from the parent's state.
+    Its handlers in the child (of `threading` and `random`) touch 0.3 to 0.4 MB, which would be
+    private memory of each holder, and take half a millisecond. Without other threads there is no
+    lock to reinitialise and nothing else to repair; `random` continues from the parent's state.
     """
     if sys.platform != "linux":
         return os.fork()
@@ -47,7 +47,7 @@ def bare_fork() -> int:
 
 
 def become_subreaper() -> bool:
-    """Orphans below this process become its children; False where the system has no such thing."""
+    """Orphans below this process become its children; False if the system does not support it."""
     return _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -61,13 +61,13 @@ def children(pid: int) -> list[int]:
     found: list[int] = []
     try:
         tasks = os.listdir(f"/proc/{pid}/task")
-    except OSError:  # ENOENT, ESRCH: it has gone
+    except OSError:  # ENOENT, ESRCH: it has exited
         return found
     for task in tasks:
         try:
             with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
                 found += map(int, file.read().split())
-        except OSError:  # the thread has gone
+        except OSError:  # the thread has exited
             continue
     return found
 
@@ -94,7 +94,7 @@ class Stat:
     pgrp: int
     session: int
     cpu: float
-    started: int  # clock ticks after boot: with the pid it names one process for ever
+    started: int  # clock ticks after boot: with the pid it identifies a process uniquely
     rss: int
 
 
@@ -103,11 +103,11 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def read_stat(pid: int) -> Stat | None:
-    """What /proc says of `pid`; None when it has gone."""
+    """Read /proc/PID/stat; None if the process has exited."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             data = file.read()
-    except OSError:  # ENOENT, ESRCH: it has gone
+    except OSError:  # ENOENT, ESRCH: it has exited
         return None
     head, _, tail = data.rpartition(b")")
     fields = tail.split()
@@ -125,7 +125,7 @@ def read_stat(pid: int) -> Stat | None:
 
 
 def alive(root: int, *, but: Collection[int] = ()) -> list[int]:
-    """The descendants of `root` that still run (zombies only wait to be reaped).
+    """The running descendants of `root` (zombies only wait to be reaped).
 
     `but`: sessions that do not count.
     """
@@ -138,7 +138,7 @@ def alive(root: int, *, but: Collection[int] = ()) -> list[int]:
 
 
 def send(pids: list[int], *signals: int) -> int:
-    """Send each of `signals` to each of `pids`; how many processes were there."""
+    """Send each of `signals` to each of `pids`; returns the number of existing processes."""
     reached = 0
     for pid in pids:
         try:
@@ -146,14 +146,14 @@ def send(pids: list[int], *signals: int) -> int:
                 os.kill(pid, number)
         except ProcessLookupError:
             continue
-        except PermissionError:  # a setuid child of another user: only root ends it
+        except PermissionError:  # a setuid child of another user: only root can kill it
             continue
         reached += 1
     return reached
 
 
 class Used:
-    """What reaped processes have used: they, and what they had reaped themselves (wait4(2))."""
+    """Resources used by reaped processes and by the children that they had reaped (wait4(2))."""
 
     def __init__(self) -> None:
         self.cpu = 0.0  # seconds
@@ -173,7 +173,7 @@ def unreaped() -> bool:
 
 
 def reap(used: Used | None = None) -> dict[int, int]:
-    """Collect every child that has ended: pid -> wait status; `used` adds up what they used."""
+    """Reap every exited child: pid -> wait status; `used` adds up their resource usage."""
     ended: dict[int, int] = {}
     while True:
         try:

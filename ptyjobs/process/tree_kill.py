@@ -1,23 +1,23 @@
-"""The end policy: how a process tree is ended, politely first and completely in the end.
+"""The end policy: ends a process tree gracefully first, and completely by force.
 
 Owns the order of signals for every kind of end (kill, time limit, idle limit, loss of the server or
-of a holder). A state machine that takes `now`, so that a holder never blocks in it. Only processes
-found below the given tops at that moment are signalled, never a name or a pattern.
+of a holder). A state machine that takes `now`, so that a holder never blocks in it. Never signals
+by name or pattern, only processes found below the given tops at that moment.
 
 SIGTERM goes to the *leaders* of the tree: walking down from the top, the first process on each path
-that has its own SIGTERM handler. Processes below such a leader are its business, because programs
+that has its own SIGTERM handler. Processes below such a leader are left to it, because programs
 that forward the signal (npm, gunicorn, a container's init) would deliver it twice, and a second
 SIGTERM often means "now" (`process.once` in Node restores the default action).
 
 A process without a handler has nothing to clean up, but its death could harm its children: a
 session leader's exit sends SIGHUP to the foreground process group (`disassociate_ctty`,
 drivers/tty/tty_jobctrl.c), and a shell that survives its child runs the next command of its line.
-Such a process is stopped until its children have ended and gets its signal then. The same holds
-for job-control shells, recognized by ignoring SIGTSTP and SIGTTOU: they ignore SIGTERM and end on
+Such a process is stopped until its children have exited and gets its signal then. The same holds
+for job-control shells, recognized by ignoring SIGTSTP and SIGTTOU: they ignore SIGTERM and exit on
 SIGHUP, which they would pass on to their jobs.
 
-The subtle thing: what is left when the grace is over is stopped before it is killed, again and
-again until nothing is left; a process group, a session or an environment marker each miss some
+The subtle thing: the processes left after the grace period are stopped before they are killed,
+repeatedly until none is left; a process group, a session or an environment marker each miss some
 trees, descendants of a subreaper do not.
 """
 
@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from ptyjobs.process.tree import children, read_stat, send
 
-RETRY = 0.01  # seconds between two looks; a respawning pair loses within some rounds of KILL
+RETRY = 0.01  # seconds between two walks; repeated KILLs beat a respawning pair within some rounds
 GIVE_UP = 10.0  # seconds after which unkillable processes (state D) are reported, not awaited
 PLAIN_DELAY = 0.1  # part of the grace after which processes without a handler, below a leader that
 # has not ended, get SIGTERM too: bash runs its trap only once its foreground child has ended
@@ -38,7 +38,7 @@ HANDLER_DELAY = 0.5  # the same for those with a handler: their leader has not f
 
 @dataclass(slots=True)
 class _Process:
-    """One process of the tree and the signals that it has been sent."""
+    """One process of the tree and the signals sent to it."""
 
     pid: int
     name: str
@@ -46,10 +46,10 @@ class _Process:
     catches: bool  # SIGTERM is handled, or blocked for a thread that waits for it
     ignores: bool
     shell: bool  # a job-control shell
-    stopped: bool = False  # by us, until its children have ended
+    stopped: bool = False  # by us, until its children have exited
     asked: bool = False  # SIGTERM was sent
     hung_up: bool = False  # SIGHUP was sent
-    idle: int = 0  # looks in a row at which it slept without children
+    idle: int = 0  # consecutive walks in which it slept without children
 
 
 class TreeKill:
@@ -78,7 +78,7 @@ class TreeKill:
 
     @property
     def forced(self) -> tuple[str, ...]:
-        """The "pid name" of each process that had not ended within the grace."""
+        """The "pid name" of each process that outlived the grace period."""
         return tuple(f"{pid} {name}" for pid, name in sorted(self._forced or ()))
 
     def hurry(self, *, now: float, grace: float) -> None:
@@ -108,7 +108,7 @@ class TreeKill:
         return now + RETRY
 
     def _look(self, now: float) -> None:
-        """Read the tree as it is now."""
+        """Read the current tree."""
         self._below, self._living, self._states = {}, {}, {}
         pending = self._tops()
         while pending:
@@ -130,7 +130,7 @@ class TreeKill:
         return pid in self._living or any(map(self._lives, self._below.get(pid, ())))
 
     def _ask(self, pid: int, now: float, *, led: bool) -> None:
-        """Ask the process to end, or those below it first; `led` below a process that was asked."""
+        """Ask the process to exit, or its children first; `led`: below a process that was asked."""
         process = self._living.get(pid)
         below = [child for child in self._below.get(pid, ()) if self._lives(child)]
         leads = process is not None and process.catches and not process.shell
@@ -149,7 +149,9 @@ class TreeKill:
             self._ask(child, now, led=led or leads)
 
     def _overdue(self, process: _Process, now: float) -> bool:
-        """True if its leader had its time; what a handler starts itself is not signalled."""
+        """True if its leader's time is over; children that a handler starts itself are not
+        signalled.
+        """
         part = HANDLER_DELAY if process.catches else PLAIN_DELAY
         due = self._began + part * (self._hard - self._began)
         return process.since <= self._began and now >= due
@@ -181,7 +183,7 @@ class TreeKill:
 
 
 def is_job_control_shell(pid: int) -> bool:
-    """True if the process ignores SIGTSTP and SIGTTOU, as a job-control shell has to."""
+    """True if the process ignores SIGTSTP and SIGTTOU, as a job-control shell must."""
     return _read(pid, "", 0.0).shell
 
 
@@ -194,7 +196,7 @@ def _read(pid: int, name: str, now: float) -> _Process:
                 field, _, value = line.partition(b":")
                 if field in masks:
                     masks[field] = int(value, 16)
-    except OSError:  # ENOENT, ESRCH: it has just ended; EACCES: hidepid
+    except OSError:  # ENOENT, ESRCH: it has just exited; EACCES: hidepid
         pass
 
     def has(field: bytes, number: int) -> bool:
