@@ -1,1 +1,1 @@
-"""The files of a job: its directory, its log, and what is read from the log."""
+"""The files of a job: its directory, its log, and views computed from the log."""

@@ -1,13 +1,13 @@
 """The screen of a job as a fold over its log.
 
-Owns the `Screen` and the offset up to which it has been folded. Folds only when somebody asks
-(or a query needs the cursor), from recent bytes kept in memory or else from the log on disk.
-Never on the read path of a flood: `push` keeps at most `RECENT` bytes. The subtle thing: over
-`FAR` bytes behind, lines that only scroll by are skipped (modes, titles and line counts are
-carried), because nobody will ever see them; output that addresses the screen is folded, since its
-cells may stay for hours, up to `HARD` bytes. Between the two is output that edits the cursor's row
-alone (`grep --color` erases to its end after each colour): it is skipped where the tail scrolls so
-far that every row of the screen is written anew.
+Owns the `Screen` and the offset up to which it has been folded. Folds only on demand (for a reader,
+or for a query that needs the cursor), from recent bytes kept in memory or else from the log on
+disk. Never on the read path of a flood: `push` keeps at most `RECENT` bytes. The subtle thing: more
+than `FAR` bytes behind, lines that only scroll by are skipped (modes, titles and line counts are
+carried), because they will never be visible. Output that addresses the screen is folded, since its
+cells may stay for hours, unless it is more than `HARD` bytes behind. Output that edits only the
+cursor's row (`grep --color` erases to its end after each colour) is skipped if the tail scrolls so
+far that every row of the screen is rewritten.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from ptyjobs.store.log import LogReader
 from ptyjobs.terminal import LAST, Screen, plain
 
 RECENT = 256 << 10  # bytes kept in memory for the next fold
-HEAD = 128 << 10  # bytes folded at most at the beginning of an interval, whatever follows
-SLICE = 256 << 10  # bytes folded between two looks of the observers
-FIRST = 8 << 10  # the same while an observer still collects: no more lines than the scrollback has
-FAR = 3 << 20  # bytes behind at which lines of the middle are skipped
+HEAD = 128 << 10  # maximum bytes folded at the beginning of an interval
+SLICE = 256 << 10  # bytes folded between two calls of the observers
+FIRST = 8 << 10  # the same while an observer collects: no more lines than the scrollback holds
+FAR = 3 << 20  # bytes behind at which lines in the middle are skipped
 TAIL = 1 << 20  # bytes folded before the end after a skip
 SKIP = 256 << 10  # bytes skipped at once
-PASSED = 256  # stretches of a flood of which the lines are known
-DRAW = 16 << 10  # bytes drawn at once in a flood; less time than the terminal takes to fill up
-HARD = 32 << 20  # bytes behind at which the middle is skipped whatever it holds
-IDLE_SLICE = 64 << 10  # bytes folded at once while there is time
+PASSED = 256  # stretches of a flood whose lines have been counted
+DRAW = 16 << 10  # bytes drawn at once in a flood; the terminal's buffer takes longer to fill
+HARD = 32 << 20  # bytes behind at which the middle is skipped unconditionally
+IDLE_SLICE = 64 << 10  # bytes folded at once while idle
 
-# Both begin with a literal: the search for it is one of memory, fifty times that of a set.
+# Both begin with a literal, so the search is a memory search: fifty times as fast as for a set.
 ADDRESSES = re.compile(
     rb"\x1b(?:\[[0-9;]*[ABCDEFGHJKLMPSTX@`adefr]|[78DM]|\[\?[0-9;]*(?:47|1049)h)"
 )
@@ -55,7 +55,7 @@ Not ENQ: nothing answers it, and binary output is full of it.
 
 
 def addresses(data: bytes, pattern: re.Pattern[bytes] = ADDRESSES) -> bool:
-    """Whether it may move the cursor; `in` is fifteen times quicker than a search in vain."""
+    """True if it may move the cursor; `in` is fifteen times as fast as a failing regex search."""
     return b"\x1b" in data and pattern.search(data) is not None
 
 
@@ -65,7 +65,7 @@ Observer = Callable[[Screen], bool]
 
 @dataclass(slots=True)
 class Passed:
-    """A stretch of a flood that is nothing but lines, counted as it came."""
+    """A stretch of a flood that contains only lines, counted as it arrived."""
 
     start: int
     end: int
@@ -74,7 +74,7 @@ class Passed:
 
 
 class Fold:
-    """One job's screen, brought up to date on demand."""
+    """One job's screen, updated on demand."""
 
     def __init__(self, log: LogReader, *, size: Size, start: int = 0) -> None:
         self.log = log
@@ -84,9 +84,9 @@ class Fold:
         self._recent: list[bytes] = []
         self._recent_start = start
         self._recent_bytes = 0
-        self._tail = b""  # last bytes seen, for queries cut by a read
+        self._tail = b""  # last bytes seen, for queries split between reads
         self._passed: deque[Passed] = deque(maxlen=PASSED)
-        self._counting = False  # lines are counted as they come, since `ahead` was asked
+        self._counting = False  # lines are counted on arrival, since `ahead` was called
         self.replies_on = True
 
     @property
@@ -94,7 +94,7 @@ class Fold:
         return self._screen
 
     def push(self, offset: int, data: bytes, newlines: int) -> bool:
-        """Take new output at `offset`, and how many line feeds are in it.
+        """Take new output at `offset` with its number of line feeds.
 
         True if it may hold a query, so that a fold is due at once.
         """
@@ -115,10 +115,10 @@ class Fold:
         return QUERY.search(window) is not None
 
     def catch_up(self, end: int, *observers: Observer) -> bytes:
-        """Fold up to log offset `end`; the replies the screen gave on the way.
+        """Fold up to log offset `end`; returns the screen's replies to queries.
 
-        Each observer is called with the screen after each slice, so that what a long output
-        scrolls away is seen in time.
+        Each observer is called with the screen after each slice, so that it sees lines before a
+        long output scrolls them away.
         """
         replies = self._fold_to(end, observers)
         self._ahead_from = None
@@ -138,7 +138,7 @@ class Fold:
             limit = FIRST if collecting else TAIL if skipped else SLICE
             first, data = self._next(min(limit, end - self.offset))
             if not data:
-                self.offset = end  # a gap up to the end: no disk took it, or the quota dropped it
+                self.offset = end  # a gap up to the end: lost to a full disk or to the quota
                 break
             replies += self._screen.feed_fast(data)
             self.offset = first + len(data)
@@ -154,10 +154,10 @@ class Fold:
         return self._began + HEAD
 
     _began = 0
-    _ahead_from: int | None = None  # where `ahead` began what `catch_up` is to go on with
+    _ahead_from: int | None = None  # where `ahead` started the work that `catch_up` must continue
 
     def begin(self) -> None:
-        """Somebody's interval begins here: its first slice will be folded, never skipped."""
+        """Start a reader's interval: its first slice will be folded, never skipped."""
         self._began = self.offset
         self._ahead_from = None
         self._stop_counting()
@@ -167,10 +167,10 @@ class Fold:
         self._passed.clear()
 
     def idle(self, end: int, *observers: Observer) -> bool:
-        """Fold a little of a backlog while there is time; True while more is worth it.
+        """Fold part of a backlog while idle; True if more is worthwhile.
 
-        A calm full-screen program keeps its screen current, so that a later look, or the answer
-        that somebody waits for, need not fold hours of it. Not for a job that floods.
+        A quiet full-screen program keeps its screen up to date, so that a later read, or a pending
+        answer, need not fold hours of output. Not used for a job that floods.
         """
         if end - self.offset < RECENT // 2:
             return False
@@ -178,11 +178,11 @@ class Fold:
         return True
 
     def ahead(self, end: int, *observers: Observer) -> None:
-        """Pass over lines of a flood while it flows, as `catch_up` would when it is over.
+        """Skip lines of a flood while it flows, as `catch_up` would afterwards.
 
-        Only where they are lines that scroll by: what addresses the screen is left to `catch_up`.
-        No call takes longer than the terminal's buffer lasts: the beginning of an interval is
-        folded a little at a time, and lines are counted a read at a time, when they come.
+        Only lines that scroll by: output that addresses the screen is left to `catch_up`. No call
+        takes longer than the terminal's buffer lasts: the beginning of an interval is folded in
+        small pieces, and lines are counted on arrival, read by read.
         """
         if self.offset < self._far_start:
             self._fold_to(min(end, self.offset + DRAW, self._far_start), observers)
@@ -198,7 +198,7 @@ class Fold:
                 self._ahead_from = before
 
     def _pass_counted(self) -> bool:
-        """Pass over the next stretch if its lines are known."""
+        """Skip the next stretch if its lines have been counted."""
         while self._passed and self._passed[0].start < self.offset:
             self._passed.popleft()
         if not self._passed or self._passed[0].start > self.offset:
@@ -210,7 +210,7 @@ class Fold:
         return True
 
     def _pass_read(self) -> bool:
-        """Pass over what comes before the next such stretch if it only scrolls."""
+        """Skip the output before the next counted stretch if it only scrolls."""
         limit = min(SKIP, self._passed[0].start - self.offset) if self._passed else SKIP
         first, data = self._next(limit)
         if not data or addresses(data):
@@ -228,7 +228,7 @@ class Fold:
             self._passed.append(Passed(offset, offset + len(data), lines, last))
 
     def draw(self, end: int, *observers: Observer) -> None:
-        """Fold a little of what will have to be drawn, in a pause of a flood."""
+        """Fold part of the output that cannot be skipped, in a pause of a flood."""
         if not RECENT // 2 <= end - self.offset <= HARD:
             return
         _, data = self._next(DRAW)
@@ -249,12 +249,12 @@ class Fold:
             self.offset = first + len(data)
 
     def _scrolls(self, target: int) -> bool:
-        """Whether the output from `target` on moves every row off the screen that was on it."""
+        """True if the output from `target` on scrolls every present row off the screen."""
         _, data = self.log.read(target, TAIL)
         return not addresses(data, ROWS) and data.count(b"\n") > 2 * self.size.rows
 
     def _next(self, limit: int) -> tuple[int, bytes]:
-        """Bytes from `offset` on, from memory where they are there, else from disk."""
+        """Bytes from `offset` on, from memory if available, else from disk."""
         if self._recent and self.offset >= self._recent_start:
             joined = b"".join(self._recent)
             self._recent = [joined]

@@ -1,9 +1,9 @@
-"""The lines of a log that match a pattern, looked for in a process of its own.
+"""Search a log for lines that match a pattern, in a separate process.
 
-Owns `grep`, which starts that process, and what it does. The subtle thing: a search of the `re`
-module lets no other thread of its process run and only a signal in the main thread ends it, so a
-server that made one would answer nobody for as long as a pattern likes to take. Only what cannot
-take long is searched at once: to start a process takes some 80 ms.
+Owns `grep`, which starts that process, and the process's code. Never searches a pattern of unknown
+cost in the server. The subtle thing: a search of the `re` module holds the GIL, and only a signal
+in the main thread interrupts it, so the server would not answer for as long as the search takes.
+Only searches that are certainly short run in the server: starting a process takes some 80 ms.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from ptyjobs.text.patterns import compile_patterns, plain
 from ptyjobs.text.redaction import Redactor
 
 CHUNK = 1 << 20  # bytes searched at once
-CHUNK_TIME = 2.0  # seconds of a processor that they may take, twenty times what they should
-LIMIT = 256 << 20  # bytes one call searches at most
-SMALL = 1 << 20  # bytes that may be searched at once
-SHORT = 1 << 10  # bytes of the longest line among them
-LONGEST = 120.0  # seconds until a process that gives no answer is given up
+CHUNK_TIME = 2.0  # seconds of CPU time for one chunk, twenty times the usual
+LIMIT = 256 << 20  # maximum bytes that one call searches
+SMALL = 1 << 20  # bytes that may be searched in the server
+SHORT = 1 << 10  # length of their longest line, bytes
+LONGEST = 120.0  # seconds until a process that does not answer is killed
 
 _IGNORES_CASE = "(?i)"
 _ESCAPED = re.compile(r"\\.")
@@ -46,13 +46,13 @@ def grep(
     last: bool = False,
     redactor: Redactor | None = None,
 ) -> Page:
-    """Lines of the text that match, each behind its log offset, at most `limit` characters.
+    """Lines of the text that match, each after its log offset, at most `limit` characters.
 
-    The first of them; with `last` the last. `redactor`: secrets that are taken out of the lines
-    before they are searched, so that no pattern can find one.
+    Returns the first of them; with `last` the last. `redactor`: secrets removed from the lines
+    before the search, so that no pattern can find one.
 
-    `folder` is the job's directory. Raises BadPattern for what is none or takes too long,
-    LimitReached where there is no process for it.
+    `folder` is the job's directory. Raises BadPattern for an invalid or too slow pattern,
+    LimitReached if no process can be started for it.
     """
     (compiled,) = compile_patterns([pattern])
     log = LogReader(folder)
@@ -83,7 +83,10 @@ def grep(
         raise BadPattern(
             f"The search took longer than {LONGEST:.0f} s.", advice="Begin later with `since`."
         ) from None
-    except (OSError, subprocess.CalledProcessError) as failure:  # no process left, or no memory
+    except (
+        OSError,
+        subprocess.CalledProcessError,
+    ) as failure:  # no process or memory left
         status = getattr(failure, "returncode", None)
         why = failure if status is None else f"its process ended with status {status}"
         raise LimitReached(
@@ -97,7 +100,7 @@ def grep(
 
 
 def _simple(pattern: str) -> bool:
-    """At most one repetition, and no groups: the time is that of a line's length squared."""
+    """At most one repetition, and no groups: the time is quadratic in a line's length."""
     bare = _ESCAPED.sub("", pattern.removeprefix(_IGNORES_CASE))
     return "(" not in bare and len(_REPEATS.findall(bare)) <= 1
 
@@ -107,7 +110,7 @@ def _few_short_lines(log: LogReader, since: int | None) -> bool:
     if end - start > SMALL:
         return False
     first, data = log.read(start, SMALL)
-    whole = first == start and start + len(data) >= end  # no hole in it
+    whole = first == start and start + len(data) >= end  # no gap in it
     return whole and max(map(len, data.split(b"\n"))) <= SHORT
 
 
@@ -116,7 +119,7 @@ def _bounded() -> contextlib.AbstractContextManager[None]:
 
 
 def main() -> None:
-    """The process: what is wanted comes in on stdin as JSON, the page goes out on stdout."""
+    """Main function of the process: request as JSON on stdin, page on stdout."""
     wanted: dict[str, Any] = json.load(sys.stdin)
     (pattern,) = compile_patterns([wanted["pattern"]])
     log = LogReader(wanted["folder"])
@@ -133,7 +136,7 @@ def main() -> None:
         told = {"page": to_json(page)}
     except BadPattern as error:
         told = {"error": error.to_wire()}
-    with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+    with contextlib.suppress(BrokenPipeError):  # the server no longer waits for it
         sys.stdout.write(json.dumps(told))
         sys.stdout.flush()
 
@@ -149,7 +152,7 @@ def search(
     needed: Callable[[], bool] = lambda: True,
     redactor: Redactor | None = None,
 ) -> Page:
-    """What `grep` answers, while it is `needed`; each chunk is searched within `bound`."""
+    """The answer of `grep`, while it is `needed`; each chunk is searched within `bound`."""
     floor, end = log.floor, log.end
     position = max(floor if since is None else since, floor)
     if last:
@@ -170,7 +173,7 @@ def search(
         if not data:
             lost += stop - position
             break
-        if first != position:  # a hole: the cut line before it is all there is of it
+        if first != position:  # a gap: only the truncated line before it exists
             carry = b""
             lost += first - position
         base = first - len(carry)
@@ -195,10 +198,10 @@ def search(
 def _matching(
     block: bytes, offset: int, pattern: re.Pattern[str], redactor: Redactor | None
 ) -> Iterator[tuple[int, str]]:
-    """Offset and text of each line of `block`, which begins at `offset`, that matches."""
+    """Offset and text of each matching line of `block`, which begins at `offset`."""
     lines = block.splitlines(keepends=True)
     texts = [plain(raw) for raw in lines]
-    if redactor:  # all of them at once: a secret may go on in the next line
+    if redactor:  # all of them at once: a secret may continue in the next line
         whole = "\n".join(text.replace("\n", "") for text in texts)
         clean = redactor.redact(whole).text.split("\n")
         texts = clean if len(clean) == len(texts) else [redactor.redact(t).text for t in texts]

@@ -1,6 +1,7 @@
-"""Which processes are holders: the pids in the lock files of a state directory's jobs.
+"""Find the holders: the pids in the lock files of a state directory's jobs.
 
-Never talks to a holder. A file whose lock is free belongs to one that was killed.
+Owns that search. Never talks to a holder. The subtle thing: a lock file whose lock is free belongs
+to a killed holder.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 
 
 def living(jobs: str | os.PathLike[str]) -> dict[int, str]:
-    """Pid → job id of every holder that lives; `jobs` is the directory of all jobs."""
+    """Pid → job id of every living holder; `jobs` is the directory of all jobs."""
     found: dict[int, str] = {}
     try:
         names = os.listdir(jobs)
@@ -19,7 +20,7 @@ def living(jobs: str | os.PathLike[str]) -> dict[int, str]:
     for name in names:
         try:
             fd = os.open(os.path.join(jobs, name, "alive"), os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:  # it has ended
+        except OSError:  # it has exited
             continue
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

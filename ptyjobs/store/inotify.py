@@ -1,7 +1,8 @@
-"""Wake when files change: inotify(7), or a short pause where there is none.
+"""Wake when files change: inotify(7), or polling where it is not available.
 
-Owns the descriptor and its watches. Never reads the files. A watch only says that it is worth to
-look: events are neither counted nor trusted, so a lost one (IN_Q_OVERFLOW) does no harm.
+Owns the descriptor and its watches. Never reads the files. The subtle thing: an event only causes a
+look at the files; events are neither counted nor trusted, so a lost one (IN_Q_OVERFLOW) does no
+harm.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ _MODIFY, _CLOSE_WRITE, _MOVED_TO, _CREATE, _DELETE_SELF = 0x2, 0x8, 0x80, 0x100,
 _IGNORED = 0x8000
 _NONBLOCK, _CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
 _EVENT = struct.Struct("iIII")
-PAUSE = 0.04  # seconds between two looks where inotify is missing or its limit is reached
+PAUSE = 0.04  # seconds between two polls where inotify is missing or its limit is reached
 
 
 class FileWatch:
-    """The files that a follower looks at. `fd` is -1 where it has to look every `PAUSE` s."""
+    """The files that a follower watches. `fd` is -1 if it must poll every `PAUSE` s."""
 
     def __init__(self) -> None:
         self.fd = -1
@@ -31,11 +32,11 @@ class FileWatch:
             return
 
     def directory(self, path: str) -> None:
-        """Wake when a file in it is written, made or renamed."""
+        """Wake when a file in it is written, created or renamed."""
         self._add(path, _MODIFY | _CREATE | _MOVED_TO, "")
 
     def closed(self, path: str, name: str) -> None:
-        """Wake, naming `name`, when the last writer of that file closes it, however it ends."""
+        """Wake, reporting `name`, when the last writer of that file closes it or exits."""
         self._add(path, _CLOSE_WRITE | _DELETE_SELF, name)
 
     def _add(self, path: str, mask: int, name: str) -> None:
@@ -44,7 +45,7 @@ class FileWatch:
         watch = int(self._libc.inotify_add_watch(self.fd, os.fsencode(path), mask))
         if watch >= 0:
             self._names[watch] = name
-        elif ctypes.get_errno() == errno.ENOSPC:  # max_user_watches: look now and then instead
+        elif ctypes.get_errno() == errno.ENOSPC:  # max_user_watches: poll instead
             self.close()
 
     def names(self) -> set[str]:

@@ -1,9 +1,9 @@
-"""A job's directory: where everything that outlives a process is found.
+"""A job's directory: everything that outlives its processes.
 
 Owns the layout of `$STATE/jobs/<job_id>/` (SPEC.md "A job's directory"): `spec.json`,
 `status.json`, `events`, the log's segments, `sock`. Allocates the id by `mkdir`, so two servers can
-never collide. Never talks to a holder. The subtle thing: `status.json` is replaced by rename, so
-a reader sees the old or the new one, never half of it.
+never collide. Never talks to a holder. The subtle thing: `status.json` is replaced by rename, so a
+reader sees the old or the new version, never a partial one.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 JOB_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 SOCKET = "sock"
-BLOCK = 4096  # bytes: what file systems allot at a time
-RESERVE = 256  # bytes of blanks at least behind a record, for what an end adds to it
+BLOCK = 4096  # bytes: allocation unit of file systems
+RESERVE = 256  # minimum bytes of blanks after a record, for the fields that the end adds
 _JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """One line of `events`: what happened at a log offset, `time` seconds after the start.
+    """One line of `events`: an event at a log offset, `time` seconds after the start.
 
-    Codes are those of asciicast: "o" (an index entry: output up to `offset` had come by `time`),
-    "r" (resize, data "ROWSxCOLS"), "m" (marker), "i" (input, only typed while ECHO was on),
-    "x" (exit, data "code 3" or "signal 9"), "g" (gap, data errno name),
-    "h" (the on_exit command has failed, data how).
+    Uses asciicast's codes: "o" (an index entry: output up to `offset` had arrived by `time`), "r"
+    (resize, data "ROWSxCOLS"), "m" (marker), "i" (input, only typed while ECHO was on), "x" (exit,
+    data "code 3" or "signal 9"), "g" (gap, data errno name), "h" (the on_exit command has failed,
+    data how).
     """
 
     time: float
@@ -48,9 +48,9 @@ class LogEvent:
 
 
 def private_directory(path: Path) -> Path:
-    """`path` as a directory that is ours alone (0700), made where absent.
+    """`path` as a directory that only we can access (0700), created if absent.
 
-    Raises Refused when it is a symbolic link or somebody else's.
+    Raises Refused if it is a symbolic link or belongs to another user.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     info = path.lstat()
@@ -84,7 +84,9 @@ class JobDir:
 
     @property
     def path(self) -> Path:
-        from pathlib import Path  # a sixth of the start of `ptyjobs list`, which needs none
+        from pathlib import (
+            Path,
+        )  # a sixth of the start of `ptyjobs list`, which does not use it
 
         return Path(self.folder)
 
@@ -94,28 +96,30 @@ class JobDir:
 
     @classmethod
     def allocate(cls, jobs: Path, job_id: str) -> JobDir:
-        """Make the directory, and with it take the id; DuplicateJob when it is taken."""
+        """Create the directory and thereby reserve the id; DuplicateJob if it exists."""
         private_directory(jobs)
         path = jobs / check_job_id(job_id)
         try:
             path.mkdir(mode=0o700)
         except FileExistsError:
             raise DuplicateJob(f"A job named {job_id!r} exists already.") from None
-        path.chmod(0o700)  # mkdir's mode is cut by the umask
+        path.chmod(0o700)  # mkdir's mode is reduced by the umask
         return cls(path)
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
             with open(os.path.join(self.folder, name), "rb") as file:
                 value = json.loads(file.read())
-        except (FileNotFoundError, NotADirectoryError):  # not written yet, or cleaned away
+        except (FileNotFoundError, NotADirectoryError):  # not written yet, or deleted
             return None
-        except ValueError:  # a full disk can leave a file empty; the job itself goes on
+        except ValueError:  # a full disk can leave a file empty; the job itself continues
             return None
         return value if isinstance(value, dict) else None
 
     def write(self, name: str, value: Any) -> None:
-        """A JSON file of that name; a reader sees the old or the new one, never half of it."""
+        """Write a JSON file of that name; a reader sees the old or the new version, never a partial
+        one.
+        """
         data = _JSON.encode(to_json(value)).encode("ascii")
         data = data.ljust(-(-(len(data) + RESERVE) // BLOCK) * BLOCK)
         target = os.path.join(self.folder, name)
@@ -123,20 +127,20 @@ class JobDir:
         try:
             _write_file(temporary, data)
         except OSError as failure:
-            import contextlib  # a part of what every command would pay at its start
+            import contextlib  # part of the start-up time of every command
 
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             if failure.errno not in (errno.ENOSPC, errno.EDQUOT) or not os.path.exists(target):
                 raise
-            # No room for a second file: the old one's blocks, with some in reserve, are ours
-            # already. A reader that sees half of it in this moment takes it for absent.
+            # No room for a second file: overwrite the old one's blocks, which include a reserve. A
+            # reader that sees a partial file at this moment treats it as absent.
             _write_file(target, data)
             return
         os.replace(temporary, target)
 
     def write_spec(self, spec: JobSpec) -> None:
-        """Keep the spec; of the environment only the names, because values can be secrets."""
+        """Store the spec; of the environment only the names, because values can be secrets."""
         plain = to_json(spec)
         plain["env"] = dict.fromkeys(sorted(spec.env), "")
         self.write("spec.json", plain)
@@ -149,17 +153,17 @@ class JobDir:
         self.write("status.json", status)
 
     def status(self) -> Status | None:
-        """The status as last written; the log's bounds are read afresh."""
+        """The status as last written; the log's bounds are read anew."""
         data = self._read("status.json")
         return None if data is None else from_json(Status, data)
 
     def secrets(self) -> list[dict[str, Any]]:
-        """Digests of secrets that were typed and stand in the log (see `text.secrets`)."""
+        """Digests of typed secrets that the log contains (see `text.secrets`)."""
         data = self._read("secrets.json")
         return [] if data is None else list(data["secrets"])
 
     def events(self) -> Iterator[LogEvent]:
-        """The events in order; a line cut by a crash ends the iteration."""
+        """The events in order; a line truncated by a crash ends the iteration."""
         try:
             with open(
                 os.path.join(self.folder, "events"), encoding="utf-8", errors="replace"
@@ -167,17 +171,17 @@ class JobDir:
                 for line in lines:
                     try:
                         time, offset, code, *rest = json.loads(line)
-                    except ValueError:  # cut off by a crash or a full disk
+                    except ValueError:  # truncated by a crash or a full disk
                         continue
                     yield LogEvent(
                         float(time), int(offset), str(code), str(rest[0]) if rest else ""
                     )
-        except FileNotFoundError:  # nothing has happened yet
+        except FileNotFoundError:  # no event yet
             return
 
 
 def _write_file(path: str, data: bytes) -> None:
-    """`path` holds exactly `data`, over what it held; OSError when it does not fit."""
+    """Overwrite `path` with exactly `data`; OSError if it does not fit."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         rest = memoryview(data)
@@ -189,7 +193,7 @@ def _write_file(path: str, data: bytes) -> None:
 
 
 class EventWriter:
-    """Appends to `events`; output is indexed at most once in `interval` seconds."""
+    """Appends to `events`; output is indexed at most once per `interval` seconds."""
 
     def __init__(self, directory: str, *, started: float, interval: float = 0.005) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -201,7 +205,7 @@ class EventWriter:
         self.error: OSError | None = None
 
     def output(self, now: float, end: int) -> None:
-        """Output up to `end` has come; written when the interval has passed."""
+        """Note output up to `end`; an index entry is written once the interval has passed."""
         if now - self._last >= self._interval:
             self._last = now
             self._pending = None
@@ -226,7 +230,7 @@ class EventWriter:
             entry.append(data)
         try:
             os.write(self._fd, (_JSON.encode(entry) + "\n").encode("ascii"))
-        except OSError as failure:  # disk full: the index has a hole, the job goes on
+        except OSError as failure:  # disk full: the index has a gap, the job continues
             self.error = failure
 
     def close(self) -> None:

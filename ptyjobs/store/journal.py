@@ -1,12 +1,11 @@
-"""The journal of one state directory: every job's transitions, one JSON object a line.
+"""The journal of one state directory: every job's transitions, one JSON object per line.
 
 Owns `$STATE/events/journal` and its predecessor `journal.old` (0600, in a 0700 directory), and the
-positions at which readers go on. Holders append; followers read. Never decides what is reported.
-
-One file for all jobs, not one each: a follower watches one directory and keeps one position, and a
+positions at which readers resume. Holders append; followers read. Never decides what to report.
+There is one file for all jobs: a follower watches one directory and keeps one position, and a
 hundred quiet jobs cost it nothing. The subtle thing: over `LIMIT` bytes the journal is renamed and
-begun anew. A writer holds a shared lock (flock(2)) on the very file that bears the name, so a line
-never lands in a file whose reader has moved on.
+a new one is started. A writer holds a shared lock (flock(2)) on the file that currently has the
+name, so a line is never written to a file that its readers have left.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from ptyjobs.model import from_json, told
 LIMIT = 4 << 20  # bytes of one journal
 LONGEST = 4096  # bytes of one line
 STARTED = "started"
-ANSWERED = "answered"  # a call returned what is known of the job up to `offset` to `session`
+ANSWERED = "answered"  # a call returned the job's output up to `offset` to `session`
 KINDS = ("exited", "asks", "ready", "matched", "port", "lost", "oom", "stalled")
 """The transitions that are reported, in the order of the documentation."""
 
@@ -31,9 +30,9 @@ KINDS = ("exited", "asks", "ready", "matched", "port", "lost", "oom", "stalled")
 class Transition:
     """One change of a job's state. `time` and `run` are seconds since the epoch.
 
-    `run` is when the job was started: it tells jobs that had one name apart. `what` is our phrase,
-    `text` what the program wrote, as it wrote it. `to` names the sessions whose pending call was
-    answered by this very transition.
+    `run` is the job's start time: it distinguishes jobs that had the same name. `what` is our
+    phrase, `text` the program's output, unchanged. `to` names the sessions whose pending call was
+    answered by this transition.
     """
 
     kind: str
@@ -65,7 +64,7 @@ class Journal:
         self._old = self._path + ".old"
 
     def append(self, transition: Transition) -> None:
-        """Write one line; raises OSError when the state directory takes none."""
+        """Write one line; raises OSError if the state directory is not writable."""
         line = json.dumps(told(transition), separators=(",", ":")).encode("ascii") + b"\n"
         if len(line) > LONGEST:
             raise ValueError(f"a transition of {len(line)} bytes")
@@ -78,7 +77,7 @@ class Journal:
             os.close(fd)
 
     def _open_shared(self) -> int:
-        """The file that bears the name, under a lock that keeps it from being renamed."""
+        """The file that currently has the name, locked against a rename."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         while True:
             try:
@@ -101,13 +100,13 @@ class Journal:
     def _begin_anew(self, fd: int) -> None:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # another writer: it, or the next one, will do it
+        except BlockingIOError:  # another writer holds it: it, or the next one, will rotate
             return
         if os.stat(self._path).st_ino == os.fstat(fd).st_ino:
             os.rename(self._path, self._old)
 
     def end(self) -> Position:
-        """Where the next line will be written."""
+        """Position of the next line to be written."""
         try:
             info = os.stat(self._path)
         except FileNotFoundError:
@@ -115,7 +114,7 @@ class Journal:
         return Position(info.st_ino, info.st_size)
 
     def start(self) -> Position:
-        """The oldest line that is kept."""
+        """Position of the oldest line that is kept."""
         for path in (self._old, self._path):
             try:
                 return Position(os.stat(path).st_ino, 0)
@@ -124,13 +123,13 @@ class Journal:
         return Position()
 
     def read(self, position: Position) -> tuple[list[Transition], Position]:
-        """The transitions from `position` on and the position behind them.
+        """The transitions from `position` on and the position after them.
 
-        From a file that is gone by now, reading goes on at the oldest line that is kept.
+        If that file was deleted meanwhile, reading continues at the oldest line that is kept.
         """
         found: list[Transition] = []
         with contextlib.ExitStack() as stack:
-            # The newer first: a rename in between then shows one file twice, and none is missed.
+            # Newer file first: a rename in between then yields one file twice, and none is missed.
             newer, older = (self._open(path, stack) for path in (self._path, self._old))
             files = dict(fd for fd in (older, newer) if fd is not None)
             if newer is not None and position.inode == newer[0]:
@@ -144,7 +143,7 @@ class Journal:
         return found, position
 
     def _open(self, path: str, stack: contextlib.ExitStack) -> tuple[int, int] | None:
-        """The file's inode and a descriptor; None where there is no such file."""
+        """The file's inode and a descriptor; None if there is no such file."""
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
@@ -164,5 +163,5 @@ def _rest(fd: int, offset: int) -> bytes:
 def _parse(line: bytes) -> Transition | None:
     try:
         return from_json(Transition, json.loads(line))
-    except (ValueError, TypeError, AttributeError):  # cut off by a full disk
+    except (ValueError, TypeError, AttributeError):  # truncated by a full disk
         return None

@@ -1,12 +1,12 @@
-"""The log on disk: every byte the job wrote, found again by its offset.
+"""The log on disk: every byte the job wrote, addressed by its offset.
 
 Owns the segment files `log.<offset>` of one job's directory: append, read, quota, gaps. An offset
 never changes its meaning: a segment is named by the offset of its first byte, and after a failed
-write (disk full) the next byte that fits opens a new segment named by *its* offset, so that the
-bytes no disk took are a hole between two segments (`gaps`), never a shift. Never renders, never
-waits: `take` says how much there was room for. The holder is the only writer; any number of
-readers open the files for themselves. The subtle thing: on a full disk the oldest segments make
-room for the newest output, so a segment is never much larger than a quarter of what is kept.
+write (disk full) the next byte that fits opens a new segment named by *its* offset, so that lost
+bytes are a gap between two segments (`gaps`), never a shift. Never renders, never waits: `take`
+returns how much fitted. The holder is the only writer; any number of readers open the files
+independently. The subtle thing: on a full disk the oldest segments are deleted in favour of the
+newest output, so a segment is never much larger than a quarter of the kept bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_SEGMENT = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Bytes [start, end) that could not be written, and why (errno name)."""
+    """Bytes [start, end) that could not be written, and the reason (errno name)."""
 
     start: int
     end: int
@@ -40,8 +40,8 @@ def segment_name(offset: int) -> str:
 class LogWriter:
     """Appends to a job's log and keeps it within `limit` bytes.
 
-    `append` drops the oldest segments over the limit or on a full disk, and counts what no disk
-    took; `take` does neither, but stops where there is no room.
+    `append` drops the oldest segments over the limit or on a full disk, and counts bytes that could
+    not be written; `take` does neither, but stops when there is no room.
     """
 
     def __init__(self, directory: str | os.PathLike[str], *, limit: int) -> None:
@@ -52,13 +52,13 @@ class LogWriter:
         self._kept: list[tuple[int, int]] = []  # (first offset, bytes) of closed segments
         self._fd = -1
         self._start = 0  # offset of the open segment's first byte
-        self._no_room = False  # the last byte offered found none
+        self._no_room = False  # the last write did not fit
         self.end = 0
         self.floor = 0
         self.gaps: list[Gap] = []
 
     def append(self, data: bytes) -> OSError | None:
-        """Append `data`; what the disk does not take becomes a gap and its error is returned."""
+        """Append `data`; bytes that cannot be written become a gap, and the error is returned."""
         view: bytes | memoryview = data
         while view:
             try:
@@ -66,7 +66,7 @@ class LogWriter:
                 if written == len(view):
                     return None
                 view = memoryview(view)[written:]
-            except OSError as failure:  # ENOSPC, EDQUOT, EIO: the disk's, not the job's, failure
+            except OSError as failure:  # ENOSPC, EDQUOT, EIO: a failure of the disk, not of the job
                 if self._kept and failure.errno in (errno.ENOSPC, errno.EDQUOT):
                     self._drop_oldest()
                     continue
@@ -75,7 +75,7 @@ class LogWriter:
         return None
 
     def take(self, data: bytes) -> tuple[int, OSError | None]:
-        """Append what there is room for: how many bytes of `data`, and why not all of them."""
+        """Append as much of `data` as fits: the number of bytes, and the error that stopped it."""
         view = memoryview(data)
         while view:
             try:
@@ -86,10 +86,10 @@ class LogWriter:
         return len(data), None
 
     def discard(self, before: int) -> int:
-        """Give up the segments that end at or before offset `before`; the floor after that.
+        """Delete the segments that end at or before offset `before`; returns the new floor.
 
-        An open one without room is one of them: who has seen all there is asks once, and asks
-        again only when there is more, which needs the room.
+        A full open segment is one of them: a reader at the end calls this once, and again only when
+        there is more output, which needs the room.
         """
         held = self.end - self._start
         if self._fd >= 0 and held and (self._no_room or held >= self._segment):
@@ -97,7 +97,7 @@ class LogWriter:
         if self._fd < 0 and self._kept:
             try:
                 self._open()
-            except OSError:  # ENOSPC: the newest one stays, because it tells the readers the end
+            except OSError:  # ENOSPC: the newest one stays, because its name tells readers the end
                 before = min(before, self._kept[-1][0])
         while self._kept and sum(self._kept[0]) <= before:
             self._drop_oldest()
@@ -112,7 +112,7 @@ class LogWriter:
         return written
 
     def _rotate(self, *, drop: bool) -> None:
-        """Close the open segment, open one named by `end`; with `drop` the oldest make room."""
+        """Close the open segment and open one named by `end`; with `drop` delete the oldest."""
         self._close_segment()
         kept = sum(size for _, size in self._kept)
         self._segment = min(self._largest, max(MIN_SEGMENT, kept // 4))
@@ -140,7 +140,7 @@ class LogWriter:
             self._fd = -1
             if self.end > self._start:
                 self._kept.append((self._start, self.end - self._start))
-            else:  # nothing was ever written to it
+            else:  # it was never written to
                 self._unlink(self._start)
 
     def _path(self, start: int) -> str:
@@ -149,11 +149,11 @@ class LogWriter:
     def _unlink(self, start: int) -> None:
         try:
             os.unlink(self._path(start))
-        except FileNotFoundError:  # cleaned away with its job
+        except FileNotFoundError:  # deleted with its job
             return
 
     def _gap(self, count: int, failure: OSError) -> None:
-        """Account `count` lost bytes and make sure that the next byte starts a new segment."""
+        """Record `count` lost bytes and make the next byte start a new segment."""
         self._close_segment()
         name = errno.errorcode.get(failure.errno or 0, str(failure.errno))
         if self.gaps and self.gaps[-1].end == self.end and self.gaps[-1].error == name:
@@ -181,9 +181,9 @@ class LogReader:
                     if entry.name.startswith(PREFIX) and entry.name[len(PREFIX) :].isdigit():
                         try:
                             found.append((int(entry.name[len(PREFIX) :]), entry.stat().st_size))
-                        except FileNotFoundError:  # dropped by the quota in this moment
+                        except FileNotFoundError:  # dropped by the quota concurrently
                             continue
-        except FileNotFoundError:  # the job was cleaned away
+        except FileNotFoundError:  # the job was deleted
             return []
         return sorted(found)
 
@@ -200,8 +200,8 @@ class LogReader:
     def read(self, offset: int, limit: int) -> tuple[int, bytes]:
         """Up to `limit` bytes from `offset`: (offset of the first byte returned, the bytes).
 
-        The answer starts later than asked where the quota dropped bytes or no disk took them, and
-        it never crosses such a hole; b"" means that there is nothing after `offset`.
+        The result starts later than requested if bytes were dropped by the quota or lost to a full
+        disk, and it never crosses such a gap; b"" means that there is nothing after `offset`.
         """
         parts: list[bytes] = []
         first = position = offset

@@ -1,7 +1,8 @@
-"""A bound for a search with somebody else's regular expression.
+"""Time limit for searching with an untrusted regular expression.
 
-Owns the timer. Only in the main thread of a process: the `re` engine looks at signals while it
-searches, and at nothing else; meanwhile no other thread of the process runs.
+Owns the timer. Never used outside the main thread: the `re` engine checks for signals while it
+searches, and for nothing else. The subtle thing: it holds the GIL, so no other thread could
+interrupt it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Any
 
 from ptyjobs.errors import BadPattern
 
-PATTERN_TIME = 0.25  # seconds of a processor that one search may take
+PATTERN_TIME = 0.25  # seconds of CPU time that one search may take
 
 
 @contextlib.contextmanager
 def bounded_search(seconds: float = PATTERN_TIME) -> Iterator[None]:
-    """A search that takes too long raises BadPattern.
+    """Raise BadPattern if the search in this context takes too long.
 
-    The process's own time counts: a busy machine makes no pattern bad.
+    CPU time of the process counts: a busy machine makes no pattern bad.
     """
 
     def over(*_: Any) -> None:

@@ -1,8 +1,8 @@
-"""The runs of a job that starts again: where the earlier ones are kept.
+"""The runs of a restarted job, and the directories of earlier ones.
 
-Owns the names of runs: the directory of a job is that of its newest run, run N of job `web` is kept
-as `web.N`. Never starts or ends one. The subtle thing: the two directories are exchanged in one
-step, so at no moment is there no job of that name.
+Owns the names of runs: the job's directory belongs to its newest run, run N of job `web` is kept as
+`web.N`. Never starts or ends one. The subtle thing: the two directories are exchanged atomically,
+so a job of that name exists at every moment.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _TRIES = 100_000
 
 
 def kept_as(name: str, run: int) -> str:
-    """The directory's name of an earlier run."""
+    """The directory name of an earlier run."""
     return f"{name}.{run}"
 
 
 def last(jobs: Path, name: str) -> int:
-    """The number of the newest run of that name that was put aside; 0 for none."""
+    """The number of the newest earlier run of that name; 0 for none."""
     prefix = f"{name}."
     try:
         names = os.listdir(jobs)
@@ -39,7 +39,7 @@ def last(jobs: Path, name: str) -> int:
 
 
 def put_aside(old: JobDir) -> None:
-    """Keep an ended job's directory under the name of its run, so that its own name is free."""
+    """Rename an ended job's directory to the name of its run, so that its own name is free."""
     spec = old.spec()
     number = spec.run if spec else 1
     for _ in range(_TRIES):
@@ -51,7 +51,7 @@ def put_aside(old: JobDir) -> None:
 
 
 def allocate(old: JobDir, run: int) -> JobDir:
-    """A directory for the next run, under the name that the old one will have."""
+    """A directory for the next run, under the name that the old one will get."""
     for number in range(run, run + _TRIES):
         path = old.path.parent / kept_as(old.job_id, number)
         try:
@@ -64,8 +64,8 @@ def allocate(old: JobDir, run: int) -> JobDir:
 
 
 def exchange(one: JobDir, other: JobDir) -> None:
-    """Let the two directories change names."""
-    import ctypes  # only holders exchange directories; they have it
+    """Exchange the names of the two directories."""
+    import ctypes  # only holders exchange directories; they have it loaded
 
     libc = ctypes.CDLL(None, use_errno=True)
     first, second = os.fsencode(one.folder), os.fsencode(other.folder)
@@ -76,13 +76,13 @@ def exchange(one: JobDir, other: JobDir) -> None:
     if done == 0:
         return
     middle = f"{os.path.dirname(one.folder)}/.{one.job_id}.{os.getpid()}"
-    os.rename(one.folder, middle)  # a file system that cannot: for a moment there is no such job
+    os.rename(one.folder, middle)  # not supported: for a moment there is no such job
     os.rename(other.folder, one.folder)
     os.rename(middle, other.folder)
 
 
 def find(job: JobDir, run: int | None) -> JobDir:
-    """The directory of run `run` of a job; BadInput names the runs that are kept."""
+    """The directory of run `run` of a job; BadInput lists the runs that are kept."""
     spec = job.spec()
     newest = spec.run if spec else 1
     if run is None or run == newest:

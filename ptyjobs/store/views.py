@@ -1,8 +1,8 @@
-"""What a job shows: the current view and pages of its whole text, for live and ended jobs alike.
+"""Views of a job's output: the current screen and pages of its whole text, live or ended.
 
 Owns the reading side: `view` of a screen, `page` of a log, `screen_at` any offset of a recording.
-Reads files by offset, never talks to a holder. The subtle thing: a page ends at a line
-end of the *log*, so its `next` offset is exact and pages concatenate to the whole text.
+Never talks to a holder: reads files by offset. The subtle thing: a page ends at a line end of the
+*log*, so its `next` offset is exact and pages concatenate to the whole text.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def screen_at(
 ) -> Screen:
     """The screen of a recording at a log offset or at `time` seconds; at its end by default.
 
-    With `reach` only so many bytes before that moment are folded: quick in a log of any length,
-    but modes that were set earlier are not known.
+    With `reach` only so many bytes before that moment are folded: fast in a log of any length, but
+    modes that were set earlier are unknown.
     """
     end = job.log.end if offset is None else min(offset, job.log.end)
     if time is not None:
@@ -79,7 +79,7 @@ def screen_at(
 
 
 def _offset_at(job: JobDir, time: float) -> int:
-    """The end of what had been printed `time` seconds after the start."""
+    """Log offset of the output printed up to `time` seconds after the start."""
     end = job.log.floor
     for event in job.events():
         if event.time > time:

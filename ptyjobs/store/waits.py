@@ -1,8 +1,8 @@
-"""Stored waits: one file for each wait that outlives the call that began it.
+"""Stored waits: one file for each wait that outlives its call.
 
-Owns `$STATE/waits/ID.json` (0600, in a 0700 directory) and the lock that names the one process
-which carries a wait out. Never waits itself. The subtle thing: the lock is a flock(2), so it ends
-with its process however that ends, and the next server on the same state directory takes over.
+Owns `$STATE/waits/ID.json` (0600, in a 0700 directory) and the lock that names the one process that
+carries out a wait. Never waits itself. The subtle thing: the lock is a flock(2), so it is released
+whenever its process exits, and the next server on the same state directory takes over.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from ptyjobs.store.jobdir import private_directory
 if TYPE_CHECKING:
     from typing import Any
 
-KEPT = 7 * 86400.0  # seconds that a finished wait can still be asked for
-MAX_WAITS = 1000  # files; the oldest finished ones go first
+KEPT = 7 * 86400.0  # seconds for which a finished wait can still be queried
+MAX_WAITS = 1000  # files; the oldest finished ones are deleted first
 _ID = re.compile(r"[A-Za-z0-9_-]{32}\Z")
 
 
@@ -60,7 +60,7 @@ class WaitStore:
         self._locks: dict[str, int] = {}
 
     def create(self, wait: StoredWait) -> StoredWait:
-        """Write a new wait under an id that cannot be guessed (192 random bits)."""
+        """Store a new wait under an id that cannot be guessed (192 random bits)."""
         private_directory(self._folder)
         self._sweep()
         wait = replace(wait, wait_id=secrets.token_urlsafe(24))
@@ -84,12 +84,12 @@ class WaitStore:
             return None
         try:
             value = json.loads(path.read_bytes())
-        except (FileNotFoundError, ValueError):  # ValueError: cut off by a full disk
+        except (FileNotFoundError, ValueError):  # ValueError: truncated by a full disk
             return None
         return from_json(StoredWait, value)
 
     def claim(self, wait_id: str) -> bool:
-        """Become the one process that carries out this wait; False if another one is."""
+        """Become the process that carries out this wait; False if another one is."""
         path = self._path(wait_id)
         if path is None:
             return False
@@ -115,7 +115,7 @@ class WaitStore:
         os.close(fd)
 
     def close(self) -> None:
-        """Release every claim; another server may carry the waits on."""
+        """Release every claim; another server may continue the waits."""
         while self._locks:
             os.close(self._locks.popitem()[1])
 
