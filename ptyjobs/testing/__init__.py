@@ -1,1 +1,1 @@
-"""Testing programs that talk to a terminal: what stands behind the pytest fixtures."""
+"""Testing of terminal programs: the implementation of the pytest fixtures."""

@@ -1,8 +1,8 @@
 """`job(...)`: a program under a real terminal for the length of a test.
 
-Owns the clean environment, the steps and the checks at the end: no process of the job is left, no
-zombie, no descriptor of ours. Each step types and then waits until it is the test's turn again,
-as the product's `interact` does; nothing sleeps or polls.
+Owns the clean environment, the steps and the checks at the end: no process of the job remains, no
+zombie, no descriptor of ours. Never sleeps or polls: each step types and then waits until the
+program is ready for the next one, as the product's `interact` does.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ CLEAN = {
 
 
 class NotSettled(AssertionError):
-    """It did not become the test's turn in time; the message shows what the program did instead."""
+    """The program did not become ready in time; the message shows its state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a step brought: the fresh text, the prompt it stopped at, and why it is our turn."""
+    """Result of a step: the fresh text, the prompt, and the reason for the verdict."""
 
     text: str
     prompt: str
@@ -77,19 +77,19 @@ class LiveJob:
         self._jobs = jobs
         self._timeout = timeout
         self._allow_left = allow_left
-        self._held = held  # what its start opened in this process
+        self._held = held  # descriptors that its start opened in this process
         self.job_id = answer.job_id
-        self.replies: list[tuple[str, Answer]] = []  # every step and what it brought
+        self.replies: list[tuple[str, Answer]] = []  # every step and its answer
         self.reply = self._note("start", answer)
 
     @property
     def restless(self) -> bool:
-        """The program did not come to rest after its start."""
+        """The program did not settle after its start."""
         first = self.replies[0][1]
         return bool(first.verdict.waited) and first.verdict.reason is Reason.TIMEOUT
 
     def check_start(self) -> None:
-        """Raise NotSettled when the program did not come to rest after its start."""
+        """Raise NotSettled if the program did not settle after its start."""
         if self.restless:
             self._restless("its start", self.replies[0][1], self._timeout)
 
@@ -98,11 +98,10 @@ class LiveJob:
     def type(
         self, text: str, *, enter: bool = True, wait: bool = True, timeout: float | None = None
     ) -> Reply:
-        """Type a text and Enter, then wait for the program's turn to end.
+        """Type a text and Enter, then wait until the program is ready again.
 
-        Without `wait` it comes back as soon as the text went in (0.1 s at most), for programs
-        that never come to rest: use `expect`.
-        Raises NotSettled after `timeout` seconds.
+        Without `wait` it returns as soon as the text has been written (0.1 s at most), for programs
+        that never settle: use `expect`. Raises NotSettled after `timeout` seconds.
         """
         send = partial(self._jobs.interact, self.job_id, input=text, enter=enter)
         return self._step(f"type {text!r}", send, wait, timeout)
@@ -115,7 +114,7 @@ class LiveJob:
     def paste(
         self, text: str, *, enter: bool = False, wait: bool = True, timeout: float | None = None
     ) -> Reply:
-        """Paste a text as a terminal does: bracketed where the program asked for that."""
+        """Paste a text as a terminal does: bracketed if the program enabled that."""
         raw = keys.paste(text, modes=self.screen.modes)
         raw += b"\r" if enter else b""
         send = partial(self._jobs.interact, self.job_id, raw=raw, shown=text, enter=False)
@@ -124,20 +123,20 @@ class LiveJob:
     def mouse(self, action: str, *, wait: bool = True, timeout: float | None = None) -> Reply:
         """Use the mouse: `job.mouse("click 3,10")` (row, column from 1) or `job.mouse("click OK")`.
 
-        Other actions are right-click, wheel-up, drag and so on, as of the tool `interact`.
+        Other actions are right-click, wheel-up, drag and so on, as in the tool `interact`.
         """
         send = partial(self._jobs.interact, self.job_id, mouse=parse_mouse(action), enter=False)
         return self._step(f"mouse {action}", send, wait, timeout)
 
     def settles(self, *, timeout: float | None = None) -> Reply:
-        """Wait until the program awaits input or has ended."""
+        """Wait until the program is ready for input or has ended."""
         limit = self._timeout if timeout is None else timeout
         return self._settled("settles", self._jobs.wait(self.job_id, timeout=limit), limit)
 
     def expect(self, what: str | re.Pattern[str], *, timeout: float | None = None) -> Reply:
         """Wait until a text or a match of a pattern is on the screen or was printed.
 
-        What an earlier step has returned counts only while it still is on the screen.
+        Text returned by an earlier step counts only while it is still on the screen.
         """
         pattern = what.pattern if isinstance(what, re.Pattern) else re.escape(what)
         limit = self._timeout if timeout is None else timeout
@@ -161,12 +160,12 @@ class LiveJob:
     def resize(
         self, rows: int, cols: int, *, wait: bool = True, timeout: float | None = None
     ) -> Reply:
-        """Give the terminal another size and wait until the program has drawn itself anew."""
+        """Resize the terminal and wait until the program has redrawn."""
         self._jobs.resize(self.job_id, Size(rows, cols))
         return self.settles(timeout=timeout) if wait else self.reply
 
     def exit(self, *, timeout: float | None = None) -> Exit:
-        """Wait for the program's end: `job.exit().code`, or `.signal` where one ended it."""
+        """Wait for the program's exit: `job.exit().code`, or `.signal` if it was killed by one."""
         limit = self._timeout if timeout is None else timeout
         answer = self._jobs.wait(self.job_id, until="exited", timeout=limit)
         self._note("exit", answer)
@@ -175,18 +174,18 @@ class LiveJob:
         return answer.verdict.exit
 
     def ended(self, *, timeout: float) -> Exit | None:
-        """How the program ended, None if it still runs after `timeout` seconds."""
+        """The program's exit, None if it still runs after `timeout` seconds."""
         return self._jobs.wait(self.job_id, until="exited", timeout=timeout).verdict.exit
 
     def passes(self, seconds: float) -> None:
-        """Let a program that never rests run on for so long, or to its end."""
+        """Let a program that never settles run for so long, or to its end."""
         self.ended(timeout=seconds)
 
     def changes(self, since: int, *, deadline: float) -> int | None:
-        """Wait for output behind log offset `since`; the new end, None if none comes.
+        """Wait for output after log offset `since`; the new end, None if there is none.
 
-        `deadline` in monotonic seconds. A program that certainly waits for input is given
-        `LINGERS` seconds, for what another thread may draw.
+        `deadline` in monotonic seconds. A program that certainly waits for input is given `LINGERS`
+        seconds, in case another of its threads draws.
         """
         verdict = self.reply.answer.verdict
         certain = verdict.reason.ready and verdict.confidence is Confidence.CERTAIN
@@ -217,7 +216,7 @@ class LiveJob:
 
     @property
     def screen(self) -> Picture:
-        """What the terminal shows now."""
+        """The terminal's current screen."""
         size, data = self._jobs.repaint(self.job_id)
         screen = Screen(size)
         screen.feed(data)
@@ -225,12 +224,12 @@ class LiveJob:
 
     @property
     def fresh(self) -> str:
-        """What the last step printed."""
+        """Output of the last step."""
         return self.reply.text
 
     @property
     def status(self) -> Status:
-        """Everything that is known of the job."""
+        """Full status of the job."""
         return self._jobs.status(self.job_id)
 
     @property
@@ -248,7 +247,7 @@ class LiveJob:
             answer = send(timeout=limit)
         except JobEnded as error:
             self._fail(f"cannot {what}", error.message)
-        except PtyJobsError as error:  # a key that does not exist: told where the test names it
+        except PtyJobsError as error:  # an unknown key: reported where the test names it
             raise error.with_traceback(None) from None
         if wait:
             return self._settled(what, answer, limit)
@@ -283,7 +282,7 @@ class LiveJob:
     # --- the end ------------------------------------------------------------------------------
 
     def close(self) -> str:
-        """End it; a sentence about what it left behind, "" when that is nothing."""
+        """End the job; a message about leftovers, "" if there are none."""
         left: tuple[str, ...] = ()
         zombies: list[str] = []
         try:
@@ -313,17 +312,17 @@ def _zombies_of(process: str) -> list[str]:
     for listing in Path(f"/proc/{process.split()[0]}/task").glob("*/children"):
         try:
             children = listing.read_text().split()
-        except OSError:  # gone meanwhile
+        except OSError:  # exited meanwhile
             continue
         found += [f"{pid} (of {process})" for pid in children if _is_zombie(pid)]
     return found
 
 
 def _is_zombie(process: str) -> bool:
-    """Whether `"PID name"` is dead and not yet reaped by its parent."""
+    """True if `"PID name"` is dead and not yet reaped by its parent."""
     try:
         stat = Path(f"/proc/{process.split()[0]}/stat").read_text()
-    except OSError:  # gone meanwhile
+    except OSError:  # exited meanwhile
         return False
     return stat.rpartition(")")[2].split()[0] == "Z"
 
@@ -345,11 +344,11 @@ def start(
     wait: bool = True,
     allow_left: bool = False,
 ) -> LiveJob:
-    """Start a command line or an argument vector under a terminal of its own.
+    """Start a command line or an argument vector under its own terminal.
 
-    With `wait` it is given `timeout` seconds to come to rest; `check_start` says if it did not.
-    `cwd` is the directory of the test run by default. `allow_left`: processes that it leaves
-    running are killed without failing the test.
+    With `wait` it gets `timeout` seconds to settle; `check_start` raises if it did not. `cwd` is
+    the directory of the test run by default. `allow_left`: processes that it leaves running are
+    killed without failing the test.
     """
     line = command if isinstance(command, str) else shlex.join(command)
     clean = {**CLEAN, "HOME": str(home), **(env or {})}
@@ -369,18 +368,18 @@ def start(
 
 
 def settings(state: Path) -> Config:
-    """The configuration of the jobs of a test session: nothing of the user's own."""
+    """Configuration for the jobs of a test session, without the user's own."""
     shell = "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
     return Config(state_dir=os.fspath(state), shell=shell, env_allow=KEPT, retention_count=1000)
 
 
 def sockets() -> frozenset[str]:
-    """The sockets and terminals that this process holds; empty where that cannot be asked."""
+    """The sockets and terminals that this process has open; empty if that is unknown."""
     held = set()
     for entry in Path("/proc/self/fd").glob("*"):
         try:
             link = os.readlink(entry)
-        except OSError:  # closed meanwhile, the listing's own for one
+        except OSError:  # closed meanwhile, such as the listing's own
             continue
         if link.startswith(("socket:", "/dev/pt")):
             held.add(link)

@@ -1,6 +1,6 @@
-"""A screen at one moment, as a test looks at it: text, cells, cursor, and checks that explain.
+"""A test's view of a screen: text, cells, cursor, and checks with clear messages.
 
-Owns `Picture`, a frozen copy of a terminal, and the sentences of failing checks. Rows and columns
+Owns `Picture`, a frozen copy of a terminal, and the messages of failing checks. Rows and columns
 count from 0. Never changes a terminal.
 """
 
@@ -52,7 +52,7 @@ class Picture:
 
     @classmethod
     def of(cls, screen: Screen) -> Picture:
-        """A copy of what `screen` shows now."""
+        """A copy of the current state of `screen`."""
         return cls(
             size=screen.size,
             cursor=(screen.cursor_row, screen.cursor_col),
@@ -62,7 +62,7 @@ class Picture:
             title=screen.title,
         )
 
-    # What the renderers of `render.ansi` read.
+    # The attributes that the renderers of `render.ansi` read.
     @property
     def cursor_row(self) -> int:
         return self.cursor[0]
@@ -78,16 +78,16 @@ class Picture:
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """The text of every row, without the blanks at its right."""
+        """The text of every row, without trailing blanks."""
         return tuple("".join(run.text for run in runs).rstrip(" ") for runs in self.row_runs)
 
     @property
     def text(self) -> str:
-        """All rows, without the blank ones at the end."""
+        """All rows, without trailing blank ones."""
         return "\n".join(self.rows).rstrip("\n")
 
     def __repr__(self) -> str:
-        """Short, because assertions print it: the size, the cursor and the text that is shown."""
+        """Short, because assertions print it: the size, the cursor and the visible text."""
         rows, cols = self.size.rows, self.size.cols
         shown = self.text if len(self.text) <= REPR else f"{self.text[:REPR]}..."
         return f"<screen of {rows} rows, {cols} columns, cursor {_at(self.cursor)}: {shown!r}>"
@@ -97,12 +97,12 @@ class Picture:
 
     @property
     def searched(self) -> str:
-        """The rows as `rows` has them, then with their blanks: `"Name: "` is found as well."""
+        """The rows as in `rows`, then with their blanks, so that `"Name: "` matches as well."""
         whole = ("".join(run.text for run in runs) for runs in self.row_runs)
         return "\n".join((*self.rows, "", *whole))
 
     def find(self, text: str, *, row: int | None = None) -> tuple[int, int] | None:
-        """Row and column of the first place that reads `text`, or None (row as in check_text)."""
+        """Row and column of the first occurrence of `text`, or None (row as in check_text)."""
         row = self._row(row)
         for number, line in enumerate(self.rows):
             at = line.find(text) if row in (None, number) else -1
@@ -130,7 +130,7 @@ class Picture:
     # --- checks -------------------------------------------------------------------------------
 
     def check_text(self, text: str | re.Pattern[str], *, row: int | None = None) -> None:
-        """Fail unless `text` (or a match of a pattern) is shown, in `row` if that is given.
+        """Fail unless `text` (or a match of a pattern) is shown, in `row` if given.
 
         A negative row counts from the last row that is not blank.
         """
@@ -151,7 +151,7 @@ class Picture:
             self.fail(f"did not expect {text!r}, which is in row {at[0]}, column {at[1]}")
 
     def check_cursor(self, row: int, col: int, *, visible: bool | None = None) -> None:
-        """Fail unless the cursor is there, and shown or hidden as told."""
+        """Fail unless the cursor is there, and shown or hidden as requested."""
         __tracebackhide__ = True
         if self.cursor != (row, col):
             self.fail(f"expected the cursor at {row},{col}, it is at {_at(self.cursor)}")
@@ -159,7 +159,7 @@ class Picture:
             self.fail(f"expected the cursor to be {'shown' if visible else 'hidden'}")
 
     def check_style(self, text: str, *, row: int | None = None, **wanted: object) -> None:
-        """Fail unless `text` is shown in a style with all that is `wanted`.
+        """Fail unless `text` is shown in a style that includes everything `wanted`.
 
         For instance `bold=True, fg="red", bg=None, underline=1`; a colour is a name, a palette
         number, or `"#rrggbb"`.
@@ -197,7 +197,7 @@ def _at(place: tuple[int, int]) -> str:
 
 
 def describe(style: Style) -> str:
-    """A style in words: `bold fg=red bg=#102030`."""
+    """A style as text: `bold fg=red bg=#102030`."""
     words = [name for name in FLAGS if getattr(style, name)]
     if style.underline:
         words.append(_UNDERLINES[style.underline])
@@ -215,7 +215,7 @@ def _colour(colour: int | tuple[int, int, int]) -> str:
 
 
 def framed(picture: Picture) -> str:
-    """The rows between bars, with row numbers, and where the cursor is."""
+    """The rows between bars, with row numbers and the cursor position."""
     rows = picture.text.split("\n")
     lines = [f"{number:3}|{text}|" for number, text in enumerate(rows)]
     more = picture.size.rows - len(rows)

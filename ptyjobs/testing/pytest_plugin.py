@@ -1,8 +1,8 @@
 """The pytest plugin: `replay`, `job`, `screen_snapshot` and `mcp_client`.
 
-Owns the fixtures, the options and what a report says. Imports nothing of ours until a fixture is
-used: what stands behind them is `ptyjobs.testing`. No autouse, no output of its own but a summary
-of screens that were written or that no test uses any more.
+Owns the fixtures, the options and the report sections; `ptyjobs.testing` implements them. Never
+imports our other modules until a fixture is used. No autouse; its only own output is a summary of
+screens that were written or that no test uses any more.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ FOLDER = "__screens__"
 
 @dataclass(slots=True)
 class _Screens:
-    """What a run did with the expected screens; a test is its module's path and its file stem."""
+    """Uses of the expected screens in one run; a test is its module's path and its file stem."""
 
     used: set[str] = field(default_factory=set)
     written: list[str] = field(default_factory=list)
     collected: set[tuple[str, str]] = field(default_factory=set)
     passed: set[tuple[str, str]] = field(default_factory=set)
-    partial: bool = False  # not all tests of the modules were asked for
+    partial: bool = False  # only some tests of the modules were selected
     stale: list[str] = field(default_factory=list)
 
 
@@ -75,7 +75,7 @@ def replay(
 ) -> Callable[[str | os.PathLike[str]], Replay]:
     """`replay(path)`: a recording as a deterministic terminal with a virtual clock.
 
-    A relative path is looked for beside the test's file first.
+    A relative path is searched next to the test's file first.
     """
     from ptyjobs.testing.replay import Replay
 
@@ -90,12 +90,12 @@ def replay(
 
 @pytest.fixture(scope="session")
 def _ptyjobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    """The client of this test process, with a state directory of its own."""
+    """The client of this test process, with its own state directory."""
     from ptyjobs.client import Jobs
     from ptyjobs.testing import live
 
     with Jobs(live.settings(tmp_path_factory.mktemp("ptyjobs"))) as jobs:
-        with warnings.catch_warnings():  # 3.12 warns of forks beside threads; xdist has some
+        with warnings.catch_warnings():  # 3.12 warns of forks with threads running; xdist has some
             warnings.simplefilter("ignore", DeprecationWarning)
             jobs.warm_up()
         yield jobs
@@ -107,11 +107,11 @@ def job(
 ) -> Iterator[Callable[..., LiveJob]]:
     """`job(command, rows=24, cols=80, env=None, cwd="")`: a program under a real terminal.
 
-    It runs in `cwd`, by default the directory that pytest was started in, which tests that write
-    files replace by `tmp_path`. The environment is clean: no user files, a home of its own,
-    `LANG=C.UTF-8`. At the end of the test every job is killed, and the test fails when one had
-    left processes running (unless `allow_left=True`), or zombies, or could not be ended, or a
-    descriptor of ours stays open.
+    It runs in `cwd`, by default the directory that pytest was started in; tests that write files
+    should pass `tmp_path`. The environment is clean: no user files, its own home, `LANG=C.UTF-8`.
+    At the end of the test every job is killed, and the test fails if one left processes running
+    (unless `allow_left=True`), or zombies, or could not be ended, or if a descriptor of ours stays
+    open.
     """
     from ptyjobs.testing import live
 
@@ -147,7 +147,7 @@ def job(
         one.check_start()
         return one
 
-    start.__qualname__ = "job"  # as the test names it, in the error of a wrong parameter
+    start.__qualname__ = "job"  # the name in the test, for the error of a wrong parameter
     yield start
     complaints = [said for one in started if (said := one.close())]
     if complaints:
@@ -156,12 +156,12 @@ def job(
 
 @pytest.fixture
 def screen_snapshot(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """`screen_snapshot(screen, name="", mask=[...])`: compare with the file beside the test.
+    """`screen_snapshot(screen, name="", mask=[...])`: compare with the file next to the test.
 
-    `screen` is a job, a replay or a picture. A job that still draws is given its `timeout` to come
-    to the expected screen. The file is written by --screen-update, and when it is missing; in CI
-    (the variable CI is set) a missing file fails the test. What a pattern of `mask` matches may be
-    anything of the same length, and its row's styles are not compared; what the file itself says
+    `screen` is a job, a replay or a picture. A job that still draws gets its `timeout` to reach the
+    expected screen. The file is written by --screen-update, and if it is missing; in CI (the
+    variable CI is set) a missing file fails the test. Text that matches a pattern of `mask` may be
+    anything of the same length, and its row's styles are not compared; text that the file marks as
     `varies` may be anything.
     """
     from ptyjobs.testing import snapshot
@@ -204,7 +204,7 @@ def screen_snapshot(request: pytest.FixtureRequest) -> Callable[..., None]:
 def _awaited(
     screen: Picture | LiveJob | Replay, expected: Snapshot, mask: Sequence[str | re.Pattern[str]]
 ) -> list[str]:
-    """What differs from the expected screen, once a live job has had its time to come to it."""
+    """Differences from the expected screen; a live job gets time to reach it."""
     __tracebackhide__ = True
     from ptyjobs.testing import snapshot
     from ptyjobs.testing.live import LiveJob
@@ -219,12 +219,12 @@ def _awaited(
         lines = snapshot.difference(expected, snapshot.take(screen.screen, mask=mask))
         if not lines or end is None:
             return lines
-        end = screen.changes(end, deadline=deadline)  # None: what it shows now counts
+        end = screen.changes(end, deadline=deadline)  # None: the current screen counts
 
 
 @pytest.fixture
 def mcp_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[McpClient]:
-    """Our MCP server in this process behind the SDK's in-memory client; calls block."""
+    """Our MCP server in this process with the SDK's in-memory client; calls block."""
     from ptyjobs.testing import live
     from ptyjobs.testing.server import McpClient
 
@@ -247,7 +247,7 @@ def _stem(item: pytest.Item) -> str:
 
 
 def _plain(name: str) -> str:
-    """`name` as a file name; what cannot stand in one leaves a checksum, so that none collide."""
+    """`name` as a file name; unsuitable characters add a checksum, so names never collide."""
     plain = re.sub(r"[^\w.-]+", "_", name).strip("_")
     odd = re.search(r"[^\w.\[\]-]", name) or len(plain) > 150
     return f"{plain[:150]}-{zlib.crc32(name.encode()):08x}" if odd else plain
@@ -325,7 +325,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config, screens = session.config, session.config.stash[_SCREENS]
     output = getattr(config, "workeroutput", None)
-    if output is not None:  # a worker of xdist: its controller looks at all of them together
+    if output is not None:  # a worker of xdist: its controller checks all of them together
         output["ptyjobs"] = (
             [*screens.used], screens.written, [*screens.collected], [*screens.passed],
             screens.partial,
@@ -340,7 +340,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def _stale(screens: _Screens) -> Iterator[Path]:
-    """Files beside the collected modules that no test uses.
+    """Files next to the collected modules that no test uses.
 
     A test that failed, was skipped or did not run may still need its own.
     """
@@ -356,10 +356,10 @@ def _stale(screens: _Screens) -> Iterator[Path]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """A worker of xdist has ended (its hook): take over what it used."""
+    """Merge the uses of an xdist worker that has ended (hook)."""
     told = getattr(node, "workeroutput", {}).get("ptyjobs")
     screens: _Screens = node.config.stash[_SCREENS]
-    if told is None:  # it crashed: nobody knows what it would have used
+    if told is None:  # it crashed: its uses are unknown
         screens.partial = True
         return
     used, written, collected, passed, partial = told

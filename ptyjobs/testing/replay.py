@@ -1,6 +1,6 @@
 """`replay(path)`: a recording as a deterministic terminal for a test.
 
-Owns the walk through it by conditions. Nothing waits: a minute of recording takes milliseconds.
+Owns the walk through it by conditions. Never waits: a minute of recording takes milliseconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ptyjobs.testing.picture import Picture
 
 
 class Replay:
-    """A recording being played; `screen` is what its terminal shows at this moment.
+    """A recording being played; `screen` is its terminal at this moment.
 
     Walk with `until(...)`, `to_end()`; read `screen`, `fresh()`, `turn`, `verdicts`.
     """
@@ -34,7 +34,7 @@ class Replay:
 
     @classmethod
     def open(cls, path: str | Path) -> Replay:
-        """The recording of a file or a job's directory; BadRecording says what is wrong with it."""
+        """The recording of a file or a job's directory; BadRecording explains an invalid one."""
         return cls(read(Path(path)), name=Path(path).name, path=Path(path))
 
     @property
@@ -49,22 +49,22 @@ class Replay:
 
     @property
     def time(self) -> float:
-        """Seconds of the recording that were played."""
+        """Seconds of the recording that have been played."""
         return self._terminal.time
 
     @property
     def ended(self) -> bool:
-        """All of it was played."""
+        """True if all of it has been played."""
         return self._terminal.next is None
 
     @property
     def screen(self) -> Picture:
-        """What the terminal shows now."""
+        """The terminal's current screen."""
         return Picture.of(self._terminal.screen)
 
     @property
     def verdicts(self) -> list[Turn]:
-        """What `interact` would have answered at each moment of the whole recording."""
+        """The answers that `interact` would have given at each moment of the whole recording."""
         if self._verdicts is None:
             self._verdicts = turns(self.recording)
         return self._verdicts
@@ -79,12 +79,12 @@ class Replay:
         settled: bool = False,
         timeout: float = TIMEOUT,
     ) -> Replay:
-        """Play on until one condition holds; AssertionError with the screen when it never does.
+        """Play on until one condition holds; AssertionError with the screen if it never does.
 
-        `text` and `pattern` are looked for on the screen and in what scrolls off it from now on,
-        `time` is in seconds from the recording's start, `marker` a label. `settled`: until it
-        would be the caller's turn; `turn` is then the answer, and `timeout` how many seconds of
-        virtual time it may take.
+        `text` and `pattern` are searched on the screen and in the lines that scroll off it from now
+        on, `time` is in seconds from the recording's start, `marker` a label. `settled`: until the
+        program would be ready for the caller; `turn` is then the answer, and `timeout` the maximum
+        seconds of virtual time.
         """
         __tracebackhide__ = True
         given = [c for c in (text, pattern, time, marker, settled or None) if c is not None]
@@ -142,13 +142,13 @@ class Replay:
         return self
 
     def to_end(self) -> Replay:
-        """Play all that is left."""
+        """Play the rest."""
         while self._terminal.step() is not None:
             pass
         return self
 
     def fresh(self) -> str:
-        """What a person would say was printed since the last `fresh()`, or since the start."""
+        """Text printed since the last `fresh()`, or since the start, as a reader would see it."""
         text = self._terminal.fresh(self._since)
         fresh, _ = text.finish(self._terminal.screen, prompt_row=False, end=self._terminal.offset)
         self._since = self._terminal.mark()

@@ -1,6 +1,6 @@
-"""What a failing test shows: the last screen, the last events, the verdicts, files to look at.
+"""Report of a failing test: the last screen, the last events, the verdicts, paths of files.
 
-Owns those texts and the artifacts. Called only for a test that failed.
+Owns those texts and the artifacts. Never called for a test that passed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def sections(actor: LiveJob | Replay, folder: Path, test: str) -> Iterator[tuple
 
 
 def artifacts(actor: LiveJob | Replay, picture: Picture, folder: Path, test: str) -> Iterator[Path]:
-    """Write the picture, and of a live job its recording; the paths of these or of the replayed."""
+    """Write the picture, and a live job's recording; returns the paths, or the replayed one."""
     folder.mkdir(parents=True, exist_ok=True)
     name = actor.job_id if isinstance(actor, LiveJob) else actor.name.removesuffix(".cast")
     stem = re.sub(r"[^\w.-]+", "_", f"{test}-{name}").strip("_")[-120:]

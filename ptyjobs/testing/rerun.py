@@ -1,7 +1,7 @@
-"""Running a recorded program again, twice, to learn what it shows and what of that changes.
+"""Run a recorded program twice, to learn its screens and which parts of them vary.
 
-Owns the two runs and what varies between them: times, process ids, temporary names. Never writes a
-file. The subtle thing: two runs within a second show the same time of day, so the second one has
+Owns the two runs and the variation between them: times, process ids, temporary names. Never writes
+a file. The subtle thing: two runs within a second show the same time of day, so the second one has
 another time zone, with another date; and a number that differs from the recording varies as well.
 """
 
@@ -36,7 +36,7 @@ _WORDS = re.compile(r"[^\s\[\](){}<>|,;\"'=]+|\s+|.")
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What one step showed. `rests`: the program waited for the next input."""
+    """The screen after one step. `rests`: the program waited for the next input."""
 
     picture: Picture
     rests: bool
@@ -45,17 +45,17 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: a shot after the start and after each step that was made, and the exit if any."""
+    """One run: a shot after the start and after each step made, and the exit if any."""
 
     shots: tuple[Shot, ...]
     exit: Exit | None
 
 
 def twice(recording: Recording, script: Script, *, cwd: Path, copies: Sequence[Path] = ()) -> Run:
-    """Run the recorded command twice; the first run, with what differs between the two.
+    """Run the recorded command twice; the first run, with the differences from the second.
 
-    With `copies` each run has a directory of its own that holds copies of these files; without,
-    both run in `cwd`.
+    With `copies` each run has its own directory with copies of these files; without, both run in
+    `cwd`.
     """
     with tempfile.TemporaryDirectory(prefix="ptyjobs") as scratch:
         base = Path(scratch)
@@ -84,7 +84,7 @@ def copied(files: Sequence[Path], folder: Path) -> Path:
 
 
 def _elsewhere(hour: int) -> str:
-    """A time zone (tzset(3)) where it is another day, hour and minute than in UTC."""
+    """A time zone (tzset(3)) whose day, hour and minute differ from UTC."""
     return "<+1347>-13:47" if hour >= 12 else "<-1143>11:43"
 
 
@@ -124,7 +124,7 @@ def _pause(script: Script, number: int) -> float:
 
 
 def _make(job: live.LiveJob, step: Step, *, pause: float, rests: bool | None) -> bool:
-    """Make a step; whether the program came to rest behind it."""
+    """Make a step; True if the program settled after it."""
     if rests is not False:
         try:
             do(job, step)
@@ -174,7 +174,7 @@ def _compared(
 
 
 def _recorded(recording: Recording, stops: Sequence[int]) -> Iterator[Shot]:
-    """What the recording showed at these positions."""
+    """The screens of the recording at these positions."""
     terminal = Terminal(recording)
     for stop in stops:
         while terminal.position < stop and terminal.step() is not None:
@@ -183,7 +183,7 @@ def _recorded(recording: Recording, stops: Sequence[int]) -> Iterator[Shot]:
 
 
 def _differences(a: Picture, b: Picture) -> Iterator[Span]:
-    """The words of `a` that `b` does not have in the same place of the row."""
+    """The words of `a` that differ from `b` at the same place in the row."""
     for row, (old, new) in enumerate(zip_longest(a.rows, b.rows, fillvalue="")):
         if old != new and row < len(a.rows):
             yield from _row_differences(row, old, new)
@@ -200,14 +200,14 @@ def _row_differences(row: int, old: str, new: str) -> Iterator[Span]:
 
 
 def _numbers(a: Picture, recorded: Picture) -> Iterator[Span]:
-    """Rows that differ from the recording in nothing but digits."""
+    """Rows that differ from the recording only in digits."""
     for row, (old, new) in enumerate(zip(a.rows, recorded.rows, strict=False)):
         if old != new and re.sub(r"\d+", "0", old) == re.sub(r"\d+", "0", new):
             yield from _row_differences(row, old, new)
 
 
 def _words(a: Picture, words: Sequence[str]) -> Iterator[Span]:
-    """Where the run's own directories are shown."""
+    """Words that contain the run's own directories."""
     for row, text in enumerate(a.rows):
         for word in words:
             at = text.find(word)
@@ -216,7 +216,7 @@ def _words(a: Picture, words: Sequence[str]) -> Iterator[Span]:
 
 
 def _merged(spans: Mapping[Span, None] | set[Span]) -> Iterator[Span]:
-    """The spans in order, those that touch as one."""
+    """The spans in order, with adjacent ones joined."""
     last: Span | None = None
     for span in sorted(spans):
         if last is not None and span.row == last.row and span.start <= last.stop:

@@ -1,7 +1,7 @@
 """`mcp_client`: our MCP server in this process, with the SDK's own in-memory client.
 
-Owns the thread with the event loop, so that tests need no asyncio: each call blocks. The SDK is
-imported when the first client is made, never before.
+Owns the thread with the event loop, so that tests need no asyncio: each call blocks. Never imports
+the SDK before the first client is made.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Screens as readable text files, and what differs between two of them.
+"""Screens as readable text files, and the differences between two of them.
 
 Owns the format, its version and the masks. Never opens a file. The first line names the format,
-the second the terminal (rows x columns), then come the rows between bars, and below them what
-varies from run to run and what is not in the default style:
+the second the terminal (rows x columns), then come the rows between bars, and below them the
+parts that vary from run to run and the styles other than the default:
 
     ptyjobs screen 2
     24x80 cursor 2,4
@@ -14,7 +14,7 @@ varies from run to run and what is not in the default style:
     1,0-7 varies
     2,0-2 bold fg=blue
 
-What varies matches any text of any length. Format 1 had columns before rows; it is still read.
+A varying part matches any text of any length. Format 1 had columns before rows; it is still read.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a snapshot file holds: the terminal's line, rows, what varies, and lines of styles."""
+    """Contents of a snapshot file: the terminal's line, rows, varying parts, and style lines."""
 
     head: str
     rows: tuple[str, ...]
@@ -59,14 +59,14 @@ class Snapshot:
     varies: tuple[Span, ...] = ()
 
     def text(self) -> str:
-        """The file."""
+        """The text of the file."""
         lines = [f"ptyjobs screen {VERSION}", self.head, *(f"|{row}|" for row in self.rows)]
         more = [f"{row},{start}-{stop - 1} varies" for row, start, stop in self.varies]
         more += self.styles
         return "\n".join(lines + (["--", *more] if more else [])) + "\n"
 
     def pattern(self, row: int) -> re.Pattern[str] | None:
-        """What a row matches in which something varies; None for another row."""
+        """A pattern that matches a row with varying parts; None for another row."""
         spans = [span for span in self.varies if span.row == row]
         if not spans or row >= len(self.rows):
             return None
@@ -82,10 +82,9 @@ def take(
 ) -> Snapshot:
     """The snapshot of a picture.
 
-    What a pattern of `mask` matches in a row is blanked out; `varies` are the parts of rows that
-    may be any text. Blanks at the right of rows and blank rows at the end are left off, and the
-    styles of rows in which something is masked or varies, because what changes in length moves
-    them.
+    Text that matches a pattern of `mask` is blanked out; `varies` are the parts of rows that may be
+    any text. Trailing blanks and trailing blank rows are omitted, and so are the styles of rows
+    with masked or varying parts, because a change of length moves them.
     """
     patterns = [re.compile(m) if isinstance(m, str) else m for m in mask]
     size = picture.size
@@ -120,7 +119,7 @@ def _one_line(text: str) -> str:
 
 
 def parse(text: str) -> Snapshot:
-    """The snapshot in a file's text; BadSnapshot names the line that is wrong."""
+    """Parse a file's text; BadSnapshot names the invalid line."""
     lines = text.split("\n")
     first = _FIRST.fullmatch(lines[0]) if lines else None
     if first is None:
@@ -150,7 +149,7 @@ def parse(text: str) -> Snapshot:
 
 
 def carry(expected: Snapshot, actual: Snapshot) -> Snapshot:
-    """`actual` as the new expected screen, with what varied in `expected` where that still fits."""
+    """`actual` as the new expected screen, with the varying parts of `expected` that still fit."""
     rows, spans = list(actual.rows), list(actual.varies)
     for row in sorted({span.row for span in expected.varies}):
         pattern = expected.pattern(row)
@@ -163,7 +162,7 @@ def carry(expected: Snapshot, actual: Snapshot) -> Snapshot:
 
 
 def difference(expected: Snapshot, actual: Snapshot) -> list[str]:
-    """What differs, row by row with a caret under the first difference; empty when nothing does."""
+    """Differences row by row, with a caret under the first one; empty if there are none."""
     actual = carry(expected, actual)
     out: list[str] = []
     if _head(expected) != _head(actual):
@@ -177,7 +176,7 @@ def difference(expected: Snapshot, actual: Snapshot) -> list[str]:
 
 
 def _head(snapshot: Snapshot) -> str:
-    """The terminal's line; without the cursor's column in a row in which something varies."""
+    """The terminal's line; without the cursor's column in a row with varying parts."""
     match = re.search(r" cursor (\d+),", snapshot.head)
     if match and any(span.row == int(match[1]) for span in snapshot.varies):
         return re.sub(r"( cursor \d+),\d+", r"\1", snapshot.head)

@@ -1,7 +1,7 @@
-"""The steps of a recording: what was typed, as the `job` fixture types it.
+"""The steps of a recording: its input, as the `job` fixture types it.
 
-Owns the grouping of recorded input into steps. Never runs anything. The subtle thing: a person's
-keys come one by one. They are one text while each was echoed before the next came; a letter that is
+Owns the grouping of recorded input into steps. Never runs anything. The subtle thing: a user's keys
+arrive one by one. They form one text if each was echoed before the next arrived; a letter that is
 not echoed is a command of the program, a key of its own.
 """
 
@@ -23,8 +23,8 @@ AT_ONCE = 0.5
 class Step:
     """One step. `kind`: type, press, paste, mouse, secret, resize.
 
-    `values` are the text, the key names, or `rows, cols`; `enter` goes with type and secret.
-    `time` is that of its last input, `stop` counts the moments up to the next step.
+    `values` are the text, the key names, or `rows, cols`; `enter` applies to type and secret.
+    `time` is the time of its last input, `stop` counts the moments up to the next step.
     """
 
     kind: str
@@ -41,8 +41,8 @@ class Script:
     size: Size
     start: int
     steps: tuple[Step, ...]
-    lost: tuple[str, ...] = ()  # input that has no name, as bytes
-    ended: bool = False  # the program has ended in the recording
+    lost: tuple[str, ...] = ()  # input without a key name, as bytes
+    ended: bool = False  # the program ended in the recording
 
 
 class _Grouping:
@@ -51,14 +51,14 @@ class _Grouping:
         self.steps: list[Step] = []
         self.lost: list[str] = []
         self.start = 0
-        self._text = ""  # typed, without Enter up to now
+        self._text = ""  # typed so far, without Enter
         self._since = 0  # moments before its first character
-        self._echo = ""  # what was printed since its last character
+        self._echo = ""  # output since its last character
         self._printed = False
         self._time = 0.0
 
     def add(self, step: Step, position: int) -> None:
-        """A step whose first input is the moment at `position`."""
+        """Add a step whose first input is the moment at `position`."""
         if self.steps:
             self.steps[-1] = replace(self.steps[-1], stop=position)
         else:
@@ -122,7 +122,7 @@ class _Grouping:
 
 
 def script(recording: Recording) -> Script:
-    """What was typed in a recording, step by step."""
+    """The input of a recording as steps."""
     grouping = _Grouping(recording.size)
     ended = False
     for position, moment in enumerate(recording.moments):

@@ -1,8 +1,7 @@
 """From a recording to a regression test: `ptyjobs fixture x.cast`.
 
-Owns the text of the test that is written, and the expected screens beside it. The test runs the
-program again; one that only replays the recording is written on request. Never decides what varies
-between two runs (see `rerun`).
+Owns the text of the generated test and its expected screens. The test runs the program again, or on
+request only replays the recording. Never decides which parts vary between two runs (see `rerun`).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ WIDTH = 100
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The files that were written, the test first, and what its author must know."""
+    """The files that were written, the test first, and notes for its author."""
 
     paths: tuple[Path, ...]
     notes: tuple[str, ...] = ()
@@ -45,8 +44,8 @@ def write(
     """Write `test_NAME.py` and its expected screens into `into`.
 
     `source` is a recording or a job's directory. `replay` writes a test that does not run the
-    program. Raises BadInput when the test exists already or the recording has no command,
-    BadRecording for a file that is no recording.
+    program. Raises BadInput if the test exists already or the recording has no command,
+    BadRecording for a file that is not a recording.
     """
     recording = read(source)
     name = re.sub(r"\W+", "_", name or source.stem).strip("_").lower() or "recording"
@@ -112,7 +111,7 @@ def _notes(steps: Script, run: rerun.Run) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the test's file is, where the program runs, and the files it gets copies of."""
+    """Location of the test's file, the program's working directory, and the files copied for it."""
 
     into: Path
     cwd: Path
@@ -171,7 +170,7 @@ def job_source(
 
 
 def _quoted(text: str) -> str:
-    """A string literal as formatters leave it: in double quotes where it holds none."""
+    """A string literal as formatters leave it: double-quoted unless it contains double quotes."""
     literal = repr(text)
     plain = literal[0] == "'" and '"' not in literal
     return f'"{literal[1:-1]}"' if plain else literal
@@ -195,7 +194,7 @@ def _call(step: Step, *, wait: bool) -> str:
 
 
 def _path(recording: Path, folder: Path) -> str:
-    """The recording as the test names it: beside the test's file where it is there."""
+    """The recording's path in the test: relative to the test's file if it is below its folder."""
     absolute, base = recording.resolve(), folder.resolve()
     return str(absolute.relative_to(base) if absolute.is_relative_to(base) else absolute)
 
@@ -208,7 +207,7 @@ def _last(recording: Recording) -> Picture:
 
 
 def replay_source(name: str, path: str, answers: list[Turn]) -> str:
-    """The test module: the last screen, and what each input of the recording brought."""
+    """The test module: the last screen, and the output after each input of the recording."""
     typed = [turn for turn in answers if turn.typed]
     lines = [
         f'"""Replays {path}: its last screen, and what each input brought."""',
