@@ -1,1 +1,1 @@
-"""The web viewer: all jobs at a glance, one job full, replay. Needs the extra `ptyjobs[web]`."""
+"""The web viewer: an overview of all jobs, one job in full, replay. Needs `ptyjobs[web]`."""

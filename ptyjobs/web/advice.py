@@ -1,6 +1,6 @@
-"""The next step after an error, in the words of the viewer's pages.
+"""The next step after an error, in the viewer's terms.
 
-Owns the wording of hints for a person in a browser. Never changes a message.
+Owns the wording of hints for a user in a browser. Never changes a message.
 """
 
 from __future__ import annotations

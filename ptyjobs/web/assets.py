@@ -1,8 +1,8 @@
-"""The files of the page: what is served, under which type, and the check of what is vendored.
+"""The viewer's static files: the served files with their media types, and the check of `vendor/`.
 
-Owns the table of files; nothing outside it can be asked for. The colours come from the one table
-that pictures are drawn with (`terminal.colours`). Third-party files lie in `vendor/`
-with their licences; `VENDOR.toml` names version, origin and SHA-256 of each.
+Owns the table of files. Never serves a file outside it. The colours come from the same table that
+pictures are drawn with (`terminal.colours`). Third-party files are in `vendor/` with their
+licences; `VENDOR.toml` lists version, origin and SHA-256 of each.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Asset:
 
 @cache
 def asset(path: str) -> Asset | None:
-    """The file served at `path`, None where there is none."""
+    """The file served at `path`, None if there is none."""
     if path == "/palette.mjs":
         return Asset(f"export const PALETTES = {json.dumps(palettes())};\n".encode(), TYPES[".mjs"])
     name = NAMES.get(path)
@@ -74,7 +74,7 @@ def palettes() -> dict[str, dict[str, Any]]:
 
 
 def vendored() -> dict[str, bool]:
-    """Each vendored file, and whether it is the one that VENDOR.toml names."""
+    """Each vendored file, and True if it matches VENDOR.toml."""
     listed = tomllib.loads((FOLDER / "vendor" / "VENDOR.toml").read_text())
     return {
         name: hashlib.sha256((FOLDER / "vendor" / name).read_bytes()).hexdigest() == digest

@@ -1,12 +1,10 @@
-"""All jobs as they are now, read once for all browsers.
+"""The current state of all jobs, read once for all browsers.
 
-Owns the rows of the list, their order (live ones first, then the newest), and the small pictures.
-While somebody watches, the directory of jobs is looked through every `INTERVAL`: an ended job is
-read once and kept until its directory changes, so that thousands cost one stat each; of a live one
-the record on disk is taken where it is true at this moment, and its holder asked otherwise, at most
-once a second. A holder that does not answer holds up nothing but its own row.
-
-Never talks to a browser.
+Owns the rows of the list, their order (live jobs first, then the newest), and the thumbnails. Never
+talks to a browser. The subtle thing is the cost: while a browser watches, the directory of jobs is
+scanned every `INTERVAL`. An ended job is read once and cached until its directory changes, so
+thousands cost one stat each. For a live job the record on disk is used if it is current; otherwise
+its holder is queried, at most once a second. A holder that does not answer delays only its own row.
 """
 
 from __future__ import annotations
@@ -31,24 +29,24 @@ if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
     from ptyjobs.model import Status
 
-INTERVAL = 0.4  # seconds between two looks at the directory
-SHARE = 0.2  # of one core that the looks may cost; a huge directory is looked at less often
-BUSY_PAUSE, QUIET_PAUSE = 1.0, 5.0  # seconds between two questions to one holder
+INTERVAL = 0.4  # seconds between two scans of the directory
+SHARE = 0.2  # maximum share of one core for the scans; a huge directory is scanned less often
+BUSY_PAUSE, QUIET_PAUSE = 1.0, 5.0  # seconds between two queries to one holder
 KEPT_PICTURES = 300
-REACH = 512 << 10  # bytes folded for the small picture of an ended job
+REACH = 512 << 10  # bytes folded for the thumbnail of an ended job
 
 Identity = tuple[int, int]
 
 
 @dataclass(slots=True)
 class Entry:
-    """What is known of one job's directory."""
+    """Cached facts of one job's directory."""
 
     identity: Identity  # inode and time of last change of the directory
     status: Status
     trace: tuple[int, ...]
-    quiet: bool = False  # the record on disk is true at this moment
-    asked: float = float("-inf")  # monotonic time of the last question
+    quiet: bool = False  # the record on disk is current
+    asked: float = float("-inf")  # monotonic time of the last query
     answered: float = 0.0  # and of its answer
     answer: Status | None = None
     cpu: int | None = None  # per cent, from two answers
@@ -65,7 +63,7 @@ class Catalogue:
         self._entries: dict[str, Entry] = {}
         self._rows: dict[str, Row] = {}
         self._order: list[str] = []
-        self.loaded = False  # all jobs were read once
+        self.loaded = False  # all jobs have been read once
         self._watchers: set[asyncio.Event] = set()
         self._task: asyncio.Task[None] | None = None
         self._pictures: dict[tuple[str, tuple[int, ...]], str] = {}
@@ -76,7 +74,7 @@ class Catalogue:
         return self._rows.get(job_id)
 
     def select(self, words: Sequence[str], *, ended: bool) -> list[Row]:
-        """The rows that hold all the words (lower case), in order; `ended`: also ended jobs."""
+        """The rows that contain all the words (lower case), in order; `ended`: also ended jobs."""
         rows = (self._rows[job_id] for job_id in self._order)
         return [
             found
@@ -85,16 +83,16 @@ class Catalogue:
         ]
 
     def refresh(self, job_id: str) -> None:
-        """Something that makes no output has changed: ask its holder at the next look."""
+        """Query the job's holder at the next scan: something changed without output."""
         if (entry := self._entries.get(job_id)) is not None:
             entry.asked = float("-inf")
 
     def count(self) -> tuple[int, int]:
-        """How many jobs are live, and how many there are in all."""
+        """The number of live jobs, and of all jobs."""
         return sum(not found.ended for found in self._rows.values()), len(self._rows)
 
     async def picture(self, job_id: str) -> str | None:
-        """The job's screen for a card, as JSON; None while it cannot be had."""
+        """The job's screen for a card, as JSON; None if it is not available."""
         found = self._rows.get(job_id)
         if found is None:
             return None
@@ -103,9 +101,9 @@ class Catalogue:
         if drawn is None:
             try:
                 drawn = json.dumps(picture(job_id, await self._screen(found)))
-            except PtyJobsError:  # cleaned away, or its holder does not answer just now
+            except PtyJobsError:  # deleted, or its holder does not answer at the moment
                 return None
-        self._pictures[key] = drawn  # the latest used is the last
+        self._pictures[key] = drawn  # keeps the most recently used last
         while len(self._pictures) > KEPT_PICTURES:
             del self._pictures[next(iter(self._pictures))]
         return drawn
@@ -120,11 +118,11 @@ class Catalogue:
         screen.feed(data)
         return screen
 
-    # --- looking ------------------------------------------------------------------------------
+    # --- scanning -----------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def watched(self, changed: asyncio.Event) -> Iterator[None]:
-        """Look for changes meanwhile, and set `changed` at each."""
+        """Watch for changes in this context, and set `changed` at each."""
         self._watchers.add(changed)
         if self._task is None:
             self._task = asyncio.create_task(self._run())
@@ -174,7 +172,7 @@ class Catalogue:
         self._renew()
 
     def _scan(self, known: dict[str, Entry]) -> dict[str, Entry]:
-        """Every job's entry; called in a thread, it changes none of `known` but live ones."""
+        """Every job's entry; runs in a thread and changes only live entries of `known`."""
         found: dict[str, Entry] = {}
         for name, identity in _directories(self._jobs.registry.folder):
             entry = known.get(name)
@@ -185,7 +183,7 @@ class Catalogue:
             try:
                 status = self._jobs.registry.status(job)
                 trace = (identity[0], *self._jobs.trace(name))
-            except (PtyJobsError, OSError):  # cleaned away in this moment
+            except (PtyJobsError, OSError):  # deleted concurrently
                 continue
             if entry is None or entry.identity[0] != identity[0]:
                 entry = Entry(identity, status, trace)
@@ -202,10 +200,10 @@ class Catalogue:
         return found
 
     async def _ask(self, job_id: str, entry: Entry) -> None:
-        """Ask the holder for all figures."""
+        """Query the holder for all figures."""
         try:
             status = await self._jobs.status(job_id)
-        except PtyJobsError:  # it is stopped, or has just gone
+        except PtyJobsError:  # it is stopped, or has just exited
             entry.silent = True
         else:
             now = time.monotonic()
@@ -221,7 +219,7 @@ class Catalogue:
         self._renew()
 
     def _renew(self) -> None:
-        """Make the rows anew, and tell the watchers where one has changed."""
+        """Rebuild the rows, and notify the watchers if one has changed."""
         rows = {}
         for job_id, entry in self._entries.items():
             old = self._rows.get(job_id)
@@ -252,13 +250,13 @@ def _directories(folder: str) -> Iterator[tuple[str, Identity]]:
         for entry in entries:
             if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
                 continue
-            with contextlib.suppress(FileNotFoundError):  # cleaned away in this moment
+            with contextlib.suppress(FileNotFoundError):  # deleted concurrently
                 info = entry.stat(follow_symlinks=False)
                 yield entry.name, (info.st_ino, info.st_mtime_ns)
 
 
 def _with_turn(status: Status, seen: Status) -> Status:
-    """`status` with what a brief look has of this moment."""
+    """`status` updated with the current values of a brief query."""
     return replace(
         status,
         state=seen.state, waiting=seen.waiting, doing=seen.doing, output_age=seen.output_age,
@@ -268,7 +266,7 @@ def _with_turn(status: Status, seen: Status) -> Status:
 
 
 def _hear(entry: Entry) -> None:
-    """Note when the last output came; two looks at the same moment differ by milliseconds."""
+    """Note the time of the last output; two scans of the same moment differ by milliseconds."""
     age = entry.status.output_age
     if age is None:
         return
@@ -278,5 +276,5 @@ def _hear(entry: Entry) -> None:
 
 
 def _place(found: Row) -> tuple[bool, float, str]:
-    """Live ones first, then the newest."""
+    """Sort key: live jobs first, then the newest."""
     return found.ended, -found.facts["started"], found.facts["job_id"]

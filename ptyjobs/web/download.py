@@ -1,8 +1,8 @@
 """Files that a browser saves: a job's log, text, recording, or its screen as a picture.
 
-Owns the kinds and their names. A file is written to an unnamed temporary file in a thread and then
-sent, so that a long log costs neither memory nor the others' time. It travels over a WebSocket like
-everything else: an address with a token in it would stay in the browser's history.
+Owns the kinds and their names. Never builds a file in memory or on the event loop: it is written to
+an unnamed temporary file in a thread and then sent. The subtle thing: it is sent over a WebSocket
+like everything else, because a URL with a token in it would stay in the browser's history.
 
 Server: `{"type": "file", "name", "media", "note"}`, binary frames, `{"type": "whole"}`.
 """
@@ -61,7 +61,7 @@ PICTURES = {"svg": "image/svg+xml", "png": "image/png", "html": "text/html"}
 
 
 def kinds() -> list[str]:
-    """What can be saved here: a PNG needs Pillow."""
+    """The available kinds: a PNG needs Pillow."""
     pillow = importlib.util.find_spec("PIL") is not None
     return [*FILES, *(kind for kind in PICTURES if kind != "png" or pillow)]
 

@@ -1,12 +1,12 @@
-"""One job in one browser: its bytes as they come, what a person types, and its state in words.
+"""One job in one browser: output as it arrives, input, and the job's state as a phrase.
 
-Owns the offset up to which the browser has been sent, and how far it has drawn. The bytes come from
-the log, never from a queue, so a slow browser costs no memory and holds up nobody: it is sent at
-most `AHEAD` bytes more than it says it has drawn (a page in the background draws next to nothing),
-and at most `BURST` in `PACE` (nobody reads faster, and each picture that a page throws away costs
-it memory). Over `RESYNC` behind, it gets the screen of this moment instead, is told how much was
-passed over, and gets all lines above the screen once it is quiet again. A reconnect names its
-offset and goes on there, without a gap and without repetition.
+Owns the offset up to which the browser has been sent output, and its drawing progress. Never queues
+output: it comes from the log, so a slow browser costs no memory and delays no other. The subtle
+thing is back-pressure: at most `AHEAD` bytes are sent beyond the browser's reported progress (a
+background page draws almost nothing), and at most `BURST` per `PACE` (people cannot read faster,
+and each discarded frame costs the page memory). More than `RESYNC` behind, the browser gets the
+current screen and the number of skipped bytes instead, and all lines above the screen once the job
+is quiet again. A reconnect names its offset and resumes there, without gap or repetition.
 
 Frames: binary are raw bytes of the log, in order; text is JSON with a `type`: `mode`, `size`,
 `repaint` (the next binary frame rebuilds the screen), `offset`, `skipped`, `job` (its row, see
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
     from ptyjobs.web.catalogue import Catalogue
 
-NAME = "a browser"  # how its people are called at the holder
+NAME = "a browser"  # name of its users at the holder
 REACH = 4 << 20  # bytes folded for the last screen of an ended job
 CHUNK = 128 << 10  # bytes of one frame
-SCROLLBACK = 5000  # lines above the screen that a browser is sent
-SCROLLBACK_LATER = 200  # and when it was left behind: under a flood that is often
+SCROLLBACK = 5000  # scrollback lines that a browser is sent
+SCROLLBACK_LATER = 200  # the same after a resync: under a flood that is often
 AHEAD = 1 << 20  # bytes sent that the browser has not drawn yet
-BURST = 128 << 10  # bytes sent in
+BURST = 128 << 10  # bytes sent per `PACE`
 PACE = 0.2  # seconds
-QUIET = 0.5  # seconds without output after which the lines that were passed over are sent
-RESYNC = 512 << 10  # bytes behind at which the screen is sent instead
+QUIET = 0.5  # seconds without output after which the skipped lines are sent
+RESYNC = 512 << 10  # bytes behind at which the current screen is sent instead
 
 
 class Feed:
@@ -61,10 +61,10 @@ class Feed:
         self._job_id = job_id
         self._offset = 0
         self._sent = 0  # bytes sent on this connection
-        self._window = 0.0  # time at which the present `PACE` began
+        self._window = 0.0  # time at which the current `PACE` began
         self._burst = 0  # bytes sent in it
-        self._partial = False  # the browser has not all lines above the screen
-        self._drawn = 0  # and how many of them the browser has drawn
+        self._partial = False  # the browser lacks some lines above the screen
+        self._drawn = 0  # bytes that the browser has drawn
         self._news: deque[dict[str, Any]] = deque()
         self._wake = asyncio.Event()
         self._follow: AsyncFollow | None = None
@@ -73,7 +73,7 @@ class Feed:
         await self._socket.send(json.dumps({"type": kind, **facts}))
 
     async def run(self, *, since: int | None, write: bool) -> None:
-        """Stream until the job has ended or the browser has gone."""
+        """Stream until the job ends or the browser disconnects."""
         log = self._jobs.registry.find(self._job_id).log
         if since is not None and not (log.floor <= since <= log.end <= since + RESYNC):
             since = None
@@ -92,7 +92,7 @@ class Feed:
         self._wake.set()
         listening = asyncio.create_task(self._listen(follow))
         watching = asyncio.create_task(self._watch())
-        # Whichever ends first: the job (the pump), or the browser (its messages).
+        # The first to end: the job (the pump), or the browser (its messages).
         both = {asyncio.create_task(work) for work in (self._pump(), self._hear(write))}
         try:
             done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -104,7 +104,7 @@ class Feed:
             task.result()
 
     async def _listen(self, follow: AsyncFollow) -> None:
-        """Take what the holder says at once, so that nothing piles up between it and us."""
+        """Read the holder's messages at once, so that none pile up in between."""
         async for message in follow:
             if not isinstance(message, Data):
                 self._news.append(message)
@@ -113,7 +113,7 @@ class Feed:
         self._wake.set()
 
     async def _watch(self) -> None:
-        """Tell the job's state in words, whenever it changes."""
+        """Send the job's state as text whenever it changes."""
         changed, last = asyncio.Event(), None
         with self._catalogue.watched(changed):
             while True:
@@ -150,7 +150,7 @@ class Feed:
                 return
 
     async def _catch_up(self, log: LogReader) -> bool:
-        """Send what is new; True while the browser has to draw before it gets the rest."""
+        """Send new output; True while the browser must draw before it gets the rest."""
         while (end := log.end) > self._offset:
             if self._sent - self._drawn > AHEAD or self._too_fast():
                 return True
@@ -173,7 +173,7 @@ class Feed:
         return False
 
     def _too_fast(self) -> bool:
-        """The present `PACE` has had its share; the pump is woken for the next one."""
+        """True if this `PACE` has used its share; the pump is woken for the next one."""
         now = asyncio.get_running_loop().time()
         if now - self._window >= PACE:
             self._window, self._burst = now, 0
@@ -186,7 +186,7 @@ class Feed:
         asyncio.get_running_loop().call_later(seconds, self._wake.set)
 
     async def _resync(self, end: int, *, scrollback: int = SCROLLBACK_LATER) -> None:
-        """The browser is far behind: show the screen of now."""
+        """The browser is far behind: send the current screen."""
         self._partial = scrollback < SCROLLBACK
         assert self._follow is not None
         try:
@@ -215,7 +215,7 @@ class Feed:
         await self.tell("size", rows=size.rows, cols=size.cols)
 
     async def _hear(self, write: bool) -> None:
-        """What the browser sends."""
+        """Handle the browser's messages."""
         async for message in self._socket:
             if isinstance(message, bytes):
                 if self._follow is not None and write:
@@ -236,11 +236,11 @@ class Feed:
                     await self.tell("readonly")
                 else:
                     await self._act(asked)
-            except (ValueError, KeyError, TypeError):  # a browser can send anything
+            except (ValueError, KeyError, TypeError):  # untrusted input from the browser
                 continue
 
     async def _act(self, asked: dict[str, Any]) -> None:
-        """Change the job: its size, a signal, its end."""
+        """Change the job: resize, signal, or end it."""
         assert self._follow is not None
         try:
             if "rows" in asked:
@@ -269,7 +269,7 @@ def _end(status: Status, *, offset: int) -> dict[str, Any]:
 async def ended(
     socket: ServerConnection, jobs: AsyncJobs, job_id: str, *, since: int | None
 ) -> None:
-    """An ended job: what is missing of its output, else its last screen; then how it ended."""
+    """An ended job: send the missing output or else its last screen; then its exit."""
     status: Status = await jobs.status(job_id)
     log = jobs.registry.find(job_id).log
     if since is not None:

@@ -1,13 +1,12 @@
-"""All jobs at a glance: the part of the list that one browser shows, and small pictures of it.
+"""Overview of all jobs: the part of the list that one browser shows, with thumbnails.
 
-Owns what this browser has been sent. Live jobs are always in it; of the ended ones the newest, as
-many as it asks for. The filter is applied here, so that it searches all jobs and not only those
-that are shown.
+Owns the record of data sent to this browser. Never reads a job's files (see `catalogue`). Live jobs
+are always included, and the newest ended ones up to the requested number. The filter is applied
+here, so that it searches all jobs and not only the visible ones.
 
-Browser: `{"filter": text, "ended": bool, "limit": ended jobs}`, `{"visible": [job ids]}`,
-`{"ping": n}`. Server: `{"type": "jobs", "live", "all", "matches", "more", "order": [job ids],
-"rows": [those that changed]}`, `{"type": "picture", ...}` of a visible job that has changed,
-`{"type": "pong"}`.
+Browser: `{"filter": text, "ended": bool, "limit": ended jobs}`, `{"visible": [job ids]}`, `{"ping":
+n}`. Server: `{"type": "jobs", "live", "all", "matches", "more", "order": [job ids], "rows":
+[changed rows]}`, `{"type": "picture", ...}` of a visible job that has changed, `{"type": "pong"}`.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
 
     from ptyjobs.web.catalogue import Catalogue
 
-PAGE = 60  # ended jobs that a browser gets unless it asks for more
-MOST_VISIBLE = 400  # cards that one browser can see
+PAGE = 60  # ended jobs that a browser gets unless it requests more
+MOST_VISIBLE = 400  # cards that one browser can show
 
 
 class Glance:
-    """What one browser's overview has been sent."""
+    """The overview as sent to one browser."""
 
     def __init__(self, socket: ServerConnection, catalogue: Catalogue) -> None:
         self._socket = socket
@@ -54,7 +53,7 @@ class Glance:
                     self._limit = max(1, int(asked["limit"]))
                 if "visible" in asked:
                     self._visible = [str(job_id) for job_id in asked["visible"]][:MOST_VISIBLE]
-            except (ValueError, KeyError, TypeError):  # a browser can send anything
+            except (ValueError, KeyError, TypeError):  # untrusted input from the browser
                 continue
             self._wake.set()
 
@@ -84,7 +83,7 @@ class Glance:
             await self._socket.send(json.dumps({**head, "rows": changed}))
 
     async def _pictures(self) -> None:
-        # A card that went out of sight may have been thrown away: it gets its picture again.
+        # The page may have removed a card that went out of view: it gets its picture again.
         visible = [job_id for job_id in self._visible if job_id in self._rows]
         self._drawn = {j: trace for j, trace in self._drawn.items() if j in set(visible)}
         for job_id in visible:

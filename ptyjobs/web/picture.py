@@ -1,11 +1,10 @@
-"""A screen as JSON, for the small picture on a card.
+"""A screen as JSON, for the thumbnail on a card.
 
-`full`: a full-screen program's, which is read from its top and not from its last line.
-
-Owns the format: `lines` of runs `[text]` or `[text, fg, bg, flags, cells]`. A colour is "" (the
-terminal's own), a number of the 16 that the theme names, "fg" or "bg" (reversed), or "#rrggbb": the
-browser knows the theme. Flags: b bold, i italic, u underlined, s struck out, f faint. `cells` is
-not 0 where the font must not decide how wide the text is.
+Owns the format: `full` (a full-screen program, aligned to its top, not to its last line) and
+`lines` of runs `[text]` or `[text, fg, bg, flags, cells]`. Never resolves theme colours: a colour
+is "" (the terminal's default), an index of the theme's 16, "fg" or "bg" (reversed), or "#rrggbb".
+Flags: b bold, i italic, u underlined, s struck out, f faint. `cells` is not 0 if the width of the
+text must not depend on the font.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ def _fixed(run: Run) -> bool:
 
 
 def _look(style: Style, *, reverse: bool) -> tuple[str | int, str | int, str]:
-    """Foreground, background and flags as the browser draws them."""
+    """Foreground, background and flags in the browser's format."""
     fg, bg = style.fg, style.bg
     if style.bold and isinstance(fg, int) and fg < 8:
         fg += 8  # as xterm does, and xterm.js in the live view

@@ -1,7 +1,8 @@
-"""One job as the page shows it: its facts and its state in words.
+"""One job as a row of the page: its facts and the wording of its state.
 
-Owns the words (`mood`, `why`) and the text that a filter searches. Pure: gets a `Status` and the
-figures that need two looks; never asks anybody. All text that a program wrote is made safe here.
+Owns the words (`mood`, `why`) and the text that a filter searches. Never performs I/O: it gets a
+`Status` and the figures that need two scans. The subtle thing: all program output is made safe
+here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from ptyjobs.model import Listening, Reason, State, Status
 from ptyjobs.text.sanitize import for_model
 
-LONGEST_PROMPT = 40  # characters: a longer row is rather a line of an editor
+LONGEST_PROMPT = 40  # characters: a longer row is more likely a line in an editor
 SEARCHED = (
     "job_id", "state", "why", "command", "directory", "target", "title", "listening", "held",
 )  # fmt: skip
@@ -23,7 +24,7 @@ LONGEST = 200  # characters of a title or a last line
 class Row:
     """A job in the list: `facts` as JSON for the browser, `text` for the filter, lower case.
 
-    `trace` grows with whatever changes the job's screen.
+    `trace` grows with every change of the job's screen.
     """
 
     facts: dict[str, Any]
@@ -74,18 +75,18 @@ def row(
 
 
 def _sockets(status: Status) -> tuple[Listening, ...]:
-    """The addresses of a service when it became ready, else those of this moment."""
+    """The addresses of a service when it became ready, else the current ones."""
     service = status.service
     return service.listening if service and service.listening else status.listening
 
 
 def row_of_record(status: Status) -> Row:
-    """The row of a job from its status alone, without a look at it or at its screen."""
+    """The row of a job from its status alone, without its screen or a query to its holder."""
     return row(status, trace=(), cpu=None, heard=None, silent=False)
 
 
 def mood_of(status: Status, *, cpu: int | None) -> str:
-    """The job's state in one word: that of an ended job, or what a live one is about."""
+    """The job's state in one word: how it ended, or its current activity."""
     if status.state.ended or status.state is State.STARTING:
         return status.state.value
     if status.waiting is not None and status.waiting.reason is Reason.PASSWORD:
@@ -100,7 +101,7 @@ def mood_of(status: Status, *, cpu: int | None) -> str:
 
 
 def why(status: Status, mood: str) -> str:
-    """The state in a phrase: at which prompt it waits, with what it is busy, how it ended."""
+    """The state in a phrase: the prompt it waits at, its activity, or its exit."""
     if status.state.ended:
         cause = status.exit is not None and status.exit.cause
         words = [str(status.exit) if status.exit else "", "" if cause else status.reason]
@@ -125,7 +126,7 @@ def why(status: Status, mood: str) -> str:
 
 
 def _line(text: str) -> str:
-    """One line of what a program wrote, with nothing unseen in it."""
+    """One line of program output, without invisible characters."""
     if not text.isascii() or not text.isprintable():
         text = for_model(text.replace("\n", " ").replace("\t", " "))[0]
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -1,9 +1,9 @@
 """The viewer's server: files and WebSockets on the loopback interface.
 
-Owns the address, the token and the checks of Host and Origin: a viewer is a remote shell, so a page
-of another site must not reach it. The token comes in the URL's fragment (which is never sent or
-logged) and is handed over as a WebSocket subprotocol, or as a header of `/session`, where a page
-learns why it was refused. Never holds output: `feed.py` streams it.
+Owns the address, the token and the checks of Host and Origin. Never holds output: `feed.py` streams
+it. The subtle thing: a viewer is a remote shell, so a page of another site must not reach it. The
+token is in the URL's fragment (which is never sent or logged) and is sent as a WebSocket
+subprotocol, or as a header of `/session`, where a page gets the reason for a refusal.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ptyjobs.web.session import is_stranger
 PROTOCOL = "ptyjobs"
 TOKEN_PREFIX = "ptyjobs.token."
 TOKEN_HEADER = "X-Ptyjobs-Token"
-MAX_MESSAGE = 1 << 20  # bytes of one message of a browser: a paste
+MAX_MESSAGE = 1 << 20  # bytes of one message from a browser: a paste
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
@@ -49,7 +49,7 @@ HEADERS = {
 
 
 class Viewer:
-    """Everything one viewer serves.
+    """State of one viewer.
 
     `write`: browsers may type; `kept`: the next viewer on this port has the same token.
     """
@@ -66,20 +66,20 @@ class Viewer:
 
     @property
     def url(self) -> str:
-        """What a person opens."""
+        """The URL that the user opens."""
         return f"http://127.0.0.1:{self.port}/#token={self.token}"
 
     # --- before a connection is accepted ------------------------------------------------------
 
     def check(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Files are answered here; a WebSocket goes on when it may."""
+        """Answer requests for files; let an authorised WebSocket connect."""
         hosts = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost")}
         if not set(request.headers.get_all("Host")) <= hosts or "Host" not in request.headers:
             return _refuse(http.HTTPStatus.MISDIRECTED_REQUEST, "unknown host\n")
         path = urllib.parse.urlsplit(request.path).path
         if not path.startswith("/ws/") and path != "/session":
             return _file(path)
-        origins = set(request.headers.get_all("Origin"))  # none: no browser
+        origins = set(request.headers.get_all("Origin"))  # none: not a browser
         if not origins <= {f"http://{host}" for host in hosts}:
             return _refuse(http.HTTPStatus.FORBIDDEN, "another site's page\n")
         if is_stranger(connection.remote_address, connection.local_address):
@@ -95,7 +95,7 @@ class Viewer:
     # --- connections --------------------------------------------------------------------------
 
     async def connected(self, socket: ServerConnection) -> None:
-        """Serve one WebSocket until it ends."""
+        """Serve one WebSocket until it closes."""
         assert socket.request is not None
         parts = urllib.parse.urlsplit(socket.request.path)
         query = dict(urllib.parse.parse_qsl(parts.query))
@@ -156,11 +156,11 @@ def _tokens(request: Request) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def running(viewer: Viewer, *, port: int = 0) -> AsyncIterator[Server]:
-    """The viewer on 127.0.0.1; raises BadInput when the port is taken."""
+    """The viewer on 127.0.0.1; raises BadInput if the port is in use."""
     options: dict[str, Any] = {
         "process_request": viewer.check,
         "subprotocols": [PROTOCOL],
-        "compression": None,  # it is all local
+        "compression": None,  # loopback only: compression would only cost CPU
         "max_size": MAX_MESSAGE,
         "logger": logging.getLogger("ptyjobs.web"),
     }

@@ -1,13 +1,12 @@
-"""Who may talk to the viewer: its token, and the user at the other end of a connection.
+"""Access to the viewer: its token, and the user at the other end of a connection.
 
-Owns the files of kept tokens (`$STATE/web-tokens/PORT` and `PORT-write`, 0600). A token is kept
-for a port that was named, so that an open page finds a restarted viewer again; with a port that the
-kernel chooses each viewer has a token of its own. Reading and writing have different tokens: who
-was let in to look does not get to type when the viewer is started again with `--write`.
-
-The subtle thing: while a viewer is not running, another user of this machine can listen on its port
-and is sent the token by a page that reconnects. So the token alone does not do: the kernel says
-which user a local connection belongs to (proc(5), /proc/net/tcp), and other users are refused.
+Owns the files of kept tokens (`$STATE/web-tokens/PORT` and `PORT-write`, 0600). Never shares a
+token between reading and writing: a reader does not gain write access when the viewer is restarted
+with `--write`. A token is kept for an explicit port, so that an open page can reconnect to a
+restarted viewer; on a port that the kernel chooses each viewer has a new token. The subtle thing:
+while no viewer is running, another user of this machine can listen on its port and receive the
+token from a page that reconnects. So the token alone is not sufficient: the kernel reports the user
+of a local connection (proc(5), /proc/net/tcp), and other users are refused.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ptyjobs.client.files import private_directory
 
 FOLDER = "web-tokens"
 LENGTH = 24  # bytes of randomness
-SHORTEST = 16  # characters that a kept token must have
+SHORTEST = 16  # minimum characters of a kept token
 
 
 def token_for(state_dir: str, *, port: int, write: bool, fresh: bool = False) -> str:
@@ -46,9 +45,9 @@ def token_for(state_dir: str, *, port: int, write: bool, fresh: bool = False) ->
 
 
 def is_stranger(peer: tuple[str, int], local: tuple[str, int]) -> bool:
-    """Whether the socket at the other end of a local connection is another user's.
+    """True if the socket at the other end of a local connection is another user's.
 
-    Root may do everything anyway. False where the kernel does not say: then the token decides.
+    Root may do everything anyway. False if the kernel does not report it: then the token decides.
     """
     wanted = [_address(*peer), _address(*local)]
     with contextlib.suppress(OSError), open("/proc/net/tcp", encoding="ascii") as table:
@@ -60,5 +59,5 @@ def is_stranger(peer: tuple[str, int], local: tuple[str, int]) -> bool:
 
 
 def _address(host: str, port: int) -> str:
-    """As the kernel writes it: the address as a number of this machine's byte order."""
+    """The kernel's notation: the address as a number in this machine's byte order."""
     return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"

@@ -1,7 +1,7 @@
-"""A job's past in a browser: its timeline, the screen at any time, and what came after it.
+"""A job's past in a browser: its timeline, the screen at any time, and the output after it.
 
-Owns nothing but the position of one request: each answer is a fold of the log, made in a thread,
-so that a long log does not hold up others. The browser keeps the pace.
+Owns the position of one request. Never blocks the event loop: each answer is a fold of the log,
+made in a thread, so a long log does not delay others. The browser controls the pace.
 
 Browser: `{"seek": seconds}`, `{"from": seconds}` or `{"ping": n}`. Server: `{"type": "job", "row"}`
 and `{"type": "timeline", "duration", "rows", "cols", "marks": [[seconds, label]]}` first; to `seek`
@@ -32,7 +32,7 @@ MARKS = 2000  # marks on a timeline
 
 
 def described(job: JobDir) -> dict[str, Any]:
-    """The timeline of a job: its length and what to jump to (inputs with Enter, markers)."""
+    """The timeline of a job: its duration and its marks (inputs with Enter, markers)."""
     spec = job.spec()
     size = spec.size if spec else Size()
     duration = 0.0
@@ -51,7 +51,7 @@ def described(job: JobDir) -> dict[str, Any]:
 
 
 def screen(job: JobDir, time: float) -> tuple[dict[str, Any], bytes]:
-    """The screen at `time`, as the bytes that rebuild it; from the end on, all there is."""
+    """The screen at `time`, as the bytes that rebuild it; at the end, with all output."""
     last = max((event.time for event in job.events()), default=0.0)
     shown = views.screen_at(job, time=time if time < last else None, reach=REACH)
     size = {"rows": shown.size.rows, "cols": shown.size.cols}
@@ -59,9 +59,9 @@ def screen(job: JobDir, time: float) -> tuple[dict[str, Any], bytes]:
 
 
 def events(job: JobDir, start: float) -> tuple[dict[str, Any], bytes]:
-    """What was printed after `start` seconds, as much as one answer holds.
+    """Output printed after `start` seconds, as much as fits one answer.
 
-    The last output of a live job may not be in the index of times yet: it comes with the last time.
+    The last output of a live job may not be in the time index yet: it gets the last time.
     """
     items: list[list[float]] = []
     data = b""
