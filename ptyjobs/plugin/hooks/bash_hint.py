@@ -1,10 +1,10 @@
-"""PreToolUse hook: a hint before a Bash command that would do better as a job.
+"""PreToolUse hook: a hint before a Bash command that should be a job.
 
-Owns the recognition of such commands. Never imports ptyjobs and needs the standard library only,
-because it runs before every Bash call: a bare interpreter's start is its floor. A command that is
-not recognised passes in silence, and so does one that cannot be read; a hint is advice, never
-security. The tables below are the one place with program names, because only a name tells that a
-command opens a prompt; nothing else in ptyjobs depends on them.
+Owns the recognition of such commands. Never imports ptyjobs, only the standard library, because it
+runs before every Bash call: its cost is little more than starting a bare interpreter. A command
+that is not recognised or cannot be parsed gets no hint; a hint is advice, never security. The
+subtle thing: the tables below are the only place with program names, because only its name shows
+that a command opens a prompt; nothing else in ptyjobs depends on them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ POLL = (
     'pattern=... or until="exited") returns the moment it happens.'
 )
 
-# Programs that open a prompt when they are given nothing to run: the options that give them
-# something, and how many words they may take and still open one.
+# Programs that open a prompt if they have nothing to run: the options that give them something to
+# run, and the number of words up to which they still open a prompt.
 PROMPTS = {
     "python": ("-c -m -V -h --version --help", 0),
     "pypy": ("-c -m -V -h --version --help", 0),
@@ -74,8 +74,8 @@ SEPARATORS = {"&&", "||", ";", "&", "\n", "|", "|&", "(", ")", "{", "}", "do", "
 
 
 def split(command: str) -> list[str] | None:
-    """The words and operators of a line, quotes removed; None if it cannot be read so."""
-    if "<<" in command:  # a here-document's text is no command
+    """The words and operators of a line, quotes removed; None if it cannot be parsed."""
+    if "<<" in command:  # the text of a here-document is not a command
         return None
     words: list[str] = []
     word: str | None = None
@@ -114,7 +114,7 @@ def split(command: str) -> list[str] | None:
 
 
 def _operator(command: str, index: int) -> str:
-    """The operator that begins there; empty for a redirection, which is a word like others."""
+    """The operator that begins there; empty for a redirection, which counts as a word."""
     char = command[index]
     if char not in ";&|()\n":
         return ""
@@ -127,7 +127,7 @@ def _operator(command: str, index: int) -> str:
 
 
 class Simple:
-    """One simple command: its words, and the operators before and behind it."""
+    """One simple command: its words, and the operators before and after it."""
 
     def __init__(self, words: list[str], before: str, after: str) -> None:
         self.name = os.path.basename(words[0])
@@ -152,7 +152,7 @@ class Simple:
 
 
 def simple_commands(words: list[str]) -> list[tuple[list[str], str, str]]:
-    """Each simple command as (words, the operator before it, the operator behind it)."""
+    """Each simple command as (words, the operator before it, the operator after it)."""
     found: list[tuple[list[str], str, str]] = []
     current: list[str] = []
     before = ""
@@ -167,7 +167,7 @@ def simple_commands(words: list[str]) -> list[tuple[list[str], str, str]]:
 
 
 def bare(words: list[str]) -> list[str]:
-    """The words without assignments and programs that only run the rest."""
+    """The words without assignments and wrapper commands (which only run the rest)."""
     rest = list(words)
     while rest and (re.match(r"\w+=", rest[0]) or os.path.basename(rest[0]) in WRAPPERS):
         rest.pop(0)
@@ -208,7 +208,7 @@ def prompt(one: Simple) -> str:
 
 
 def screen(one: Simple) -> str:
-    """A program that draws on the whole terminal, or asks question after question."""
+    """A program that draws on the whole terminal, or asks a series of questions."""
     if one.name in SCREENS and not (one.piped or one.fed or one.redirected):
         quick = one.has("--version --help") or (one.name == "top" and one.has("-b"))
         return "" if quick else one.name + " needs a terminal"
@@ -234,7 +234,7 @@ CHECKS = ((background, KEEP), (password, TALK), (prompt, TALK), (screen, TALK), 
 
 
 def polls(commands: list[tuple[list[str], str, str]], words: list[str]) -> bool:
-    """A sleep in a loop, by itself, or before another command."""
+    """A sleep in a loop, alone, or before another command."""
     at = [index for index, (command, _, _) in enumerate(commands) if command[0] == "sleep"]
     if not at:
         return False
