@@ -176,7 +176,7 @@ class LimitGroup:
 
 
 def v1_home(controller: str) -> Path | None:
-    """The directory of our own group of a cgroup v1 controller, if we may make groups in it."""
+    """The directory of our own group of a cgroup v1 controller, if we may create groups in it."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()

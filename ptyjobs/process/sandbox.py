@@ -216,7 +216,7 @@ def _inside(path: str, folder: str) -> bool:
 
 
 def _own_folders(folder: str) -> list[str]:
-    """The files below `folder` that ptyjobs itself runs from."""
+    """The folders inside `folder` that ptyjobs itself runs from."""
     package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     own = {package, os.path.realpath(sys.prefix)}
     return sorted(path for path in own if _inside(path, folder))

@@ -33,7 +33,9 @@ RETRY = 0.01  # seconds between two walks; repeated KILLs beat a respawning pair
 GIVE_UP = 10.0  # seconds after which unkillable processes (state D) are reported, not awaited
 PLAIN_DELAY = 0.1  # part of the grace after which processes without a handler, below a leader that
 # has not ended, get SIGTERM too: bash runs its trap only once its foreground child has ended
-HANDLER_DELAY = 0.5  # the same for those with a handler: their leader has not forwarded the signal
+HANDLER_DELAY = (
+    0.5  # the same for processes with a handler: their leader has not forwarded the signal
+)
 
 
 @dataclass(slots=True)

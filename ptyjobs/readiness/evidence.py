@@ -62,7 +62,7 @@ class Evidence:
         self._keys = False
 
     def feed(self, data: bytes) -> None:
-        """Take the next chunk; the same marks are found however the stream was cut."""
+        """Scan the next chunk; the result does not depend on how the stream was split."""
         self._nbytes += len(data)
         if not self._carry and b"\x1b" not in data:
             if b"\x07" in data:
@@ -202,7 +202,7 @@ class PromptMemory:
             self._prompts.pop(next(iter(self._prompts)))
 
     def known(self, text: str, *, pid: int = 0) -> PromptGuess | None:
-        """The prompt with the text `text`, of that process if pid is given."""
+        """The prompt whose text is `text`, shown by that process if pid is given."""
         wanted = normal(text)
         for prompt in reversed(self._prompts.values()):
             if prompt.text == wanted and pid in (0, prompt.pid):

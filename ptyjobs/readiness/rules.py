@@ -18,7 +18,7 @@ from ptyjobs.readiness.facts import Look, Probe, Sent, Wait
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Required silence for one kind of evidence, and the reason that it gives a verdict."""
+    """Required silence for one kind of evidence, and the reason named in the verdict."""
 
     settle: float
     reason: Reason

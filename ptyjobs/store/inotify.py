@@ -49,7 +49,7 @@ class FileWatch:
             self.close()
 
     def names(self) -> set[str]:
-        """Names given to `closed` whose file was closed or removed since the last call."""
+        """Names passed to `closed` whose file was closed or removed since the last call."""
         found: set[str] = set()
         if self.fd < 0:
             return found

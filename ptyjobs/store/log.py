@@ -88,8 +88,8 @@ class LogWriter:
     def discard(self, before: int) -> int:
         """Delete the segments that end at or before offset `before`; returns the new floor.
 
-        A full open segment is one of them: a reader at the end calls this once, and again only when
-        there is more output, which needs the room.
+        This includes an open segment without room: a reader that has read everything calls this
+        once, and again only when there is more output, which needs the room.
         """
         held = self.end - self._start
         if self._fd >= 0 and held and (self._no_room or held >= self._segment):

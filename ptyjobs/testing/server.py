@@ -20,7 +20,7 @@ CALL_LIMIT = 300.0
 
 
 class McpClient:
-    """A client of our server: `call("execute", command="python3 -i")` gives the text."""
+    """A client of our server: `call("execute", command="python3 -i")` returns the text."""
 
     def __init__(self, config: Config) -> None:
         self._loop = asyncio.new_event_loop()

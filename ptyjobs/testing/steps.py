@@ -2,7 +2,7 @@
 
 Owns the grouping of recorded input into steps. Never runs anything. The subtle thing: a user's keys
 arrive one by one. They form one text if each was echoed before the next arrived; a letter that is
-not echoed is a command of the program, a key of its own.
+not echoed is a command of the program, a separate key.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def look(stats: dict[int, Stat], tty: Tty, proc: str, *, pid: int, master: int) 
 
 
 def foreground(stats: dict[int, Stat], relay: int, tty: Tty, proc: str) -> list[Stat]:
-    """The foreground processes of the inner terminal: by its tpgid, else all who have it open."""
+    """The foreground processes of the inner terminal: by its tpgid, else all that have it open."""
     having = [s for s in stats.values() if s.tty == tty.rdev]
     groups = {s.tpgid for s in having}
     members = [s for s in having if s.pgrp in groups]
