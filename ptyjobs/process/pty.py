@@ -165,8 +165,7 @@ class Pty:
             return 0
 
     def hold_open(self) -> None:
-        """Keep a slave descriptor open, so that reads stop failing with EIO after the job closed
-        its own.
+        """Keep a slave descriptor open, to end the EIO after the job closed its own.
 
         Only after the first EIO of a living job: held from the start it would hide the end.
         """

@@ -151,9 +151,7 @@ class TreeKill:
             self._ask(child, now, led=led or leads)
 
     def _overdue(self, process: _Process, now: float) -> bool:
-        """True if its leader's time is over; children that a handler starts itself are not
-        signalled.
-        """
+        """True if its leader's time is over; children started by a handler are not signalled."""
         part = HANDLER_DELAY if process.catches else PLAIN_DELAY
         due = self._began + part * (self._hard - self._began)
         return process.since <= self._began and now >= due

@@ -83,9 +83,7 @@ def _behind_output(row: str, prompt: str) -> bool:
 
 
 def _set_in(row: str, current: PromptGuess, look: Look) -> bool:
-    """True if there is no secondary prompt but the cursor is indented below the first (fish,
-    julia).
-    """
+    """True if an unprompted cursor is indented below the first prompt (fish, julia)."""
     if current.continuation and not current.text.strip():
         return True
     return look.above.startswith(current.raw.rstrip() or "\0") and len(row) >= len(current.raw)

@@ -185,8 +185,7 @@ class Weighing:
         return _silent(tuning.WORKING, "it accepts input but waits for something else too")
 
     def _reader_alone(self) -> bool:
-        """A thread blocks in a read of a line while the main thread sleeps in the same place as
-        before.
+        """A thread blocks reading a line while the main thread sleeps in the same place as before.
 
         It read the input and waits for more, as `input()` in a thread does.
         """

@@ -117,9 +117,7 @@ class JobDir:
         return value if isinstance(value, dict) else None
 
     def write(self, name: str, value: Any) -> None:
-        """Write a JSON file of that name; a reader sees the old or the new version, never a partial
-        one.
-        """
+        """Write a JSON file of that name; readers see the old or the new version, never a part."""
         data = _JSON.encode(to_json(value)).encode("ascii")
         data = data.ljust(-(-(len(data) + RESERVE) // BLOCK) * BLOCK)
         target = os.path.join(self.folder, name)

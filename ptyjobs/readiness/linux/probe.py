@@ -110,8 +110,7 @@ class Kernel:
             return members[-1] if members else ""
 
     def witnesses(self) -> tuple[tuple[int, int], ...]:
-        """(pid, main thread's CPU time in ns) of the processes that must not run for the last probe
-        to hold.
+        """(pid, main thread's CPU time in ns) of processes whose rest keeps the last probe valid.
 
         None if their main threads alone cannot decide it.
         """
