@@ -1,13 +1,13 @@
 """Public terminal tests against our screen and others: python -m benchmarks.conformance FOLDER
 
-FOLDER holds checkouts of `alacritty`, `xterm.js`, `vt100-rust`, `libvterm` and `esctest2`; what is
-missing is left out and told. Nothing of them is kept here. `--engines` runs the other terminals of
-`benchmarks/engines.py` that are installed over the same cases; `--failures` names what fails.
+FOLDER holds checkouts of `alacritty`, `xterm.js`, `vt100-rust`, `libvterm` and `esctest2`; missing
+suites are skipped and reported. No part of them is kept here. `--engines` runs the installed
+terminals of `benchmarks/engines.py` over the same cases; `--failures` names the failing cases.
 
-How a case is counted. A case is a size, the bytes fed to a fresh terminal, and one or more looks.
-It passes when every look shows what its suite expects: the visible rows (blanks at the right and
-what is scrolled away left out, NFC) and, where the suite says it, the cursor (a pending wrap counts
-as the last column). Colours are not compared. One case is
+Counting: a case is a size, the bytes fed to a fresh terminal, and one or more looks. It passes if
+every look matches its suite: the visible rows (NFC, without trailing blanks and scrollback) and, if
+the suite checks it, the cursor (a pending wrap counts as the last column). Colours are not
+compared. One case is
 
 * alacritty: each folder of `alacritty_terminal/tests/ref` that has a `grid.json`; the grid's rows;
 * xterm.js: each `test/fixtures/escape_sequence_files/*.in`, 25x80, line feeds printed as CR LF;
@@ -18,14 +18,14 @@ as the last column). Colours are not compared. One case is
   9 that has a `?cursor`, `?screen_row` or `?screen_chars`; fed all inputs since the file's INIT,
   RESET being `ESC c`, 25x80 until its RESIZE; a look is each of those assertions;
 * esctest2: each test method, run in this process as for an xterm since patch 383, at VT level 5.
-  Its reads are answered by the terminal, except that cells and the size are looked at: hardly any
-  terminal but xterm and ours has DECRQCRA. A test passes when its body does: an "expected failure"
-  of xterm's counts as a failure, and what the suite itself does not try is left out.
+  The terminal answers its reads, except that cells and the size are inspected directly: hardly any
+  terminal but xterm and ours has DECRQCRA. A test passes if its body passes: an "expected failure"
+  of xterm counts as a failure, and tests that the suite itself skips are left out.
 
-Four agree: of the cases with files, those where at least four of the other engines show the same
-rows and cursor at every look. They are the measure that no single author's choice decides; where
-xterm is one of them, they are what the others imitate. Four pass: those where at least four show
-what the suite expects.
+Four agree: the cases with files in which at least four of the other engines show the same rows and
+cursor at every look. No single author's choice decides this measure; if xterm is among the four,
+it shows the behaviour that the others imitate. Four pass: the cases in which at least four match
+the suite.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ AGREED = 4  # so many engines must show the same
 
 
 class Look(NamedTuple):
-    """What must be visible: rows by number, the cursor, or the text of a rectangle."""
+    """Expected view: rows by number, the cursor, or the text of a rectangle."""
 
     rows: dict[int, str] = {}  # noqa: RUF012  # never changed
     cursor: tuple[int, int] | None = None
@@ -83,7 +83,7 @@ def numbered(rows: list[str]) -> dict[int, str]:
 
 
 def views(case: Case, engine: Engine) -> list[View]:
-    """What the engine shows at each look of the case."""
+    """The engine's view at each look of the case."""
     engine.start(case.size)
     out = []
     for step in case.steps:
@@ -97,7 +97,7 @@ def views(case: Case, engine: Engine) -> list[View]:
 
 
 def holds(look: Look, view: View) -> bool:
-    """Whether a look sees what it must."""
+    """True if the view matches the look."""
     rows = [tidy("".join(row)) for row in view.cells]
     if any(number >= len(rows) or rows[number] != row for number, row in look.rows.items()):
         return False
@@ -195,7 +195,7 @@ def libvterm(folder: Path) -> Iterator[Case]:
 
 def _libvterm_file(path: Path) -> Iterator[Case]:
     name = ""
-    steps: list[Step] = []  # since the file's INIT; looks only those of this section
+    steps: list[Step] = []  # since the file's INIT; looks of this section only
     for line in [*_libvterm_lines(path), "!"]:
         if line.startswith("!"):
             if any(isinstance(step, Look) for step in steps):
@@ -246,7 +246,7 @@ def _perl(text: str) -> bytes:
 
 
 def _libvterm_look(line: str) -> Look | None:
-    """What an assertion wants; None when it says nothing of what we look at."""
+    """The look that an assertion asks for; None if it checks neither rows nor cursor."""
     match = re.match(r"\?cursor\s*=\s*(\d+),(\d+)", line)
     if match:
         return Look(cursor=(int(match[1]), int(match[2])))
@@ -366,7 +366,7 @@ def installed(names: list[str]) -> dict[str, Engine]:
 
 
 class Tally:
-    """How many cases each engine passes, by suite."""
+    """Number of passed cases per engine and suite."""
 
     def __init__(self, engines: dict[str, Engine]) -> None:
         self.engines = engines

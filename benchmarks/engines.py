@@ -1,14 +1,14 @@
-"""Other terminals behind one face, for `benchmarks.conformance`: feed bytes, look at the cells.
+"""Other terminals behind one interface, for `benchmarks.conformance`: feed bytes, look at the cells.
 
-Each class is one independent engine, found where it is installed and left out where it is not:
+Each class is one independent engine; engines that are not installed are skipped:
 
-* `XtermJs`: @xterm/headless of npm, the package's folder in PTYJOBS_TEST_XTERM, through node;
+* `XtermJs`: @xterm/headless from npm, in the folder PTYJOBS_TEST_XTERM, run by node;
 * `Tmux`: a window of a private tmux server;
-* `Xterm`: the program itself on DISPLAY, each look printed by it (its `CSI i`);
+* `Xterm`: the program itself on DISPLAY; it prints each look (`CSI i`);
 * `Libvterm`: the shared library, named by PTYJOBS_TEST_LIBVTERM or found by the loader;
-* `Ghostty`, `Avt`, `ParTerm`: pyghostty, pyavt and par-term-emu-core-rust of PyPI.
+* `Ghostty`, `Avt`, `ParTerm`: pyghostty, pyavt and par-term-emu-core-rust from PyPI.
 
-Where an engine gives rows as text, `cells` cuts them by wcwidth.
+If an engine returns rows as text, `cells` splits them by wcwidth.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ptyjobs.terminal import Screen
 
 
 class View(NamedTuple):
-    """What is visible: cells by row (the right half of a wide character is ""), and the cursor."""
+    """Visible state: cells by row (the right half of a wide character is ""), and the cursor."""
 
     cells: list[list[str]]
     cursor: tuple[int, int] | None
@@ -175,9 +175,9 @@ while True:
 
 
 class Windowed:
-    """A terminal that runs programs: a relay in it prints what it is told, and waits for the end.
+    """A terminal that runs programs: a relay in it prints the fed bytes and waits until they are drawn.
 
-    The end is known by DSR, so nothing that changes how a terminal answers DSR is measured well.
+    A DSR reply marks the end, so sequences that change the DSR reply are not measured reliably.
     """
 
     def __init__(self) -> None:

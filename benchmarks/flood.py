@@ -1,4 +1,4 @@
-"""A flood through a job: every byte kept, memory flat, other jobs unaffected.
+"""Heavy output through a job: every byte kept, memory flat, other jobs unaffected.
 
     python -m benchmarks.flood [--megabytes 100] [--floods 10]
 
@@ -85,7 +85,7 @@ def memory(pid: int) -> int:
 def flood(jobs: Jobs, data: Path, wanted: tuple[str, int], *, caller: bool) -> float:
     """MB/s of `cat data` through a job, its start included.
 
-    Until its caller has the answer, or until all of it is in the log and nobody waits.
+    Measured until the caller has the answer, or without a caller until all of it is in the log.
     """
     digest, total = wanted
     spec = prepare(jobs.config, command=f"exec cat {data}")
@@ -127,8 +127,8 @@ def throughput(jobs: Jobs, scratch: Path, megabytes: int, rounds: int) -> None:
 def latency(config_: config.Config, data: Path, floods: int, seconds: float) -> None:
     """`interact` in a quiet job, alone and beside floods: each of the two for `seconds`.
 
-    One client holds all of them, because holders are courteous to those of the same zygote alone;
-    its end ends the floods, and so does a limit of their own.
+    One client starts them all, because only holders of the same zygote yield to each other. The
+    floods end with the client, or at their own limit.
     """
 
     def times(jobs: Jobs, quiet: str, most: int) -> list[float]:
@@ -173,7 +173,7 @@ def latency(config_: config.Config, data: Path, floods: int, seconds: float) -> 
 
 
 def answers(folder: Path) -> None:
-    """The work of a holder for a reply whose fresh output is 5 MB that nobody has folded yet."""
+    """A holder's work for a reply with 5 MB of fresh output that has not been folded yet."""
     size = Size(40, 120)
     match = "ptyjobs/host/{}.py\x1b[m\x1b[K: the \x1b[1;31m\x1b[Kword\x1b[m\x1b[K in line {}\r\n"
     grep = "".join(match.format(n % 7, n) for n in range(80_000)).encode()

@@ -1,4 +1,4 @@
-"""What one process for each job costs: memory, idle CPU, and the time to start and to kill.
+"""Cost of one process per job: memory, idle CPU, and the time to start and to kill.
 
     python -m benchmarks.holders [--jobs 100] [--rounds 60]
 

@@ -1,12 +1,12 @@
-"""`interact("1+1")` through the real server, beside pexpect with the exact prompt and a peer.
+"""`interact("1+1")` through the real server, compared with pexpect (exact prompt) and a peer.
 
     python -m benchmarks.interact [--peer PATH_OF/mcp-background-job] [--rounds 200]
 
 Prints medians of one interleaved run: our server over stdio (the SDK's own client), our client
 without MCP, pexpect with the exact prompt (delaybeforesend=None), the peer's server, and a no-op
-call (`list_tools`) as the floor of the SDK's client. Then: a silent 3 s computation (how long after
-its appearance the answer came), 200 quick commands (early returns, echoes, leftovers), and the time
-from start to an answered `initialize` beside a minimal server on the same SDK.
+call (`list_tools`) as the floor of the SDK's client. Then: a silent 3 s computation (delay from
+its output to the answer), 200 quick commands (early returns, echoes, leftovers), and the time from
+start to an answered `initialize`, compared with a minimal server on the same SDK.
 """
 
 from __future__ import annotations

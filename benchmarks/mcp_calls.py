@@ -1,4 +1,4 @@
-"""What a call costs: our server beside the SDK's own transport and a minimal SDK server.
+"""Cost of a call: our server, the SDK's own transport, and a minimal SDK server.
 
     python benchmarks/mcp_calls.py            all figures, about a minute
     python benchmarks/mcp_calls.py --quick    fewer repeats

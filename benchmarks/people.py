@@ -1,8 +1,8 @@
-"""What people wait for: `list` with many jobs, attach beside tmux.
+"""Latencies that people notice: `list` with many jobs, attach compared with tmux.
 
     python -m benchmarks.people [--jobs 100] [--keys 300]
 
-Everything is compared in the same run, in turns: with an empty `list`, with `tmux attach` on the
+Everything is compared in the same run, interleaved: with an empty `list`, with `tmux attach` on the
 same program. Read the ratios. `benchmarks.start` has the start of the command line.
 """
 
@@ -102,7 +102,7 @@ def typing(ours: Sequence[str], theirs: Sequence[str], env: dict[str, str], keys
     people = [Person(ours, env), Person(theirs, env)]
     for person in people:
         person.until(SHOWN)
-        person.rest(2.5)  # the hint of ours has gone then
+        person.rest(2.5)  # until attach has removed its hint
     times: list[list[float]] = [[], []]
     for number in range(keys):
         for person, found in zip(people, times, strict=True):

@@ -1,15 +1,15 @@
-"""How often is one call's answer the whole answer, and how late is it?
+"""Correctness and delay of answers: is one call's answer complete, and how late is it?
 
     python benchmarks/readiness.py set [--tier full|no-syscall|evidence] [--only NAME]
     python benchmarks/readiness.py stress [--rounds N] [--spinners N]
     python benchmarks/readiness.py oracle
     python benchmarks/readiness.py cost
 
-`set` runs every program of readiness_set.py. Truth is the moment at which a step's known last
-output (its token, then the prompt) had arrived; an answer is correct when it came at or after it.
-The same traces are then judged by quiet periods. `stress` counts early answers of quick commands.
-`oracle` compares with pexpect that is told the exact prompt. `cost` times probes and long waits.
-Ratios hold between machines; milliseconds do not.
+`set` runs every program of readiness_set.py. The truth is the moment at which a step's known
+last output (its token, then the prompt) has arrived; an answer at or after it is correct.
+The same traces are then judged with quiet periods. `stress` counts early answers of quick commands.
+`oracle` compares with pexpect, given the exact prompt. `cost` times probes and long waits.
+Ratios carry over between machines; milliseconds do not.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Result:
 
 
 def complete(setup: Setup, step: Step, text: str) -> bool:
-    """Whether `text` holds all that the step will ever show."""
+    """True if `text` contains the complete output of the step."""
     ready = setup.ready if step.ready is None else step.ready
     pattern = step.token.replace("\r", "").replace("\\r?", "")
     if ready:
@@ -139,7 +139,7 @@ def _truth(
 
 
 def quiet_answer(result: Result, period: float) -> bool:
-    """Whether a quiet period, applied to the same trace, gives the whole answer."""
+    """True if a quiet period, applied to the same trace, gives the complete answer."""
     last, text = result.sent, b""
     for when, data in result.chunks:
         if when - last > period:
@@ -348,7 +348,7 @@ def _stress(name: str, argv: tuple[str, ...], command: str, rounds: int) -> None
     )
 
 
-# -- against pexpect that is told the prompt
+# -- against pexpect, given the prompt
 
 
 def oracle(rounds: int) -> None:

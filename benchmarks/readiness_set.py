@@ -1,7 +1,7 @@
-"""The programs and steps that readiness is measured with.
+"""Programs and steps for measuring readiness.
 
-A step is one send; `token` must be in what came back (the echo of the send never holds it), and
-the prompt `ready` after it. Nothing of this is told to the product.
+A step is one send. Its output must contain `token` (never part of the echo), followed by the prompt
+`ready`. The product does not receive these values.
 """
 
 from __future__ import annotations

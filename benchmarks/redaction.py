@@ -1,10 +1,10 @@
-"""What it costs to keep secrets from the model, and what the token forms take by mistake.
+"""Cost of redacting secrets, and false matches of the token forms.
 
     python -m benchmarks.redaction [--megabytes 20] [--rounds 5] [--secrets 20]
 
-Two figures. A job prints so many megabytes while its caller waits and then gets the reply, with so
-many secrets to look for and with none, in turn; the ratio of the medians (goal: 0.97 or more). And
-the matches of the token forms in all recordings of this repository, where none is a token.
+Two figures. Throughput: a job prints the given megabytes while its caller waits for the reply, with
+the given number of secrets and with none, interleaved; the ratio of the medians (goal: 0.97 or
+more). False matches: the token forms in all recordings of this repository, which contain no token.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What a reply costs a model besides the program's own words: the status line's overhead.
+"""Overhead of the status line in replies, in characters.
 
     python -m benchmarks.replies [--only ID ...]     every case of tests/cases that this machine has
 
-Overhead is what a reply has besides the program's output and prompt, in characters: the job id,
-the state, its reason, the advice. Each step of each case is one reply.
+Overhead is every character of a reply except the program's output and prompt: the job id, the
+state, its reason, the advice. Each step of each case is one reply.
 """
 
 from __future__ import annotations

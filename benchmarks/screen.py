@@ -1,12 +1,11 @@
-"""How fast and how small is the terminal? Ours beside stock pyte, @xterm/headless and tmux.
+"""Speed and memory of the terminal, compared with stock pyte, @xterm/headless and tmux.
 
     python benchmarks/screen.py [--xterm FOLDER_OF_@xterm/headless] [--json]
 
 Each workload is about 1 MB, fed in 64 KiB pieces to an 80x24 screen with 1,000 lines of scrollback,
 the final view included; the best of some interleaved rounds counts. Stock pyte gets a tenth of it.
 tmux is timed from outside (a window that prints the file; its start is measured and taken off), so
-its numbers include the pty. Trust the ratios of one run, not the numbers. The targets are those of
-the terminal's issue: plain log eager >= 2 x xterm.js, coloured log deferred >= 1 x, TUI eager
+its numbers include the pty. Trust the ratios of one run, not the numbers. Goals: plain log eager >= 2 x xterm.js, coloured log deferred >= 1 x, TUI eager
 >= 0.3 x, text view of 40x120 <= 0.1 ms, 10,000 lines <= 4 MiB, 5 MB of log lines <= 150 ms.
 """
 
@@ -223,7 +222,7 @@ def scrolled(line: bytes, *, fast: bool = False) -> Screen:
     data = b"".join(line % number for number in range(11_000))
     screen.feed_fast(data) if fast else screen.feed(data)
     if fast:
-        screen.line_range(screen.floor_line, screen.first_line)  # somebody reads it all
+        screen.line_range(screen.floor_line, screen.first_line)  # read all of it
     return screen
 
 

@@ -1,4 +1,4 @@
-"""What `setup` and the plugin's hooks cost, beside the start of a bare interpreter.
+"""Cost of `setup` and the plugin's hooks, compared with the start of a bare interpreter.
 
     python -m benchmarks.setup [--repeats N]
 

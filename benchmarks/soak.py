@@ -3,8 +3,7 @@
     python -m benchmarks.soak [--minutes 20] [--seed N]
 
 Drives real server processes over stdio and kills -9 servers, zygotes, holders and jobs at random.
-Each job writes numbered lines with a checksum and keeps, in a page of its own, how many it has
-written. At the end: no noted process runs, every log holds its lines from the first to at least the
+Each job writes numbered lines with a checksum and counts them in a shared memory page of its own. At the end: no noted process runs, every log holds its lines from the first to at least the
 last one whose write had returned (a killed holder may lose what the terminal still held), no ended
 job has a socket (a killed holder's goes with the job's directory), after cleaning no file is left,
 and the server's descriptors have not grown. Exits 1 otherwise.
@@ -143,7 +142,7 @@ class Server:
 
 @dataclass
 class Job:
-    """What is known of one started job."""
+    """Bookkeeping for one started job."""
 
     job_id: str
     page: Path
@@ -305,7 +304,7 @@ class Soak:
         self.faults += [f"process {pid} remains" for pid in left]
 
     def _ours(self, pid: int) -> bool:
-        """Whether that process runs and is one of this run (pids are used again)."""
+        """True if that process runs and belongs to this run (pids are reused)."""
         try:
             name = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (FileNotFoundError, ProcessLookupError):

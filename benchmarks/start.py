@@ -1,4 +1,4 @@
-"""Start of the command line: `ptyjobs list` with no jobs beside an interpreter that does nothing.
+"""Start of the command line: `ptyjobs list` without jobs, compared with a bare interpreter.
 
     python -m benchmarks.start [--rounds 40] [--other PYTHONPATH]
 

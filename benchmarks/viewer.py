@@ -2,9 +2,9 @@
 
 python -m benchmarks.viewer [--megabytes N]
 
-Key to echo: a key sent over the WebSocket until its echo comes back, beside the same through the
-client API. A long log: from the connection to the last screen of an ended job, and to the answer of
-a seek into its middle.
+Key to echo: from a key sent over the WebSocket to its echo, compared with the client API. A long
+log: from the connection to the last screen of an ended job, and to the answer of a seek into its
+middle.
 """
 
 from __future__ import annotations

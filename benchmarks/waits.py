@@ -1,10 +1,10 @@
-"""What it costs to wait: CPU of the holders while calls wait for silent jobs.
+"""Cost of waiting: CPU time of the holders while calls wait for silent jobs.
 
     python -m benchmarks.waits [--jobs 50] [--seconds 30]
 
-Starts that many jobs that sleep, waits on all of them at once, and adds up the CPU time of their
-holders and of this client (its own asyncio loop included); the same number of jobs that nobody
-waits for is measured beside it. Goal: 50 waits for at most 5 % of one core.
+Starts the given number of sleeping jobs, waits for all of them at once, and adds up the CPU time of
+their holders and of this client (including its asyncio loop). For comparison, the same number of
+jobs without waits is measured. Goal: 50 waits for at most 5 % of one core.
 """
 
 from __future__ import annotations
