@@ -1,4 +1,4 @@
-"""Other terminals behind one interface, for `benchmarks.conformance`: feed bytes, look at the cells.
+"""Other terminals behind one interface, for `benchmarks.conformance`: feed bytes, read cells.
 
 Each class is one independent engine; engines that are not installed are skipped:
 
@@ -175,7 +175,7 @@ while True:
 
 
 class Windowed:
-    """A terminal that runs programs: a relay in it prints the fed bytes and waits until they are drawn.
+    """A terminal that runs programs: a relay prints the fed bytes and waits for their end.
 
     A DSR reply marks the end, so sequences that change the DSR reply are not measured reliably.
     """

@@ -3,8 +3,8 @@
 python -m benchmarks.page [--jobs N] [--minutes M]
 
 First card: from the start of the navigation until the cards of the first page are in the document.
-Memory: private memory of the page's process (smaps_rollup, proc(5)) and the JavaScript heap, while a
-job prints 5 MB/s; for comparison the same process with only the overview.
+Memory: private memory of the page's process (smaps_rollup, proc(5)) and the JavaScript heap, while
+a job prints 5 MB/s; for comparison the same process with only the overview.
 """
 
 from __future__ import annotations

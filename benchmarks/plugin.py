@@ -4,9 +4,9 @@ python -m benchmarks.plugin [--rounds N]
 
 Steps type `N+1` into a Python REPL and wait for the answer: `job.type` with no knowledge of the
 prompt, pexpect with the exact prompt and no delay before its send, and curtaincall (if installed),
-which polls. Replay: recorded seconds in `fixtures/recordings` per second of replay. Start: pytest on
-one empty test with and without the plugin, in pairs; on a busy machine the CPU time is the steadier
-of the two numbers.
+which polls. Replay: recorded seconds in `fixtures/recordings` per second of replay. Start: pytest
+on one empty test with and without the plugin, in pairs; on a busy machine the CPU time is the
+steadier of the two numbers.
 """
 
 from __future__ import annotations

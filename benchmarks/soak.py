@@ -3,10 +3,11 @@
     python -m benchmarks.soak [--minutes 20] [--seed N]
 
 Drives real server processes over stdio and kills -9 servers, zygotes, holders and jobs at random.
-Each job writes numbered lines with a checksum and counts them in a shared memory page of its own. At the end: no noted process runs, every log holds its lines from the first to at least the
-last one whose write had returned (a killed holder may lose what the terminal still held), no ended
-job has a socket (a killed holder's goes with the job's directory), after cleaning no file is left,
-and the server's descriptors have not grown. Exits 1 otherwise.
+Each job writes numbered lines with a checksum and counts them in a memory-mapped file of its own.
+At the end: no recorded process runs, every log holds its lines from the first to at least the last
+one whose write had returned (a killed holder may lose what the terminal still held), no ended job
+has a socket (a killed holder's goes with the job's directory), after cleaning no file is left, and
+the server's descriptors have not grown. Exits 1 otherwise.
 """
 
 from __future__ import annotations

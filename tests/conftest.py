@@ -1,3 +1,3 @@
-"""What all tests share: pytest's own helper for running pytest inside a test."""
+"""Shared by all tests: pytest's own helper for running pytest inside a test."""
 
 pytest_plugins = ["pytester"]

@@ -101,7 +101,7 @@ OURS = {name for name, value in vars(errors).items() if isinstance(value, type)}
 
 
 def bypasses(source: str) -> list[str]:
-    """Where a caught error of ours is shown without the words of the front, or taken apart."""
+    """Places that show a caught error of ours without the front end's wording, or dissect it."""
     found: list[str] = []
     for handler in ast.walk(ast.parse(source)):
         if not isinstance(handler, ast.ExceptHandler) or handler.type is None or not handler.name:

@@ -112,7 +112,7 @@ def test_every_package_has_a_tier() -> None:
 def test_imports_go_one_way(path: str) -> None:
     mine = package_of(path)
     if mine not in TIER:
-        return  # the package's own entry points hand on what is below
+        return  # the package's own entry points re-export lower layers
     for other in map(package_of, GRAPH[path]):
         if other in (mine, "__init__"):
             continue

@@ -19,7 +19,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def functions(body: list[ast.stmt]) -> Iterator[Function]:
-    """Public functions and methods; those within functions are nobody else's."""
+    """Public functions and methods; nested functions are private."""
     for node in body:
         if isinstance(node, ast.ClassDef):
             yield from functions(node.body)

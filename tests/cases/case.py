@@ -1,4 +1,4 @@
-"""A case: one program, how it is started and what is typed into it, step by step.
+"""A case: one program, its start, and its input step by step.
 
 Owns the file format (tests/cases/README.md) as values. Never runs anything.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-_ROOT = os.geteuid() == 0  # su asks nobody else without a password
+_ROOT = os.geteuid() == 0  # only root can use su without a password
 PROGRAMS = HERE / "programs"
 
 
@@ -53,7 +53,7 @@ class Case:
     source: str = ""
 
     def missing(self) -> list[str]:
-        """What this machine lacks for it."""
+        """Missing requirements of the case on this machine."""
         lacks = [name for name in self.needs if not (_ROOT if name == "root" else find(name))]
         versions = [v for v in ("3.11", "3.13") if f"{{py{v.replace('.', '')}}}" in self.cmd]
         return lacks + [f"Python {v}" for v in versions if not python(v)]

@@ -25,7 +25,7 @@ from tests.cases.case import Step
 
 
 class Driver(Protocol):
-    """How a case talks to the product."""
+    """Interface between a case and the product."""
 
     async def start(self, command: str, *, cwd: Path) -> tuple[str, str]:
         """The job id and the reply."""
@@ -38,9 +38,9 @@ class Driver(Protocol):
 
 
 def environment(state: Path, *, bare: bool = False) -> dict[str, str]:
-    """Our own environment without settings of ptyjobs, and with a state folder of its own.
+    """Our environment without ptyjobs settings, with its own state directory.
 
-    `bare` is what the SDK hands to a server when its user names no environment: no locale.
+    `bare` is the SDK's default environment for a server: no locale.
     """
     if bare:
         return {**get_default_environment(), "PTYJOBS_STATE": str(state)}

@@ -1,7 +1,7 @@
-"""What is right: one reply against one step.
+"""Verdict on one reply for one step.
 
-Owns the meaning of complete and correct (tests/cases/README.md). A reply is judged as the model
-gets it, status line and all.
+Owns the definition of complete and correct (tests/cases/README.md). A reply is judged as the model
+reads it, including the status line.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MIN_ECHO = 4  # characters: a shorter input is found in any text
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is wrong with a reply: nothing, if both are empty."""
+    """Errors of a reply; none if both are empty."""
 
     incomplete: tuple[str, ...] = ()
     incorrect: tuple[str, ...] = ()
@@ -81,13 +81,13 @@ def judge(
 
 
 def echoes(send: str, reply: str) -> list[str]:
-    """Lines of the input that stand in the reply."""
+    """Lines of the input that occur in the reply."""
     lines = [line.strip() for line in send.split("\n")]
     return [line for line in lines if len(line) >= MIN_ECHO and line in reply]
 
 
 def exit_told(reply: str, wanted: str) -> bool:
-    """Whether the reply's first line names the exit code or the signal."""
+    """True if the reply's first line names the exit code or the signal."""
     first = reply.split("\n", 1)[0]
     if wanted.isdigit():
         return re.search(rf"\b(?:code|status) {wanted}\b", first) is not None
@@ -95,6 +95,6 @@ def exit_told(reply: str, wanted: str) -> bool:
 
 
 def end_told(reply: str) -> bool:
-    """Whether the reply's first line says that the program has ended."""
+    """True if the reply's first line says that the program has ended."""
     first = reply.split("\n", 1)[0]
     return re.search(r"exited with code|ended by|killed \(", first) is not None

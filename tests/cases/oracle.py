@@ -1,6 +1,6 @@
-"""The oracle: pexpect, told the exact prompt and the answer of every step.
+"""The oracle: pexpect, given the exact prompt and the answer of every step.
 
-Its time for a step is what the step costs at least; the rest of a call's time is our overhead.
+Its time for a step is a lower bound; the rest of a call's time is our overhead.
 """
 
 from __future__ import annotations

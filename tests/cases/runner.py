@@ -28,7 +28,7 @@ CALL_LIMIT = 60.0  # seconds after which a call counts as never answered
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one step came to."""
+    """Result of one step."""
 
     case: str
     number: int

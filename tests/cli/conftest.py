@@ -47,7 +47,7 @@ class Shell:
 
     @contextlib.contextmanager
     def reader(self, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
-        """`ptyjobs ...` and what it prints while it runs; ended behind the block in any case."""
+        """`ptyjobs ...` and its output while it runs; always ended after the block."""
         argv = [sys.executable, "-m", "ptyjobs", *words]
         with subprocess.Popen(argv, env=self.env, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
@@ -58,7 +58,7 @@ class Shell:
 
 
 class Outer:
-    """A terminal of a person's, held by tmux: what they type and what they see."""
+    """A person's terminal, run by tmux: their keys and their screen."""
 
     def __init__(self, shell: Shell, directory: Path) -> None:
         self._shell = shell

@@ -1,4 +1,4 @@
-"""Attach, from a real terminal (tmux's): what a person sees, and what is left when they go."""
+"""Attach, from a real terminal (tmux's): the person's view, and the state after they detach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What attach does to the person's own terminal: title, scrollback, other sizes, status line."""
+"""Effects of attach on the person's own terminal: title, scrollback, other sizes, status line."""
 
 from __future__ import annotations
 

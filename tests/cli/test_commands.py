@@ -117,7 +117,7 @@ def test_attach_paints_first_passes_typing_through_and_gives_the_terminal_back(
         while text not in seen:
             try:
                 data = os.read(fd, 65536)
-            except OSError:  # EIO: it has gone
+            except OSError:  # EIO: the terminal is closed
                 return text in seen
             if not data:
                 return False
@@ -150,7 +150,7 @@ def test_attach_ends_with_its_job_and_its_exit_code(shell: Shell) -> None:
     def over() -> bool:
         try:
             os.read(fd, 65536)
-        except OSError:  # EIO: it has gone
+        except OSError:  # EIO: the terminal is closed
             ended.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         return bool(ended)
 

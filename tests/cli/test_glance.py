@@ -18,7 +18,7 @@ pytestmark = pytest.mark.live
 
 
 def seen(shell: Shell, job_id: str) -> Status:
-    """What the disk holds of the job, once it is true."""
+    """The job's status on disk, once it is current."""
     job = Registry(shell.state).find(job_id)
     assert world.eventually(lambda: status_cache.read(job) is not None)
     found = status_cache.read(job)

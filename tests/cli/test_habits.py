@@ -1,4 +1,4 @@
-"""What users of docker, tmux and other tools expect of a command line."""
+"""Command-line conventions that users know from docker, tmux and other tools."""
 
 from __future__ import annotations
 

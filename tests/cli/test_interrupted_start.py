@@ -1,4 +1,4 @@
-"""A start that is interrupted: the job has ended, or its id was told."""
+"""An interrupted start: the job has ended, or its id was printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line says of itself, and what shells complete from it."""
+"""Help texts of the command line, and shell completion."""
 
 from __future__ import annotations
 

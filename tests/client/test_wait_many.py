@@ -1,4 +1,4 @@
-"""A wait for several jobs: which one ends it, what is cancelled, the same from both clients."""
+"""Waits for several jobs: the job that ends one, cancelled waits, both clients."""
 
 from __future__ import annotations
 

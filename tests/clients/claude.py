@@ -242,7 +242,7 @@ class Client:
 
     @property
     def woken(self) -> list[str]:
-        """What woke the session, or came with its next request: events and results of tasks."""
+        """Events and task results that woke the session or came with its next request."""
         found = []
         for request in self.model.requests:
             found += NEWS.findall(request.last)

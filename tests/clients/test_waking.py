@@ -44,7 +44,7 @@ def starts(*commands: str, **more: object) -> Script:
 
 
 def jobs_of(tmp_path: Path) -> Jobs:
-    """The jobs that the client's server has started, as somebody else sees them."""
+    """The jobs that the client's server has started, as seen by another client."""
     return Jobs(Config(state_dir=str(tmp_path / "state")))
 
 

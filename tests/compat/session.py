@@ -166,9 +166,9 @@ def record(commit: str) -> None:
 
 
 def _connection(frames: list[dict[str, Any]], number: int) -> int:
-    """The connection of a client's frame: that of its reply, without one that of the frame before.
+    """The connection of a client's frame: its reply's, else the previous frame's.
 
-    An id that is used again belongs to another connection.
+    A reused id belongs to another connection.
     """
     frame = frames[number]["frame"]
     for one in frames[number + 1 :]:

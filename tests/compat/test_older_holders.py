@@ -1,6 +1,6 @@
-"""Newer requests to a holder of version 1: a port is looked for, the others are refused.
+"""Newer requests to a holder of version 1: the client checks ports itself, the others are refused.
 
-The holder's replies are those of the recorded session.
+The holder's replies come from the recorded session.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def test_this_client_understands_a_holder_of_an_earlier_version(
 
 
 def assert_same_request(before: dict[str, Any], sent: dict[str, Any]) -> None:
-    """What the earlier holder reads of the request means to it what it meant then."""
+    """The fields that the earlier holder reads keep their earlier meaning."""
     for name in before.keys() - VOLATILE:
         expected, value = before[name], sent.get(name)
         if name == "mouse" and expected is not None:

@@ -32,7 +32,7 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Iterator[Jobs]:
-    """Another client that belongs to no session: what it is answered, nobody else knows."""
+    """Another client that belongs to no session: its answers are unknown to others."""
     with Jobs(Config(state_dir=str(tmp_path))) as running:
         yield running
 
@@ -202,7 +202,7 @@ def test_a_follower_that_is_restarted_goes_on_without_repeating(jobs: Jobs) -> N
         assert first.stdout.readline().startswith("[a] exited with code 1")
         first.terminate()
         assert first.wait(WITHIN) == -signal.SIGTERM
-    jobs.execute("exit 2", name="b", wait=0)  # nobody follows
+    jobs.execute("exit 2", name="b", wait=0)  # no follower
     with command(jobs, "--follow", "--session") as second:
         assert second.stdout is not None
         assert second.stdout.readline().startswith("[b] exited with code 2")

@@ -1,4 +1,4 @@
-"""Where a cgroup may be made, nothing escapes even when all of ptyjobs is killed at once."""
+"""If cgroups can be created, no process escapes even when all of ptyjobs is killed."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_at_its_limit_a_job_may_wait_until_its_output_was_taken_away(jobs: Jobs)
         if data and offset < 100_000 * 16:
             with contextlib.suppress(JobEnded):  # what is left found room
                 jobs.discard(job_id, before=offset)
-            assert log.end - log.floor <= limit + (64 << 10)  # a segment ends behind a whole read
+            assert log.end - log.floor <= limit + (64 << 10)  # segments end after whole reads
     assert taken == b"".join(b"%014d\r\n" % i for i in range(100_000))
     assert str(jobs.wait(job_id, until="exited").verdict.exit) == "exited with code 0"
     assert not jobs.status(job_id).gaps

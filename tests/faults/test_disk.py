@@ -86,7 +86,7 @@ for line in sys.stdin:
 
 
 def writer(jobs: Jobs, **more: str) -> None:
-    """Start job "w", which writes as many numbered lines as it is told."""
+    """Start job "w", which writes a given number of numbered lines."""
     argv = (sys.executable, "-S", "-u", "-c", LINES)
     jobs.start(prepare(jobs.config, argv=argv, name="w", **more), wait=20, name="w")  # type: ignore[arg-type]  # only texts are given
 
@@ -110,7 +110,7 @@ def test_a_full_disk_stops_no_job_and_offsets_keep_their_meaning(small_disk: Pat
         while offset < status.end:
             first, data = jobs.raw("w", since=offset)
             assert data
-            for at in range(first, first + len(data)):  # each byte stands at its own offset
+            for at in range(first, first + len(data)):  # each byte is at its own offset
                 prompts = 7 if at < 7 + 16 * 50_000 else 14
                 row, column = divmod(at - prompts, 16)
                 if 0 <= row < 70_000 and 7 < at < 7 + 16 * 50_000:
@@ -144,7 +144,7 @@ def test_a_full_disk_keeps_the_end_of_the_output(small_disk: Path) -> None:
         page = jobs.output("w", since=0, limit=8000)
         assert page.floor > 15_000_000
         assert page.end - page.floor >= 256 << 10
-        second = int(page.text.split("\n")[1])  # each line of 17 bytes stands at its own offset
+        second = int(page.text.split("\n")[1])  # 17 bytes a line, each at its own offset
         assert page.offset < 17 * (second - 1) <= page.offset + 2 * 17
 
 
@@ -161,7 +161,7 @@ def test_a_full_disk_refuses_a_start_in_words_and_works_again(small_disk: Path) 
 
 
 def numbered(jobs: Jobs, count: int) -> bool:
-    """Whether the log of "w" holds its first prompt, exactly `count` lines and a second prompt."""
+    """True if the log of "w" holds its first prompt, exactly `count` lines and a second prompt."""
     data, offset = b"", 0
     while True:
         first, part = jobs.raw("w", since=offset)

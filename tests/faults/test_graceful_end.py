@@ -1,4 +1,4 @@
-"""The end policy: a program that handles SIGTERM finishes, whoever asked, and force is reported."""
+"""The end policy: a program that handles SIGTERM finishes, and SIGKILL is reported."""
 
 from __future__ import annotations
 

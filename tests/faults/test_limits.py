@@ -103,7 +103,7 @@ def test_without_processes_a_start_is_refused_in_words_and_works_again(tmp_path:
     alone = os.geteuid() == 0
     with tempfile.TemporaryDirectory(prefix="limit-") as state:
         account: dict[str, int | list[int]] = {}
-        if alone:  # root is above the limit, so an account that nobody uses
+        if alone:  # root is above the limit, so an unused account
             uid = 60_000 + os.getpid() % 5_000
             os.chown(state, uid, uid)
             account = {"user": uid, "group": uid, "extra_groups": []}
@@ -155,7 +155,7 @@ def test_another_user_is_not_answered(tmp_path: Path) -> None:
 
 
 def answered(path: Path, ask: bytes, *, uid: int) -> bool:
-    """Whether a process of that user gets an answer on the socket (it must be able to connect)."""
+    """True if a process of that user gets an answer on the socket (it must be able to connect)."""
     pid = os.fork()
     if pid == 0:
         code = 2
@@ -198,7 +198,7 @@ print(blocked, ignored & 0x7fffffff)  # beyond 31 are those that the C library k
 
 
 def test_a_job_gets_three_descriptors_and_default_signals(tmp_path: Path) -> None:
-    """Of a first zygote and of one that was started anew, which was handed its own over an exec."""
+    """For a first zygote and a restarted one, which inherited its own across an exec."""
     with client(tmp_path) as jobs:
         spec = prepare(jobs.config, argv=(sys.executable, "-S", "-c", STARTED_WITH))
         wanted = f"[0, 1, 2] 0 {1 << 12 | 1 << 24}"  # Python itself ignores SIGPIPE and SIGXFSZ

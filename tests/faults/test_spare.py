@@ -1,4 +1,4 @@
-"""Promise: the holder that is forked ahead is nobody's until it has a job, and never in the way."""
+"""Promise: the spare holder has no owner until it has a job, and never delays a start."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_the_next_zygote_removes_the_empty_cgroup_of_a_dead_one(tmp_path: Path) 
         with Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as jobs:
             jobs.execute("true", wait=10)
             assert not left.exists()
-            assert new.exists()  # somebody may be about to fork into it
+            assert new.exists()  # a zygote may be about to fork into it
     finally:
         new.rmdir()
 

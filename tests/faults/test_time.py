@@ -1,4 +1,4 @@
-"""Promise 6: the limits of time and number; an answer never runs ahead of what is written."""
+"""Limits of time and number; no answer is published before its data is written."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def noted(notes: Path) -> list[int]:
 
 
 def running(pid: int) -> bool:
-    """Whether a process of that pid runs (a zombie has ended)."""
+    """True if a process of that pid runs (a zombie has ended)."""
     return state(pid) not in ("", "Z", "X")
 
 
@@ -82,7 +82,7 @@ def state(pid: int) -> str:
 
 
 def eventually(condition: Callable[[], bool], *, within: float = 20.0) -> bool:
-    """Whether the condition comes true within so many seconds (a bound, not a measurement)."""
+    """True if the condition holds within the given seconds (a bound, not a measurement)."""
     limit = time.monotonic() + within
     while time.monotonic() < limit:
         if condition():

@@ -230,7 +230,7 @@ def test_a_backlog_is_folded_for_those_who_wait() -> None:
 
 
 def raw_terminal() -> tuple[Pty, int]:
-    """A terminal that passes on what is written to its far side; no child on it."""
+    """A pty without a child; bytes written to the slave arrive at the master."""
     master, slave = os.openpty()
     tty.setraw(slave)
     return Pty(PtyProcess(0, master)), slave
@@ -260,7 +260,7 @@ def test_reads_of_a_flood_are_put_together_while_more_comes(
 
 
 def test_what_was_put_together_is_handed_on_though_more_would_come() -> None:
-    """In size and in time: whoever waits for other things gets a turn."""
+    """Bounded in size and time, so that other requests are served."""
     terminal, slave = raw_terminal()
     os.set_blocking(slave, False)
 
@@ -315,7 +315,7 @@ def test_a_job_is_hot_as_soon_as_it_wrote_what_makes_it_hot() -> None:
 
 
 def test_an_end_that_is_kept_back_keeps_no_caller(advance: Advance) -> None:
-    """The leader has gone, but its last output finds no room in the log: the deadline holds."""
+    """The leader has exited, but the log has no room for its last output: the deadline holds."""
     job, now = Flood(hot=False), 1000.0
     replies: list[Any] = []
     job.gone, job.pacing.held = True, b"the rest"

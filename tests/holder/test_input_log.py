@@ -1,4 +1,4 @@
-"""What is typed is in the recording if the terminal showed it, and only then."""
+"""Typed input is in the recording if and only if the terminal showed it."""
 
 from __future__ import annotations
 

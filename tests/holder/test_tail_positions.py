@@ -1,4 +1,4 @@
-"""What a tail has shown is not given again by a wait of the same reader."""
+"""Lines shown by a tail are not repeated by a wait of the same reader."""
 
 from __future__ import annotations
 

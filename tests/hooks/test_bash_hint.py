@@ -1,4 +1,4 @@
-"""Which Bash commands get a hint, and what it costs the others: nothing."""
+"""Bash commands that get a hint; all others are unaffected."""
 
 from __future__ import annotations
 

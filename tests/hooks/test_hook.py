@@ -1,4 +1,4 @@
-"""What a session is told at its start and at its end, and the launcher behind it."""
+"""Messages at the start and end of a session, and the hooks' launcher."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_it_follows_the_session_and_ends_with_a_signal(tmp_path: Path) -> None:
         assert process.stdout.readline() == "events --follow --session the-session\n"
         process.terminate()
         assert process.wait(10) == 143
-        assert process.stdout.read() == ""  # nobody holds the pipe: the follower has ended too
+        assert process.stdout.read() == ""  # the pipe is closed: the follower has ended too
 
 
 def test_without_ptyjobs_it_neither_speaks_nor_ends(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Recorded input as steps: names are those that `keys` encodes."""
+"""Recorded input as steps, with the key names that `keys` encodes."""
 
 from __future__ import annotations
 

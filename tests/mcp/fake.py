@@ -35,7 +35,7 @@ def answer(job_id: str = "py", text: str = "2", **changes: Any) -> Answer:
 
 
 class FakeJobs:
-    """The async client's methods over a dictionary of jobs; `calls` is what was asked."""
+    """The async client's methods over a dictionary of jobs; `calls` records the calls."""
 
     def __init__(self) -> None:
         self.redactor: Redactor | None = None

@@ -94,7 +94,7 @@ class Server:
         return result
 
     def text(self, name: str, /, **arguments: Any) -> str:
-        """What a model reads of it."""
+        """The text that a model reads."""
         found: str = self.call(name, **arguments)["content"][0]["text"]
         return found
 
@@ -135,9 +135,9 @@ def alive(marker: str) -> list[int]:
 
 
 def gone(marker: str, *, within: float) -> bool:
-    """Whether every process with `marker` on its command line ends.
+    """True if every process with `marker` on its command line ends.
 
-    `within` is what it should take; a loaded machine gets ten seconds more, for a test is no
+    `within` is the expected time; a loaded machine gets ten seconds more, because a test is not a
     measurement.
     """
     limit = time.monotonic() + within + 10.0

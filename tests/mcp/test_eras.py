@@ -34,7 +34,7 @@ def test_an_answered_probe_may_be_followed_by_the_handshake(server: Server) -> N
 
 
 def test_a_probe_that_timed_out_may_be_followed_by_the_handshake(server: Server) -> None:
-    server.request("server/discover", {"_meta": meta(TASKS)})  # nobody waits for it
+    server.request("server/discover", {"_meta": meta(TASKS)})  # its answer is not awaited
     number = server.request("initialize", INITIALIZE)
     assert server.answer(number, within=30)["result"]["protocolVersion"] == "2025-11-25"
     server.send({"jsonrpc": "2.0", "method": "notifications/initialized"})

@@ -225,7 +225,7 @@ def test_every_end_of_the_server_ends_its_jobs(tmp_path: Path, road: str) -> Non
 
 
 def runs(pid: int) -> bool:
-    """Whether a process still runs. It may fall to this one, which does not reap it."""
+    """True if a process still runs. It may be reparented to this one, which does not reap it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):

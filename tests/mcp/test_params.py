@@ -1,4 +1,4 @@
-"""Arguments of a call: what is taken, what is refused, and in which words."""
+"""Arguments of a call: accepted values, refused values, and the error texts."""
 
 from __future__ import annotations
 

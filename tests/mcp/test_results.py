@@ -1,4 +1,4 @@
-"""What a model reads. Each text is compared whole: a word more is a word paid for in every call."""
+"""Texts that a model reads, compared whole: every extra word is paid for in every call."""
 
 from __future__ import annotations
 

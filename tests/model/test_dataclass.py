@@ -1,4 +1,4 @@
-"""Frozen values behave as the standard library's would, which is declared beside each here."""
+"""Frozen values behave like the standard dataclasses declared next to them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class One:
 
 
 def both(*args: Any, **named: Any) -> list[Any]:
-    """What each class makes of the arguments: a value's fields, or the kind of its refusal."""
+    """Result of each class for the arguments: a value's fields, or the error type."""
     found = []
     for cls in (Ours, Theirs):
         try:

@@ -1,9 +1,9 @@
 """No accepted line makes a shell run a foreign command: accepted lines are given to real shells.
 
 Lines are made from legitimate ones by cutting, joining and inserting what shells treat specially.
-What the policy accepts runs in bash, dash and zsh, with no program on PATH but one that writes
-down what it was called as; bash also has its other builtins disabled, so that they are written down
-too. A foreign name in the log, a file in the folder or a missing path in the errors is a bypass.
+Accepted lines run in bash, dash and zsh. PATH has only one program, which logs the name it was
+called by; in bash the other builtins are disabled, so that they are logged too. A foreign name in
+the log, a file in the folder or a missing path in the errors is a bypass.
 """
 
 from __future__ import annotations

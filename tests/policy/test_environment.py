@@ -1,4 +1,4 @@
-"""What a job inherits of the server's environment."""
+"""Variables that a job inherits from the server's environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sandboxed job cannot do outside what its user otherwise could: as root and as nobody."""
+"""A sandboxed job loses its user's rights outside the sandbox; as root and unprivileged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ptyjobs.errors import Refused
 from ptyjobs.model import JobSpec
 from ptyjobs.process import landlock, sandbox
 
-# An interpreter that every user can reach (a private one may lie in somebody's home).
+# An interpreter that every user can reach (a private one may be in a home directory).
 PYTHON = next(p for p in ("/usr/bin/python3", os.path.realpath(sys.executable)) if Path(p).exists())
 PYTHON = os.path.realpath(PYTHON)
 NOBODY = 65534
@@ -242,7 +242,7 @@ def test_bwrap_takes_everything_with_it(place: Place) -> None:
         assert process.stdout.readline().startswith(b"up ")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert process.stdout.read() == b""  # the pipe ends when the last of them is gone
+    assert process.stdout.read() == b""  # the pipe closes when the last one has exited
     process.stdout.close()
 
 

@@ -51,7 +51,7 @@ def test_a_line_for_later_must_be_allowed_now(jobs: Jobs, shell: str, tmp_path: 
         jobs.interact(shell, input=f"touch {mark}", timeout=0)
     with pytest.raises(Refused):
         jobs.interact(shell, input=f"echo one\ntouch {mark}", timeout=0)
-    with pytest.raises(Refused):  # a half line is what nobody has checked
+    with pytest.raises(Refused):  # half a line has not been checked
         jobs.interact(shell, input="echo", enter=False, timeout=0)
     with pytest.raises(Refused):
         jobs.interact(shell, raw=b"echo\n", timeout=0)
@@ -90,7 +90,7 @@ def test_a_program_that_reads_a_line_gets_it_and_nothing_is_left_for_the_shell(
 
 
 def test_a_program_that_takes_keys_gets_one_a_call(jobs: Jobs, shell: str) -> None:
-    """Any key may end it (`q` in a pager), and the shell behind it would read the next ones."""
+    """Any key may end it (`q` in a pager), and the shell would read the next ones."""
     program = "import sys,tty,os; tty.setraw(0); print('go', flush=True); os.read(0, 99)"
     jobs.interact(shell, input=f'python3 -c "{program}"', timeout=20, until=["go"])
     for several in ("any\nthing", "qid"):

@@ -1,10 +1,10 @@
-"""Each closed race opened again, to see that a test notices.
+"""Reopen each closed race, to see that a test fails.
 
     python -m tests.readiness.mutations [NUMBER ...]
 
-A copy of the sources gets one closure taken out, then the tests that are to notice run on it; a
-change that no test notices is a defect of the tests. Not a test itself: it runs each of them twice.
-The numbers are those of the twelve races (test_races.py).
+One countermeasure is removed from a copy of the sources, then the tests that should fail run on it;
+a change that no test notices is a defect of the tests. Not a test itself: it runs each of them
+twice. The numbers refer to the twelve races (test_races.py).
 """
 
 from __future__ import annotations

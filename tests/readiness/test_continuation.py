@@ -1,4 +1,4 @@
-"""An open block is told from a prompt and from a question."""
+"""Open blocks are distinguished from prompts and questions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROBE = Probe(Wait.HARD, pid=7, start=1, canonical=False, echo=False)
 
 
 def after(prompt: str, typed: str, row: str, **more: object) -> bool:
-    """`typed` stood behind `prompt`; now the cursor stands behind `row` on the next line."""
+    """`typed` followed `prompt`; now the cursor is after `row` on the next line."""
     memory = PromptMemory()
     marked = bool(more.pop("marked", False))
     memory.learn(

@@ -1,4 +1,4 @@
-"""What a probe says of children that each do one thing."""
+"""Probe results for children that each do one thing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def settle_on(job: Job, *wanted: Wait, patience: float = 5.0) -> Probe:
     raise AssertionError(f"never {wanted}, at last {probe}")
 
 
-# A loop within a loop: the outer one is told when the inner one has something.
+# Nested epoll: the outer set is readable when the inner one has an event.
 NESTED = "p = select.epoll(); p.register(0, 1); q = select.epoll(); q.register(p.fileno(), 1);"
 
 
@@ -130,7 +130,7 @@ def test_a_main_thread_that_left_its_loop_is_not_idle_while_another_one_reads() 
 def test_a_main_thread_that_is_woken_while_others_are_looked_at_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its reader thread hands over what it read and waits again, between two of our looks."""
+    """Between two probes, its reader thread hands over the input and waits again."""
     code = READER + "while True: keys.get(); os.write(1, b'.')\n"
     with python(code) as job:
         assert job.interact(timeout=20).verdict.reason is Reason.WAITING_FOR_INPUT
@@ -474,7 +474,7 @@ def test_what_lies_unread_in_a_relay() -> None:
         tty = relays.terminal("/proc", job.pid, master)
         assert tty is not None
         own = procfs.stat("/proc", job.pid)
-        assert relays.look({}, tty, "/proc", pid=job.pid, master=master) is None  # nobody we know
+        assert relays.look({}, tty, "/proc", pid=job.pid, master=master) is None  # an unknown peer
         holder = {own.pid: own._replace(tty=tty.rdev)}
         assert relays.look(holder, tty, "/proc", pid=job.pid, master=master) is None  # nor open
         os.write(job.master, b"go\r")

@@ -1,4 +1,4 @@
-"""Shells that mark their prompts, with nobody's start-up files touched."""
+"""Shells that mark their prompts, with all start-up files unchanged."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The twelve races of asking a kernel (readiness sheet §3), each with a child made to lose it.
+"""The twelve races in reading kernel state, each with a child that provokes it.
 
-Every test fails when its closure is taken out of the code; where that can be done from outside, the
-test itself takes it out and shows the failure, so that it is known to be able to fail.
+Every test fails when its countermeasure is removed from the code. If that can be done from outside,
+the test itself removes it and shows the failure.
 """
 
 from __future__ import annotations

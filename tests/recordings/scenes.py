@@ -1,6 +1,6 @@
-"""The sessions that `make` records: real programs, and what is typed into them.
+"""The sessions that `make` records: real programs and their input.
 
-Owns the table alone. A scene's program gets a folder with the scene's files and a clean
+Owns only the table. A scene's program gets a folder with the scene's files and a clean
 environment. Steps: a text is a line with Enter; `K("C-c")` keys; `T("y")` a text without Enter;
 `M("label")` a marker; `R(rows, cols)` another size; `W("text")` waits until it is shown.
 """
@@ -62,7 +62,7 @@ class Scene:
     rows: int = 24
     cols: int = 80
     env: Mapping[str, str] = field(default_factory=dict)
-    settles: bool = True  # False: it never comes to rest at its start
+    settles: bool = True  # False: it never settles after its start
 
 
 PY = f"{sys.executable} -q -i"

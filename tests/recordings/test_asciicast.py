@@ -1,4 +1,4 @@
-"""asciicast: events -> file -> events (law 4), and exact errors for what is no recording."""
+"""asciicast: events -> file -> events (law 4), and exact errors for other files."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Every kept recording: its last screen, its answers, and the laws that hold for any bytes.
 
-The recordings are real sessions, made by `python -m tests.recordings.make`; their answers are those
-of the live product, which had the kernel to ask. A replay has only the output, and must say the
-same.
+The recordings are real sessions, made by `python -m tests.recordings.make`. Their answers come from
+the live product, which had kernel state. A replay has only the output, and must give the same
+answers.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def test_law_1_marks_in_the_stream_are_found_however_it_is_cut(path: Path) -> No
 
 
 def answers(path: Path) -> list[tuple[str, str]]:
-    """What each typed line brought, live: (typed, text)."""
+    """Live answer to each typed line: (typed, text)."""
     text = path.with_suffix(".answers.txt").read_text()
     found = re.findall(r"^=== (.*?) -> \S+ at .*?\n(.*?)(?=^=== |\Z)", text, re.M | re.S)
     return [(typed, said.removesuffix("\n")) for typed, said in found]

@@ -1,4 +1,4 @@
-"""Jobs as recordings: read back as written, without secrets; what is wrong with a file is told."""
+"""Jobs as recordings: read back as written, without secrets; errors in a file are reported."""
 
 from __future__ import annotations
 

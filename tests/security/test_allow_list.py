@@ -67,7 +67,7 @@ def test_no_accepted_line_makes_the_mark(shell: str, tmp_path: Path) -> None:
         assert not mark.exists(), command
 
 
-# -- what is typed at a program with a shell behind it
+# -- input to a program that runs above a shell
 
 PROGRAMS = {
     "cat": "cat",

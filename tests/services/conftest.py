@@ -1,4 +1,4 @@
-"""What the tests of services share: jobs in a state directory of their own, and small servers."""
+"""Fixtures for services: jobs in a state directory of their own, and small servers."""
 
 from __future__ import annotations
 

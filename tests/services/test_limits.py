@@ -115,7 +115,7 @@ def test_processes_and_processors(jobs: Jobs) -> None:
     )
     answer = jobs.execute(argv=program, limits={"cpu": 0.25}, wait=60)
     spent = float(answer.fresh.text.split()[-1])
-    assert spent < 1.2  # a quarter of two seconds, and what the start had left
+    assert spent < 1.2  # a quarter of two seconds, plus the start's quota
 
 
 @pytest.mark.live

@@ -1,4 +1,4 @@
-"""Who holds a port: the kernel's view, the answer of a job that wanted it, and leased ports."""
+"""Owners of ports: the kernel's view, the answer of a job that wanted one, leased ports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How readiness conditions are written."""
+"""Syntax of readiness conditions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the zygote has is not counted any more, where Python allows that."""
+"""The zygote's objects are immortal if Python supports that."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def test_called_code_is_moved_and_does_what_it_did() -> None:
     with Gathering() as gathering:
         first = adder(1)
         assert first(2) == 3
-    assert gathering.move() >= 2  # the function, and the one that it had made already
+    assert gathering.move() >= 2  # the function, and the one it created before
     assert adder.__code__ is not before
     assert never.__code__ is untouched
     assert first(2) == adder(1)(2) == 3

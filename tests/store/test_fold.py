@@ -43,7 +43,7 @@ class World:
         return not self.fresh.head_full
 
     def flows(self, end: int) -> None:
-        """A flood has come as far as `end` while somebody waits."""
+        """A flood has reached `end` while a call waits."""
         before = -1
         while before != (before := self.fold.offset):
             self.fold.ahead(end, self.observe)
@@ -84,7 +84,7 @@ def test_output_that_addresses_the_screen_is_not_passed_over(tmp_path: Path) -> 
 
 
 def test_a_new_caller_begins_anew(tmp_path: Path) -> None:
-    """What comes after its begin is little: it gets all of it, however much was passed over."""
+    """Little output follows its start: it gets all of it, however much was skipped."""
     data = lines(4_000)
     world = World(tmp_path / "job", data)
     world.flows(world.end)
@@ -104,7 +104,7 @@ def test_a_new_caller_begins_anew(tmp_path: Path) -> None:
 
 
 def coloured(count: int) -> bytes:
-    """What `grep --color` writes: it erases to the end of the row after each colour."""
+    """Output of `grep --color`: it erases to the end of the row after each colour."""
     row = "file{}.py\x1b[35m\x1b[K:\x1b[m\x1b[K the \x1b[1;31m\x1b[Kword\x1b[m\x1b[K in line {}\r\n"
     return "".join(row.format(n % 7, n) for n in range(count)).encode()
 
@@ -156,7 +156,7 @@ def test_a_row_outside_of_the_margins_stays_while_lines_scroll(tmp_path: Path, l
 
 
 def test_a_backlog_is_folded_while_a_caller_waits(tmp_path: Path) -> None:
-    """As while nobody does; its answer has the lines that scrolled by meanwhile."""
+    """As without a wait; its answer has the lines that scrolled by in between."""
     data = b"\x1b[2;1H" + lines(300)
     world, plain = World(tmp_path / "job", data), World(tmp_path / "plain", data)
     while world.fold.idle(world.end, world.observe):
@@ -190,12 +190,12 @@ def test_lines_that_the_log_drops_while_they_flow_are_counted(tmp_path: Path) ->
     assert log.floor > 0
     world.catch_up(log.end)
     log.close()
-    # What is passed over leaves a blank screen: of each end of it at most one screen is not told.
+    # Skipped output leaves a blank screen: at each end of it at most one screen is uncounted.
     assert 150_000 - world.screen.first_line < 3 * SIZE.rows
 
 
 def arriving(world: World, data: bytes, step: int, every: int) -> None:
-    """The output comes in reads of `step` bytes; in between somebody who waits lets it pass."""
+    """The output arrives in reads of `step` bytes; between reads a waiting call skips it."""
     for number, at in enumerate(range(0, len(data), step)):
         piece = data[at : at + step]
         world.fold.push(at, piece, piece.count(b"\n"))

@@ -1,4 +1,4 @@
-"""Lines that match a pattern: bounded, whoever wrote it, and beside everything else."""
+"""Matching lines: bounded for any pattern, without blocking other work."""
 
 from __future__ import annotations
 

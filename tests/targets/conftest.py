@@ -51,7 +51,7 @@ class Terminal:
         self.pty.write(data)
 
     def end(self) -> tuple[Exit, str]:
-        """How the client ended, and all that it said until then."""
+        """The client's exit and all its output."""
         text = self.seen
         while True:
             try:

@@ -98,7 +98,7 @@ def test_ssh_gets_one_quoted_line(text: str, place: list[str]) -> None:
 def test_the_environment_goes_by_name_where_the_client_can() -> None:
     spec = made("docker:web", env=["MINE", "ABSENT"])
     assert spec.argv[:8] == ("docker", "exec", "-it", "-e", "TERM", "-e", "MINE", "web")
-    assert "b c" not in " ".join(spec.argv)  # a value would stand in the process list
+    assert "b c" not in " ".join(spec.argv)  # a value would be visible in the process list
     assert spec.env == SPEC.env
 
 

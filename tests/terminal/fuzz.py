@@ -33,7 +33,7 @@ SHRINK = 400  # attempts to cut a finding down
 
 @dataclass(frozen=True)
 class Plan:
-    """How an input is fed. `resizes` are (offset, size); `seed` cuts the pieces."""
+    """Schedule of one input. `resizes` are (offset, size); `seed` cuts the pieces."""
 
     size: Size
     scrollback: int
@@ -47,7 +47,7 @@ class Divergence(AssertionError):
 
 
 def sources() -> list[bytes]:
-    """What real programs wrote."""
+    """Recorded output of real programs."""
     casts = sorted((FIXTURES / "recordings").glob("*.cast"))
     fresh = sorted((FIXTURES / "fresh").glob("*.bin"))
     found = [path.read_bytes() for path in [*RECORDINGS, *fresh]]
@@ -148,10 +148,10 @@ def _compare(one: dict[str, object], other: dict[str, object]) -> None:
 
 
 def failure(data: bytes, plan: Plan) -> str:
-    """What goes wrong with an input, "" when nothing does."""
+    """The failure that an input causes, or ""."""
     try:
         check(data, plan)
-    except Exception as error:  # any at all is what is looked for
+    except Exception as error:  # every exception is a failure
         return f"{type(error).__name__}: {error}"[:400]
     return ""
 

@@ -1,7 +1,7 @@
-"""What the terminal tests are fed with, and how two screens are compared.
+"""Input for the terminal tests, and the comparison of two screens.
 
-`hostile` makes byte strings from a grammar of sequences; `state` is everything of a screen that the
-laws speak of; `RECORDINGS` are the bytes of real programs (recorded in an empty sandbox), named
+`hostile` makes byte strings from a grammar of sequences; `state` is the part of a screen that the
+laws cover; `RECORDINGS` are the bytes of real programs (recorded in an empty sandbox), named
 `program.ROWSxCOLS.bin`.
 """
 
@@ -129,7 +129,7 @@ def grid(screen: Screen) -> list[object]:
 
 
 def state(screen: Screen) -> dict[str, object]:
-    """What a repaint must bring back."""
+    """State that a repaint must restore."""
     sides = [
         [(*row.cells(screen.columns), row.wrapped) for row in side.rows] for side in screen._sides
     ]

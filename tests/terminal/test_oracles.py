@@ -27,15 +27,15 @@ SESSIONS = sorted((Path(__file__).parents[2] / "fixtures" / "recordings").glob("
 # tmux shows cells of the DEC line drawing set as the letters that were sent.
 LETTERS = str.maketrans("┘┐┌└┼─├┤┴┬│", "jklmnqtuvwx")
 
-# Accepted differences, by rows. Bytes that are no UTF-8: both drop them, we show U+FFFD for each
-# (Unicode's recommended practice), so that nobody takes a mangled word for a whole one. A joined
+# Accepted differences, by rows. Invalid UTF-8: both drop it, we show U+FFFD for each byte
+# (Unicode's recommended practice), so that a mangled word is not read as a whole one. A joined
 # emoji: tmux 3.3 keeps at most 21 bytes of a cell and loses its last part.
 TMUX_DIFFERS = {"broken-utf8": (0,), "wide-text": (2,)}
 XTERM_DIFFERS = {"broken-utf8": (0,)}
 
 
 def output(path: Path) -> bytes:
-    """What the program of a session printed; nothing when its size is not that of the others."""
+    """Output of the program of a session; empty if its size differs from the others'."""
     recording = read(path)
     same = recording.size == SIZE and all(moment.code != "r" for moment in recording.moments)
     return recording.output if same else b""
@@ -142,7 +142,7 @@ def test_sessions_as_tmux_shows_them(path: Path, share: int, tmux, tmp_path: Pat
 
 @pytest.fixture(scope="module")
 def xterm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shown]:
-    """What @xterm/headless shows of every recording and session, by the file's name."""
+    """Screens of @xterm/headless for every recording and session, by file name."""
     package = os.environ.get("PTYJOBS_TEST_XTERM", "")
     node = shutil.which("node")
     if not package or node is None:

@@ -1,4 +1,4 @@
-"""What the terminal answers, in which order, how much, and what it never says."""
+"""Replies of the terminal: content, order, bounds, and text that is never echoed back."""
 
 from __future__ import annotations
 

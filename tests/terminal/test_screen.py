@@ -1,4 +1,4 @@
-"""What each sequence does, one behaviour a line: bytes in, rows and cursor out.
+"""Effect of each sequence, one behaviour per line: bytes in, rows and cursor out.
 
 The screen is 5 rows of 10 columns unless the case says otherwise. Rows not named are empty.
 """

@@ -1,9 +1,9 @@
-"""Records real programs for `test_text_recordings.py`: raw bytes, and where each input was sent.
+"""Record real programs for `test_text_recordings.py`: raw bytes, and the offset of each input.
 
 Run by a person, never by the tests: `python tests/text/record_fresh.py [NAME ...]`. It writes
-`fixtures/fresh/NAME.bin` (every byte the program wrote) and `NAME.json` (each step: what was typed,
+`fixtures/fresh/NAME.bin` (every byte the program wrote) and `NAME.json` (each step: the input,
 the offsets before the send and at the answer, the terminal's echo and canonical flags at the send,
-and the expected text, which stands in SESSIONS below and was written by eye, not by the product).
+and the expected text, taken from SESSIONS below and written by hand, not by the product).
 """
 
 from __future__ import annotations

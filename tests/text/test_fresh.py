@@ -253,8 +253,8 @@ def test_another_width_while_waiting() -> None:
 
 
 WORDS = st.text(alphabet="ab $>5é你🚀", max_size=70).map(str.rstrip)
-# A space before a wide character may fall into the last column, where it cannot be told from the
-# blank that the character left there.
+# A space before a wide character may fall into the last column, where it looks like the blank
+# that the character left there.
 PRINTED = WORDS.map(lambda text: re.sub(" +(?=[你🚀])", "", text))
 
 

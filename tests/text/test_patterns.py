@@ -1,4 +1,4 @@
-"""One line of log as text, for patterns and for the echo of what was typed."""
+"""One line of log as text, for patterns and for the echo of typed input."""
 
 from __future__ import annotations
 

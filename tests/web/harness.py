@@ -25,7 +25,7 @@ Act = Callable[[Viewer], Coroutine[Any, Any, None]]
 
 
 def with_viewer(tmp_path: Path, act: Act, *, write: bool = False) -> None:
-    """Run `act` beside a viewer over a fresh state directory."""
+    """Run `act` with a viewer on a fresh state directory."""
 
     async def main() -> None:
         jobs = AsyncJobs(Config(state_dir=tmp_path / "state"))
@@ -52,7 +52,7 @@ async def joined(viewer: Viewer, path: str, **more: Any) -> AsyncIterator[Client
 
 
 class Watched:
-    """What one browser was sent of a job."""
+    """Data of a job that was sent to one browser."""
 
     def __init__(self) -> None:
         self.data = b""

@@ -24,7 +24,7 @@ ASKED_FOR = [".xterm-dim"]  # the program wants less contrast there
 
 
 def violations(browser: Browser) -> list[str]:
-    """What axe finds in the page as it is: rule and element."""
+    """axe's findings in the current page: rule and element."""
     browser.ask("Page.setBypassCSP", enabled=True)
     browser.run(Path(AXE).read_text(encoding="utf-8") + "; true")
     context = {"include": [["html"]], "exclude": [ASKED_FOR]}

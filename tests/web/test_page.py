@@ -243,7 +243,7 @@ def test_actions_need_write_and_a_confirmed_kill_ends_the_job(
 
 
 def written(file: Path, part: bytes) -> bytes:
-    """What the browser has written, at the latest after 15 s."""
+    """Content of the browser's download, within 15 s."""
     until = time.monotonic() + 15
     data = b""
     while part not in data and time.monotonic() < until:

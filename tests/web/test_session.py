@@ -63,7 +63,7 @@ def test_tabs_share_a_session_and_find_a_restarted_viewer(tmp_path: Path, browse
         tab.go("about:blank")
         tab.go(fresh)
         tab.wait(f"{CARDS} === 1")
-        browser.wait(f"!{OFFLINE}")  # the tab was told for both
+        browser.wait(f"!{OFFLINE}")  # the tab was notified for both
         tab.leave()
     finally:
         stop(viewer)

@@ -1,4 +1,4 @@
-"""A full-screen program that redraws itself every 0.2 s for ever; q leaves."""
+"""A full-screen program that redraws itself every 0.2 s; q quits."""
 
 import select
 import sys

@@ -52,7 +52,7 @@ def download() -> None:
 
 
 def silent() -> None:
-    """Five seconds of computation without a word."""
+    """Five seconds of silent computation."""
     end = time.monotonic() + 5
     while time.monotonic() < end:
         sum(range(10_000))
