@@ -69,7 +69,7 @@ def test_a_release_sets_every_version(tmp_path: Path) -> None:
         assert f'"{old}"' not in text
         assert f"=={old}" not in text
     changelog = (tmp_path / "CHANGELOG.md").read_text()
-    assert "## Unreleased\n\n## 9.8.7 - 2030-01-02\n\n* " in changelog
+    assert "## Unreleased\n\n## 9.8.7 - 2030-01-02\n\n### Added\n\n" in changelog
 
 
 @pytest.mark.parametrize(
