@@ -47,7 +47,7 @@ from typing import Any, NamedTuple
 from benchmarks.engines import OTHERS, Engine, Ours, View
 from ptyjobs.model import Size
 
-AGREED = 4  # so many engines must show the same
+AGREED = 4  # engines that must agree
 
 
 class Look(NamedTuple):
@@ -336,7 +336,7 @@ class Esctest:
             return None
         except self.types.KnownBug as error:
             return None if "(not trying)" in str(error) else False
-        except Exception as error:  # a failed assertion, or a reply that did not come
+        except Exception as error:  # a failed assertion, or a missing reply
             return "Should have failed" in str(error)
         return True
 

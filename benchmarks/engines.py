@@ -50,7 +50,7 @@ class Engine(Protocol):
         """A fresh terminal. Raises where the engine is not installed."""
 
     def feed(self, data: bytes) -> bytes:
-        """Take output; returns what the terminal answers."""
+        """Feed output; returns the terminal's replies."""
 
     def resize(self, size: Size) -> None: ...
 
@@ -255,7 +255,7 @@ class Xterm(Windowed):
     def start(self, size: Size) -> None:
         try:
             self._open(size)
-        except TimeoutError:  # now and then one does not come up
+        except TimeoutError:  # occasionally one does not start
             self._open(size)
 
     def _open(self, size: Size) -> None:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.flood [--megabytes 100] [--floods 10]
 
-Compares with a C loop that reads the same pty and keeps nothing (built with `cc`), interleaved.
+Compares with a C loop that reads the same pty and discards it (built with `cc`), interleaved.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def throughput(jobs: Jobs, scratch: Path, megabytes: int, rounds: int) -> None:
 
 
 def latency(config_: config.Config, data: Path, floods: int, seconds: float) -> None:
-    """`interact` in a quiet job, alone and beside floods: each of the two for `seconds`.
+    """`interact` in a quiet job, alone and during floods: each of the two for `seconds`.
 
     One client starts them all, because only holders of the same zygote yield to each other. The
     floods end with the client, or at their own limit.

@@ -217,7 +217,7 @@ def pipelined(client: Client, job: str, count: int) -> float:
 
 
 def real(state: Path, count: int) -> None:
-    """The real server: an interactive step, pings beside waits, bytes, the end."""
+    """The real server: an interactive step, pings during waits, bytes, the end."""
     client = Client(REAL, state / "real")
     client.call(
         "execute", command=f"{sys.executable} -i", name="py", env={"PYTHON_BASIC_REPL": "1"}

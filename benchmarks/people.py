@@ -65,7 +65,7 @@ class Person:
         return self.until(data)
 
     def rest(self, seconds: float) -> None:
-        """Take what comes until nothing has come for so long."""
+        """Read output until it has been silent for that long."""
         while select.select([self.fd], [], [], seconds)[0]:
             os.read(self.fd, 65536)
 

@@ -48,7 +48,7 @@ _ESCAPES = re.compile(
 
 
 def plain(data: bytes) -> str:
-    """Output without escape sequences; bytes that a redraw left behind stay."""
+    """Output without escape sequences; bytes left by a redraw stay."""
     data = data.replace(b"\x1bE", b"\n")
     return _ESCAPES.sub(b"", data).decode("utf-8", "replace").replace("\r", "")
 
@@ -61,7 +61,7 @@ class Result:
     step: Step
     answer: Answer
     sent: float
-    truth: float | None  # when its last output had come
+    truth: float | None  # arrival of its last output
     chunks: list[tuple[float, bytes]]
     correct: bool = False
 
@@ -121,7 +121,7 @@ def run_step(job: Job, setup: Setup, step: Step, *, after: float) -> Result:
 def _truth(
     setup: Setup, step: Step, chunks: list[tuple[float, bytes]], sent: float
 ) -> float | None:
-    if setup.kind == "screen":  # the last output before the screen stood still
+    if setup.kind == "screen":  # the last output before the screen stopped changing
         last = sent
         for when, _ in chunks:
             if when - last > 0.2:
@@ -400,7 +400,7 @@ def _settled(child: object) -> None:
         return
 
 
-# -- what it costs
+# -- cost
 
 
 def cost() -> None:

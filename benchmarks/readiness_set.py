@@ -210,7 +210,7 @@ def inline(code: str) -> tuple[str, ...]:
 
 
 def setups(python311: str, python313: str, ipython: str, ssh: tuple[str, ...]) -> list[Setup]:
-    """Every set-up; the runner leaves out what is not installed and says so."""
+    """Every set-up; the runner skips programs that are not installed and says so."""
     plain = {"HISTFILE": "/dev/null", "PS1": "$ ", "NODE_REPL_HISTORY": ""}
     sh = "[$#] $"
     bash = ("bash", "--norc")

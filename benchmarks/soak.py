@@ -185,7 +185,7 @@ class Soak:
         job = self.one()
         return job if job is not None and job.kind != "flood" and job.written() else None
 
-    # -- what happens
+    # -- actions
 
     def start(self) -> None:
         kind = self.choose.choice(["flood", "talk", "talk", "tree"])

@@ -34,7 +34,7 @@ def joined(viewer: Viewer, path: str) -> connect:
 
 
 async def told(socket: ClientConnection, kind: str) -> None:
-    """Take messages until one of this type has come."""
+    """Read messages until one of this type arrives."""
     async for message in socket:
         if isinstance(message, str) and json.loads(message)["type"] == kind:
             return

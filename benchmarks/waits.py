@@ -32,7 +32,7 @@ def cpu(pid: int) -> float:
 
 
 async def measure(count: int, seconds: float) -> tuple[float, float, float]:
-    """Shares of a core: holders that are waited for, this client, the same holders left alone."""
+    """Shares of a core: holders with waits, this client, the same holders without waits."""
     with tempfile.TemporaryDirectory() as state:
         async with AsyncJobs(load({"PTYJOBS_STATE": state, "PTYJOBS_MAX_JOBS": "1000"})) as jobs:
             names = [f"s{n}" for n in range(count)]

@@ -1,4 +1,4 @@
-"""Imports go one way, there is no circle of files, and each library has one home."""
+"""Imports go in one direction, without cycles; one package imports each library."""
 
 from __future__ import annotations
 

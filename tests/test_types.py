@@ -50,7 +50,7 @@ def untyped(tree: ast.Module) -> list[str]:
 
 
 def names(node: ast.expr) -> set[str]:
-    """Every name in an expression, and in the texts that stand for types in it."""
+    """Every name in an expression, and in its string annotations."""
     inside = set()
     for part in ast.walk(node):
         if isinstance(part, ast.Name):

@@ -21,7 +21,7 @@ PROGRAMS = HERE / "programs"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One input call, and what its one reply must hold."""
+    """One input call, and the expectations for its reply."""
 
     send: str
     kind: str = "answer"
@@ -39,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One program and its steps. `needs`: what it cannot be run without, commands or "root"."""
+    """One program and its steps. `needs`: required commands, or "root"."""
 
     id: str
     cmd: str

@@ -1,7 +1,7 @@
 """Two ways to run a case: through the client API, and through the real server over stdio.
 
-Each starts a program with `start` and types with `step`, and hands back the text that a model
-would read; a screen that is judged is read by `tail` where the reply does not show it.
+Each starts a program with `start` and types with `step`, and returns the text that a model
+would read; a judged screen is read by `tail` if the reply does not show it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def environment(state: Path, *, bare: bool = False) -> dict[str, str]:
 
 
 class Server:
-    """The judge's way: one server process, the SDK's own client, default waits."""
+    """The judged path: one server process, the SDK's own client, default waits."""
 
     def __init__(self, session: ClientSession) -> None:
         self._session = session
@@ -95,7 +95,7 @@ async def server(state: Path, *, bare: bool = False) -> AsyncIterator[Server]:
 
 
 class Direct:
-    """The fast way: the client API in this process, the same words for a model."""
+    """The fast path: the client API in this process, with the same texts."""
 
     def __init__(self, jobs: AsyncJobs, env: dict[str, str]) -> None:
         self._jobs = jobs

@@ -24,7 +24,7 @@ class Judgement:
 
     incomplete: tuple[str, ...] = ()
     incorrect: tuple[str, ...] = ()
-    shown: tuple[str, ...] = field(default=())  # what the expectations matched, for later steps
+    shown: tuple[str, ...] = field(default=())  # matches of the expectations, for later steps
 
     @property
     def complete(self) -> bool:
@@ -36,7 +36,7 @@ class Judgement:
 
 
 def without_echo(reply: str, send: str) -> str:
-    """The reply with every line of the input cut out, so that an echo is no answer."""
+    """The reply without the lines of the input, so that an echo is not taken for an answer."""
     for line in sorted(send.split("\n"), key=len, reverse=True):
         if len(line.strip()) >= MIN_ECHO:
             reply = reply.replace(line.strip(), "")

@@ -19,7 +19,7 @@ Seconds = float
 
 
 def times(case: Case, *, cwd: Path) -> list[Seconds | None]:
-    """Seconds of each step; None for one without a defined end, and after a step that failed."""
+    """Seconds of each step; None for a step without a defined end, and after a failed step."""
     env = environment(cwd / "state") | {"TERM": "xterm-256color"}
     child = pexpect.spawn(
         "bash", ["-c", case.cmd], cwd=str(cwd), env=env, dimensions=(40, 120), encoding="utf-8"

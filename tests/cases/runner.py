@@ -88,7 +88,7 @@ async def _step(
 
 
 def table(rows: Iterable[Row], *, verbose: bool) -> str:
-    """One line a step; with `verbose` also the replies of what went wrong."""
+    """One line a step; with `verbose` also the replies of failed steps."""
     lines = []
     for row in rows:
         found = row.judgement

@@ -62,7 +62,7 @@ class Outer:
 
     def __init__(self, shell: Shell, directory: Path) -> None:
         self._shell = shell
-        self._directory = str(directory)  # nothing that a program leaves lands elsewhere
+        self._directory = str(directory)  # programs leave no files elsewhere
         self._socket = str(directory / "tmux")
 
     def tmux(self, *words: str) -> str:

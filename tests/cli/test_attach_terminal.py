@@ -111,7 +111,7 @@ def test_of_two_terminals_one_answers(jobs: Jobs) -> None:
     for follow in (first, second):
         follow.send(b"\x1b[1;6R")
     first.send(b"\x1b[A")
-    for _ in range(2):  # the holder has read what was sent before the second of them
+    for _ in range(2):  # the holder has read all input before the second one
         jobs.status(job_id)
     second.send(b".")
     answer = jobs.wait(job_id, until="exited", timeout=10)

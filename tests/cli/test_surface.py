@@ -30,7 +30,7 @@ def test_every_command_has_a_module_of_its_own() -> None:
 
 
 def test_a_flag_sets_a_setting_only_where_it_is_marked() -> None:
-    """A flag whose name equals a setting's by chance must not set it."""
+    """A flag that happens to share a setting's name must not set it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", default="7")
     parser.add_argument("--size", dest=config.flag_dest("cols"), default="90")

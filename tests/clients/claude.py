@@ -52,7 +52,7 @@ class Request:
 
     @property
     def last(self) -> str:
-        """All text since the model's last answer: what the user typed, results, notifications."""
+        """All text since the model's last answer: typed text, results, notifications."""
         texts: list[str] = []
         for message in reversed(self.body["messages"]):
             if message["role"] == "assistant":
@@ -188,7 +188,7 @@ class Client:
     def __init__(
         self, tmp_path: Path, script: Script, *, needs: str = "mcp__plugin_ptyjobs"
     ) -> None:
-        """`needs`: how the name of a tool begins without which the script is not asked."""
+        """`needs`: prefix of a tool name; requests without such a tool do not use the script."""
         self.program = package("@anthropic-ai/claude-code-linux-x64") / "claude"
         self.model = Model(script, needs=needs)
         self.home = tmp_path / "home"

@@ -44,7 +44,7 @@ class ScriptedModel:
             return self.steps.pop(0) if self.steps else "done"
 
     def told(self) -> str:
-        """Everything that the last request told the model, as one text."""
+        """All text of the last request to the model."""
         return json.dumps(self.requests[-1]["messages"], ensure_ascii=False)
 
 

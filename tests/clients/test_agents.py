@@ -1,4 +1,4 @@
-"""An agent as a job: its work is no turn, its questions are."""
+"""An agent as a job: its work is busy, its questions wait for input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claude Code: installs what `ptyjobs setup` and `claude mcp add` give it, and shows it its model.
+"""Claude Code installs the output of `ptyjobs setup` and `claude mcp add`, and uses it.
 
 No account and no network: its Messages API is a script on the loopback interface.
 """
@@ -57,7 +57,7 @@ class ClaudeCode:
         return self("-p", "go", "--allowedTools", f"Bash,{TOOL}execute,{TOOL}kill")
 
     def files(self) -> dict[str, bytes]:
-        """The user's own files: what Claude Code writes by itself is none of them."""
+        """The user's own files, without those that Claude Code writes itself."""
         own = (".claude.json", ".cache", ".claude/backups", ".claude/plugins", ".claude/projects")
         found = {}
         for path in self.home.rglob("*"):

@@ -1,4 +1,4 @@
-"""Other real clients read what `ptyjobs setup` wrote, and get their files back."""
+"""Other real clients read what `ptyjobs setup` wrote, and their files are restored."""
 
 from __future__ import annotations
 

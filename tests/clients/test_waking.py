@@ -1,4 +1,4 @@
-"""Claude Code is woken: by the plugin's monitor, by tasks; without a terminal waits return."""
+"""Claude Code is woken by the plugin's monitor and by tasks; waits return without a terminal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def opened(tmp_path: Path) -> Iterator[Open]:
 
 
 def starts(*commands: str, **more: object) -> Script:
-    """Start these commands as job0, job1, ... with the first request, and then say nothing new."""
+    """Start these commands as job0, job1, ... with the first request, then report nothing."""
     first = [
         call("execute", command=command, name=f"job{number}", wait=0, **more)
         for number, command in enumerate(commands)

@@ -4,8 +4,8 @@ Run by a person with the version to record first on the path, never by the tests
 
     PYTHONPATH=CHECKOUT python tests/compat/session.py COMMIT
 
-It writes `fixtures/wire/COMMIT.json`: every frame of the session both ways, what the client
-of that version made of the replies, and the files that the job left. `test_wire.py` plays it to
+It writes `fixtures/wire/COMMIT.json`: every frame of the session in both directions, the
+values that the client of that version decoded, and the job's files. `test_wire.py` plays it to
 today's client and holder.
 """
 
@@ -73,7 +73,7 @@ def session(jobs: Jobs, *, click: Any) -> Iterator[Any]:
 
 
 async def _cancelled(config: Config) -> str:
-    """Another client gives up its wait, and asks for the status on the same connection."""
+    """Another client cancels its wait, and requests the status on the same connection."""
     jobs = AsyncJobs(config)
     wait = getattr(jobs, "wait_many", jobs.wait)  # one method for both at first
     with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""A holder outlives the client that started it: recorded sessions of earlier versions, both ways.
+"""A holder outlives the client that started it: recorded sessions of earlier versions.
 
 `fixtures/wire` holds sessions that `session.py` recorded. Each is played to today's client by a
 holder that gives the recorded replies, and to a holder of today by a client that sends the recorded

@@ -40,7 +40,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
 
 
 def rendered(text: str) -> str:
-    """`text` with every generated block made anew."""
+    """`text` with every generated block regenerated."""
     return BLOCK.sub(lambda m: f"{m[1]}\n{BLOCKS[m[2]]().strip()}\n\n{m[4]}", text)
 
 

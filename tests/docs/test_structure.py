@@ -1,4 +1,4 @@
-"""Nothing in the package is dead: each module-level name is read somewhere."""
+"""No dead code in the package: each module-level name is read somewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOOKS = ("__", "pytest_")  # called by name from Python and from pytest
 
 
 def assigned(tree: ast.Module) -> Iterator[str]:
-    """Names that a module assigns at its top."""
+    """Names that a module assigns at top level."""
     for node in tree.body:
         if isinstance(node, ast.Assign):
             targets = node.targets

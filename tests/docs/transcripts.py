@@ -1,8 +1,8 @@
-"""Prints README's chapter of transcripts: what a model asks and reads, from real calls.
+"""Print README's transcripts: a model's requests and replies, from real calls.
 
     python -m tests.docs.transcripts
 
-Nothing is edited but paths of this machine and times, which would differ in every run.
+Only times and paths of this machine are edited, because they differ in every run.
 """
 
 from __future__ import annotations

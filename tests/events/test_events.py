@@ -1,4 +1,4 @@
-"""Followers of real jobs: each transition once, nothing that a call has returned."""
+"""Followers of real jobs: each transition once, no facts that a call has returned."""
 
 from __future__ import annotations
 

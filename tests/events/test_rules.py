@@ -16,7 +16,7 @@ def event(job: str, kind: str = "exited", *, run: float = 0.0, **more: object) -
 
 
 class Session:
-    """A follower that obeys `due`, and remembers when it was woken for what."""
+    """A follower that obeys `due`, and records the time and reason of each wake-up."""
 
     def __init__(self, rules: EventRules | None = None) -> None:
         self.rules = rules or EventRules(session="s")

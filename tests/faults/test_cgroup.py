@@ -39,7 +39,7 @@ def orphaned(state: Path, tmp_path: Path, *, lifetime: str) -> Path:
         )
         zygote = zygote_of(server)
         stopped = (server.process.pid, zygote, status.holder)
-        for number in (signal.SIGSTOP, signal.SIGKILL):  # so that none sees another one's end
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # so that none observes another's end
             for pid in stopped:
                 os.kill(pid, number)
         assert world.eventually(lambda: not any(world.running(pid) for pid in stopped))

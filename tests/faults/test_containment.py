@@ -1,4 +1,4 @@
-"""Promises 1 and 2: no process of a job remains, whatever it did, however its server ended."""
+"""No process of a job remains, whatever it did and however its server ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def grown(server: Server, tmp_path: Path, tree: str) -> tuple[Path, int]:
-    """Start the tree as job "t"; its notes and its holder's pid, once it stands."""
+    """Start the tree as job "t"; its notes and its holder's pid, once it is complete."""
     notes = tmp_path / "notes"
     server.text("execute", command=world.command(tree, notes), name="t", wait=0)
     wanted = 1 if tree == "leader gone" else 2

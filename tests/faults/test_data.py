@@ -1,4 +1,4 @@
-"""Promises 4 to 7: output is whole once the end is visible, bytes survive, input is counted."""
+"""Output is whole once the end is visible, bytes survive, input is counted."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ pytestmark = [
 
 
 def mounted(disk: Path, *arguments: str) -> Iterator[Path]:
-    """`disk` as a file system of its own; skipped where none can be mounted."""
+    """`disk` as a file system of its own; skipped if none can be mounted."""
     disk.mkdir()
     done = subprocess.run(["mount", *arguments, disk], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -63,7 +63,7 @@ def client(folder: Path, **settings: str) -> Jobs:
 
 
 def fill(path: Path) -> None:
-    """Write until no byte more goes to the disk."""
+    """Write until the disk accepts no more bytes."""
     with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):  # ENOSPC
         while file.write(bytes(4096)):
             pass
@@ -220,7 +220,7 @@ def test_a_job_that_waits_for_room_can_be_killed(small_disk: Path) -> None:
         assert world.eventually(lambda: not is_alive(jobs.registry.find("w")))
         status = jobs.status("w")
         assert status.state is State.KILLED
-        assert status.gaps  # from then on what found no room was lost, and is counted
+        assert status.gaps  # from then on output without room was lost, and is counted
 
 
 STEADY = """

@@ -31,7 +31,7 @@ signal.signal(signal.SIGTERM, save)
 print('up', flush=True)
 while True: time.sleep(1)
 """
-# A second SIGTERM ends it at once: the signal must arrive once only.
+# A second SIGTERM kills it: the signal must arrive exactly once.
 NODE = """
 const fs = require('fs');
 process.once('SIGTERM', () => {{

@@ -1,4 +1,4 @@
-"""Promise 11: many jobs later nothing has grown."""
+"""Many jobs later no resource use has grown."""
 
 from __future__ import annotations
 

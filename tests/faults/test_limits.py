@@ -1,4 +1,4 @@
-"""Promises 6, 11, 12, 14 and 16: no descriptors, no processes, many jobs, strangers, odd bytes."""
+"""Limits: no descriptors, no processes, many jobs, other users, odd bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promise 17: a persistent job outlives its server, and nothing of it is lost."""
+"""A persistent job outlives its server, and no output is lost."""
 
 from __future__ import annotations
 

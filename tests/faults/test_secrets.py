@@ -1,4 +1,4 @@
-"""Promises 14 and 15: what is written is private, and a password is written nowhere."""
+"""Written files are private, and a password is written nowhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promise: the spare holder has no owner until it has a job, and never delays a start."""
+"""The spare holder has no owner until it has a job, and never delays a start."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_it_ends_with_its_zygote(jobs: Jobs) -> None:
 
 
 def test_it_keeps_no_descriptor_of_its_zygote(jobs: Jobs) -> None:
-    """Or a holder would keep alive what ends with the zygote."""
+    """Otherwise a holder would keep open the descriptors that must close with the zygote."""
     spare = spare_of(jobs)
     assert jobs.zygote is not None
 
@@ -126,7 +126,7 @@ def test_the_next_zygote_removes_the_empty_cgroup_of_a_dead_one(tmp_path: Path) 
 
 
 def test_a_start_whose_holder_died_before_it_began_is_made_once_more(jobs: Jobs) -> None:
-    """It writes down its job before it starts anything, so nothing was started."""
+    """A holder records its job before it starts anything, so nothing was started."""
     young = jobs.registry.allocate("young", program="young")
     assert jobs._unborn(young)
     assert not young.path.exists()

@@ -1,4 +1,4 @@
-"""Promise 6: large and odd streams arrive byte for byte, and the holder does not grow with them."""
+"""Large and odd streams arrive byte for byte, and the holder does not grow with them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.live, pytest.mark.fault]
 
 MEGABYTES = int(os.environ.get("PTYJOBS_TEST_STREAM_MB", "200"))
 """Size of the long stream; 1000 takes about ten seconds more."""
-GROWTH = 24 << 20  # bytes by which a holder may grow: what it keeps for the next fold, and a screen
+GROWTH = 24 << 20  # growth of a holder in bytes: output kept for the next fold, and a screen
 
 STREAM = """
 import os, sys, termios

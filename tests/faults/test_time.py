@@ -119,7 +119,7 @@ def test_input_is_refused_only_once_the_end_is_written_down(jobs: Jobs) -> None:
         directory = jobs.registry.find(job_id)
         jobs.interact(job_id, input="go", timeout=0)
         with pytest.raises(JobEnded, match="exited with code 5"):
-            type_on(jobs, job_id)  # the leader goes at some point of this
+            type_on(jobs, job_id)  # the leader exits at some point of this
         status = directory.status()
         assert status is not None
         assert status.state is State.FAILED

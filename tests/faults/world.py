@@ -74,7 +74,7 @@ def running(pid: int) -> bool:
 
 
 def state(pid: int) -> str:
-    """The state letter of a process (proc_pid_stat(5)), "" when there is none."""
+    """The state letter of a process (proc_pid_stat(5)), "" if there is none."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):  # ended before or while it was read
@@ -92,7 +92,7 @@ def eventually(condition: Callable[[], bool], *, within: float = 20.0) -> bool:
 
 
 def end(pids: list[int]) -> None:
-    """End what a failed test left, by the pids that it noted itself."""
+    """Kill leftovers of a failed test, by the pids that it recorded."""
     for pid in pids:
         if running(pid):
             os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A caller who waits for a job that floods: probes tell nothing, and others get their turn."""
+"""A wait for a flooding job: probes are useless, and other requests are still served."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def waiter(job: Flood, replies: list[Any], *, now: float, timeout: float) -> Wai
 
 @pytest.fixture
 def advance(monkeypatch: pytest.MonkeyPatch) -> Advance:
-    """Advance a wait at a time of the test's own, which stands still meanwhile."""
+    """Advance a wait at a fixed time chosen by the test."""
 
     def at(wait: Waiter, now: float) -> None:
         monkeypatch.setattr(waiters, "time", SimpleNamespace(monotonic=lambda: now))

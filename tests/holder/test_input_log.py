@@ -44,7 +44,7 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 
 @contextlib.contextmanager
 def person(jobs: Jobs, echo: str) -> Iterator[tuple[str, Callable[[bytes], None]]]:
-    """A raw-mode program, and what presses keys at it as an attached person."""
+    """A raw-mode program, and a function that presses keys as an attached person."""
     code = FIELD.replace("ECHO", echo)
     job_id = jobs.start(prepare(jobs.config, argv=(sys.executable, "-c", code)), wait=10).job_id
     follow: Follow = jobs.follow(job_id, input=True)

@@ -1,4 +1,4 @@
-"""Output that finds no room in the log is held, or becomes a gap; none is written twice."""
+"""Output without room in the log is held, or becomes a gap; none is written twice."""
 
 from __future__ import annotations
 

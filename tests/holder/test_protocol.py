@@ -1,4 +1,4 @@
-"""The holder's socket: frames however they are cut, and a peer that takes only a part."""
+"""The holder's socket: frames split at any byte, and a peer that reads only a part."""
 
 from __future__ import annotations
 

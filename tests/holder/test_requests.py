@@ -1,4 +1,4 @@
-"""Requests as values: what is encoded is decoded, from older and newer peers too."""
+"""Requests as values: encoding and decoding, from older and newer peers too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's keys on their way into the terminal: at once, but never before what came first."""
+"""A person's keys: typed immediately, but never before earlier input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ptyjobs.readiness.facts import Probe, Wait
 
 
 class Terminal:
-    """Takes `room` bytes and then no more; nothing is ever read from it."""
+    """Takes `room` bytes and then no more; never read from."""
 
     def __init__(self, room: int = 1 << 20) -> None:
         self.room = room

@@ -21,7 +21,7 @@ ALL = cases.load()
 
 @pytest.fixture
 def world() -> Iterator[Path]:
-    """A folder whose parents other users can pass (a database server does not run as root)."""
+    """A folder that other users can reach (a database server does not run as root)."""
     with tempfile.TemporaryDirectory(prefix="ptyjobs-case-") as name:
         yield Path(name)
 

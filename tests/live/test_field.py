@@ -1,7 +1,7 @@
-"""Kinds of programs that were answered too early, too late or in wrong words, each as a session.
+"""Kinds of programs that were answered too early, too late or wrongly, each as a session.
 
-Child programs are inline; `PY` runs them. Bounds are generous: what decides is the order of events
-or a reason in the answer, never a short time.
+Child programs are inline; `PY` runs them. Bounds are generous: the order of events or a reason in
+the answer decides, never a short time.
 """
 
 from __future__ import annotations
@@ -381,7 +381,7 @@ def test_a_full_screen_program_that_polls_for_keys(jobs: Jobs, source: str) -> N
 
 def test_a_program_that_polls_for_lines(jobs: Jobs) -> None:
     job = Session(jobs, program(POLLING_LINES), wait=0.5)
-    assert job.first.verdict.reason is Reason.TIMEOUT  # nothing shows yet that it reads
+    assert job.first.verdict.reason is Reason.TIMEOUT  # no evidence yet that it reads
     answer = job.send("one")
     assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
     assert answer.fresh.text == "got one"

@@ -1,4 +1,4 @@
-"""Programs that say what they do: believed where the kernel leaves it open, never above it."""
+"""Programs that report their state: used if kernel state is ambiguous, never against it."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_execute_takes_what_prepare_takes(tmp_path: Path) -> None:
 
 
 def test_threads_share_one_client(tmp_path: Path) -> None:
-    """Inputs of several threads all arrive; a kill does not wait behind another thread's wait."""
+    """Inputs of several threads all arrive; a kill is not delayed by another thread's wait."""
     with Jobs(Config(state_dir=tmp_path / "state")) as jobs:
         jobs.execute("sh", name="sh")
         with ThreadPoolExecutor(4) as pool:

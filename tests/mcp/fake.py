@@ -1,4 +1,4 @@
-"""A double of the client: answers as told, keeps what it was asked."""
+"""A test double of the client: scripted answers, recorded calls."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ async def test_a_newer_client_asks_and_calls_again(app: App) -> None:
     assert "'git push'" in question["params"]["message"]
     state = wire["requestState"]
     other = await app.call("execute", {"command": "git push -f"}, client, repeated(state, "accept"))
-    assert app.wire(other)["resultType"] == "input_required"  # not what was approved
+    assert app.wire(other)["resultType"] == "input_required"  # not the approved command
     for action, runs in (("accept", True), ("decline", False)):
         state = app.wire(await app.call("execute", PUSH, client))["requestState"]
         result = await app.call("execute", PUSH, client, repeated(state, action))

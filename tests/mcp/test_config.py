@@ -1,4 +1,4 @@
-"""Settings: where they come from, and that none is ever dropped in silence."""
+"""Settings: their sources; no setting is silently dropped."""
 
 from __future__ import annotations
 

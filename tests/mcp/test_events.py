@@ -1,4 +1,4 @@
-"""`wait(job_id="*", until="event")`: what happens next to any job of the session."""
+"""`wait(job_id="*", until="event")`: the next event of any job of the session."""
 
 from __future__ import annotations
 

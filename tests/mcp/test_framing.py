@@ -1,4 +1,4 @@
-"""Lines that are no message are answered, each in its own words and under its own id."""
+"""Invalid messages are answered, each with its own error and id."""
 
 from __future__ import annotations
 

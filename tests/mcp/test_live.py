@@ -126,7 +126,7 @@ def test_an_event_loop_gets_enter_by_itself_as_from_a_person(
     server.text("execute", command=f"{start} draws", name="loop", wait=10)
     assert "b'hello'\nb'\\r'" in server.text("interact", job_id="loop", input="hello")
     late = server.text("interact", job_id="loop", input="nap two", timeout=20)
-    assert "b'nap two'\nb'\\r'" in late  # it did not read at once: Enter was typed ahead
+    assert "b'nap two'\nb'\\r'" in late  # it did not read immediately: Enter was typed ahead
     for kind in ("edits", ""):  # line editors, and who only reads, take it byte by byte
         server.text("execute", command=f"{start} {kind}", name=f"plain{kind}", wait=10)
         assert "b'hello\\r'" in server.text("interact", job_id=f"plain{kind}", input="hello")

@@ -1,4 +1,4 @@
-"""`interact(mark=...)`: a label in the recording, before what it types."""
+"""`interact(mark=...)`: a label in the recording, before the typed text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`record`, then `fixture`: a test that runs the program again and sees what has changed."""
+"""`record`, then `fixture`: a test that runs the program again and detects changes."""
 
 from __future__ import annotations
 

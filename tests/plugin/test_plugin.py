@@ -32,7 +32,7 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 
 def run_here(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """A pytest in this process: fast, for what starts no program."""
+    """A pytest in this process: fast, for tests that start no program."""
     return pytester.runpytest_inprocess(*ALONE, *arguments)
 
 

@@ -83,7 +83,7 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ran(shell: list[str], line: str, stubs: Path, *, typed: bool) -> tuple[set[str], str, set[str]]:
-    """(names of what `shell` ran, its errors, files it made) given `line`."""
+    """(names of the programs `shell` ran, its errors, files it created) for `line`."""
     with tempfile.TemporaryDirectory() as scratch, tempfile.NamedTemporaryFile() as log:
         env = {"PATH": str(stubs), "LC_ALL": "C.UTF-8", "HOME": scratch, "LOG": log.name}
         if shell[0].endswith("bash"):
@@ -149,7 +149,7 @@ def test_typed_lines_run_only_what_is_allowed(stubs: Path, before: str, line: st
 
 
 def test_the_harness_notices_foreign_commands(stubs: Path) -> None:
-    """A test of the test: what the policy refuses is seen when it runs."""
+    """A test of the test: refused lines are detected when they run."""
     for shell in shells():
         for line in ("aa; id", "echo $(id)", "for PATH in /; do aa; done; id", "aa & id &"):
             names, _, _ = ran(shell, line, stubs, typed=False)

@@ -1,4 +1,4 @@
-"""The allow-list: what the documented patterns admit, and the ways round them that stay shut."""
+"""The allow-list: lines that the documented patterns admit, and bypasses that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Permission rules: what each decides about a line, on the command line's parsed form."""
+"""Permission rules: decisions on the parsed command line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RULES = Rules(
         ("echo hi", Verdict.ALLOW),
         ("git push", Verdict.ASK),
         ("git push origin main", Verdict.ASK),
-        ("git push --dry-run", Verdict.ASK),  # ask goes before allow
+        ("git push --dry-run", Verdict.ASK),  # ask takes precedence over allow
         ("npm publish", Verdict.ASK),
         ("npm publish --tag x", Verdict.ALLOW),  # the rule has no further words
         ("docker rm-prod", Verdict.ASK),

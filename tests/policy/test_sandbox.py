@@ -219,7 +219,7 @@ def test_nothing_of_the_job_is_loaded_outside(kind: str, place: Place) -> None:
     assert wrapped.argv[0].startswith("/")  # not looked up in the job's PATH
     result = place.run(wrapped)
     assert "LOADED OUTSIDE" not in result.stderr
-    # Said by the dynamic loader of each program inside: ours, and bwrap's is started by env(1).
+    # Printed by the dynamic loader of each program inside: ours, and bwrap's, started by env(1).
     assert result.stderr.count("cannot be preloaded") == (2 if kind == "bwrap" else 1)
     assert {"LD_PRELOAD=/no/such.so", "MINE=1"} <= set(result.stdout.splitlines())
 

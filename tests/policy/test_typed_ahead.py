@@ -1,4 +1,4 @@
-"""With an allow-list: what a shell will read later is checked like what it reads now."""
+"""With an allow-list: type-ahead for a shell is checked like a line that it reads now."""
 
 from __future__ import annotations
 

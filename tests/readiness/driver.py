@@ -1,7 +1,7 @@
 """A job without a holder: one child under a pty, and the readiness loop run by hand.
 
-Used by the readiness tests and by benchmarks/readiness.py. It does what a holder does with
-`Settle` and `Kernel`, and keeps a trace of when which bytes came.
+Used by the readiness tests and by benchmarks/readiness.py. It uses `Settle` and `Kernel` like
+a holder, and keeps a trace of the output with arrival times.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ptyjobs.terminal.screen import Screen
 
 @dataclass
 class Answer:
-    """One `interact`: what was shown, and why it came back."""
+    """One `interact`: its output, and the reason of its return."""
 
     verdict: Verdict
     output: bytes

@@ -1,4 +1,4 @@
-"""Marks in the stream: found however it is cut."""
+"""Marks in the stream: found at any split of the bytes."""
 
 from __future__ import annotations
 

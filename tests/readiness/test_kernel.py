@@ -95,7 +95,7 @@ def test_when_a_wait_ends_by_itself(code: str, wakes: float) -> None:
 
 
 def test_a_spinner_that_takes_keys_is_work_until_it_stops() -> None:
-    """It shows a frame each 80 ms between which it is silent, and reads what is typed meanwhile."""
+    """It shows a frame every 80 ms, is silent in between, and reads typed keys."""
     code = RAW + (
         "def key(timeout):\n"
         "    return os.read(0, 99) if select.select([0, r], [], [], timeout)[0] else b''\n"

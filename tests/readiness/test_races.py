@@ -55,7 +55,7 @@ def test_1_without_the_closure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Kernel, "unread", lambda self: False)
     with python(ECHO) as job:
         job.interact(timeout=20)
-        # The race is the kernel's to show: on a busy machine it may take a while, or not come.
+        # The kernel decides when the race occurs: on a busy machine late, or never.
         shown = any(b"did" not in job.interact(b"a\r", timeout=20).output for _ in range(3000))
     if not shown:
         pytest.skip("the race did not show itself in 3,000 answers")
@@ -213,7 +213,7 @@ def test_7_output_that_a_relay_has_not_taken_yet(monkeypatch: pytest.MonkeyPatch
 
 
 def test_8_a_far_program_is_judged_by_what_it_shows() -> None:
-    """A client of a network: the answer comes later, while the client looks idle all the time."""
+    """A network client: the answer arrives later, while the client always looks idle."""
     code = """
 import os, select, socket, sys, time, tty
 a = socket.socket(); a.bind(("127.0.0.1", 0)); a.listen()
@@ -324,7 +324,7 @@ time.sleep(99)
         answer = job.interact(timeout=20)
         assert answer.output.endswith(b"painted")
         assert answer.verdict.confidence is Confidence.HIGH
-    # Taken out: any thread that reads alone is believed, and the first line is all there is.
+    # Without the countermeasure any thread that reads is believed, after the first line.
     original = Judge._other_threads
 
     def believed(self: Judge, *args: object) -> object:

@@ -1,4 +1,4 @@
-"""The machine alone, with a virtual clock: no process, no terminal, no time."""
+"""The state machine alone, on a virtual clock: no process, no terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENTER = Sent(lines=1, text=True, enter=True, nbytes=4)
 
 
 class World:
-    """A job that does what the test says, when it says so."""
+    """A job scripted by the test, with times."""
 
     def __init__(self, **options: object) -> None:
         self.now = 100.0
@@ -50,7 +50,7 @@ class World:
         self.machine.on_output(self.now, len(data))
 
     def run(self, until: float = 1e9) -> Verdict | None:
-        """Do what the machine asks until a verdict, or until that much time has passed."""
+        """Run the machine until a verdict, or for `until` seconds."""
         end = self.now + until
         for _ in range(100_000):
             step = self.machine.step(self.now)
@@ -246,7 +246,7 @@ def test_a_program_never_seen_with_a_prompt() -> None:
     world = World()
     world.settle()
     world.probe = SOFT
-    assert world.run(FIRST / 2) is None  # it accepts input, and has shown nothing yet
+    assert world.run(FIRST / 2) is None  # it accepts input, but has no output yet
     world.say(b"menu")
     world.look = Look(before_cursor="menu")
     said = world.now

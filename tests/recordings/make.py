@@ -1,8 +1,8 @@
-"""Records the scenes through the product: python -m tests.recordings.make [NAME ...]
+"""Record the scenes with the product: python -m tests.recordings.make [NAME ...]
 
 For each scene `fixtures/recordings/NAME.cast` (and `.raw` where a cast cannot hold the bytes),
-`NAME.txt`, its last screen, and `NAME.answers.txt`, what each step brought. A scene whose program
-is not installed is left out and told.
+`NAME.txt`, its last screen, and `NAME.answers.txt`, the answer of each step. Scenes whose program
+is not installed are skipped and listed.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class R:
 
 @dataclass(frozen=True, slots=True)
 class W:
-    """Wait until a text has been printed, for programs that never come to rest."""
+    """Wait until a text has been printed, for programs that never settle."""
 
     text: str
 

@@ -17,7 +17,7 @@ if importlib.util.find_spec("websockets") is None:
     pytest.skip("the browser is driven over websockets", allow_module_level=True)
 from tests.web.browser import Browser, program
 
-BESIDE = 400_000  # bytes that a page may have beside its data
+BESIDE = 400_000  # bytes of a page besides its data
 
 
 def session() -> Recording:

@@ -1,4 +1,4 @@
-"""Pictures: nothing of the screen is lost, nothing of it can break out of the markup."""
+"""Pictures: the whole screen is shown, and no text can break out of the markup."""
 
 from __future__ import annotations
 

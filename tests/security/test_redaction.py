@@ -1,4 +1,4 @@
-"""No way out of the server shows a secret: 10,000 generated ones, and a real server."""
+"""No output of the server shows a secret: 10,000 generated ones, and a real server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CASES = 10_000
 
 
 class Generated:
-    """One secret in one disguise, on its way to a terminal in pieces."""
+    """One secret in one encoding, printed in pieces."""
 
     def __init__(self, random_: random.Random) -> None:
         self.random = random_
@@ -88,7 +88,7 @@ class Generated:
         rows = [shown[n : n + width] for n in range(0, len(shown), width)]
         return "\r\n" + "\r\n".join(f"{left}{row}{right}" for row in rows) + "\r\n"
 
-    # -- the ways out: each gives all texts that a model would have read
+    # -- output paths: each returns all texts that a model would have read
 
     def replies(self) -> list[str]:
         """Two replies, the first in the middle of the secret."""
@@ -155,7 +155,7 @@ class Generated:
         return found
 
     def run(self, place: Path) -> list[str]:
-        """One way out, drawn by lot."""
+        """One output path, chosen at random."""
         self.redactor = Redactor([Known.of(self.secret, name="S")])
         if self.random.random() < 0.3:  # the same from its digest
             packed = pack(digests_of(self.redactor.secrets, salt=SALT))

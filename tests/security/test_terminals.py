@@ -1,4 +1,4 @@
-"""A sandboxed job and what other jobs have: their terminals, our sockets, the network."""
+"""A sandboxed job has no access to other jobs' terminals, our sockets, the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits of a job, who enforces them, and what its end tells."""
+"""Limits of a job: enforcement, and the reported cause of its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job finds what the user's own shell finds, on request."""
+"""On request a job has the environment of the user's login shell."""
 
 from __future__ import annotations
 

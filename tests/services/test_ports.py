@@ -113,7 +113,7 @@ def test_address_in_use_names_the_holder(jobs: Jobs, port: int, tmp_path: Path) 
     # known from the condition alone, whatever the program says
     answer = jobs.execute("exit 1", ready=f"port:{port}", wait=30)
     assert [f"port {port} is held by job 'web'" in one for one in answer.notes] == [True]
-    # and not named where nothing of the kind was wanted or said
+    # not named if the job neither wanted nor mentioned it
     assert jobs.execute(f"echo {port}; exit 1", wait=30).notes == ()
     assert jobs.execute("echo Address already in use; exit 1", wait=30).notes == ()
     # a server that takes another port instead says so while it runs

@@ -95,7 +95,7 @@ def test_up_ps_restart_and_down_at_a_shell(tmp_path: Path) -> None:
         told = json.loads(run("up", "worker", "--json"))
         assert [(one["process"], one["answer"]["state"]) for one in told] == [("worker", "running")]
         assert "ready on 127.0.0.1:" in run("up", "web")  # it runs already: left alone
-        run("up", "bad", code=None)  # it starts, and ends at once or a moment later
+        run("up", "bad", code=None)  # it starts, and ends immediately or shortly after
         lines = run("ps", code=1).splitlines()
         assert [line.split()[:2] for line in lines] == [
             ["web", "running"], ["worker", "running"], ["bad", "failed"],

@@ -79,7 +79,7 @@ def test_no_process_is_left_and_the_old_directory_is_an_ended_job(jobs: Jobs) ->
     assert not (folder / "alive").exists()
     assert not (folder / "sock").exists()
     assert not (folder / "cgroup").exists()
-    jobs.registry.remove(jobs.registry.find("a.1"))  # with it nothing of the living run goes
+    jobs.registry.remove(jobs.registry.find("a.1"))  # the running run keeps its files
     assert jobs.status("a").state is State.RUNNING
 
 

@@ -1,4 +1,4 @@
-"""Rules for Bash are taken over; what our configuration had stays."""
+"""Rules for Bash are imported; existing entries of our configuration are kept."""
 
 from __future__ import annotations
 

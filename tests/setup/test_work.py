@@ -165,7 +165,7 @@ def test_a_file_system_that_cannot_be_written_is_told(
 
 
 def rewritten_during(path: Path, times: int) -> Callable[[bytes | None], bytes]:
-    """An edit during which the client writes its file, so many times."""
+    """An edit during which the client writes its file the given number of times."""
     left = [times]
 
     def edit(before: bytes | None) -> bytes:

@@ -1,4 +1,4 @@
-"""The code of a rehearsal lies side by side afterwards, and does what it did."""
+"""The code of a rehearsal is contiguous afterwards and still works."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def never(number: int) -> int:
 
 
 def test_called_code_is_moved_and_does_what_it_did() -> None:
-    gc.unfreeze()  # what another test of this process has frozen is not moved
+    gc.unfreeze()  # objects frozen by another test are not moved
     before, untouched = adder.__code__, never.__code__
     with Gathering() as gathering:
         first = adder(1)

@@ -1,4 +1,4 @@
-"""The log by itself: what its files hold is what its offsets say, and room that is made is used."""
+"""The log alone: file contents match their offsets, and freed space is used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ptyjobs.store.log import MIN_SEGMENT, LogReader, LogWriter
 def test_a_reader_who_gives_up_all_he_has_seen_always_makes_room(
     tmp_path_factory: pytest.TempPathFactory, limit: int, pieces: list[int], asks: st.DataObject
 ) -> None:
-    """He asks once behind all that came, and again only when there is more."""
+    """The reader asks once past the end, and again only when there is more."""
     directory = tmp_path_factory.mktemp("log")
     writer, reader = LogWriter(directory, limit=limit), LogReader(directory)
     asked = False

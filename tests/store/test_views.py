@@ -1,4 +1,4 @@
-"""Pages of a log with holes in it: what is missing is counted where it is read."""
+"""Pages of a log with gaps: missing bytes are counted at their position."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Terminal:
         self.seen = b""
 
     def until(self, wanted: bytes) -> bytes:
-        """Everything up to `wanted`; it is taken off what was seen."""
+        """Everything up to `wanted`, removed from the output so far."""
         while wanted not in self.seen:
             self._read()
         before, _, self.seen = self.seen.partition(wanted)

@@ -1,4 +1,4 @@
-"""Targets by their argument vectors: what is started here so that a command runs there."""
+"""Targets by their argument vectors: the local command that runs a remote one."""
 
 from __future__ import annotations
 

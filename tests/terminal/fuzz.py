@@ -2,10 +2,10 @@
 
 Run with `python -m tests.terminal.fuzz --minutes 10`.
 
-Each round feeds one input to two screens, as it came and deferred in other pieces, with resizes at
-the same places, and compares all there is of them; then the fresh text, the repaint and the views
+Each round feeds one input to two screens, eager and deferred in other pieces, with resizes at
+the same offsets, and compares their whole state; then the fresh text, the repaint and the views
 are taken. It counts exceptions (a dropped sequence is one), divergences, and the memory held
-between rounds. A finding is cut down and written to `--keep`; its bytes belong into a test of
+between rounds. A finding is minimised and written to `--keep`; its bytes belong into a test of
 `test_screen.py` that names the symptom.
 """
 

@@ -151,7 +151,7 @@ def state(screen: Screen) -> dict[str, object]:
 
 
 def everything(screen: Screen) -> dict[str, object]:
-    """`state`, and what only the same bytes can bring back."""
+    """`state`, plus state that only the same bytes can restore."""
     return state(screen) | {
         "scrollback": screen.line_range(screen.floor_line, screen.first_line),
         "numbers": (screen.first_line, screen.floor_line, screen._reset_line),

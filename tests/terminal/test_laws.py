@@ -61,7 +61,7 @@ def test_a_repaint_rebuilds_the_screen_at_any_point(batch: int) -> None:
         copy.feed(screen.repaint())
         assert state(copy) == state(screen), seed
         more = hostile(rng)
-        screen._last = ""  # the one thing a repaint does not carry: what REP would repeat
+        screen._last = ""  # not part of a repaint: the character REP would repeat
         copy._last = ""
         screen.feed(more)
         copy.feed(more)
@@ -263,7 +263,7 @@ def test_hostile_output_costs_bounded_time_and_memory(name: str) -> None:
     screen = Screen(Size(24, 80), scrollback=1000)
     started = time.process_time()
     replies = b"".join(screen.feed(data[at : at + 65536]) for at in range(0, len(data), 65536))
-    assert time.process_time() - started < 10  # linear: none comes near, quadratic would be minutes
+    assert time.process_time() - started < 10  # linear is far below, quadratic takes minutes
     assert len(replies) <= 4096
     assert screen.errors == 0
     tracemalloc.start()

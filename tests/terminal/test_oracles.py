@@ -1,4 +1,4 @@
-"""Our screen against independent terminals, on what real programs wrote (law 9).
+"""Our screen against independent terminals, on output of real programs (law 9).
 
 tmux is asked through a window that prints the recording; @xterm/headless through node, where
 `PTYJOBS_TEST_XTERM` names the installed package's folder. Both are skipped where they are absent.

@@ -1,4 +1,4 @@
-"""OSC 7501: what a program says of itself, read from any stream, bounded."""
+"""OSC 7501: a program's report of its state, parsed from any stream, bounded."""
 
 from __future__ import annotations
 

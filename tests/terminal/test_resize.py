@@ -1,4 +1,4 @@
-"""Another size: soft-wrapped lines are joined and cut anew, rows come from and go to scrollback."""
+"""Resize: soft-wrapped lines are reflowed, rows move to and from the scrollback."""
 
 from __future__ import annotations
 

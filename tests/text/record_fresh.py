@@ -51,7 +51,7 @@ class Step:
     budget: int = 100_000
     contains: tuple[str, ...] = ()  # instead of `expect`, where the text is long or has numbers
     forbid: tuple[str, ...] = ()
-    raw: bytes | None = None  # bytes to send, where they are not what keys.typed gives
+    raw: bytes | None = None  # bytes to send, if not the result of keys.typed
     before: str = ""  # typed and not waited for, just before this step
 
 

@@ -1,4 +1,4 @@
-"""Fresh text of real programs: recordings made by `record_fresh.py`, expected texts read by eye."""
+"""Fresh text of real programs: recordings made by `record_fresh.py`, texts checked by eye."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 def answers(
     name: str, *, slice_size: int, fast: bool = False
 ) -> Iterator[tuple[dict[str, Any], Fresh, str]]:
-    """Each step of a recording with what FreshText makes of it."""
+    """Each step of a recording with the result of FreshText."""
     data = json.loads((FOLDER / f"{name}.json").read_text())
     log = (FOLDER / f"{name}.bin").read_bytes()
     screen = Screen(Size(data["rows"], data["cols"]))

@@ -1,4 +1,4 @@
-"""Frames that were overwritten are not told again; what still stands is."""
+"""Overwritten frames are not repeated; text that is still visible is."""
 
 from __future__ import annotations
 

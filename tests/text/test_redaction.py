@@ -1,4 +1,4 @@
-"""Secrets in text: found in every disguise that is promised, and nothing else is touched."""
+"""Secrets in text: found in every documented encoding; other text is unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text for a model holds nothing unseen, loses nothing that is seen, and keeps its budget."""
+"""Text for a model has no invisible characters, loses no visible ones, and keeps its budget."""
 
 from __future__ import annotations
 

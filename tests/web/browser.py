@@ -21,7 +21,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def program() -> str:
-    """The installed browser, "" where there is none."""
+    """The installed browser, or ""."""
     return next((found for name in NAMES if (found := shutil.which(name))), "")
 
 
@@ -92,7 +92,7 @@ class Page:
             )  # fmt: skip
 
     def saves(self, folder: Path) -> None:
-        """Put what the page saves into `folder`, without asking."""
+        """Save the page's downloads into `folder`, without asking."""
         self.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
     def picture(self, path: Path) -> None:

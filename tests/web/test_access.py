@@ -1,6 +1,6 @@
-"""The page for all: axe-core finds nothing, and a phone shows it readably.
+"""Accessibility: axe-core has no findings, and the page is readable on a phone.
 
-axe-core (MPL-2.0) is for this test alone: `npm install axe-core`, and PTYJOBS_TEST_AXE names its
+axe-core (MPL-2.0) is used only by this test: `npm install axe-core`, and PTYJOBS_TEST_AXE names its
 `axe.min.js`.
 """
 

@@ -46,7 +46,7 @@ def test_the_page_shows_joins_types_and_replays(tmp_path: Path, browser: Browser
         browser.go(url)
         browser.wait("document.querySelectorAll('.card').length === 2")
         assert "token" not in browser.run("location.href")
-        assert browser.run(CARDS) == ["sh", "old"]  # what runs comes first, though it is older
+        assert browser.run(CARDS) == ["sh", "old"]  # running jobs come first, even if older
         browser.wait(f"{card('old', 'pre')}.includes('seen')")
         assert browser.run(card("old", ".why")) == "exited with code 5"
 

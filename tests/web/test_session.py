@@ -1,4 +1,4 @@
-"""Tabs, restarts and sleep: a page finds its viewer again, or says why it cannot."""
+"""Tabs, restarts and sleep: a page reconnects to its viewer, or shows the reason."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_tabs_share_a_session_and_find_a_restarted_viewer(tmp_path: Path, browse
             page.wait(f"{LINK}.endsWith('Start it again: ptyjobs web --port {port}')")
             assert page.run(OFFLINE)
         opacity = "getComputedStyle(document.getElementById('live')).opacity"
-        browser.wait(f"Number({opacity}) < 0.6")  # what is old looks old
+        browser.wait(f"Number({opacity}) < 0.6")  # stale content looks stale
         assert tab.run(f"{MODE}") == "not connected"
         assert tab.run("ptyjobsTerminal.options.disableStdin")
         viewer = server(tmp_path, "--write", "--port", port)

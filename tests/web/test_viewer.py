@@ -1,4 +1,4 @@
-"""The viewer's server: who gets in, and that no byte is lost or comes twice."""
+"""The viewer's server: access control; no byte is lost or sent twice."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def tty() -> None:
 
 
 def later() -> None:
-    """The prompt at once, a line of a thread later."""
+    """The prompt immediately, a thread's line later."""
     threading.Timer(0.9, lambda: write("\nnotice 9010\n")).start()
     write("scheduled\n")
 
