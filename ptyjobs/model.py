@@ -258,7 +258,7 @@ class JobSpec:
     pids: int = 0  # processes and threads
     restart: str = ""  # "on-failure" or "always", with ":N" for at most N times in a row
     run: int = 1  # counts the runs under this name
-    labels: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)  # its labels; files of 0.1 have this name
     login: bool = False  # run it behind the start-up files of the user's shell
 
 

@@ -101,7 +101,7 @@ def prepare(
         memory=int(_limit(config, "memory", limits)),
         cpu=_limit(config, "cpu", limits),
         pids=int(_limit(config, "pids", limits)),
-        labels=_labels(labels or {}),
+        tags=_labels(labels or {}),
         login=config.login if login is None else login,
         sandbox=_sandbox(config, sandbox, on_exit=on_exit, beside=beside),
         writable=working_dir if confined else "",

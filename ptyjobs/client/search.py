@@ -90,7 +90,7 @@ def _meets(
     if spec is None:
         return False
     for name, value in labels.items():
-        if name not in spec.labels or (value and spec.labels[name] != value):
+        if name not in spec.tags or (value and spec.tags[name] != value):
             return False
     for key, value in where.items():
         if key == "project":

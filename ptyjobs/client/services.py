@@ -50,9 +50,9 @@ def jobs_of(registry: Registry, path: str) -> dict[str, JobDir]:
     found: dict[str, JobDir] = {}
     for job in registry.all():
         spec = job.spec()
-        if spec is None or spec.labels.get(FILE) != path:
+        if spec is None or spec.tags.get(FILE) != path:
             continue
-        name = spec.labels.get(PROCESS, "")
+        name = spec.tags.get(PROCESS, "")
         if name not in found or (is_alive(job) and not is_alive(found[name])):
             found[name] = job
     return found
@@ -138,7 +138,7 @@ def _free_name(registry: Registry, process: str, folder: str) -> str:
         if not os.path.isdir(folder_of):
             return name
         spec = registry.find(name).spec()
-        mine = spec is not None and spec.cwd == folder and spec.labels.get(PROCESS) == process
+        mine = spec is not None and spec.cwd == folder and spec.tags.get(PROCESS) == process
         if mine or not is_alive(registry.find(name)):
             return name
     return ""

@@ -80,7 +80,7 @@ class Reporter:
             service=self._service(),
             port=job.port,
             run=spec.run,
-            labels=spec.labels,
+            labels=spec.tags,
             cpu=round(job.used.cpu, 2),
             peak=self._peak(),
             limits=job.limits.words() if job.limits is not None else (),

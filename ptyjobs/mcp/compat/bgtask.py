@@ -61,7 +61,7 @@ async def _run(call: ToolCall, args: dict[str, Any]) -> Result:
     job_id = job_id_of(name)
     try:
         spec = prepare(call.config, command=args["shell"], name=job_id, stderr=call.config.stderr)
-        await call.jobs.start(dataclasses.replace(spec, labels={"task": name}), name=job_id)
+        await call.jobs.start(dataclasses.replace(spec, tags={"task": name}), name=job_id)
         status = await call.jobs.status(job_id)
     except DuplicateJob:
         return _text(f'Task with name "{name}" is already running.', is_error=True)
@@ -93,7 +93,7 @@ async def _list(call: ToolCall, args: dict[str, Any]) -> Result:
 def _name_of(call: ToolCall, job_id: str) -> str:
     """The task name behind a job id; jobs that others started are shown by their id."""
     spec = call.jobs.registry.find(job_id).spec()
-    return spec.labels.get("task", job_id) if spec else job_id
+    return spec.tags.get("task", job_id) if spec else job_id
 
 
 async def _stdout(call: ToolCall, args: dict[str, Any]) -> Result:
