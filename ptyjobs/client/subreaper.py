@@ -1,9 +1,9 @@
 """The last net under a server: what its zygote and holders leave behind falls to it, and is ended.
 
 Owns the sweep of this process's own children. A server is a child subreaper like its zygote, so
-that zygote and holders killed together leave nothing (holder sheet §6). The subtle thing: when the
-zygote dies, living holders become the server's children too, and must not be mistaken for
-leftovers; each holder writes its pid into the lock file that proves it alive.
+that zygote and holders killed together leave nothing (docs/decisions/containment.md). The subtle
+thing: when the zygote dies, living holders become the server's children too, and must not be
+mistaken for leftovers; each holder writes its pid into the lock file that proves it alive.
 """
 
 from __future__ import annotations

@@ -458,7 +458,7 @@ def flags_of(namespace: argparse.Namespace) -> dict[str, Any]:
 
 
 def docs_table() -> str:
-    """The Markdown table of all settings, as it stands in README.md and SPEC.md."""
+    """The Markdown table of all settings, as in docs/reference/ and SPEC.md."""
     lines = ["| setting | default | values | environment | meaning |", "|---|---|---|---|---|"]
     for setting in SETTINGS:
         meta = setting.metadata

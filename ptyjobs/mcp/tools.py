@@ -236,7 +236,7 @@ def by_name(name: str) -> Tool | None:
 
 
 def reference(tools: tuple[Tool, ...] = TOOLS) -> str:
-    """The Markdown tool reference, as it stands in README.md and SPEC.md."""
+    """The Markdown tool reference, as in docs/reference/ and SPEC.md."""
     lines = []
     for tool in tools:
         kind = "read-only" if tool.read_only else "destructive" if tool.destructive else "changes"

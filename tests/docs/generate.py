@@ -16,7 +16,13 @@ from ptyjobs.model import TRANSITIONS
 from ptyjobs.text import token_shapes
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "SPEC.md", "docs/person.md")
+DOCUMENTS = (
+    "SPEC.md",
+    "docs/person.md",
+    "docs/reference/tools.md",
+    "docs/reference/command-line.md",
+    "docs/reference/settings.md",
+)
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
 
 

@@ -28,7 +28,15 @@ def test_every_promise_names_a_test_that_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "SPEC.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md"]
+    "name",
+    [
+        *("README.md", "SPEC.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+        "benchmarks/README.md",
+        *(
+            path.relative_to(generate.ROOT).as_posix()
+            for path in generate.ROOT.glob("docs/**/*.md")
+        ),
+    ],
 )
 def test_links_inside_a_document_lead_somewhere(name: str) -> None:
     text = (generate.ROOT / name).read_text()

@@ -1,4 +1,4 @@
-"""Print README's transcripts: a model's requests and replies, from real calls.
+"""Prints docs/transcripts.md: what a model asks and reads, from real calls.
 
     python -m tests.docs.transcripts
 

@@ -37,6 +37,25 @@ def test_the_example_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
     assert "\nlate\n>>> 1/0\nTraceback" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("page", "printed"),
+    [
+        ("reference/python-api.md", "42 waiting_for_input"),
+        ("agents.md", "['0', '499500', '1999000']"),
+    ],
+)
+def test_the_examples_of_the_site_run_as_they_stand(
+    tmp_path: Path, page: str, printed: str
+) -> None:
+    text = (generate.ROOT / "docs" / page).read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    environ = {**os.environ, "PTYJOBS_STATE": str(tmp_path / "state"), "PYTHON_BASIC_REPL": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == printed
+
+
 def test_both_classes_answer_the_same(tmp_path: Path) -> None:
     settings = load({"PTYJOBS_STATE": str(tmp_path / "state")})
 

@@ -1,6 +1,6 @@
 """`describe`: the whole surface, made from the parsers, the settings and the tools themselves.
 
-Owns the shape of that description and the command reference in README.md. Nothing in it is
+Owns the shape of that description and the command reference in docs/reference/. Nothing in it is
 written by hand, so it cannot be out of date.
 """
 
