@@ -19,6 +19,7 @@ PLUGIN = "ptyjobs/plugin"
 PLACES = {
     "pyproject.toml": r'(?m)^(version = ")[^"]*(")',
     "ptyjobs/__init__.py": r'(?m)^(__version__ = ")[^"]*(")',
+    "CITATION.cff": r"(?m)^(version: )\S+()$",
     "server.json": r'("version": ")[^"]*(")',
     "manifest.json": r'("version": ")[^"]*(")',
     "gemini-extension.json": r'("version": ")[^"]*(")',
