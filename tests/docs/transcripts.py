@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-HEAD = """# What a model sees
+HEAD = """# Transcripts
 
 Real calls and their whole replies, made by `python -m tests.docs.transcripts`. One call
 is one step: no sleeping, no polling, no second call to read.

@@ -1,4 +1,6 @@
-"""The twelve races in reading kernel state, each with a child that provokes it.
+"""The twelve races of asking a kernel, each with a child made to lose it.
+
+docs/decisions/kernel-readiness.md says what was measured of them.
 
 Every test fails when its countermeasure is removed from the code. If that can be done from outside,
 the test itself removes it and shows the failure.

@@ -1,0 +1,32 @@
+"""The first commands of docs/getting-started.md work as they are written there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs import generate
+from tests.docs.test_examples import fenced
+
+pytestmark = pytest.mark.live
+
+
+def test_the_first_commands_of_a_newcomer_work(tmp_path: Path) -> None:
+    text = (generate.ROOT / "docs/getting-started.md").read_text()
+    (block,) = [block for block in fenced(text, "sh") if "ptyjobs send" in block]
+    environ = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PTYJOBS_STATE": str(tmp_path / "state"),
+        "PYTHON_BASIC_REPL": "1",
+    }
+    done = subprocess.run(
+        ["sh", "-e", "-c", block], env=environ, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\n42\n>>> " in done.stdout  # the screen
+    assert done.stdout.splitlines().count("42") == 2  # the answer of send, and the screen
