@@ -60,7 +60,7 @@ class Watch:
         self._misses = 0
         self.failed = 0  # how often it printed what means that it has failed
         self._gone = False  # nothing of the job is left: nothing can become true
-        self.service = Service(NOT_READY, time.time())
+        self.service = Service(NOT_READY, time.time(), "; ".join(self._unprinted()))
 
     # -- events
 
@@ -154,8 +154,11 @@ class Watch:
 
     # -- the decision
 
+    def _unprinted(self) -> list[str]:
+        return [f'has not printed "{one.text}"' for one in self._patterns if not one.match]
+
     def _weigh(self) -> None:
-        missing = [f"has not printed {one.text!r}" for one in self._patterns if not one.match]
+        missing = self._unprinted()
         missing += [one.error for one in (*self._patterns, *self._failures) if one.error]
         misses = [probe for probe in self._probes if not probe.holds]
         missing += [probe.why for probe in misses if probe.why]

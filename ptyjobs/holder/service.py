@@ -126,13 +126,15 @@ class JobService:
     def watch_changed(self, watch: Watch) -> None:
         """A service has become ready, or it is no more: those who wait for that are answered."""
         now = time.monotonic()
-        if watch is self.watches.own:
-            self.glimpses.remove()
-            self.glimpses.due = now
-            self._guard(self.job.dir.write_status, self.status())
+        own = watch is self.watches.own
+        if own:
             awaited = any(waiter.watch is watch for waiter in self.inputs)
             self._guard(self.notices.on_service, watch.service, awaited)
+            self.glimpses.remove()
+            self.glimpses.due = now
         self.inputs.watch_changed(watch, now)
+        if own:  # last: nobody waits for the record
+            self._guard(self.job.dir.write_status, self.status())
 
     def job_ended(self) -> None:
         """The job has ended, or one of the processes that it left."""

@@ -42,11 +42,12 @@ def of_all(sockets: Iterable[ports.Socket], holders: Mapping[int, str]) -> list[
     sockets = list(sockets)
     owners = ports.holders_of(sockets)
     known: dict[int, PortHolder] = {}
+    worktrees: dict[str, tuple[str, str]] = {}  # of directories: many processes share one
     found = []
     for one in sockets:
         pid = owners.get(one.inode, 0)
         if pid and pid not in known:
-            known[pid] = _of_process(pid, holders)
+            known[pid] = _of_process(pid, holders, worktrees)
         fields = known.get(pid, PortHolder("", ""))
         address = str(one).removesuffix("/udp")
         found.append(
@@ -58,9 +59,13 @@ def of_all(sockets: Iterable[ports.Socket], holders: Mapping[int, str]) -> list[
     return sorted(found, key=lambda one: (not one.job_id, one.port, one.address))
 
 
-def _of_process(pid: int, holders: Mapping[int, str]) -> PortHolder:
+def _of_process(
+    pid: int, holders: Mapping[int, str], worktrees: dict[str, tuple[str, str]]
+) -> PortHolder:
     directory = _link(f"/proc/{pid}/cwd")
-    worktree, branch = git_worktree(directory) if directory else ("", "")
+    if directory not in worktrees:
+        worktrees[directory] = git_worktree(directory) if directory else ("", "")
+    worktree, branch = worktrees[directory]
     job_id, session = _job_of(pid, holders)
     return PortHolder(
         "", "", 0, pid, command_of(pid), _user_of(pid), directory, worktree, branch, job_id, session

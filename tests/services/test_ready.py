@@ -219,7 +219,7 @@ def test_a_pattern_in_the_echo_does_not_count(jobs: Jobs) -> None:
     jobs.interact("sh", input="x='all ready'")
     service = jobs.status("sh").service
     assert service is not None
-    assert not service.ready
+    assert (service.state, service.why) == ("not ready", 'has not printed "all ready"')
     jobs.interact("sh", input="echo $x")
     service = jobs.status("sh").service
     assert service is not None
