@@ -17,7 +17,7 @@ import sys
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
 SOCK_DIAG_BY_FAMILY = 20  # linux/sock_diag.h
 NETLINK_SOCK_DIAG = 4
@@ -236,12 +236,20 @@ def _elsewhere(pids: Iterable[int]) -> list[int]:
     return found
 
 
-def holders_of(sockets: Iterable[Socket]) -> dict[int, int]:
-    """Inode → pid over all processes that we may inspect; no entry if none is known."""
+def holders_of(sockets: Iterable[Socket], *, but: Container[int] = ()) -> dict[int, int]:
+    """Inode → pid over all processes that we may look at; absent where none is known.
+
+    `but`: processes that are known to hold none of them. Of several owners the lowest pid counts:
+    most often the parent.
+    """
     wanted = {one.inode for one in sockets}
     found: dict[int, int] = {}
-    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
-        if wanted and name.isdigit():
-            for inode in inodes(int(name)) & wanted:
-                found[inode] = int(name)
+    names = os.listdir("/proc") if os.path.isdir("/proc") else []
+    for pid in sorted(int(name) for name in names if name.isdigit()):
+        if not wanted:
+            break
+        if pid not in but:
+            held = inodes(pid) & wanted
+            found |= dict.fromkeys(held, pid)
+            wanted -= held
     return found
