@@ -218,7 +218,7 @@ class AsyncJobs(Base):
         try:
             job, spec = self._allocate(spec, name=name)
         except DuplicateJob:
-            if not await self._joins(name, spec, patience=BEING_BORN):
+            if not (await self._leaves(name) or await self._joins(name, spec, patience=BEING_BORN)):
                 raise
             return await self.start(
                 asked, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
@@ -292,6 +292,15 @@ class AsyncJobs(Base):
         deadline = time.monotonic() + LEAVING
         while self._lives(name) and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
+
+    async def _leaves(self, name: str) -> bool:
+        """True once the holder of a job that has ended has left; False if it stays."""
+        deadline = time.monotonic() + LEAVING
+        while self._has_ended(name) and time.monotonic() < deadline:
+            if not self._lives(name):
+                return True
+            await asyncio.sleep(0.01)
+        return False
 
     async def _joins(self, name: str, spec: JobSpec, *, patience: float = 0.0) -> bool:
         """True if a living job of that name is this very service; its spec may come late."""

@@ -273,6 +273,14 @@ class Base:
         """True if a job of that name has a holder."""
         return bool(name) and registry.is_alive(JobDir(os.path.join(self.registry.folder, name)))
 
+    def _has_ended(self, name: str) -> bool:
+        """True if the job of that name has ended and its holder has nothing left to do."""
+        job = JobDir(os.path.join(self.registry.folder, name))
+        if not name or not os.path.isdir(job.folder):
+            return False
+        status = self.registry.status(job)
+        return status.state.ended and not status.service
+
     def _same_service(self, name: str, spec: JobSpec) -> bool | None:
         """True if the living job of that name is this service; None while that is not known."""
         if not name or not spec.ready:

@@ -234,7 +234,7 @@ class Jobs(Base):
                 connection, number = self._begin(begun, whole, call)
             answer = self._started(begun, connection, call, number, progress=on_progress)
         except DuplicateJob:
-            if not self._joins(name, spec, patience=BEING_BORN):
+            if not (self._leaves(name) or self._joins(name, spec, patience=BEING_BORN)):
                 raise
             answer = None
         except (KeyboardInterrupt, SystemExit):  # nobody has its id, so nobody could end it
@@ -337,6 +337,15 @@ class Jobs(Base):
         deadline = time.monotonic() + LEAVING
         while self._lives(name) and time.monotonic() < deadline:
             time.sleep(0.01)
+
+    def _leaves(self, name: str) -> bool:
+        """True once the holder of a job that has ended has left; False if it stays."""
+        deadline = time.monotonic() + LEAVING
+        while self._has_ended(name) and time.monotonic() < deadline:
+            if not self._lives(name):
+                return True
+            time.sleep(0.01)
+        return False
 
     def _joins(self, name: str, spec: JobSpec, *, patience: float = 0.0) -> bool:
         """True if a living job of that name is this very service; its spec may come late."""

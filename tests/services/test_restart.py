@@ -174,6 +174,14 @@ def test_replace_ends_a_living_job_of_that_name(jobs: Jobs) -> None:
     assert jobs.execute("sleep 600", name="new", replace=True, wait=0).job_id == "new"
 
 
+def test_the_name_of_a_job_that_has_just_ended_is_free(jobs: Jobs) -> None:
+    """Its holder lives a moment longer than the answer."""
+    for run in range(1, 9):
+        answer = jobs.execute("sleep 0.01 & echo failed; exit 1", name="web", wait=30)
+        assert answer.state is State.FAILED
+        assert jobs.status("web").run == run
+
+
 def test_two_clients_start_the_same_service_at_once(jobs: Jobs, port: int) -> None:
     """One starts it, the other joins, and a different command under that name is refused."""
     barrier, answers = threading.Barrier(2), []
