@@ -90,6 +90,7 @@ class Reason(enum.StrEnum):
     CANCELLED = "cancelled"
     SERVICE_READY = "ready"
     SERVICE_FAILED = "not ready"  # it printed what means that it has failed
+    PERSON = "person"  # a person has answered, declined, or released the job
 
     @property
     def ready(self) -> bool:
@@ -253,6 +254,8 @@ class JobSpec:
     session: str = ""  # the agent's session that started it: who is woken (see `notify`)
     notify: tuple[str, ...] = NOTIFY
     port: str = ""  # "auto" leases a free one; it is in the environment as PORT
+    notify_command: str = ""  # a command line run when a person is asked for
+    audit: bool = False  # what is done to it goes into the journal
     memory: int = 0  # bytes that the job may use; 0 is no limit
     cpu: float = 0.0  # processors
     pids: int = 0  # processes and threads
@@ -316,6 +319,8 @@ class Answer:
     notes: tuple[str, ...] = ()  # one-line hints with the next step in them
     unmatched: str = ""  # the patterns that did not match, in words; where they did before
     service: Service | None = None  # of a job started with `ready`
+    held: str = ""  # who holds the job and since when
+    handback: str = ""  # what a person did while they held it, for the first answer behind that
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +399,9 @@ class Status:
     directory: str = ""  # working directory as the program told it (OSC 7), else of the leader
     progress: str = ""  # OSC 9;4
     attached: int = 0
+    people: tuple[str, ...] = ()  # names of those attached
+    held: str = ""  # who holds it and since when
+    asks: str = ""  # what a person is asked for
     waiters: int = 0
     tier: Tier = Tier.FULL
     containment: str = ""  # what kill reaches on this machine

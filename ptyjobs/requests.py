@@ -35,12 +35,14 @@ class HelloRequest:
     """Introduce a client; `reader`: key of the read position that its answers continue from.
 
     `session`: the agent's session that its answers go to. `protocol`: the version that the client
-    speaks; those of version 1 do not say it.
+    speaks; those of version 1 do not say it. `who`: name of the person or program, for holds and
+    the journal.
     """
 
     reader: str = ""
     session: str = ""
     protocol: int = 1
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class StartRequest:
     budget: int = MAX_CHARS
     until: tuple[str, ...] = ()
     reader: str = ""
+    who: str = ""
     progress: bool = False
     secrets: Packed | None = None
 
@@ -94,9 +97,10 @@ class InteractRequest:
 
 @dataclass(frozen=True, slots=True)
 class WaitRequest:
-    """Wait for a condition: ready, exited, pattern (one of `until`), port or quiet.
+    """Wait for a condition: ready, exited, pattern (one of `until`), port, quiet or person.
 
-    `service`: conditions of a service (config.ready_syntax) for this wait.
+    `service`: conditions of a service (config.ready_syntax) for this wait. `message`: what a person
+    is asked for; without one, `person` waits for a release.
     """
 
     condition: str = "ready"  # "for" on the wire
@@ -106,6 +110,32 @@ class WaitRequest:
     budget: int = MAX_CHARS
     progress: bool = False
     secrets: Packed | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRequest:
+    """Exclusive input for the person `by`, while a connection of theirs or `session` lives."""
+
+    by: str
+    session: int = 0  # pid of the session leader of their terminal
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """End the hold; answers an open request for a person with "done"."""
+
+    by: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DoneRequest:
+    """A person answers an open request: done, or declined."""
+
+    by: str = ""
+    message: str = ""
+    declined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +143,6 @@ class CancelRequest:
     """Drop the waiting request with this id."""
 
     request: int
-
-
-@dataclass(frozen=True, slots=True)
-class SecretsRequest:
-    """Nothing but what every reply brings: digests of what was typed at no-echo prompts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +224,9 @@ Request = (
     | InteractRequest
     | WaitRequest
     | CancelRequest
-    | SecretsRequest
+    | HoldRequest
+    | ReleaseRequest
+    | DoneRequest
     | TailRequest
     | RepaintRequest
     | StatusRequest
@@ -222,12 +249,14 @@ _WIRE_NAMES = {"condition": "for"}  # members that cannot be named like this in 
 def version_of(request: Request) -> int:
     """The version of the protocol that a holder must speak to understand a request.
 
-    2 came with `secrets`, and with waits for a port and for the conditions of a service.
+    2 came with holds, and with waits for a port, a person and the conditions of a service.
     """
     match request:
-        case SecretsRequest():
+        case HoldRequest() | ReleaseRequest() | DoneRequest():
             return 2
-        case WaitRequest(condition=condition, service=service) if service or condition == "port":
+        case WaitRequest(condition="port" | "person"):
+            return 2
+        case WaitRequest(service=service) if service:
             return 2
     return 1
 

@@ -20,7 +20,9 @@ import signal
 import sys
 import time
 
+from ptyjobs.cli import person
 from ptyjobs.cli.format import exit_code, turn
+from ptyjobs.cli.holding import Holding, key_bytes
 from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
 from ptyjobs.cli.viewport import Mirror
 from ptyjobs.client import orphans
@@ -36,6 +38,7 @@ __all__ = ["DETACH", "RESTORE", "attach", "terminal_size"]
 DETACH = b"\x1c"  # C-\, as dtach and abduco have it
 DETACHES = (DETACH, b"\x1b[92;5u", b"\x1b[27;5;92~")  # plain, kitty's form, xterm's form
 HINT_AFTER = 0.3  # seconds after which the hint is shown: a short command needs none
+NOTICE = 30.0  # seconds for what a person should know, at most until the next key or output
 HINT = 2.0  # seconds that it is in the last row, at most until the next key or output
 HISTORY = 1000  # lines above the screen that go into the terminal's own scrollback
 BAR_PAUSE = 1.0  # seconds between two looks at what the status line says
@@ -54,18 +57,6 @@ class Detached(Exception):
     """The person has left."""
 
 
-def key_bytes(name: str) -> tuple[bytes, ...]:
-    """Every form in which terminals send a control key: plain, kitty's and xterm's."""
-    from ptyjobs.input import keys
-    from ptyjobs.terminal import Modes
-
-    plain_form = keys.encode([name], modes=Modes())
-    if len(plain_form) != 1 or plain_form >= b" ":
-        raise BadInput(f"{name!r} cannot be the detach key.", advice="A control key, e.g. C-] .")
-    char = ord(chr(plain_form[0] + 64).lower())
-    return plain_form, b"\x1b[%d;5u" % char, b"\x1b[27;5;%d~" % char
-
-
 def refuse_own(job: JobDir) -> None:
     """Raise Refused if this process runs inside `job`: its output would feed itself for ever."""
     if os.environ.get(orphans.MARK) == orphans.name(job.path):
@@ -81,12 +72,14 @@ def attach(
     *,
     read_only: bool = False,
     detach_key: str = "C-\\",
+    hold_key: str = "C-]",
     stays: bool = True,
     status_line: bool = False,
 ) -> int:
     """Join a job until the detach key, its end, or the end of input; the exit code.
 
-    `stays`: the job goes on after detaching, and that is said.
+    `stays`: the job goes on after detaching, and that is said. `hold_key` holds the job and
+    releases it.
     0 after detaching; the job's own code (or 128 + signal) when it ended meanwhile.
     Raises HolderLost when its holder was lost meanwhile, SystemExit when the terminal was.
     """
@@ -100,6 +93,7 @@ def attach(
             jobs, job_id, terminal, read_only=read_only, leave=leave, key=detach_key,
             status_line=status_line,
         )  # fmt: skip
+        session.holds = Holding(jobs, job_id, hold_key if not read_only else "", session.notice)
     except HolderLost:
         return _show_ended(jobs, job_id)
     with contextlib.closing(session):
@@ -109,6 +103,7 @@ def attach(
         except Ended as end:
             return _tell_end(terminal, end.status)
         except Detached:
+            session.holds.leave()
             if stays:
                 print(f"[detached from {job_id}; it goes on: ptyjobs attach {job_id}]")
             return 0
@@ -156,13 +151,18 @@ class Session:
         self._read_only, self._key = read_only, key
         self._leave = re.compile(b"|".join(map(re.escape, leave)))
         self._bar_due = 0.0 if status_line and not terminal.dumb else None
+        self._name = person.name()
+        self.holds: Holding
         size = None if read_only else self._size()
-        self._typing = jobs.follow(job_id, input=not read_only, size=size, scrollback=HISTORY)
+        self._typing = jobs.follow(
+            job_id, input=not read_only, size=size, scrollback=HISTORY, name=self._name
+        )
         self._view = self._typing  # where the output comes from
         self._mirror: Mirror | None = None
         self._hint_at: float | None = None
         self._hint_until: float | None = None
         self._hint_next = False  # the next repaint gets the hint
+        self._notice = ""  # what it says, if not how to leave
         self._below: tuple[bytes, Size] | None = None  # the repaint that the hint covers
         self._painted = False
 
@@ -229,11 +229,19 @@ class Session:
     def _on_keys(self, data: bytes) -> None:
         leaving = self._leave.search(data)
         if not self._read_only:
-            self._typing.send(data[: leaving.start()] if leaving else data)
+            self._send(data[: leaving.start()] if leaving else data)
         if leaving:
             self._unhint()
             raise Detached
         self._unhint()
+
+    def _send(self, data: bytes) -> None:
+        """Type `data`; the key that holds and releases stays out of it."""
+        for number, piece in enumerate(self.holds.split(data)):
+            if number:
+                self.holds.toggle()
+            if piece:
+                self._typing.send(piece)
 
     def _on_signals(self) -> None:
         for number in self._terminal.take_signals():
@@ -257,7 +265,10 @@ class Session:
         claim = claim and not self._read_only
         try:
             fresh = self._jobs.follow(
-                self._job_id, input=claim, size=self._size() if claim else None
+                self._job_id,
+                input=claim,
+                size=self._size() if claim else None,
+                name=self._name,
             )
         except HolderLost:  # it ends: the connection that types will tell
             return
@@ -277,6 +288,10 @@ class Session:
         if not isinstance(message, Data) and message.get("event") == "exit":
             self._unhint()
             raise Ended(from_json(Status, message["status"]))
+        if not isinstance(message, Data) and message.get("event") == "person":
+            if follow is self._typing:
+                self.holds.changed(message, bell=self._terminal.announce)
+            return True
         if follow is not self._view:  # the same bytes come from the view
             return True
         if isinstance(message, Data):
@@ -342,7 +357,14 @@ class Session:
 
     @property
     def _words(self) -> str:
-        return f"{self._job_id}: {self._key} detaches"
+        return f"{self._job_id}: {self._key} detaches{self.holds.words}"
+
+    def notice(self, words: str) -> None:
+        """Show words in the title, and in the last row until the next key or output."""
+        self._terminal.title(f"{self._job_id}: {words}")
+        if self._painted and not self._terminal.dumb:
+            self._notice, self._hint_next = words, True
+            self._refresh(claim=False)
 
     def _hint(self, data: bytes, size: Size) -> None:
         """Say once how to leave: in the last row for a moment (the title has it as well).
@@ -352,10 +374,11 @@ class Session:
         mine = self._terminal.size()
         if mine is None:
             return
-        words = f" {self._words} "[: mine.cols]
+        seconds = NOTICE if self._notice else HINT
+        words, self._notice = f" {self._notice or self._words} "[: mine.cols], ""
         self._terminal.write(f"\x1b[?25l\x1b[{mine.rows};1H\x1b[0;7m{words}\x1b[m".encode())
         self._below = data, size
-        self._hint_until = time.monotonic() + HINT
+        self._hint_until = time.monotonic() + seconds
 
     def _unhint(self) -> None:
         """Take the hint away: before anything else is drawn, and before the person leaves."""

@@ -30,8 +30,8 @@ from ptyjobs.client.events import Events
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
 from ptyjobs.config import Config
 from ptyjobs.errors import DuplicateJob, HolderLost, PtyJobsError
-from ptyjobs.model import PROTOCOL_VERSION, Answer, JobSpec, Page, Size, Status, View
-from ptyjobs.requests import HelloRequest, version_of
+from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
+from ptyjobs.requests import version_of
 from ptyjobs.spawn.zygote import Zygote
 from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir
@@ -73,10 +73,10 @@ class AsyncJobs(Base):
         if connection is not None and not connection.closed:
             return connection
         connection = await open_connection(connect(job))
-        connection.on_secrets = self.learn
+        connection.on_secrets = self._learn
         self._connections[job.job_id] = connection
         with contextlib.suppress(ConnectionClosed):
-            connection.greet(HelloRequest(self.reader, self.config.session, PROTOCOL_VERSION))
+            connection.greet(self._hello())
         return connection
 
     async def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:
@@ -226,7 +226,7 @@ class AsyncJobs(Base):
         starting = self._starting[job.job_id] = asyncio.Event()
         try:
             connection = await open_connection(self._fork_holder(job, spec))
-            connection.on_secrets = self.learn
+            connection.on_secrets = self._learn
             self._connections[job.job_id] = connection
         except asyncio.CancelledError:  # nothing was asked for yet: the holder leaves
             self.registry.remove(job)
@@ -366,6 +366,7 @@ class AsyncJobs(Base):
         until: str = "ready",
         patterns: Sequence[str] = (),
         ready: str | Sequence[str] = (),
+        message: str = "",
         timeout: float | None = None,
         budget: int | None = None,
         on_progress: Progress | None = None,
@@ -374,12 +375,16 @@ class AsyncJobs(Base):
 
         `until`: `ready` (the program waits for input; of a job started with `ready`: the service
         is ready), `exited`, `pattern` (one of `patterns` was printed), `quiet` (no output for a
-        second) or `port` (it listens on a TCP port). `ready`: conditions of a service for this
-        wait, instead of those that it was started with. `timeout`:
-        seconds, by default the setting `wait_timeout`. `budget`: characters of output, by default
-        the setting `max_chars`. `on_progress`: called with the last line of output meanwhile.
+        second), `port` (it listens on a TCP port) or `person` (a person is asked to do what
+        `message` says; without one, a person releases the job). `ready`: conditions of a service
+        for this wait, instead of those that it was started with. `timeout`: seconds, by default
+        the setting `wait_timeout`. `budget`: characters of output, by default the setting
+        `max_chars`. `on_progress`: called with the last line of output meanwhile.
         """
-        call = self._wait(until, patterns, ready, timeout, budget, progress=on_progress is not None)
+        progress = on_progress is not None
+        call = self._wait(
+            until, patterns, ready, timeout, budget, progress=progress, message=message
+        )
         return await self._wait_for(job_id, until, call, progress=on_progress)
 
     async def _wait_for(
@@ -405,6 +410,7 @@ class AsyncJobs(Base):
         until: str = "ready",
         patterns: Sequence[str] = (),
         ready: str | Sequence[str] = (),
+        message: str = "",
         timeout: float | None = None,
         budget: int | None = None,
         on_progress: Progress | None = None,
@@ -413,7 +419,10 @@ class AsyncJobs(Base):
 
         The other parameters are those of `wait`; `budget` is that of each answer.
         """
-        call = self._wait(until, patterns, ready, timeout, budget, progress=on_progress is not None)
+        progress = on_progress is not None
+        call = self._wait(
+            until, patterns, ready, timeout, budget, progress=progress, message=message
+        )
         for job_id in job_ids:
             self.registry.find(job_id)
         tasks = {
@@ -463,8 +472,7 @@ class AsyncJobs(Base):
         job = runs.find(self.registry.find(job_id), run)
         limit = limit or self.config.max_chars
         if self.redactor is not None:
-            with contextlib.suppress(OlderHolder):  # it keeps no secrets
-                await self._call(job.job_id, calls.secrets())
+            await self._call(job.job_id, calls.hello(self._hello()))
         return await asyncio.to_thread(
             lambda: self._page(job, since=since, grep=grep, limit=limit, last=last)
         )
@@ -500,6 +508,24 @@ class AsyncJobs(Base):
     async def resize(self, job_id: str, size: Size) -> Status:
         """Change the size of a job's terminal."""
         return await self._call(job_id, calls.resize(size))
+
+    async def hold(self, job_id: str, *, by: str, session: int = 0) -> None:
+        """Keep input for the person `by`; Refused while another person holds the job.
+
+        `session`: process id of the session leader of their terminal. The hold ends with
+        `hand_back`, or when neither that process nor a connection that `by` follows with is left.
+        """
+        await self._call(job_id, calls.hold(by=by, session=session))
+
+    async def hand_back(self, job_id: str, *, by: str = "", message: str = "") -> bool:
+        """End a hold, and answer an open request with "done"; True if the job was held."""
+        return await self._call(job_id, calls.release(by=by, message=message))
+
+    async def done(
+        self, job_id: str, *, by: str = "", message: str = "", declined: bool = False
+    ) -> None:
+        """Answer an open request for a person: it is done, or declined."""
+        await self._call(job_id, calls.done(by=by, message=message, declined=declined))
 
     async def mark(self, job_id: str, label: str) -> None:
         """Write a marker into the recording."""

@@ -28,9 +28,20 @@ from ptyjobs.errors import (
     cannot_start,
     from_wire,
 )
-from ptyjobs.model import Answer, JobSpec, Lifetime, Page, Reason, Size, Status, View
+from ptyjobs.model import (
+    PROTOCOL_VERSION,
+    Answer,
+    JobSpec,
+    Lifetime,
+    Page,
+    Reason,
+    Size,
+    Status,
+    View,
+)
 from ptyjobs.requests import (
     FollowRequest,
+    HelloRequest,
     InteractRequest,
     RestartRequest,
     StartRequest,
@@ -136,6 +147,7 @@ class Base:
         self.config = load() if config is None else config
         self.registry = registry.Registry(self.config.state_dir)
         self.reader = reader or f"{os.getpid()}.{next(self._readers)}"
+        self.who = ""  # the person or program that asks, for holds and the journal
         self.redactor: Redactor | None = None  # what its answers' reader must not see
         self._digests: tuple[int, tuple[JsonObject, ...]] = (-1, ())  # of so many secrets
         self._told_ends: set[tuple[str, float]] = set()  # ends that the journal knows we returned
@@ -162,7 +174,7 @@ class Base:
                 hint=Hint.CHECK_STATUS,
                 facts={"job_id": job.job_id},
             )
-        self.learn(job.secrets())
+        self._learn(job.secrets())
         result = call.ended(Ended(job, status, self._seen.get(job.job_id, 0)))
         self._returned(status)
         return result
@@ -177,7 +189,10 @@ class Base:
             self._told_ends.add(run)
             self.registry.note_returned(status)
 
-    def learn(self, packed: object) -> None:
+    def _hello(self) -> HelloRequest:
+        return HelloRequest(self.reader, self.config.session, PROTOCOL_VERSION, self.who)
+
+    def _learn(self, packed: object) -> None:
         """Keep secrets that were typed into a job from the reader too."""
         if self.redactor is not None and isinstance(packed, list) and packed:
             from ptyjobs.text.secrets import unpack
@@ -260,7 +275,7 @@ class Base:
 
         if self.redactor is None:
             self.redactor = redactor(self.config)
-        self.learn(JobDir(os.path.join(self.registry.folder, job_id)).secrets())
+        self._learn(JobDir(os.path.join(self.registry.folder, job_id)).secrets())
         return self.redactor.redact(text).text
 
     def ports(self) -> list[PortHolder]:
@@ -428,6 +443,7 @@ class Base:
                 budget=budget or self.config.max_chars,
                 until=tuple(until),
                 reader=self.reader,
+                who=self.who,
                 progress=progress,
             )
         )
@@ -478,6 +494,7 @@ class Base:
         budget: int | None,
         *,
         progress: bool,
+        message: str = "",
     ) -> Call[Answer]:
         check_patterns(patterns)
         return calls.wait(
@@ -488,6 +505,7 @@ class Base:
                 timeout=self.config.wait_timeout if timeout is None else timeout,
                 budget=budget or self.config.max_chars,
                 progress=progress,
+                message=message,
             )
         )
 
@@ -523,6 +541,8 @@ def meets(answer: Answer, until: str) -> bool:
     reason = answer.verdict.reason
     if until == "exited":
         return answer.state.ended
+    if until == "person":
+        return reason is Reason.PERSON or answer.state.ended
     if until == "pattern":
         return answer.verdict.pattern is not None
     if until == "port" or reason is Reason.SERVICE_READY:

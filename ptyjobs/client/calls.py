@@ -23,12 +23,15 @@ from ptyjobs.model import (
 from ptyjobs.protocol import member
 from ptyjobs.requests import (
     DiscardRequest,
+    DoneRequest,
+    HelloRequest,
+    HoldRequest,
     KillRequest,
     MarkRequest,
+    ReleaseRequest,
     RepaintRequest,
     ResizeRequest,
     RestartRequest,
-    SecretsRequest,
     StatusRequest,
     TailRequest,
 )
@@ -113,9 +116,21 @@ def wait(request: WaitRequest) -> Call[Answer]:
     return Call(request, _answer, _ended_within(request.budget), request.timeout)
 
 
-def secrets() -> Call[None]:
-    """Have the holder tell what was typed at no-echo prompts (any reply tells what is new)."""
-    return Call(SecretsRequest(), lambda ok: None, lambda job: None)
+def hello(request: HelloRequest) -> Call[None]:
+    """Any reply brings digests of what was typed at no-echo prompts: this one brings only them."""
+    return Call(request, lambda ok: None, lambda job: None)
+
+
+def hold(*, by: str, session: int) -> Call[None]:
+    return Call(HoldRequest(by, session), lambda ok: None, _no_input)
+
+
+def release(*, by: str, message: str) -> Call[bool]:
+    return Call(ReleaseRequest(by, message), lambda ok: bool(ok["released"]), _no_input)
+
+
+def done(*, by: str, message: str, declined: bool) -> Call[None]:
+    return Call(DoneRequest(by, message, declined), lambda ok: None, _no_input)
 
 
 def tail(*, lines: int) -> Call[View]:

@@ -92,6 +92,7 @@ def prepare(
         grace=config.kill_grace,
         idle_limit=config.idle_limit,
         replies=config.replies,
+        notify_command=config.notify_command,
         on_exit=on_exit,
         ready=conditions,
         session=config.session,

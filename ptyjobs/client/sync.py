@@ -31,8 +31,8 @@ from ptyjobs.client.connection import Connection, Follow
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
 from ptyjobs.config import Config
 from ptyjobs.errors import DuplicateJob, HolderLost, PtyJobsError
-from ptyjobs.model import PROTOCOL_VERSION, Answer, JobSpec, Page, Size, Status, View
-from ptyjobs.requests import HelloRequest, KillRequest, version_of
+from ptyjobs.model import Answer, JobSpec, Page, Size, Status, View
+from ptyjobs.requests import KillRequest, version_of
 from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir
 
@@ -88,7 +88,7 @@ class Jobs(Base):
         connection = self._connections.get(job.job_id)
         if connection is None:
             connection = self._connections[job.job_id] = Connection(connect(job))
-            connection.greet(HelloRequest(self.reader, self.config.session, PROTOCOL_VERSION))
+            connection.greet(self._hello())
         return connection
 
     def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:
@@ -411,6 +411,7 @@ class Jobs(Base):
         until: str = "ready",
         patterns: Sequence[str] = (),
         ready: str | Sequence[str] = (),
+        message: str = "",
         timeout: float | None = None,
         budget: int | None = None,
         on_progress: Progress | None = None,
@@ -419,12 +420,16 @@ class Jobs(Base):
 
         `until`: `ready` (the program waits for input; of a job started with `ready`: the service
         is ready), `exited`, `pattern` (one of `patterns` was printed), `quiet` (no output for a
-        second) or `port` (it listens on a TCP port). `ready`: conditions of a service for this
-        wait, instead of those that it was started with. `timeout`:
-        seconds, by default the setting `wait_timeout`. `budget`: characters of output, by default
-        the setting `max_chars`. `on_progress`: called with the last line of output meanwhile.
+        second), `port` (it listens on a TCP port) or `person` (a person is asked to do what
+        `message` says; without one, a person releases the job). `ready`: conditions of a service
+        for this wait, instead of those that it was started with. `timeout`: seconds, by default
+        the setting `wait_timeout`. `budget`: characters of output, by default the setting
+        `max_chars`. `on_progress`: called with the last line of output meanwhile.
         """
-        call = self._wait(until, patterns, ready, timeout, budget, progress=on_progress is not None)
+        progress = on_progress is not None
+        call = self._wait(
+            until, patterns, ready, timeout, budget, progress=progress, message=message
+        )
         try:
             return self._call(job_id, call, progress=on_progress)
         except OlderHolder:
@@ -440,6 +445,7 @@ class Jobs(Base):
         until: str = "ready",
         patterns: Sequence[str] = (),
         ready: str | Sequence[str] = (),
+        message: str = "",
         timeout: float | None = None,
         budget: int | None = None,
         on_progress: Progress | None = None,
@@ -448,7 +454,10 @@ class Jobs(Base):
 
         The other parameters are those of `wait`; `budget` is that of each answer.
         """
-        call = self._wait(until, patterns, ready, timeout, budget, progress=on_progress is not None)
+        progress = on_progress is not None
+        call = self._wait(
+            until, patterns, ready, timeout, budget, progress=progress, message=message
+        )
         jobs = [self.registry.find(job_id) for job_id in dict.fromkeys(job_ids)]
         answers: dict[str, Answer] = {}
         met: list[str] = []
@@ -581,6 +590,22 @@ class Jobs(Base):
     def resize(self, job_id: str, size: Size) -> Status:
         """Change the size of a job's terminal."""
         return self._call(job_id, calls.resize(size))
+
+    def hold(self, job_id: str, *, by: str, session: int = 0) -> None:
+        """Keep input for the person `by`; Refused while another person holds the job.
+
+        `session`: process id of the session leader of their terminal. The hold ends with
+        `hand_back`, or when neither that process nor a connection that `by` follows with is left.
+        """
+        self._call(job_id, calls.hold(by=by, session=session))
+
+    def hand_back(self, job_id: str, *, by: str = "", message: str = "") -> bool:
+        """End a hold, and answer an open request with "done"; True if the job was held."""
+        return self._call(job_id, calls.release(by=by, message=message))
+
+    def done(self, job_id: str, *, by: str = "", message: str = "", declined: bool = False) -> None:
+        """Answer an open request for a person: it is done, or declined."""
+        self._call(job_id, calls.done(by=by, message=message, declined=declined))
 
     def mark(self, job_id: str, label: str) -> None:
         """Write a marker into the recording."""

@@ -277,6 +277,17 @@ class Config:
         "Callers over TCP need the token in `state_dir`/http-token, or none at all.",
         default="file",
     )
+    hold_key: str = _setting(
+        types.TEXT,
+        "Key that holds an attached job, and releases it (a control key, or none).",
+        default="C-]",
+    )
+    notify_command: str = _setting(
+        types.TEXT,
+        "Shell line run when a person is asked for: $PTYJOBS_JOB, $PTYJOBS_MESSAGE.",
+        default="",
+        shown="none",
+    )
     detach_key: str = _setting(
         types.TEXT, "Key that leaves an attached job (a control key).", default="C-\\"
     )

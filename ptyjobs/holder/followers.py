@@ -51,6 +51,20 @@ class Followers:
         """Sessions of those who watch."""
         return tuple(f.peer.session for f in self._all.values())
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who can type, each person once."""
+        return tuple(dict.fromkeys(f.name for f in self._all.values() if f.types and f.name))
+
+    def here(self, name: str) -> bool:
+        """True while a connection of that person is open."""
+        return any(f.types and f.name == name for f in self._all.values())
+
+    def tell(self, event: dict[str, object]) -> None:
+        """Send an event to everybody who watches, with the names of those who can type."""
+        for follower in self._all.values():
+            follower.peer.send({**event, "people": list(self.names)})
+
     def add(
         self,
         peer: Peer,
@@ -93,10 +107,10 @@ class Followers:
     def get(self, peer: Peer) -> Follower | None:
         return self._all.get(peer.number)
 
-    def remove(self, peer: Peer) -> None:
-        """Its connection has ended."""
+    def remove(self, peer: Peer) -> bool:
+        """Its connection has ended; True if it was one that watched."""
         if self._all.pop(peer.number, None) is None:
-            return
+            return False
         self._update_replies()
         sizes = [f.size for f in self._all.values() if f.size is not None]
         if sizes:
@@ -104,6 +118,7 @@ class Followers:
         elif self.own_size is not None:
             own, self.own_size = self.own_size, None
             self._apply(own)
+        return True
 
     def resize(self, peer: Peer, size: Size) -> None:
         follower = self._all.get(peer.number)

@@ -59,12 +59,22 @@ class Line:
     time: float
     offset: int
     text: str
+    who: str = ""
+
+
+OnTyped = Callable[[str, str | None, int], None]
+"""Called with the name of a typist, a text and its log offset."""
 
 
 class TypedText:
     """The input of one job on its way into its recording."""
 
-    def __init__(self, log: LogReader, events: EventWriter, look: Look) -> None:
+    def __init__(
+        self, log: LogReader, events: EventWriter, look: Look, told: OnTyped | None = None
+    ) -> None:
+        """`told`: called with all that is recorded; its text is None for what is not to be seen."""
+        self._told = told
+        self._who = ""  # whose input is coming
         self._log = log
         self._events = events
         self._look = look
@@ -72,27 +82,32 @@ class TypedText:
         self._keys: tuple[Line, Display] | None = None  # for which nothing has been shown yet
         self._masked = False  # text before the next Enter was hidden
 
-    def typed(self, now: float, offset: int, text: str, *, echo: bool) -> None:
+    def typed(self, now: float, offset: int, text: str, *, echo: bool, who: str = "") -> None:
         """A text or keys were typed, by a caller who was not at a no-echo prompt."""
+        self._by(who, offset)
         self._events.flush()  # what was shown before stays a moment of its own
         if echo or "\n" not in text or CONTROLS.fullmatch(text):
             self._pieces(now, offset, text, echo=echo)
         else:
-            self._unproven.append(Line(now, offset, text))
+            self._unproven.append(Line(now, offset, text, who))
 
-    def unseen(self, now: float, offset: int) -> None:
+    def unseen(self, now: float, offset: int, *, who: str = "") -> None:
         """A secret was typed: that something was, and nothing of it."""
-        self._events.event(now, offset, "i")
+        self._by(who, offset)
+        self._hidden(now, offset, who)
 
-    def keys(self, now: float, offset: int, data: bytes, *, echo: bool, secret: bool) -> None:
+    def keys(
+        self, now: float, offset: int, data: bytes, *, echo: bool, secret: bool, who: str = ""
+    ) -> None:
         """A person pressed keys, or their terminal replied to the program."""
+        self._by(who, offset)
         data = typed_only(data, cursor=lambda: self._look(offset).cursor)
         if not data:
             return
         self._events.flush()
         if secret:
             if b"\r" in data or b"\n" in data:
-                self.unseen(now, offset)
+                self._hidden(now, offset, who)
             return
         text = data.decode("utf-8", "replace").replace("\r", "\n")
         self._pieces(now, offset, text, echo=echo)
@@ -100,7 +115,7 @@ class TypedText:
     def _pieces(self, now: float, offset: int, text: str, *, echo: bool) -> None:
         """Record keys without text at once, and text when it has been shown."""
         if echo:
-            self._event(now, offset, text)
+            self._event(now, offset, text, self._who)
             return
         at = 0
         for control in (*CONTROLS.finditer(text), None):
@@ -113,7 +128,7 @@ class TypedText:
 
     def _wait_for(self, now: float, offset: int, text: str) -> None:
         self._judge(offset)
-        line, before = self._keys or (Line(now, offset, ""), self._look(offset))
+        line, before = self._keys or (Line(now, offset, "", self._who), self._look(offset))
         self._keys = replace(line, text=(line.text + text)[: LINE + 1]), before
 
     def _control(self, now: float, offset: int, text: str) -> None:
@@ -124,9 +139,9 @@ class TypedText:
         if line is not None:
             self._unproven.append(replace(line, text=line.text + text if enter else line.text))
         if self._masked and enter:
-            self.unseen(now, offset)
+            self._hidden(now, offset, self._who)
         elif line is None or not enter:
-            self._event(now, offset, text)
+            self._event(now, offset, text, self._who)
         self._masked = self._masked and not enter
 
     def _judge(self, offset: int) -> None:
@@ -141,11 +156,25 @@ class TypedText:
         if line.text != SPACE and masked(before, after, line.text):
             self._masked = True
         else:
-            self._event(line.time, line.offset, line.text)
+            self._event(line.time, line.offset, line.text, line.who)
 
-    def _event(self, now: float, offset: int, text: str) -> None:
+    def _by(self, who: str, offset: int) -> None:
+        """What comes is typed by `who`; what another has begun is judged before that."""
+        if who != self._who:
+            self.prove(offset)
+            self._keys = None
+            self._who = who
+
+    def _event(self, now: float, offset: int, text: str, who: str) -> None:
         if text:
-            self._events.event(now, offset, "i", text)
+            self._events.event(now, offset, "i", text, who=who)
+            if self._told is not None:
+                self._told(who, text, offset)
+
+    def _hidden(self, now: float, offset: int, who: str) -> None:
+        self._events.event(now, offset, "i", who=who)
+        if self._told is not None:
+            self._told(who, None, offset)
 
     def prove(self, offset: int) -> None:
         """Record what was shown by now; lines that were not stay out for ever."""
@@ -154,9 +183,9 @@ class TypedText:
             line = self._unproven.popleft()
             _, shown = self._log.read(line.offset, LOOK)
             if len(line.text) <= LINE and _shows(shown, line.text):
-                self._event(line.time, line.offset, line.text)
+                self._event(line.time, line.offset, line.text, line.who)
             elif line.text.endswith("\n"):
-                self.unseen(line.time, line.offset)
+                self._hidden(line.time, line.offset, line.who)
 
 
 def masked(before: Display, after: Display, text: str) -> bool:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.holder.job import Job
@@ -28,6 +28,7 @@ from ptyjobs.text.fresh import FreshText, Mark
 if TYPE_CHECKING:
     import re
 
+    from ptyjobs.model import Verdict
     from ptyjobs.requests import InteractRequest
 
 LATE_LIMIT = 2000  # characters of output that belongs to an earlier input
@@ -49,8 +50,8 @@ class QueuedInput:
 class InputQueue:
     """All who wait for one job or want to type into it.
 
-    `type_` carries out an input whose turn has come, `people` counts who is attached, `guard` runs
-    a call and survives its failure.
+    `type_` carries out an input whose turn has come, `person` gives the fields of an answer to a
+    reader that tell of people, `guard` runs a call and survives its failure.
     """
 
     def __init__(
@@ -58,14 +59,14 @@ class InputQueue:
         job: Job,
         *,
         type_: Callable[[QueuedInput], None],
-        people: Callable[[], int],
+        person: Callable[[str], dict[str, Any]],
         guard: Guard,
         answered: Callable[[str, Answer], None],
     ) -> None:
         """`answered` is called with the session of a peer and the answer that it is sent."""
         self._job = job
         self._type = type_
-        self._people = people
+        self._person = person
         self._guard = guard
         self._answered = answered
         self._waiters: list[Waiter] = []
@@ -171,6 +172,7 @@ class InputQueue:
             late=late,
             baseline=baseline,
             watch=watch,
+            typist=peer.who,
         )
         waiter.reader = peer.reader
         if not data and not ask.patterns and (shown := self._shown.get(peer.reader)) is not None:
@@ -226,7 +228,7 @@ class InputQueue:
                 peer.send({"id": request, "error": outcome.to_wire()})
                 return
             notes_now = outcome.notes + notes + job.notes + self.answer_notes(outcome)
-            answer = replace(outcome, attached=self._people(), notes=notes_now)
+            answer = replace(outcome, notes=notes_now, **self._person(peer.reader))
             shown = readable(answer, protocol=peer.protocol)
             peer.send({"id": request, "ok": {"answer": to_json(shown)}})
             self._guard(self._answered, peer.session, answer)
@@ -293,6 +295,21 @@ class InputQueue:
             self._type(queued)
         except PtyJobsError as error:
             queued.peer.send({"id": queued.number, "error": error.to_wire()})
+
+    def withhold(self, by: str) -> None:
+        """`by` holds the job: what others have queued is not typed, and they are told."""
+        self.refuse_inputs()  # each is refused in its own words
+        for waiter in self._waiters:
+            if waiter.typist != by:
+                waiter.untyped += self._job.input.drop(waiter.owner)
+
+    def on_person(self, verdict: Verdict) -> bool:
+        """A person has answered: True if somebody waited for that."""
+        waiting = [w for w in self._waiters if w.ask.person and not w.done]
+        for waiter in waiting:
+            self._guard(waiter.on_person, time.monotonic(), verdict)
+        self.drop_done()
+        return bool(waiting)
 
     def refuse_inputs(self) -> None:
         """The job has ended: each queued input is told so."""

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from ptyjobs import targets
 from ptyjobs._dataclass import TYPE_CHECKING, replace
-from ptyjobs.holder.input_log import Display, TypedText
+from ptyjobs.holder.input_log import Display, OnTyped, TypedText
 from ptyjobs.holder.log_pacing import LogPacing
 from ptyjobs.holder.terminal_input import TerminalInput
 from ptyjobs.holder.typed_secrets import TypedSecrets
@@ -93,6 +93,7 @@ class Job:
         self.limits: LimitGroup | None = None
         self.port = 0  # leased or given; PORT in its environment
         self.aside: Callable[[], Collection[int]] = tuple  # sessions below us that are not its own
+        self.on_typed: OnTyped = lambda who, text, offset: None
         self._exit_status: int | None = None
         self._exit_at = 0.0
         self._reaping: Helper | None = None
@@ -120,7 +121,7 @@ class Job:
         self.log = LogWriter(self.dir.folder, limit=spec.log_limit)
         self.pacing = LogPacing(self.log, waits=spec.log_full == "wait")
         self.events = EventWriter(self.dir.folder, started=now)
-        self.typed = TypedText(self.dir.log, self.events, self.display_at)
+        self.typed = TypedText(self.dir.log, self.events, self.display_at, self.on_typed)
         if spec.size != self.fold.size:
             self.fold, self._mark = Fold(self.dir.log, size=spec.size), None
         self.fold.log = self.dir.log

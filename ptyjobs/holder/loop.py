@@ -192,6 +192,8 @@ class Holder:
         times = [self.service.inputs.due, self.service.glimpses.due, now + 60.0]
         times.append(self.service.notices.due(now))
         times.append(self.service.watches.due)
+        if self.service.hold.held is not None:
+            times.append(self.service.hold_due)
         held = job.input.due()
         if held is not None:
             times.append(max(held, now + 0.0005))
@@ -317,6 +319,7 @@ class Holder:
             self.service.ending.begin(now, grace=self.service.limits.grace, reason=why)
         self.service.glimpses.step(now)
         self._guard(self.service.notices.step, now)
+        self.service.person_step(now)
         self._fold_due = None
         if job.pty is not None and not self.courtesy.hot:
             self._guard(self._fold_a_little, now)
@@ -403,6 +406,7 @@ class Holder:
         if self.service.inputs:
             self.service.observed_fold()  # before the status looks at the screen
         self.service.restarts.on_end(self.job, now, self.service.last_line)
+        self._guard(self.service.end_hold)
         status = self.service.status()
         self.job.events.flush()
         self._guard(self.job.secrets.write, self.job.dir)
@@ -449,6 +453,7 @@ class Holder:
         service = self.service = self._service_of(self.job)
         service.pid, service.lease, service.restarts = self.pid, before.lease, before.restarts
         service.notices.begin()
+        service.hold.succeed(before.hold)
         peers = {peer.number: peer for peer in self._peers.values()}
         try:
             self.spawn(replace(old.spec, run=old.spec.run + 1), "")
@@ -545,6 +550,9 @@ class Holder:
             data = without_replies(data, cursor=self.job.cursor)
             if not data:
                 return
+        who = follower.name
+        if (held := self.service.hold.held) is not None and held.by != who:
+            return  # their attach shows who holds it
         self.courtesy.resume()
         for waiter in self.service.inputs:
             waiter.by_person = True
@@ -555,7 +563,7 @@ class Holder:
         else:
             job.secrets.forget(peer.number)
         job.input.type(data, now, owner=-peer.number)  # first: a person waits for the echo
-        job.typed.keys(now, end, data, echo=terminal.echo, secret=terminal.secret)
+        job.typed.keys(now, end, data, echo=terminal.echo, secret=terminal.secret, who=who)
         self.service.watches.on_typed(data.decode("utf-8", "replace"))
         if not self.courtesy.paused_until:
             job.read_once(time.monotonic())  # the kernel's echo is there by now
@@ -567,7 +575,8 @@ class Holder:
             return
         self.service.limits.client(time.monotonic())
         self._poll.unregister(fd)
-        self.service.followers.remove(peer)
+        if self.service.followers.remove(peer):
+            self.service.tell_people()
         self.job.secrets.forget(peer.number)
         self.service.inputs.drop_peer(peer)
         peer.close()

@@ -15,7 +15,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from ptyjobs.errors import BadInput, Hint, JobEnded, NeedsApproval, Refused
-from ptyjobs.holder import input_reader
+from ptyjobs.holder import asking, input_reader
+from ptyjobs.holder.asking import DECLINED, DONE
 from ptyjobs.holder.input_queue import QueuedInput
 from ptyjobs.holder.input_reader import InputReader
 from ptyjobs.holder.waiter import Ask
@@ -29,16 +30,18 @@ from ptyjobs.readiness.settle import Sent
 from ptyjobs.requests import (
     CancelRequest,
     DiscardRequest,
+    DoneRequest,
     FollowRequest,
     HelloRequest,
+    HoldRequest,
     InteractRequest,
     KillRequest,
     MarkRequest,
+    ReleaseRequest,
     RepaintRequest,
     Request,
     ResizeRequest,
     RestartRequest,
-    SecretsRequest,
     StartRequest,
     StatusRequest,
     TailRequest,
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
 Reply = dict[str, object] | None  # None: the answer comes later
 
 MAX_INPUT = 16 << 20  # bytes of one input
+CONDITIONS = ("ready", "exited", "pattern", "port", "quiet", "person")
 QUIET = 1.0  # seconds of silence that end a wait for quiet
 SIGNAL_KEYS = ("C-c", "C-z", "C-\\")  # VINTR, VSUSP, VQUIT of stty(1)
 COOKED_LINE = 4095  # bytes of a line that the kernel's line editor keeps (N_TTY_BUF_SIZE)
@@ -78,8 +82,12 @@ def perform(service: JobService, peer: Peer, number: int, request: Request) -> R
             return hello(service, peer, request)
         case CancelRequest():
             return {"cancelled": service.inputs.cancel(peer, request.request)}
-        case SecretsRequest():
-            return {}
+        case HoldRequest():
+            return hold(service, peer, request)
+        case ReleaseRequest():
+            return {"released": service.release(by=request.by, message=request.message)}
+        case DoneRequest():
+            return done(service, request)
         case TailRequest():
             return tail(service, peer, request)
         case RepaintRequest():
@@ -103,7 +111,7 @@ def perform(service: JobService, peer: Peer, number: int, request: Request) -> R
 
 def hello(service: JobService, peer: Peer, request: HelloRequest) -> Reply:
     """Introduce a client: its answers continue from the read position of `reader`."""
-    peer.reader, peer.session = request.reader, request.session
+    peer.reader, peer.session, peer.who = request.reader, request.session, request.who
     peer.protocol = request.protocol
     return {"protocol": PROTOCOL_VERSION, "holder": service.pid, "state": service.job.state.value}
 
@@ -111,7 +119,7 @@ def hello(service: JobService, peer: Peer, request: HelloRequest) -> Reply:
 def start(service: JobService, peer: Peer, number: int, request: StartRequest) -> Reply:
     """Spawn the job; with `wait` > 0 the answer is the first output, else it comes at once."""
     patterns = tuple(compile_patterns(request.until))
-    peer.reader, peer.session = request.reader, request.spec.session
+    peer.reader, peer.session, peer.who = request.reader, request.spec.session, request.who
     service.spawn(request.spec, peer.reader)
     return first_answer(service, peer, number, request, patterns)
 
@@ -146,6 +154,7 @@ def first_answer(
 def interact(service: JobService, peer: Peer, number: int, request: InteractRequest) -> Reply:
     """Type, then wait until it is the caller's turn again; answers with the fresh output."""
     _need_running(service)
+    service.hold.refuse(peer.who)
     patterns = tuple(compile_patterns(request.until))
     if service.inputs.must_wait(request):
         _check_input(service, request)
@@ -155,8 +164,9 @@ def interact(service: JobService, peer: Peer, number: int, request: InteractRequ
 
 def begin_input(service: JobService, queued: QueuedInput) -> None:
     """Type an input whose turn has come."""
-    job, request = service.job, queued.request
+    job, request, who = service.job, queued.request, queued.peer.who
     _need_running(service)
+    service.hold.refuse(who)
     now = time.monotonic()
     job.courtesy.resume()
     job.drain(now)
@@ -198,12 +208,12 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
         ),
     )
     if quiet_input:
-        job.typed.unseen(now, job.log.end)
+        job.typed.unseen(now, job.log.end, who=who)
         job.secrets.typed(typed)
     else:
         enters = data.count(b"\r") - len(re.findall(r"\r\n|\r|\n", typed))
         text = typed + "\n" * enters if typed else data.decode("utf-8", "replace")
-        job.typed.typed(now, job.log.end, text, echo=job.terminal().echo)
+        job.typed.typed(now, job.log.end, text, echo=job.terminal().echo, who=who)
         service.watches.on_typed(text)
     service.inputs.wait(
         queued.peer, queued.number, ask, mark=mark, data=data, strokes=strokes, notes=notes
@@ -216,10 +226,8 @@ def wait(service: JobService, peer: Peer, number: int, request: WaitRequest) -> 
     Of a service `ready` is its readiness.
     """
     condition = request.condition
-    if condition not in ("ready", "exited", "pattern", "quiet", "port"):
-        raise BadInput(
-            f"Unknown condition {condition!r}.", advice="ready, exited, pattern, port or quiet."
-        )
+    if condition not in CONDITIONS:
+        raise BadInput(f"Unknown condition {condition!r}.", advice=f"{', '.join(CONDITIONS)}.")
     if condition == "pattern" and not request.until:
         raise BadInput("No pattern given.", advice="Name one in patterns.")
     watch = service.watches.own if condition == "ready" else None
@@ -235,9 +243,43 @@ def wait(service: JobService, peer: Peer, number: int, request: WaitRequest) -> 
         budget=request.budget,
         progress=request.progress,
         redactor=service.job.secrets.redactor(request.secrets) if request.until else None,
+        person=condition == "person",
     )
+    if ask.person:
+        _ask_person(service, request.message)
     service.inputs.wait(peer, number, ask, watch=watch)
+    if ask.person:
+        service.person_answered()  # while nobody waited
     return None
+
+
+def _ask_person(service: JobService, message: str) -> None:
+    """Ask for a person, or wait for the one who holds the job."""
+    request = service.asking
+    if not (message.strip() or request.message or request.reply or service.hold.held):
+        raise BadInput(
+            "Nobody holds this job and there is no message.",
+            advice="Say in message what a person should do.",
+        )
+    if not service.job.state.ended:
+        request.ask(message)
+
+
+def hold(service: JobService, peer: Peer, request: HoldRequest) -> Reply:
+    """A person holds the job from now on."""
+    _need_running(service)
+    if not request.by:
+        raise BadInput("A hold needs the name of the person.")
+    service.take_hold(request.by, session=request.session)
+    return {"held": service.hold.words()}
+
+
+def done(service: JobService, request: DoneRequest) -> Reply:
+    """A person has done what was asked, or declines."""
+    how = DECLINED if request.declined else DONE
+    service.asking.answer(asking.Reply(how, request.message, request.by))
+    service.person_answered()
+    return {}
 
 
 def _key_modes(service: JobService) -> Modes:
@@ -512,7 +554,7 @@ def discard(service: JobService, request: DiscardRequest) -> Reply:
 
 def follow(service: JobService, peer: Peer, request: FollowRequest) -> Reply:
     """Stream the output from now on (behind a repaint) or from offset `since`."""
-    peer.session = request.session
+    peer.session, peer.who = request.session, request.name
     service.followers.add(
         peer,
         since=request.since,
@@ -521,6 +563,7 @@ def follow(service: JobService, peer: Peer, request: FollowRequest) -> Reply:
         name=request.name,
         scrollback=request.scrollback,
     )
+    service.tell_people()
     return {"end": service.job.log.end, "floor": service.job.log.floor}
 
 

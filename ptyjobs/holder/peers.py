@@ -37,6 +37,7 @@ class Peer:
         self.protocol = PROTOCOL_VERSION  # the version it speaks; `hello` tells an older one
         self.reader = ""  # whose place in the output this is (hello); "" until said
         self.session = ""  # the agent's session it belongs to (hello)
+        self.who = ""  # the person or program, for the journal and for holds
         self.closed = False
         self._decoder = protocol.Decoder()
         self._queue: deque[memoryview] = deque()

@@ -11,12 +11,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ptyjobs._dataclass import replace
 from ptyjobs.errors import JobEnded, StartFailed
 from ptyjobs.holder import port_conflict
+from ptyjobs.holder.asking import DONE, RELEASED, Asking, Reply
 from ptyjobs.holder.followers import Followers
+from ptyjobs.holder.hold import LOOK_EVERY, Hold
 from ptyjobs.holder.input_queue import InputQueue, QueuedInput
 from ptyjobs.holder.limits import Limits
 from ptyjobs.holder.notices import Notices
@@ -25,6 +27,7 @@ from ptyjobs.holder.restarts import Restarts
 from ptyjobs.holder.status import Reporter
 from ptyjobs.holder.status_cache import Glimpses
 from ptyjobs.holder.termination import Termination
+from ptyjobs.holder.typed_lines import TypedLines
 from ptyjobs.process import tree
 from ptyjobs.process.port_lease import PortLease, lease
 
@@ -61,13 +64,18 @@ class JobService:
         self.inputs = InputQueue(
             job,
             type_=lambda queued: type_input(self, queued),
-            people=lambda: self.followers.people,
+            person=self._person,
             guard=guard,
             answered=self.notices.on_answer,
         )
+        self.hold = Hold(job, here=self.followers.here)
+        self.asking = Asking(job, told=self.tell_people)
+        self.lines = TypedLines(self._typed_line)
+        job.on_typed = self.lines.feed
         self.ending = Termination(job, status=self.status, reaped=self.children_ended)
         self.glimpses = Glimpses(job, lambda: self.status(live=True, brief=True))
         self.limits = Limits(job)
+        self.hold_due = 0.0  # when it is looked whether the person who holds is still there
         self.lease: PortLease | None = None
         self.restarts = Restarts()
         self.inputs.answer_notes = self.answer_notes
@@ -109,6 +117,7 @@ class JobService:
             peer.send({"id": number, "error": error.to_wire()})
         cancelled = self.restarts.cancel()
         if cancelled and self.job.state.ended:
+            self.end_hold()
             self.job_ended()
         return cancelled
 
@@ -144,6 +153,65 @@ class JobService:
             serves = job.exit is not None and job.exit.code == 0 and not job.killing_reason
             self.watches.job_ended(survivors=(bool(left) and serves) or self.restarts.pending)
 
+    # -- people
+
+    def _person(self, reader: str) -> dict[str, Any]:
+        """What an answer to `reader` says of people: fields of `Answer`."""
+        return {
+            "attached": self.followers.people,
+            "held": self.hold.words(),
+            "handback": self.hold.handback(reader),
+        }
+
+    def _typed_line(self, who: str, line: str, offset: int) -> None:
+        self.hold.line(who, line)
+
+    def tell_people(self) -> None:
+        """Hold, request or company have changed: everybody who watches hears of it."""
+        self.followers.tell(
+            {"event": "person", "held": self.hold.words(), "asks": self.asking.message}
+        )
+        self.glimpses.due = 0.0
+
+    def take_hold(self, by: str, *, session: int) -> None:
+        """`by` holds the job; what the others have queued is not typed, and they are told."""
+        self.hold.take(by, session=session, now=time.monotonic())
+        self.inputs.withhold(by)
+        self.tell_people()
+
+    def release(self, *, by: str, message: str, how: str = "") -> bool:
+        """End the hold; whoever waits for a person goes on."""
+        job = self.job
+        job.typed.prove(job.log.end)
+        if self.hold.held is not None:
+            self.lines.flush(self.hold.held.by, job.log.end)
+        released = self.hold.release(time.monotonic(), how=how)
+        if self.asking.message:
+            self.asking.answer(Reply(DONE, message, by))
+        elif released:
+            self.asking.reply = Reply(RELEASED, message, by)
+        self.person_answered()
+        self.tell_people()
+        return released
+
+    def end_hold(self) -> None:
+        """The run has ended, and with it a hold unless the job restarts."""
+        if self.hold.held is not None and not self.restarts.pending:
+            self.release(by="", message="", how="the job has ended")
+        self.asking.message = ""
+
+    def person_answered(self) -> None:
+        """Give the answer of a person to those who wait for it."""
+        if self.asking.reply is not None and self.inputs.on_person(self.asking.reply.verdict()):
+            self.asking.take()
+
+    def person_step(self, now: float) -> None:
+        """Look whether the person who holds is still there."""
+        if self.hold.held is not None and now >= self.hold_due:
+            self.hold_due = now + LOOK_EVERY
+            if self.hold.gone(now):
+                self.release(by="", message="", how="their terminal has gone")
+
     def signal_foreground(self, number: int) -> int:
         """Send a signal to the foreground group (the leader's own when there is none)."""
         job = self.job
@@ -176,10 +244,16 @@ class JobService:
 
     def status(self, *, live: bool = False, brief: bool = False) -> Status:
         """The job's status; with `live` the figures of this moment."""
-        return self.reporter.status(
+        status = self.reporter.status(
             holder=self.pid,
             attached=self.followers.people,
             waiters=len(self.inputs),
             live=live,
             brief=brief,
+        )
+        return replace(
+            status,
+            people=self.followers.names,
+            held=self.hold.words(),
+            asks=self.asking.message,
         )

@@ -71,6 +71,7 @@ class Ask:
     progress: bool = False
     quiet: float | None = None  # quiet seconds that end the wait (until="quiet")
     redactor: Redactor | None = None  # secrets that the patterns must not find
+    person: bool = False  # a person's answer or release ends the wait
 
 
 class Waiter:
@@ -89,6 +90,7 @@ class Waiter:
         late: str = "",
         baseline: Probe | None = None,
         watch: Watch | None = None,
+        typist: str = "",
     ) -> None:
         self.job = job
         self.ask = ask
@@ -104,6 +106,8 @@ class Waiter:
         self._failed = watch.failed if watch is not None else 0
         self._left = False  # the leader has ended, but what it left may still become ready
         self.by_person = False
+        self.typist = typist
+        self.untyped = 0  # bytes that a hold has taken out of the queue
         self._reply = reply
         self._progress = progress
         self._progress_at = now
@@ -203,6 +207,10 @@ class Waiter:
             self._left = True
         else:
             self.settle.on_exit(now, self.job.exit)
+
+    def on_person(self, now: float, verdict: Verdict) -> None:
+        """A person has answered."""
+        self._answer(verdict, now)
 
     # -- the loop ----------------------------------------------------------------------------
 
@@ -378,14 +386,15 @@ class Waiter:
         self.job.courtesy.waiting(False)
         try:
             self.job.fold.catch_up(self.job.log.end, self.observe)
-            asks = verdict.reason.ready and not self.settle.drawn
+            turn = verdict.reason.ready or verdict.reason is Reason.PERSON
+            asks = turn and not self.settle.drawn
             fresh, prompt = self._finish(prompt_row=asks)
             screen = self.job.fold.screen
             title, late = screen.title, standing(self.late, self.mark, screen, fresh=fresh.text)
         except Exception as error:  # a fold that fails is told and dropped; the answer still comes
             self.job.errors["screen"] = f"screen: {type(error).__name__}: {error}"[:300]
             fresh, prompt, title, late = self._from_log(), verdict.prompt, "", self.late
-        unsent = self.job.input.drop(self.owner)
+        unsent = self.untyped + self.job.input.drop(self.owner)
         self._reply(
             Answer(
                 job_id=self.job.spec.job_id,

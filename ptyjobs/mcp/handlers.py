@@ -193,6 +193,8 @@ async def wait(call: ToolCall, args: dict[str, Any]) -> Result:
         raise BadInput(
             'wait: until="pattern" needs pattern.', advice='For example pattern="ready".'
         )
+    if args["message"] and until != "person":
+        raise BadInput("wait: message is for a person.", advice='Add until="person".')
     started = time.monotonic()
     job_ids = tuple(dict.fromkeys(args["job_id"]))
     if not job_ids:
@@ -202,6 +204,7 @@ async def wait(call: ToolCall, args: dict[str, Any]) -> Result:
     condition: dict[str, Any] = {
         "until": until,
         "patterns": args["pattern"],
+        "message": args["message"],
         "any_of": args["mode"] == "any",
         "budget": call.config.max_chars // min(len(job_ids), 4),
     }

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 MAX_ERROR = 1000
 MAX_PROMPT = 80
 SHOWN_WAIT = 0.9995  # seconds: shorter waits tell a model nothing
+LATE_LINES = 5  # of output before an input, behind the report of a hold
 META_KEY = "ptyjobs/result"
 SEPARATOR = " · "
 
@@ -83,12 +84,18 @@ def of_answer(
     parts += ["screen changed, see tail"] if fresh.redrawn else []
     parts += ["holds hidden text"] if fresh.hidden else []
     parts += [_people(answer)] if answer.attached or answer.by_person else []
+    parts += [f"{answer.held}: your input is refused until released"] if answer.held else []
     body = fresh.text
     prompt = answer.verdict.prompt
     if fresh.view == "lines" and len(prompt) > MAX_PROMPT:  # cut in the status line: whole here
         body = f"{body}\n{prompt}" if body else prompt
     if fresh.late.strip():
-        body = f"--- before this input:\n{fresh.late.rstrip()}\n--- reply:\n{body}"
+        late = fresh.late.rstrip()
+        if answer.handback:  # which says where the whole of it is
+            late = "\n".join(late.split("\n")[-LATE_LINES:])
+        body = f"--- before this input:\n{late}\n--- reply:\n{body}"
+    if answer.handback:
+        body = f"--- a person:\n{answer.handback}\n--- output:\n{body}"
     return Result(block(answer.job_id, parts, body, answer.notes), _answer_facts(answer))
 
 
@@ -153,6 +160,8 @@ def describe(verdict: Verdict, state: State) -> str:
             return f"ready{one_line(found)}"
         case Reason.SERVICE_FAILED:
             return f"not ready: {one_line(verdict.match)}"
+        case Reason.PERSON:
+            return f"person: {verdict.why}" + (f" {quoted(verdict.match)}" if verdict.match else "")
         case Reason.TIMEOUT | Reason.CANCELLED:
             doing = f": {one_line(verdict.doing)}" if verdict.doing else ""
             return f"still running{doing}"
@@ -173,7 +182,7 @@ def _next_step(answer: Answer, *, secrets: Collection[str], again: str) -> str:
         case Reason.PASSWORD:
             named = " or ".join(f"secret={quoted(name)}" for name in sorted(secrets))
             how = f"interact({named})" if named else "interact"
-            return f"{how} types it unseen, or let a person: ptyjobs attach {answer.job_id}"
+            return f'{how} types it unseen, or wait(until="person", message=...) asks a person'
         case Reason.TIMEOUT:
             if not verdict.input_consumed:
                 return f'the input was not read; {again} or interact(keys=["C-c"])'
@@ -241,6 +250,8 @@ def _answer_facts(answer: Answer) -> dict[str, Any]:
         "by_person": answer.by_person,
         "title": answer.title,
         "unmatched": answer.unmatched,
+        "held": answer.held,
+        "handback": answer.handback,
         "why": verdict.why,
         "says": verdict.says,
     }

@@ -78,7 +78,10 @@ def _rare_facts(status: Status) -> list[str]:
     lines += [f"ended before: {one}" for one in status.tries]
     lines += [f"title: {status.title}"] if status.title else []
     lines += [f"progress: {status.progress}"] if status.progress else []
-    lines += [f"attached: {status.attached}"] if status.attached else []
+    who = f" ({', '.join(status.people)})" if status.people else ""
+    lines += [f"attached: {status.attached}{who}"] if status.attached else []
+    lines += [status.held] if status.held else []
+    lines += [f"asks for a person: {status.asks}"] if status.asks else []
     lines += [f"readiness: {status.tier}"] if status.tier != "full" else []
     weak = status.containment not in ("", "subreaper", "cgroup")
     lines += [f"kill reaches: {status.containment}"] if weak else []

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import deque
 from dataclasses import dataclass
 
 _CARRY = 512  # marks are shorter; a longer unfinished sequence is another string
@@ -57,6 +58,8 @@ class Evidence:
         self._counts = {"A": 0, "B": 0, "C": 0, "D": 0}
         self._secondary = 0
         self._command_exit: int | None = None
+        self.exits: deque[int] = deque(maxlen=20)  # of commands in a shell, the last ones
+        self.exit_count = 0
         self._synchronized = False
         self._alternate = False
         self._keys = False
@@ -118,6 +121,9 @@ class Evidence:
         if letter == "D":
             code = argument.lstrip(b";").split(b";")[0]
             self._command_exit = int(code) if re.fullmatch(rb"-?\d{1,9}", code) else None
+            if self._command_exit is not None:
+                self.exits.append(self._command_exit)
+                self.exit_count += 1
 
     def snapshot(self) -> Snapshot:
         """Everything counted so far."""

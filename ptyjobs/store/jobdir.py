@@ -45,6 +45,7 @@ class LogEvent:
     offset: int
     code: str
     data: str = ""
+    who: str = ""  # of an input: the person or program that typed it
 
 
 def private_directory(path: Path) -> Path:
@@ -171,9 +172,8 @@ class JobDir:
                         time, offset, code, *rest = json.loads(line)
                     except ValueError:  # truncated by a crash or a full disk
                         continue
-                    yield LogEvent(
-                        float(time), int(offset), str(code), str(rest[0]) if rest else ""
-                    )
+                    data, who = [*map(str, rest), "", ""][:2]
+                    yield LogEvent(float(time), int(offset), str(code), data, who)
         except FileNotFoundError:  # no event yet
             return
 
@@ -211,10 +211,10 @@ class EventWriter:
         else:
             self._pending = (now, end)
 
-    def event(self, now: float, offset: int, code: str, data: str = "") -> None:
-        """Write an event, with any pending index entry before it."""
+    def event(self, now: float, offset: int, code: str, data: str = "", *, who: str = "") -> None:
+        """Write an event, with any pending index entry before it. `who`: typed an input."""
         self.flush()
-        self._append(now, offset, code, data)
+        self._append(now, offset, code, data, who)
 
     def flush(self) -> None:
         if self._pending is not None:
@@ -222,10 +222,12 @@ class EventWriter:
             self._pending = None
             self._append(time, end, "o")
 
-    def _append(self, now: float, offset: int, code: str, data: str = "") -> None:
+    def _append(self, now: float, offset: int, code: str, data: str = "", who: str = "") -> None:
         entry: list[Any] = [round(now - self._started, 6), offset, code]
-        if data:
+        if data or who:
             entry.append(data)
+        if who:
+            entry.append(who)
         try:
             os.write(self._fd, (_JSON.encode(entry) + "\n").encode("ascii"))
         except OSError as failure:  # disk full: the index has a gap, the job continues

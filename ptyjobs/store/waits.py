@@ -47,6 +47,7 @@ class StoredWait:
     budget: int
     reader: str
     offsets: dict[str, int]
+    message: str = ""  # for a person
     status: str = "working"
     text: str = ""
     facts: dict[str, Any] = field(default_factory=dict)

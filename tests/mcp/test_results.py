@@ -57,7 +57,7 @@ READY = Verdict(Reason.WAITING_FOR_INPUT, waited=0.0031, prompt=">>> ")
         (
             answer(Verdict(Reason.PASSWORD, waited=0.004, prompt="Passphrase: ")),
             '[py] password prompt "Passphrase: " · '
-            "interact types it unseen, or let a person: ptyjobs attach py",
+            'interact types it unseen, or wait(until="person", message=...) asks a person',
         ),
         (
             answer(Verdict(Reason.PATTERN, waited=1.25, pattern=0, match="Listening on 3000")),

@@ -51,6 +51,7 @@ def attach_job(args: argparse.Namespace, settings: Config) -> int:
             read_only=args.read_only,
             detach_key=settings.detach_key,
             status_line=args.status_line,
+            hold_key=settings.hold_key,
         )
 
 

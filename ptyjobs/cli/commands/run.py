@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli import person
 from ptyjobs.cli.command import completes
 from ptyjobs.cli.format import READER, safe
 from ptyjobs.cli.numbers import duration
@@ -36,6 +37,9 @@ EXAMPLES = """\
 def register(add: Add) -> None:
     running = add("run", run, examples=EXAMPLES)
     running.add_argument("-d", "--detach", action="store_true", help="persistent, do not attach")
+    running.add_argument(
+        "--held", action="store_true", help="hold it from the start: prepare it for an agent"
+    )
     running.add_argument("--name", default="", metavar="NAME", help="the job id")
     running.add_argument("--cwd", default="", metavar="DIR", help="working directory")
     running.add_argument(
@@ -114,6 +118,8 @@ def run(args: argparse.Namespace, settings: Config) -> int:
     from ptyjobs.cli import attach
 
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
+    if args.held and not (args.detach or interactive):
+        raise BadInput("--held needs a terminal.", advice="Add -d, then ptyjobs release JOB.")
     size = attach.terminal_size() if interactive and not args.detach else None
     flags = flags_of(args)
     spec = prepare(
@@ -142,13 +148,18 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         try:
             with interrupts.held():  # it is told or ended, whenever a signal comes
                 job_id = jobs.start(spec, name=args.name, replace=args.replace).job_id
+                if args.held:
+                    session = person.session() if args.detach else 0
+                    jobs.hold(job_id, by=person.name(), session=session)
                 if args.detach:
                     shown = json.dumps(to_json(jobs.status(job_id))) if args.json else job_id
                     print(shown, flush=True)
             if args.detach:
                 return _ready(jobs.wait(job_id, timeout=args.wait)) if args.ready else 0
             if interactive:
-                return attach.attach(jobs, job_id, detach_key=settings.detach_key)
+                return attach.attach(
+                    jobs, job_id, detach_key=settings.detach_key, hold_key=settings.hold_key
+                )
             code = stream(jobs, job_id, show=not args.json)
         except (KeyboardInterrupt, SystemExit):  # C-c before the terminal is raw, or a signal
             with interrupts.held():

@@ -7,6 +7,7 @@ import json
 import sys
 
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.cli import person
 from ptyjobs.cli.format import READER
 from ptyjobs.cli.numbers import duration
 from ptyjobs.client.sync import Jobs
@@ -44,6 +45,7 @@ def send(args: argparse.Namespace, settings: Config) -> int:
     """Type into a job and print the answer; 1 when it has not answered in time."""
     text = _text(args)
     with Jobs(settings, reader=READER) as jobs:
+        jobs.who = person.name()  # who holds the job may also type like this
         if args.secret:
             if not _asks_for_secret(jobs, args.job):
                 raise BadInput(

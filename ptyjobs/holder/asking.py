@@ -1,0 +1,88 @@
+"""A caller asks for a person: one open request of a job, and its answer.
+
+Owns the message, whether somebody was told, and the answer until its asker has read it. Never
+decides how a person is told on their side (attach, top, the viewer); runs the configured
+`notify_command` once for each new request.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ptyjobs.errors import BadInput
+from ptyjobs.model import Confidence, Reason, Verdict
+
+if TYPE_CHECKING:
+    from ptyjobs.holder.job import Job
+
+LONGEST = 300  # characters of a message
+
+DONE, DECLINED, RELEASED = "done", "declined", "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a person said."""
+
+    how: str  # DONE, DECLINED or RELEASED
+    message: str = ""
+    by: str = ""
+
+    def verdict(self) -> Verdict:
+        why = f"{self.how} by {self.by}" if self.by else self.how
+        return Verdict(Reason.PERSON, Confidence.CERTAIN, match=self.message, why=why)
+
+
+class Asking:
+    """The request of one job. `told` is called when it changes."""
+
+    def __init__(self, job: Job, *, told: Callable[[], None]) -> None:
+        self._job = job
+        self._told = told
+        self.message = ""
+        self.reply: Reply | None = None  # not read yet
+        self._answered = ""  # the message that it answers
+
+    def ask(self, message: str) -> None:
+        """Open a request, or go on with the same one."""
+        message = " ".join(message.split())[:LONGEST]
+        if not message or message == self.message or (self.reply and message == self._answered):
+            return
+        self.message, self.reply = message, None
+        self._told()
+        if self._job.spec.notify_command:
+            self._notify(message)
+
+    def answer(self, reply: Reply) -> None:
+        """A person has answered; BadInput if nothing was asked."""
+        if not self.message:
+            raise BadInput(
+                f"Job {self._job.spec.job_id!r} does not ask for a person.",
+                advice="ptyjobs list shows the jobs that do.",
+            )
+        self._answered, self.message, self.reply = self.message, "", reply
+        self._told()
+
+    def take(self) -> Reply | None:
+        """The answer, once."""
+        reply, self.reply = self.reply, None
+        return reply
+
+    def _notify(self, message: str) -> None:
+        """Run `notify_command`. The message is a variable, never a part of the line."""
+        spec = self._job.spec
+        env = {
+            **spec.env,
+            "PTYJOBS_JOB": spec.job_id,
+            "PTYJOBS_MESSAGE": message,
+            "PTYJOBS_STATE_DIR": str(self._job.dir.path.parent.parent),
+        }
+        null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+        try:
+            argv = ["sh", "-c", spec.notify_command]
+            os.posix_spawn("/bin/sh", argv, env, file_actions=null, setsid=True)
+        except OSError as failure:  # EAGAIN, ENOMEM: the request itself stands
+            self._job.errors["notify"] = f"notify_command: {failure.strerror}"

@@ -1,0 +1,55 @@
+"""Lines that somebody typed, for a report or a journal: whole lines instead of single keys.
+
+Owns one unfinished line for each typist. It is fed with what the recording may hold (`input_log`
+has the rule of secrets), so a line typed at a no-echo prompt is only `HIDDEN`. Never sees a screen:
+what a line editor completes is not in a line, and arrow keys are left out of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+HIDDEN = "(typed unseen)"
+LINE = 500  # characters of a line that are kept
+_ESCAPE = re.compile(r"\x1b(?:\[[0-9;:<]*[A-Za-z~]|O.|.)?")
+_ERASE = "\x08\x7f"
+_KILL, _WORD = "\x15", "\x17"
+_ENDS = {"\x03": "C-c", "\x04": "C-d", "\x1a": "C-z", "\x1c": "C-\\"}
+
+
+class TypedLines:
+    """Puts keys together to lines; `told(who, line, offset)` is called with each."""
+
+    def __init__(self, told: Callable[[str, str, int], None]) -> None:
+        self._told = told
+        self._open: dict[str, str] = {}
+
+    def feed(self, who: str, text: str | None, offset: int) -> None:
+        """`who` typed `text`; None: something that is not to be seen."""
+        if text is None:
+            self._told(who, HIDDEN, offset)
+            return
+        line = self._open.pop(who, "")
+        for char in _ESCAPE.sub("", text).replace("\r\n", "\n"):
+            if char in "\r\n":
+                self._told(who, line, offset)
+                line = ""
+            elif char in _ERASE:
+                line = line[:-1]
+            elif char == _KILL:
+                line = ""
+            elif char == _WORD:
+                line = line.rstrip().rpartition(" ")[0]
+            elif char in _ENDS:
+                self._told(who, f"{line} {_ENDS[char]}".strip(), offset)
+                line = ""
+            elif char.isprintable() and len(line) < LINE:
+                line += char
+        if line:
+            self._open[who] = line
+
+    def flush(self, who: str, offset: int) -> None:
+        """End the unfinished line of `who`."""
+        if line := self._open.pop(who, ""):
+            self._told(who, line, offset)
