@@ -34,7 +34,7 @@ TIER = {package: number for number, tier in enumerate(TIERS) for package in tier
 FRONTS = TIERS[-1]
 BEHIND_CLIENT = ("process", "readiness", "store", "holder", "spawn")
 # Commands that start another front, and the plugin's fixture that runs our own server.
-STARTS = {"cli": ("mcp", "web", "testing"), "testing": ("mcp",)}
+STARTS = {"cli": ("mcp", "web", "testing"), "mcp": ("web",), "testing": ("mcp",)}
 
 
 def module_names() -> dict[str, str]:

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "serve", "demo", "run", "list", "status", "logs", "grep", "screen", "attach", "send", "hold",
-    "release", "done", "wait", "up", "down", "ps", "events", "ports", "restart", "kill", "rm",
-    "clean", "record", "export",
-    "play", "fixture", "web", "top", "setup", "doctor", "hook", "describe", "completion",
+    "release", "done", "wait", "up", "down", "ps", "events", "audit", "ports", "restart", "kill",
+    "rm", "clean", "record", "export", "play", "fixture", "web", "top", "setup", "doctor", "hook",
+    "describe", "completion",
 )  # fmt: skip
 """Every command, in the order of the help; each is a module of `ptyjobs.cli.commands`."""
 

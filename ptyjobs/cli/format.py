@@ -105,6 +105,10 @@ def turn(status: Status) -> str:
     if status.service is not None:
         where = ", ".join(map(str, status.service.listening))
         return safe(" ".join(filter(None, (status.service.state, where or status.service.why))))
+    if status.asks:
+        return f"asks for a person: {safe(status.asks)}"
+    if status.held:
+        return safe(status.held)
     if status.waiting is None:
         return safe(status.doing)
     if status.waiting.reason is Reason.PASSWORD:

@@ -10,11 +10,14 @@ from ptyjobs._dataclass import TYPE_CHECKING
 if TYPE_CHECKING:
     from ptyjobs.holder import status_cache
     from ptyjobs.store import views
+    from ptyjobs.store.audit import Entry
+    from ptyjobs.store.audit import read as read_journal
     from ptyjobs.store.jobdir import JobDir, LogEvent, check_job_id, private_directory
     from ptyjobs.store.log import LogReader
     from ptyjobs.store.waits import StoredWait, WaitStore
 
 __all__ = [
+    "Entry",
     "JobDir",
     "LogEvent",
     "LogReader",
@@ -22,12 +25,14 @@ __all__ = [
     "WaitStore",
     "check_job_id",
     "private_directory",
+    "read_journal",
     "status_cache",
     "views",
 ]
 
 _MODULES = {"views": "ptyjobs.store.views", "status_cache": "ptyjobs.holder.status_cache"}
 _HOMES = {
+    "Entry": "ptyjobs.store.audit",
     "JobDir": "ptyjobs.store.jobdir",
     "LogEvent": "ptyjobs.store.jobdir",
     "LogReader": "ptyjobs.store.log",
@@ -41,6 +46,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     import importlib
 
+    if name == "read_journal":
+        return importlib.import_module("ptyjobs.store.audit").read
     if name in _MODULES:
         return importlib.import_module(_MODULES[name])
     if name in _HOMES:

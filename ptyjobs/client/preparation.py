@@ -93,6 +93,7 @@ def prepare(
         idle_limit=config.idle_limit,
         replies=config.replies,
         notify_command=config.notify_command,
+        audit=config.audit,
         on_exit=on_exit,
         ready=conditions,
         session=config.session,

@@ -288,6 +288,21 @@ class Config:
         default="",
         shown="none",
     )
+    audit: bool = _setting(
+        types.FLAG,
+        "Keep a journal of who started, typed, held and killed what (ptyjobs audit).",
+        default=True,
+    )
+    boundary: str = _setting(
+        types.choice("auto", "always", "never"),
+        "Fence what programs printed in results: where a line could be taken for ours, or always.",
+        default="auto",
+    )
+    viewer: str = _setting(
+        types.choice("none", "read", "write"),
+        "Serve the viewer with the MCP server; browsers may look, or type as well.",
+        default="none",
+    )
     detach_key: str = _setting(
         types.TEXT, "Key that leaves an attached job (a control key).", default="C-\\"
     )

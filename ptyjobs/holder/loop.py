@@ -407,6 +407,7 @@ class Holder:
             self.service.observed_fold()  # before the status looks at the screen
         self.service.restarts.on_end(self.job, now, self.service.last_line)
         self._guard(self.service.end_hold)
+        self._guard(self.service.note_end)
         status = self.service.status()
         self.job.events.flush()
         self._guard(self.job.secrets.write, self.job.dir)
@@ -463,6 +464,7 @@ class Holder:
                 if peer in peers:
                     peers[peer].send({"id": number, "error": error.to_wire()})
             return
+        service.note("start", text=old.spec.command)
         for wait in waits:
             if (owner := peers.get(wait.owner >> 32)) is not None:
                 ask = replace(wait.ask, timeout=wait.left(now))

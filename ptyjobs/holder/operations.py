@@ -121,6 +121,7 @@ def start(service: JobService, peer: Peer, number: int, request: StartRequest) -
     patterns = tuple(compile_patterns(request.until))
     peer.reader, peer.session, peer.who = request.reader, request.spec.session, request.who
     service.spawn(request.spec, peer.reader)
+    service.note("start", who=peer.who, session=peer.reader, text=request.spec.command)
     return first_answer(service, peer, number, request, patterns)
 
 
@@ -262,6 +263,8 @@ def _ask_person(service: JobService, message: str) -> None:
             advice="Say in message what a person should do.",
         )
     if not service.job.state.ended:
+        if message.strip() and message != request.message:
+            service.note("ask", text=message)
         request.ask(message)
 
 
@@ -278,6 +281,7 @@ def done(service: JobService, request: DoneRequest) -> Reply:
     """A person has done what was asked, or declines."""
     how = DECLINED if request.declined else DONE
     service.asking.answer(asking.Reply(how, request.message, request.by))
+    service.note("answer", who=request.by, text=f"{how} {request.message}".strip())
     service.person_answered()
     return {}
 
@@ -492,7 +496,9 @@ def _size(rows: int, cols: int) -> Size:
 def kill(service: JobService, peer: Peer, number: int, request: KillRequest) -> Reply:
     """End the whole tree, or send one signal to the foreground group."""
     if request.signal:
+        service.note("signal", who=peer.who, session=peer.reader, text=request.signal)
         return _signal(service, request.signal)
+    service.note("kill", who=peer.who, session=peer.reader)
     service.ending.kill(
         peer,
         number,
@@ -506,6 +512,7 @@ def kill(service: JobService, peer: Peer, number: int, request: KillRequest) -> 
 
 def restart(service: JobService, peer: Peer, number: int, request: RestartRequest) -> Reply:
     """End the run, then begin another; `first_answer` answers for that one."""
+    service.note("restart", who=peer.who, session=peer.reader)
     now = time.monotonic()
     service.restarts.asked.append((peer, number, request))
     service.restarts.gave_up = False

@@ -165,6 +165,24 @@ class JobService:
 
     def _typed_line(self, who: str, line: str, offset: int) -> None:
         self.hold.line(who, line)
+        self.note("input", who=who, text=line, offset=offset)
+
+    def note(
+        self, what: str, *, who: str = "", session: str = "", text: str = "", offset: int = -1
+    ) -> None:
+        """Write one line into the journal, if the job has one."""
+        job = self.job
+        if not getattr(job, "spec", None) or not job.spec.audit:
+            return
+        from ptyjobs.store.audit import Entry, Journal  # after the fork: few holders journal much
+
+        end = job.log.end if hasattr(job, "log") else 0
+        entry = Entry(
+            time.time(), job.spec.job_id, what, who, session, end if offset < 0 else offset, text
+        )
+        failure = Journal(os.path.dirname(os.path.dirname(job.dir.folder))).write(entry)
+        if failure is not None:
+            job.errors["audit"] = f"audit: {failure.strerror}"
 
     def tell_people(self) -> None:
         """Hold, request or company have changed: everybody who watches hears of it."""
@@ -177,6 +195,7 @@ class JobService:
         """`by` holds the job; what the others have queued is not typed, and they are told."""
         self.hold.take(by, session=session, now=time.monotonic())
         self.inputs.withhold(by)
+        self.note("hold", who=by)
         self.tell_people()
 
     def release(self, *, by: str, message: str, how: str = "") -> bool:
@@ -186,6 +205,8 @@ class JobService:
         if self.hold.held is not None:
             self.lines.flush(self.hold.held.by, job.log.end)
         released = self.hold.release(time.monotonic(), how=how)
+        if released:
+            self.note("release", who=by, text=how or message)
         if self.asking.message:
             self.asking.answer(Reply(DONE, message, by))
         elif released:
@@ -199,6 +220,9 @@ class JobService:
         if self.hold.held is not None and not self.restarts.pending:
             self.release(by="", message="", how="the job has ended")
         self.asking.message = ""
+
+    def note_end(self) -> None:
+        self.note("end", text=str(self.job.exit or self.job.state))
 
     def person_answered(self) -> None:
         """Give the answer of a person to those who wait for it."""

@@ -15,9 +15,11 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ptyjobs.client import viewer_link
 from ptyjobs.client.known_secrets import value_of
 from ptyjobs.config import HARD_MAX_CHARS, Config
 from ptyjobs.errors import BadInput, Refused, Unsupported
@@ -63,6 +65,10 @@ class Orders:
                 del self._queues[job_id]
 
 
+def _nobody(job_ids: tuple[str, ...], message: str) -> AbstractAsyncContextManager[None]:
+    return contextlib.nullcontext()
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """What a handler works with besides its arguments."""
@@ -73,6 +79,12 @@ class ToolCall:
     on_progress: Callable[[str], None] | None = None
     tasks: Tasks | None = None  # where this request may be answered by a task
     approved: bool = False  # the user has said yes to what a rule wanted asked
+    person: Callable[[tuple[str, ...], str], AbstractAsyncContextManager[None]] = _nobody
+
+    def watch(self, job_id: str, result: Result) -> Result:
+        """`result` with the viewer's address of the job, while a viewer runs."""
+        address = viewer_link.link(self.config.state_dir, job_id)
+        return replace(result, text=f"{result.text}\n(watch: {address})") if address else result
 
     def seconds(self, asked: float | None, default: float) -> float:
         """A wait within the cap of the configuration."""
@@ -133,7 +145,10 @@ async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
     if wait == 0 and answer.verdict.reason is Reason.TIMEOUT:
         return results.of_start(answer)
     prefix = "started" if answer.verdict.reason is Reason.TIMEOUT else ""
-    return results.of_answer(answer, prefix=prefix, secrets=call.config.secrets)
+    result = results.of_answer(
+        answer, prefix=prefix, secrets=call.config.secrets, boundary=call.config.boundary
+    )
+    return call.watch(answer.job_id, result) if prefix else result
 
 
 async def interact(call: ToolCall, args: dict[str, Any]) -> Result:
@@ -169,7 +184,7 @@ async def interact(call: ToolCall, args: dict[str, Any]) -> Result:
             mouse=mouse,
             on_progress=call.on_progress,
         )
-    return results.of_answer(answer, secrets=call.config.secrets)
+    return results.of_answer(answer, secrets=call.config.secrets, boundary=call.config.boundary)
 
 
 def read_secret(name: str, config: Config) -> str:
@@ -208,17 +223,10 @@ async def wait(call: ToolCall, args: dict[str, Any]) -> Result:
         "any_of": args["mode"] == "any",
         "budget": call.config.max_chars // min(len(job_ids), 4),
     }
-    if call.tasks is not None:
-        found = await _wait_or_task(call, call.tasks, job_ids, condition, args["timeout"])
-        if isinstance(found, Result):
-            return found
-    else:
-        found = await call.jobs.wait_many(
-            job_ids,
-            timeout=call.seconds(args["timeout"], call.config.wait_timeout),
-            on_progress=call.on_progress,
-            **condition,
-        )
+    async with call.person(job_ids, args["message"]):
+        found = await _wait(call, job_ids, condition, args["timeout"])
+    if isinstance(found, Result):
+        return found
     result = results.of_wait(
         job_ids,
         found.answers,
@@ -226,8 +234,22 @@ async def wait(call: ToolCall, args: dict[str, Any]) -> Result:
         timed_out=found.timed_out,
         waited=time.monotonic() - started,
         secrets=call.config.secrets,
+        boundary=call.config.boundary,
     )
     return call.cut(args["timeout"], result, timed_out=found.timed_out)
+
+
+async def _wait(
+    call: ToolCall, job_ids: tuple[str, ...], condition: dict[str, Any], asked: float | None
+) -> WaitResult | Result:
+    if call.tasks is not None:
+        return await _wait_or_task(call, call.tasks, job_ids, condition, asked)
+    return await call.jobs.wait_many(
+        job_ids,
+        timeout=call.seconds(asked, call.config.wait_timeout),
+        on_progress=call.on_progress,
+        **condition,
+    )
 
 
 async def _next_event(call: ToolCall, args: dict[str, Any], job_ids: tuple[str, ...]) -> Result:
@@ -289,7 +311,7 @@ async def tail(call: ToolCall, args: dict[str, Any]) -> Result:
     if args["format"] != "text":
         return await _picture(call, job_id, args["format"])
     view = await call.jobs.tail(job_id, lines=args["lines"])
-    return results.of_view(job_id, view)
+    return results.of_view(job_id, view, boundary=call.config.boundary)
 
 
 async def _picture(call: ToolCall, job_id: str, format: str) -> Result:
@@ -327,7 +349,13 @@ async def output(call: ToolCall, args: dict[str, Any]) -> Result:
         last=args["last"],
         run=args["run"],
     )
-    return results.of_page(args["job_id"], page, since=args["since"], grep=args["grep"])
+    return results.of_page(
+        args["job_id"],
+        page,
+        since=args["since"],
+        grep=args["grep"],
+        boundary=call.config.boundary,
+    )
 
 
 async def _grep_all(call: ToolCall, args: dict[str, Any]) -> Result:
@@ -342,7 +370,8 @@ async def _grep_all(call: ToolCall, args: dict[str, Any]) -> Result:
 
 
 async def status(call: ToolCall, args: dict[str, Any]) -> Result:
-    return status_text.of_status(await call.jobs.status(args["job_id"]), now=time.time())
+    found = await call.jobs.status(args["job_id"])
+    return call.watch(args["job_id"], status_text.of_status(found, now=time.time()))
 
 
 async def list_jobs(call: ToolCall, args: dict[str, Any]) -> Result:

@@ -10,6 +10,7 @@ characters that cannot be seen.
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -57,7 +58,12 @@ class Result:
 
 
 def of_answer(
-    answer: Answer, *, prefix: str = "", secrets: Collection[str] = (), again: str = "wait"
+    answer: Answer,
+    *,
+    prefix: str = "",
+    secrets: Collection[str] = (),
+    again: str = "wait",
+    boundary: str = "auto",
 ) -> Result:
     """The answer of execute, interact or a wait for one job.
 
@@ -89,14 +95,17 @@ def of_answer(
     prompt = answer.verdict.prompt
     if fresh.view == "lines" and len(prompt) > MAX_PROMPT:  # cut in the status line: whole here
         body = f"{body}\n{prompt}" if body else prompt
+    before = ""
     if fresh.late.strip():
         late = fresh.late.rstrip()
         if answer.handback:  # which says where the whole of it is
             late = "\n".join(late.split("\n")[-LATE_LINES:])
-        body = f"--- before this input:\n{late}\n--- reply:\n{body}"
+        before = f"--- before this input:\n{fenced(late, boundary)}\n--- reply:\n"
     if answer.handback:
-        body = f"--- a person:\n{answer.handback}\n--- output:\n{body}"
-    return Result(block(answer.job_id, parts, body, answer.notes), _answer_facts(answer))
+        report = fenced(answer.handback, boundary)
+        before = f"--- a person:\n{report}\n--- output:\n{before}"
+    text = block(answer.job_id, parts, body, answer.notes, boundary=boundary, before=before)
+    return Result(text, _answer_facts(answer))
 
 
 def _verdict_parts(answer: Answer, *, secrets: Collection[str], again: str) -> list[str]:
@@ -268,17 +277,21 @@ def of_wait(
     timed_out: bool,
     waited: float,
     secrets: Collection[str] = (),
+    boundary: str = "auto",
 ) -> Result:
     """The answer of wait: for several jobs who fulfilled it, then each answer in full."""
     if len(job_ids) == 1 and answers:
-        return of_answer(answers[0], secrets=secrets, again="wait again")
+        return of_answer(answers[0], secrets=secrets, again="wait again", boundary=boundary)
     others = [job_id for job_id in job_ids if job_id not in met]
     parts = [f"{len(met)} of {len(job_ids)} jobs" + (f": {', '.join(met)}" if met else "")]
     parts += [duration(waited)]
     parts += [f"not yet: {', '.join(others)}"] if others else []
     parts += ["call wait again"] if timed_out else []
     blocks = [one_line("[wait] " + SEPARATOR.join(parts))]
-    blocks += [of_answer(answer, secrets=secrets, again="wait again").text for answer in answers]
+    blocks += [
+        of_answer(answer, secrets=secrets, again="wait again", boundary=boundary).text
+        for answer in answers
+    ]
     facts = {
         "met": list(met),
         "timed_out": timed_out,
@@ -301,7 +314,7 @@ def no_events(running: Sequence[str], *, waited: float) -> Result:
     return Result(one_line("[events] " + SEPARATOR.join(parts)), {"events": []})
 
 
-def of_view(job_id: str, view: View, *, state: str = "") -> Result:
+def of_view(job_id: str, view: View, *, state: str = "", boundary: str = "auto") -> Result:
     """The answer of tail."""
     row, col = view.cursor
     parts = [state, "screen" if view.alternate else "", f"{view.size.rows}x{view.size.cols}"]
@@ -310,10 +323,12 @@ def of_view(job_id: str, view: View, *, state: str = "") -> Result:
     parts += [f"{view.lines_above:,} lines above, see lines= or output"] if view.lines_above else []
     parts += ["holds hidden text"] if view.hidden else []
     facts = {key: value for key, value in to_json(view).items() if key != "text"}
-    return Result(block(job_id, parts, view.text), {"job_id": job_id, **facts})
+    return Result(block(job_id, parts, view.text, boundary=boundary), {"job_id": job_id, **facts})
 
 
-def of_page(job_id: str, page: Page, *, since: int | None, grep: str = "") -> Result:
+def of_page(
+    job_id: str, page: Page, *, since: int | None, grep: str = "", boundary: str = "auto"
+) -> Result:
     """The answer of output."""
     parts = [f"output {page.offset}-{page.next} of {page.floor}-{page.end}"]
     if page.matches is not None:
@@ -325,7 +340,7 @@ def of_page(job_id: str, page: Page, *, since: int | None, grep: str = "") -> Re
     if page.more:
         parts.append(f"more: since={page.next}")
     facts = {key: value for key, value in to_json(page).items() if key != "text"}
-    return Result(block(job_id, parts, page.text), {"job_id": job_id, **facts})
+    return Result(block(job_id, parts, page.text, boundary=boundary), {"job_id": job_id, **facts})
 
 
 def of_error(error: PtyJobsError, hints: Mapping[Hint, str] = HINTS) -> Result:
@@ -345,14 +360,44 @@ def of_start(answer: Answer) -> Result:
 # -- pieces
 
 
-def block(job_id: str, parts: Sequence[str], body: str, notes: Sequence[str] = ()) -> str:
+def block(
+    job_id: str,
+    parts: Sequence[str],
+    body: str,
+    notes: Sequence[str] = (),
+    *,
+    boundary: str = "auto",
+    before: str = "",
+) -> str:
+    """Status line, output and notes of one job; `boundary` as the setting of that name.
+
+    `before`: lines of ours between status line and output.
+    """
     head = f"[{job_id}] " + SEPARATOR.join(part for part in parts if part)
     lines = [one_line(head)]
     body = body.rstrip("\n")
+    if before:
+        lines.append(sanitize.for_model(before.rstrip("\n"))[0])
     if body:
-        lines.append(sanitize.for_model(body)[0])
+        lines.append(fenced(sanitize.for_model(body)[0], boundary))
     lines += [f"({one_line(note)})" for note in notes]
     return fit("\n".join(lines))
+
+
+_OURS = re.compile(r"^(?:\[[\w.-]{1,80}\] |---|~~~|\(.*\)$)", re.MULTILINE)
+"""A line that a reader could take for one that ptyjobs has written."""
+
+
+def fenced(body: str, boundary: str) -> str:
+    """The output of a program between two fences, longer than any in it; 8 characters.
+
+    With `auto` only where one of its lines could be taken for ours.
+    """
+    if boundary == "never" or (boundary == "auto" and not _OURS.search(body)):
+        return body
+    longest = max(map(len, re.findall(r"^~{3,}", body, re.MULTILINE)), default=2)
+    fence = "~" * (longest + 1)
+    return f"{fence}\n{body}\n{fence}"
 
 
 def fit(text: str) -> str:

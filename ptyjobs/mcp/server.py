@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import difflib
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from ptyjobs.mcp.advice import HINTS
 from ptyjobs.mcp.approval import Approvals
 from ptyjobs.mcp.handlers import Orders, ToolCall
 from ptyjobs.mcp.params import Tool
+from ptyjobs.mcp.person import Elicitation
 from ptyjobs.mcp.prompts import PROMPTS, get_prompt
 from ptyjobs.mcp.redacting import Border
 from ptyjobs.mcp.resources import COMPLETE, Resources
@@ -115,6 +117,12 @@ class Progress:
             self._task.cancel()
 
 
+def _client_name(ctx: Context | None) -> str:
+    """Name of the client program, for the journal and the recording."""
+    params = ctx.session.client_params if ctx is not None else None
+    return results.one_line(params.client_info.name)[:60] if params is not None else ""
+
+
 class App:
     """The handlers of one server process, for any number of connections."""
 
@@ -127,6 +135,7 @@ class App:
         jobs.redactor = Redactor() if jobs.redactor is None else jobs.redactor
         self.border = Border(jobs.redactor, counted=surface.extras)
         self.resources = Resources(jobs, self.border)
+        self.elicitation = Elicitation(jobs)
         self.tasks = Tasks(jobs, config, self.border)
         self._tools = {tool.name: tool for tool in surface.tools}
         listed = [
@@ -189,8 +198,10 @@ class App:
             return Result(f"There is no tool {name!r}.{advice}", is_error=True)
         wanted = ctx is not None and (ctx.meta or {}).get("progress_token")
         progress = Progress(ctx, self.border) if wanted else None
+        self.jobs.who = self.jobs.who or _client_name(ctx)
         tasks = self.tasks if declared(ctx) and self.surface.extras else None
-        call = ToolCall(self.jobs, self.config, self.orders, progress, tasks)
+        person = functools.partial(self.elicitation.asking, ctx)
+        call = ToolCall(self.jobs, self.config, self.orders, progress, tasks, person)
         try:
             result = await self._approved(tool, call, arguments, ctx, params)
         except PtyJobsError as error:

@@ -45,11 +45,32 @@ async def session(config: Config, zygote: Zygote) -> AsyncIterator[AsyncJobs]:
     loop.add_signal_handler(signal.SIGCHLD, jobs.guard.sweep)
     cleaning = loop.create_task(_clean(jobs, config.cleanup_interval))
     try:
-        yield jobs
+        async with _viewer(config):
+            yield jobs
     finally:
         cleaning.cancel()
         jobs.end_session()  # holders end their session jobs, the zygote sees to it
         loop.remove_signal_handler(signal.SIGCHLD)
+
+
+@contextlib.asynccontextmanager
+async def _viewer(config: Config) -> AsyncIterator[None]:
+    """The viewer beside the server, where the setting `viewer` asks for it."""
+    if config.viewer == "none":
+        yield
+        return
+    try:
+        from ptyjobs.web.server import Viewer, running
+    except ImportError as error:
+        logger.warning("viewer: the package %s is missing (pip install 'ptyjobs[web]')", error.name)
+        yield
+        return
+    watching = AsyncJobs(config)
+    try:
+        async with running(Viewer(watching, write=config.viewer == "write")):
+            yield
+    finally:
+        await watching.close()
 
 
 async def _clean(jobs: AsyncJobs, interval: float) -> None:

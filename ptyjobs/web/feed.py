@@ -10,9 +10,10 @@ is quiet again. A reconnect names its offset and resumes there, without gap or r
 
 Frames: binary are raw bytes of the log, in order; text is JSON with a `type`: `mode`, `size`,
 `repaint` (the next binary frame rebuilds the screen), `offset`, `skipped`, `job` (its row, see
-`rows`), `exit`, `did`, `refused`, `readonly`, `error`, `pong`. A browser sends keys as binary, and
-as text `{"drawn": bytes}`, `{"rows", "cols"}`, `{"signal": name}`, `{"hold": bool}`, `{"kill":
-true}`, `{"ping": n}`.
+`rows`), `person` (who holds, what is asked, who is there), `exit`, `did`, `refused`, `readonly`,
+`error`, `pong`. A browser sends keys as binary, and as text `{"drawn": bytes}`, `{"rows", "cols"}`,
+`{"signal": name}`, `{"kill": true}`, `{"hold": true or false}`, `{"done": true or false,
+"message"}`, `{"ping": n}`.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Feed:
             await ended(self._socket, self._jobs, self._job_id, since=since)
             return
         self._follow, self._offset = follow, since or 0
-        await self.tell("mode", write=write, hold=write and hasattr(self._jobs, "hold"))
+        await self.tell("mode", write=write)
         if since is not None:
             await self._size((await self._jobs.status(self._job_id)).size)
             await self.tell("offset", offset=since)
@@ -139,10 +140,13 @@ class Feed:
                     await self._repaint(from_json(Size, message["size"]), message["offset"], data)
                 elif message["event"] == "resize":
                     await self._size(from_json(Size, message["size"]))
+                elif message["event"] == "person":
+                    self._catalogue.refresh(self._job_id)
+                    mine = f" by {NAME} since " in message["held"]
+                    facts = {key: message[key] for key in ("held", "asks", "people")}
+                    await self.tell("person", **facts, mine=mine)
                 elif message["event"] in ("exit", "gone"):
                     over = True
-                elif "held" in message:
-                    self._catalogue.refresh(self._job_id)
             behind = started and await self._catch_up(log)
             if over and not behind:
                 status = await self._jobs.status(self._job_id)
@@ -251,13 +255,15 @@ class Feed:
                 name = str(asked["signal"])
                 await self._jobs.kill(self._job_id, signal=name)
                 await self.tell("did", words=f"{name} was sent")
-            elif "hold" in asked:
-                change = getattr(self._jobs, "hold" if asked["hold"] else "hand_back", None)
-                if change is not None:
-                    await change(self._job_id, by=NAME)
-                    self._catalogue.refresh(self._job_id)
             elif asked.get("kill") is True:
                 await self._jobs.kill(self._job_id)
+            elif asked.get("hold") is True:
+                await self._jobs.hold(self._job_id, by=NAME)
+            elif asked.get("hold") is False:
+                await self._jobs.hand_back(self._job_id, by=NAME)
+            elif "done" in asked:
+                declined, message = not asked["done"], str(asked.get("message", ""))
+                await self._jobs.done(self._job_id, by=NAME, message=message, declined=declined)
         except PtyJobsError as error:
             await self.tell("refused", message=error.worded(HINTS))
 

@@ -64,7 +64,7 @@ def row(
         "memory": 0 if ended else status.rss,
         "listening": [] if ended else [str(socket) for socket in _sockets(status)],
         "ready": status.service.since if status.service and status.service.ready else None,
-        "held": "" if ended else _line(str(getattr(status, "held", ""))),
+        "held": "" if ended else _line(status.held),
         "heard": None if ended else heard,
         "attached": 0 if ended else status.attached,
         "title": _line(status.title),

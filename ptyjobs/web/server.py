@@ -24,7 +24,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from ptyjobs.client import AsyncJobs
+from ptyjobs.client import AsyncJobs, viewer_link
 from ptyjobs.errors import BadInput, PtyJobsError
 from ptyjobs.web import download, feed, overview, timeline
 from ptyjobs.web.advice import HINTS
@@ -172,9 +172,12 @@ async def running(viewer: Viewer, *, port: int = 0) -> AsyncIterator[Server]:
         ) from None
     viewer.port = server.sockets[0].getsockname()[1]
     loading = asyncio.create_task(viewer.catalogue.load())
+    state_dir = viewer.jobs.config.state_dir
+    viewer_link.announce(state_dir, url=viewer.url, write=viewer.write)
     try:
         yield server
     finally:
+        viewer_link.withdraw(state_dir)
         loading.cancel()
         viewer.catalogue.close()
         server.close(close_connections=True)

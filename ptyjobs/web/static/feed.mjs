@@ -8,10 +8,11 @@ const AGAIN = 5000; // at most between two tries to connect
 
 // The token is shared by all tabs of this address. It comes in the fragment, which is never sent.
 export function token() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  const words = new URLSearchParams(location.hash.slice(1));
+  const given = words.get("token"), job = words.get("job");
   if (given) {
     localStorage.setItem("token", given);
-    history.replaceState(null, "", location.pathname + "#/");
+    history.replaceState(null, "", location.pathname + (job ? `#/job/${encodeURIComponent(job)}` : "#/"));
   }
   return localStorage.getItem("token") || "";
 }

@@ -8,6 +8,7 @@ const STEP = 128 << 10; // bytes drawn after which the viewer is told
 const KEYS = { Esc: "\x1b", Tab: "\t", "C-c": "\x03", "C-d": "\x04", "←": "\x1b[D", "↑": "\x1b[A", "↓": "\x1b[B", "→": "\x1b[C" };
 
 export function live(id) {
+  let held = "", asks = "", mine = false;
   let offset = null, write = false, over = false, rebuild = false, told = 0, drawn = 0, row = null;
   const shown = terminal();
   const { term } = shown;
@@ -17,20 +18,16 @@ export function live(id) {
   $("name").textContent = id;
   $("state").textContent = "connecting …";
   for (const part of ["facts", "command", "directory", "mode"]) $(part).textContent = "";
-  const may = (allowed, hold = false) => {
+  const may = (allowed) => {
     write = allowed;
-    $("hold").hidden = !hold;
     term.options.disableStdin = !allowed;
-    $("fit").hidden = $("act").hidden = $("keys").hidden = !allowed;
+    $("fit").hidden = $("act").hidden = $("keys").hidden = $("hold").hidden = !allowed;
+    if (!allowed) person({ held: "", asks: "", people: [], mine: false });
     $("mode").textContent = over ? "" : allowed ? "you can type" : "read-only";
   };
   may(false);
   $("mode").textContent = "";
-  const show = () => {
-    if (!row) return;
-    headline(row);
-    $("hold").textContent = row.held ? "Release" : "Hold";
-  };
+  const show = () => { if (row) headline(row); };
 
   const link = new Link(() => `/ws/job/${encodeURIComponent(id)}` + (offset === null ? "" : `?since=${offset}`), {
     state: (words) => {
@@ -54,7 +51,7 @@ export function live(id) {
     text: (message) => {
       switch (message.type) {
         case "mode":
-          may(message.write, message.hold);
+          may(message.write);
           if (write && document.activeElement === document.body) term.focus();
           break;
         case "job": row = message.row; show(); break;
@@ -63,6 +60,7 @@ export function live(id) {
         case "repaint": offset = message.offset; rebuild = true; term.reset(); break;
         case "skipped": skipped(); break;
         case "readonly": note("Read-only: start the viewer with --write to type."); break;
+        case "person": person(message); break;
         case "did": note(message.words); break;
         case "refused": note(message.message); break;
         case "error": done(); $("state").textContent = message.message; break;
@@ -74,6 +72,24 @@ export function live(id) {
       }
     },
   });
+
+  // Who holds the job, what an agent asks a person for, who else is here.
+  function person(now) {
+    $("hold").textContent = now.mine ? "Release" : "Hold";
+    $("asked").hidden = !now.asks;
+    $("asked-words").textContent = now.asks ? `Asked for a person: ${now.asks}` : "";
+    document.title = now.asks ? `(!) ${id}: ${now.asks}` : id;
+    if (now.asks && now.asks !== asks && "Notification" in window && Notification.permission === "granted") new Notification(`${id}: ${now.asks}`);
+    if (now.held !== held) note(now.held ? (now.mine ? "You hold this job: nobody else types." : `${now.held}: what you type is refused.`) : "Released.");
+    ({ held, asks, mine } = now);
+  }
+  $("hold").onclick = () => {
+    if ("Notification" in window && Notification.permission === "default") Notification.requestPermission();
+    link.send(JSON.stringify({ hold: !mine }));
+    term.focus();
+  };
+  $("asked-done").onclick = () => link.send(JSON.stringify({ done: true }));
+  $("asked-no").onclick = () => link.send(JSON.stringify({ done: false }));
 
   function done() {
     over = true;
@@ -96,7 +112,6 @@ export function live(id) {
       term.focus();
     };
   }
-  $("hold").onclick = () => { link.send(JSON.stringify({ hold: !row?.held })); term.focus(); };
   $("fit").onclick = () => { link.send(JSON.stringify(shown.size.window())); term.focus(); };
   menu(id, { link, term });
   const ages = setInterval(show, 2000);

@@ -29,7 +29,7 @@ export function since(job) {
 // What a job is about beside its state: figures that are worth a look.
 export function figures(job) {
   const words = [];
-  if (job.held) words.push(`held by ${job.held}`);
+  if (job.held) words.push(job.held);
   if (job.ready) words.push(`for ${age(Date.now() / 1000 - job.ready)}`);
   if (job.listening.length) words.push(`on ${job.listening.slice(0, 3).join(", ")}${job.listening.length > 3 ? " …" : ""}`);
   if (job.cpu >= 1) words.push(`${job.cpu} % CPU`);
