@@ -256,6 +256,7 @@ class JobSpec:
     port: str = ""  # "auto" leases a free one; it is in the environment as PORT
     notify_command: str = ""  # a command line run when a person is asked for
     audit: bool = False  # what is done to it goes into the journal
+    masked: tuple[dict[str, Any], ...] | None = None  # digests of secrets to mask at its end
     memory: int = 0  # bytes that the job may use; 0 is no limit
     cpu: float = 0.0  # processors
     pids: int = 0  # processes and threads

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ptyjobs.store.audit import read as read_journal
     from ptyjobs.store.jobdir import JobDir, LogEvent, check_job_id, private_directory
     from ptyjobs.store.log import LogReader
+    from ptyjobs.store.masking import mask_job
     from ptyjobs.store.waits import StoredWait, WaitStore
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "StoredWait",
     "WaitStore",
     "check_job_id",
+    "mask_job",
     "private_directory",
     "read_journal",
     "status_cache",
@@ -46,6 +48,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     import importlib
 
+    if name == "mask_job":
+        return importlib.import_module("ptyjobs.store.masking").mask_job
     if name == "read_journal":
         return importlib.import_module("ptyjobs.store.audit").read
     if name in _MODULES:

@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ptyjobs.config import Config
 from ptyjobs.config.child_env import child_env
@@ -94,6 +94,7 @@ def prepare(
         replies=config.replies,
         notify_command=config.notify_command,
         audit=config.audit,
+        masked=_masked(config),
         on_exit=on_exit,
         ready=conditions,
         session=config.session,
@@ -259,6 +260,16 @@ def _sandbox(
             advice="Use port, a URL or a pattern.",
         )
     return floor
+
+
+def _masked(config: Config) -> tuple[dict[str, Any], ...] | None:
+    """Digests of the secrets that the holder masks in the job's files; None to leave them raw."""
+    if not config.log_redact:
+        return None
+    from ptyjobs.client.known_secrets import known
+    from ptyjobs.text.secrets import digests_of, pack
+
+    return tuple(pack(digests_of(known(config), salt=os.urandom(16))))
 
 
 def _time_limit(config: Config, asked: float | None) -> float | None:

@@ -252,6 +252,11 @@ class Config:
         "of variables that env_deny matches or whose names look secret.",
         default=True,
     )
+    log_redact: bool = _setting(
+        types.FLAG,
+        "Mask the same secrets in a job's files once it has ended.",
+        default=False,
+    )
     redact_tokens: bool = _setting(
         types.FLAG,
         "The same for what has the form of a well-known token or private key (docs/person.md).",

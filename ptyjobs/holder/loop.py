@@ -410,7 +410,7 @@ class Holder:
         self._guard(self.service.note_end)
         status = self.service.status()
         self.job.events.flush()
-        self._guard(self.job.secrets.write, self.job.dir)
+        self._guard(self.job.secrets.write, self.job.dir, self.job.spec.masked)
         self._guard(self.job.dir.write_status, status)
         self.service.glimpses.remove()
         self.service.job_ended()

@@ -275,6 +275,8 @@ class JobService:
             live=live,
             brief=brief,
         )
+        if status.state.ended and hasattr(self.job, "spec"):
+            status = self.job.secrets.clean(status, self.job.spec.masked)
         return replace(
             status,
             people=self.followers.names,

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 
-from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs._dataclass import TYPE_CHECKING, replace
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from ptyjobs.model import Status
     from ptyjobs.requests import Packed
     from ptyjobs.store.jobdir import JobDir
     from ptyjobs.text.redaction import Redactor
@@ -68,10 +69,30 @@ class TypedSecrets:
         """The prompt is over, or its typist has left: so is the unfinished line."""
         self._lines.pop(owner, None)
 
-    def write(self, directory: JobDir) -> None:
-        """At the job's end: keep the digests whose values can be read in the log."""
-        if self.packed and self._in_log(directory):
+    def write(self, directory: JobDir, masked: Packed | None) -> None:
+        """At the job's end: keep the digests whose values can be read in the log.
+
+        With `masked`, digests of other secrets, they cannot: all are masked in the job's files.
+        """
+        if masked is not None:
+            from ptyjobs.store.masking import mask_job
+            from ptyjobs.text.redaction import Redactor
+            from ptyjobs.text.secrets import unpack
+
+            mask_job(directory, Redactor(unpack([*masked, *self.packed])))
+        elif self.packed and self._in_log(directory):
             directory.write("secrets.json", {"secrets": self.packed})
+
+    def clean(self, status: Status, masked: Packed | None) -> Status:
+        """The last status of a job as it is kept, without what `write` masks."""
+        if masked is None:
+            return status
+        from ptyjobs.text.redaction import Redactor
+        from ptyjobs.text.secrets import unpack
+
+        redactor = Redactor(unpack([*masked, *self.packed]))
+        line, title = redactor.redact(status.last_line).text, redactor.redact(status.title).text
+        return replace(status, last_line=line, title=title)
 
     def _in_log(self, directory: JobDir) -> bool:
         from ptyjobs.text.patterns import plain

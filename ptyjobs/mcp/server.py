@@ -201,7 +201,7 @@ class App:
         self.jobs.who = self.jobs.who or _client_name(ctx)
         tasks = self.tasks if declared(ctx) and self.surface.extras else None
         person = functools.partial(self.elicitation.asking, ctx)
-        call = ToolCall(self.jobs, self.config, self.orders, progress, tasks, person)
+        call = ToolCall(self.jobs, self.config, self.orders, progress, tasks, person=person)
         try:
             result = await self._approved(tool, call, arguments, ctx, params)
         except PtyJobsError as error:

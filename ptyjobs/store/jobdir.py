@@ -142,6 +142,7 @@ class JobDir:
         """Store the spec; of the environment only the names, because values can be secrets."""
         plain = to_json(spec)
         plain["env"] = dict.fromkeys(sorted(spec.env), "")
+        plain["masked"] = None if spec.masked is None else []  # digests are for the holder alone
         self.write("spec.json", plain)
 
     def spec(self) -> JobSpec | None:

@@ -22,7 +22,7 @@ WINDOW = 64 << 10  # characters kept for searching, counted back from the newest
 MAX_PATTERNS = 20
 MAX_LENGTH = 2000
 
-_ESCAPES = re.compile(
+ESCAPES = re.compile(
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI
     rb"|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC, DCS, SOS, PM, APC up to BEL or ST
     rb"|[ -/]*[0-OQ-WYZ\\`-~])"  # two-character and charset escapes
@@ -69,10 +69,10 @@ class Until:
         data = self._carry + data
         open_escape = _OPEN.search(data)
         self._carry = b""
-        if open_escape and not _ESCAPES.match(data, open_escape.start()):
+        if open_escape and not ESCAPES.match(data, open_escape.start()):
             self._carry = data[open_escape.start() :]
             data = data[: open_escape.start()]
-        text = self._decoder.decode(_ESCAPES.sub(b"", data))
+        text = self._decoder.decode(ESCAPES.sub(b"", data))
         if not text:
             return None
         text = self._line_ends(text)
@@ -120,8 +120,13 @@ class Until:
 
 
 def plain(raw: bytes) -> str:
+<<<<<<< HEAD
     """One log line as text, without escapes and text replaced through CR or backspace."""
     text = _ESCAPES.sub(b"", raw).decode("utf-8", "replace").rstrip("\r\n")
+=======
+    """One line of log as text: escapes out, what a carriage return or backspace replaced gone."""
+    text = ESCAPES.sub(b"", raw).decode("utf-8", "replace").rstrip("\r\n")
+>>>>>>> cd31a3f (log_redact masks secrets in the files of an ended job; export --redact)
     if "\r" in text:
         text = next((part for part in reversed(text.split("\r")) if part), "")
     while "\b" in text:

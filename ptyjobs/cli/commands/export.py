@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.cli.files import must_not_exist, named, source
 from ptyjobs.client.files import JobDir
 from ptyjobs.config import Config
@@ -37,6 +37,9 @@ def register(add: Add) -> None:
     exporter.add_argument("file", nargs="?", default="", help="default: standard output")
     exporter.add_argument("--format", choices=FORMATS, help="default: by FILE's name, else v3")
     exporter.add_argument("--input", action="store_true", help="write what was typed as well")
+    exporter.add_argument(
+        "--redact", action="store_true", help="mask secrets (settings, environment, typed unseen)"
+    )
     exporter.add_argument("--force", action="store_true", help="replace FILE")
 
 
@@ -54,13 +57,37 @@ def export(args: argparse.Namespace, settings: Config) -> int:
     with named(args.source):
         path, is_job = source(args.source, settings)
         what = JobDir(path) if is_job else read(path)
+    if args.redact and not isinstance(what, JobDir):
+        raise BadInput("--redact needs a job, not a recording.")
     if out is not None:
         must_not_exist(out, force=args.force)
-    with named(out):
+    with named(out), contextlib.ExitStack() as stack:
+        if args.redact and isinstance(what, JobDir):
+            what = stack.enter_context(masked_copy(what, settings))
         files = write(what, out, form=form, input=args.input)
     if args.json:
         print(json.dumps({"format": form, "files": [str(file) for file in files]}))
     return 0
+
+
+@contextlib.contextmanager
+def masked_copy(job: JobDir, settings: Config) -> Iterator[JobDir]:
+    """A copy of a job's files without secrets."""
+    import shutil
+    import tempfile
+
+    from ptyjobs.client.files import mask_job
+    from ptyjobs.client.known_secrets import redactor
+    from ptyjobs.text.secrets import unpack
+
+    secrets = redactor(replace(settings, redact=True))
+    secrets.add(*unpack(job.secrets()))
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, job.job_id)
+        ignored = shutil.ignore_patterns("sock", "alive", ".*")
+        shutil.copytree(job.path, copy, ignore=ignored)
+        mask_job(JobDir(copy), secrets)
+        yield JobDir(copy)
 
 
 def form_of(file: str) -> str:

@@ -1,0 +1,113 @@
+"""Secrets taken out of the files of an ended job: its log and what was typed.
+
+Owns the masking of bytes: a secret becomes as many asterisks, so that no offset changes its
+meaning. Never touches a job that runs. The subtle thing: colours stand in the middle of a value, so
+secrets are looked for in the text without escape sequences, and these stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from bisect import bisect_right
+
+from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.text.patterns import ESCAPES
+
+if TYPE_CHECKING:
+    from ptyjobs.store.jobdir import JobDir
+    from ptyjobs.text.redaction import Redactor
+
+BLOCK = 4 << 20  # bytes that are looked at together
+OVERLAP = 16 << 10  # bytes of the block before that are looked at again: a longer value is none
+
+
+def mask_job(job: JobDir, redactor: Redactor) -> int:
+    """Mask the secrets in the log and in the typed text of an ended job; how many there were."""
+    return _mask_log(job, redactor) + _mask_typed(job, redactor)
+
+
+def secret_ranges(data: bytes, redactor: Redactor) -> list[tuple[int, int]]:
+    """Start and end of each piece of a secret in terminal output, without escape sequences."""
+    views, places, gone = [0], [0], 0
+    for match in ESCAPES.finditer(data):
+        views.append(match.start() - gone)
+        gone += match.end() - match.start()
+        places.append(match.end())
+    view = ESCAPES.sub(b"", data)
+    text = view.decode("utf-8", "surrogateescape")
+    found: list[tuple[int, int]] = []
+    for first, last, _ in redactor.spans(text):
+        start = len(text[:first].encode("utf-8", "surrogateescape"))
+        end = start + len(text[first:last].encode("utf-8", "surrogateescape"))
+        at = bisect_right(views, start) - 1
+        while start < end:
+            stop = min(end, views[at + 1]) if at + 1 < len(views) else end
+            if stop > start:
+                found.append((places[at] + start - views[at], places[at] + stop - views[at]))
+            start, at = stop, at + 1
+    return found
+
+
+def masked(data: bytes, redactor: Redactor) -> bytes:
+    """`data` with an asterisk for each byte of a secret; line ends stay."""
+    changed = bytearray(data)
+    for start, end in secret_ranges(data, redactor):
+        for at in range(start, end):
+            if changed[at] not in b"\r\n":
+                changed[at] = ord("*")
+    return bytes(changed)
+
+
+def _mask_log(job: JobDir, redactor: Redactor) -> int:
+    at, before, count = job.log.floor, b"", 0
+    while True:
+        first, data = job.log.read(at, BLOCK)
+        if not data:
+            return count
+        block = before + data if first == at else data
+        start = first + len(data) - len(block)
+        changed = masked(block, redactor)
+        if changed != block:
+            count += 1
+            _write(job, start, changed)
+        at, before = first + len(data), changed[-OVERLAP:]
+
+
+def _write(job: JobDir, offset: int, data: bytes) -> None:
+    """Put `data` at a log offset that the log already has."""
+    for first, size in job.log.segments():
+        start, end = max(offset, first), min(offset + len(data), first + size)
+        if start < end:
+            with open(os.path.join(job.folder, f"log.{first:016d}"), "r+b") as file:
+                file.seek(start - first)
+                file.write(data[start - offset : end - offset])
+
+
+def _mask_typed(job: JobDir, redactor: Redactor) -> int:
+    path = os.path.join(job.folder, "events")
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.readlines()
+    except FileNotFoundError:
+        return 0
+    changed = [_masked_event(line, redactor) for line in lines]
+    if changed == lines:
+        return 0
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(changed)
+    return 1
+
+
+def _masked_event(line: str, redactor: Redactor) -> str:
+    try:
+        entry = json.loads(line)
+        if entry[2] != "i" or len(entry) < 4:
+            return line
+    except (ValueError, LookupError):  # cut by a crash
+        return line
+    clean = redactor.redact(str(entry[3]))
+    if not clean.count:
+        return line
+    entry[3] = clean.text
+    return json.dumps(entry, separators=(",", ":")) + "\n"
