@@ -316,11 +316,12 @@ class Base:
         old = job.spec()
         if old is None:
             raise StartFailed(f"Job {job.job_id!r} was never started.", advice="Use execute.")
-        usual = prepare(self.config, argv=old.argv, rows=old.size.rows, cols=old.size.cols).env
-        env = {name: usual[name] for name in old.env if name in usual}
+        settings = replace(self.config, log_redact=old.masked is not None)
+        usual = prepare(settings, argv=old.argv, rows=old.size.rows, cols=old.size.cols)
+        env = {name: usual.env[name] for name in old.env if name in usual.env}
         missing = sorted(old.env.keys() - env.keys() - {"PTYJOBS_JOB", "PTYJOBS_JOB_DIR", "PORT"})
         notes = (f"not kept of its environment: {', '.join(missing)}",) if missing else ()
-        return replace(old, env=env), notes
+        return replace(old, env=env, masked=usual.masked), notes
 
     def _restart(
         self, wait: float, grace: float | None, budget: int | None, *, progress: bool

@@ -118,6 +118,7 @@ class JobService:
         cancelled = self.restarts.cancel()
         if cancelled and self.job.state.ended:
             self.end_hold()
+            self._guard(self.job.dir.write_status, self.status())
             self.job_ended()
         return cancelled
 

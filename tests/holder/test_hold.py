@@ -277,3 +277,30 @@ def test_who_typed_what_stays_apart(jobs: Jobs) -> None:
 
     # the line of an answer is judged behind the answer
     assert world.eventually(lambda: typed() == {"agent one": "1 + 1 3 + 3", "ben": "2 + 2"})
+
+
+def test_a_hold_goes_on_in_the_next_run(jobs: Jobs) -> None:
+    script = "import os; print('run of', os.getpid()); input('? ')"
+    argv = (sys.executable, "-c", script)
+    jobs.start(prepare(jobs.config, argv=argv, name="py", restart="always"), name="py", wait=15)
+    jobs.hold("py", by="ben", session=os.getsid(0))
+    held = jobs.status("py").held
+    Someone(jobs, "ben").follow.send(b"\x04")
+    assert world.eventually(lambda: jobs.status("py").run == 2)
+    assert jobs.status("py").held == held
+    with pytest.raises(Refused, match="held by ben since"):
+        jobs.interact("py", input="agent")
+    jobs.hand_back("py", by="ben")
+    assert jobs.wait("py", timeout=10).handback.startswith("held by ben for ")
+
+
+def test_a_hold_ends_with_a_job_that_does_not_restart_after_all(jobs: Jobs) -> None:
+    argv = (sys.executable, "-c", "input('? '); 1 / 0")
+    spec = prepare(jobs.config, argv=argv, name="py", restart="on-failure")
+    jobs.start(spec, name="py", wait=15)
+    jobs.hold("py", by="ben", session=os.getsid(0))
+    Someone(jobs, "ben").follow.send(b"\r")
+    assert world.eventually(lambda: jobs.status("py").state.ended)
+    assert jobs.status("py").held, "the next run is to come"
+    jobs.kill("py")
+    assert not jobs.status("py").held

@@ -97,3 +97,18 @@ def test_an_export_without_secrets(
     for secret in (SECRET.encode(), TYPED.encode()):
         assert secret not in exported("--input", "--redact")
     assert SECRET.encode() in _files(tmp_path), "the job itself stays as it was"
+
+
+@pytest.mark.live
+def test_a_job_that_is_started_again_is_masked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_API_KEY", SECRET)
+    settings = config.load({"PTYJOBS_STATE": str(tmp_path), "PTYJOBS_LOG_REDACT": "true"})
+    with Jobs(settings) as jobs:
+        jobs.execute(f"echo 'is {SECRET}'", name="j", wait=15)
+    with Jobs(config.load({"PTYJOBS_STATE": str(tmp_path)})) as jobs:
+        jobs.restart("j", wait=15)
+        assert jobs.wait("j", until="exited", timeout=15).state.ended
+        assert jobs.status("j").run == 2
+        assert jobs.raw("j", limit=100)[1] == f"is {'*' * len(SECRET)}\r\n".encode()
