@@ -39,6 +39,7 @@ class FakeJobs:
 
     def __init__(self) -> None:
         self.redactor: Redactor | None = None
+        self.who = ""
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.jobs: dict[str, Status] = {
             "py": Status("py", State.RUNNING, "python3 -i", "/tmp", pid=7, started=100.0, end=1840)
