@@ -221,4 +221,12 @@ def test_the_link_of_the_viewer_is_in_long_replies_and_status(agent: Server) -> 
     (link,) = re.findall(r"\(watch: (\S+)\)", text)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#token=[\w-]+&job=long", link)
     assert link in agent.text("status", job_id="long")
+    command = [sys.executable, "-m", "ptyjobs", "status", "long"]
+    env = {**os.environ, "PTYJOBS_STATE": str(agent.state)}
+    shown = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60).stdout
+    assert f"viewer     {link}\n" in shown
+    line = shlex.join(["env", f"PTYJOBS_STATE={agent.state}", *command])
+    agent.text("execute", command=line, name="person", wait=15)
+    log = agent.state / "jobs" / "person" / "log.0000000000000000"
+    assert f"\x1b]8;;{link}\x1b\\{link}\x1b]8;;" in log.read_text(), "clickable in a terminal"
     assert "(watch:" not in agent.text("execute", command="echo done", name="short")

@@ -29,7 +29,10 @@ class Client:
         self.meta: dict[str, Any] = {}
         self.request_id = 1
         self.session = SimpleNamespace(
-            client_capabilities=capabilities, protocol_version=version, elicit_form=self.form
+            client_capabilities=capabilities,
+            client_params=None,
+            protocol_version=version,
+            elicit_form=self.form,
         )
         self.action = action
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
@@ -28,9 +29,18 @@ def status(args: argparse.Namespace, settings: Config) -> int:
         found = jobs.status(args.job)
     if args.json:
         print_json(found, indent=2)
-    else:
-        print("\n".join(page(found)))
+        return 0
+    print("\n".join(page(found)))
+    from ptyjobs.client import viewer_link
+
+    if address := viewer_link.link(settings.state_dir, found.job_id):
+        print(f"{'viewer':10} {hyperlink(address) if sys.stdout.isatty() else address}")
     return 0
+
+
+def hyperlink(address: str) -> str:
+    """An address that a terminal makes clickable (OSC 8)."""
+    return f"\x1b]8;;{address}\x1b\\{address}\x1b]8;;\x1b\\"
 
 
 def page(found: Status, *, now: float | None = None) -> list[str]:
