@@ -2,17 +2,11 @@
 
     python -m benchmarks.redaction [--megabytes 20] [--rounds 5] [--secrets 20]
 
-<<<<<<< HEAD
-Two figures. Throughput: a job prints the given megabytes while its caller waits for the reply, with
-the given number of secrets and with none, interleaved; the ratio of the medians (goal: 0.97 or
-more). False matches: the token forms in all recordings of this repository, which contain no token.
-=======
-A job prints so many megabytes while its caller waits and then gets the reply, with so many secrets
-to look for and with none, in turn: the ratio of the medians (goal: 0.97 or more) and, because load
+A job prints the given megabytes while its caller waits for the reply, with the given number of
+secrets and with none, interleaved: the ratio of the medians (goal: 0.97 or more) and, because load
 moves that by more than 3 %, the processor time that redaction takes of such a call. Then replies of
 several sizes, and the matches of the token forms in all recordings of this repository, where none
 is a token.
->>>>>>> 4ac7f7b (benchmarks.redaction tells the processor time of redaction; what the throughput does not show)
 """
 
 from __future__ import annotations

@@ -120,13 +120,8 @@ class Until:
 
 
 def plain(raw: bytes) -> str:
-<<<<<<< HEAD
     """One log line as text, without escapes and text replaced through CR or backspace."""
-    text = _ESCAPES.sub(b"", raw).decode("utf-8", "replace").rstrip("\r\n")
-=======
-    """One line of log as text: escapes out, what a carriage return or backspace replaced gone."""
     text = ESCAPES.sub(b"", raw).decode("utf-8", "replace").rstrip("\r\n")
->>>>>>> cd31a3f (log_redact masks secrets in the files of an ended job; export --redact)
     if "\r" in text:
         text = next((part for part in reversed(text.split("\r")) if part), "")
     while "\b" in text:
