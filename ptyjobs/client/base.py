@@ -360,10 +360,10 @@ class Base:
         from ptyjobs.spawn import zygote as zygotes  # most clients start nothing
 
         if self.zygote is None:
-            self._use(zygotes.start())
+            self._use(zygotes.start(share_heap=self.config.share_heap))
         elif not self.zygote.alive():
             self._retired.append(self.zygote)
-            self._use(zygotes.start_fresh())
+            self._use(zygotes.start_fresh(share_heap=self.config.share_heap))
         assert self.zygote is not None
         persistent = spec.lifetime is Lifetime.PERSISTENT
         try:
@@ -520,7 +520,7 @@ class Base:
         if self.zygote is None:
             from ptyjobs.spawn import zygote as zygotes
 
-            self._use(zygotes.start())
+            self._use(zygotes.start(share_heap=self.config.share_heap))
 
 
 def follow_request(

@@ -246,6 +246,11 @@ class Config:
     max_chars: int = _setting(
         types.integer(500, HARD_MAX_CHARS), "Characters of output in one result.", default=MAX_CHARS
     )
+    share_heap: bool = _setting(
+        types.FLAG,
+        "Let job processes share more memory, where a trial shows that this Python allows it.",
+        default=True,
+    )
     redact: bool = _setting(
         types.FLAG,
         "Keep secrets from the model: configured ones, those typed at no-echo prompts, and values "

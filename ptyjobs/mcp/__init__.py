@@ -22,7 +22,7 @@ def main(config: Config, zygote: Zygote | None = None) -> int:
     if zygote is None:
         from ptyjobs.client import zygote as zygotes
 
-        zygote = zygotes.start(ahead=True)
+        zygote = zygotes.start(ahead=True, share_heap=config.share_heap)
     # Importing the SDK makes 120,000 objects that all live on: letting the collector
     # look at them time and again costs a tenth of the start. They are exempt from later rounds too.
     gc.disable()

@@ -89,12 +89,12 @@ def fork() -> tuple[int, Path | None]:
     return tree.bare_fork(), None
 
 
-def warm_up() -> None:
+def warm_up(*, share_heap: bool = True) -> None:
     """Called once in the zygote: ask what the kernel tells, then rehearse the life of a job.
 
     What a holder touches while it sets up is then touched here, before the fork, so that all
-    holders share those pages (holder sheet §1: 13-17 % less private memory), and what it calls is
-    put together.
+    holders share those pages (13 to 17 % less private memory); with `share_heap` what it calls is
+    put together, too.
     """
     global _TIER, _CGROUPS
     import tempfile
@@ -106,8 +106,12 @@ def warm_up() -> None:
     _CGROUPS = cgroup.base()
     if _CGROUPS is not None:
         cgroup.sweep(_CGROUPS)
-    with tempfile.TemporaryDirectory(prefix="ptyjobs-") as name, Gathering() as gathering:
+    gathering = Gathering()
+    watch = gathering if share_heap else contextlib.nullcontext()
+    with tempfile.TemporaryDirectory(prefix="ptyjobs-") as name, watch:
         _rehearse(name)
+    if not share_heap:
+        return
     gathering.add((main, begin, fork, tree.bare_fork, cgroup.make, cgroup.fork_into))
     gathering.add((prefork.SpareChannel.wait, socket.recv_fds))
     gathering.move()

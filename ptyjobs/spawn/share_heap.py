@@ -1,22 +1,33 @@
-"""Puts the code that every holder runs side by side in memory.
+"""Keep the pages of the zygote shared with its holders, though Python counts references in them.
 
-Owns the bytecode of the functions that were called while it watched: `Gathering.move` makes a copy
-of each, one behind the other, and gives the functions their copies. Why: to call a function is to
-count references in its code object, and a page in which anything is counted after a fork belongs
-to the holder alone. Where a module's import put it, the code of the 200 to 300 functions that a
-birth calls lies among thousands of others: its first counts touched 176 pages, and 96 to 108
-afterwards (not 30, because the C library puts large copies where it has room). In all it saved 0.4
-to 0.6 MB for each holder. Nothing else can be moved in Python; only the zygote calls this.
+Owns the two ways: `Gathering` puts the bytecode that every holder runs side by side in memory, and
+`keep` ends the counting for all that the zygote has (PEP 683). Only the zygote calls them, and only
+with the setting `share_heap`. Why: to use an object is to count references in it, and a page in
+which anything is counted after a fork belongs to the holder alone.
+
+Gathering: to call a function is to count references in its code object. Where a module's import put
+it, the code of the 200 to 300 functions that a birth calls lies among thousands of others: its
+first counts touched 176 pages, and 96 to 108 afterwards (not 30, because the C library puts large
+copies where it has room). It saves 0.4 to 0.6 MB for each holder. Nothing else can be moved.
+
+Keeping: every object gets the reference count of `None`, which Python 3.12 and later leave alone.
+Python has no call for it, so the count is written where CPython keeps it, and only after a trial
+has shown, on an object of our own, that it is there and is then left alone; elsewhere nothing is
+done. What the zygote has is then never freed in a holder, which it would hardly be anyway.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 from collections.abc import Iterable
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
+COUNT = 4  # bytes of an object's beginning that say "immortal" (Include/refcount.h)
+_HOLDS = frozenset((CodeType, tuple, dict))  # may hold objects and be unknown to the collector
+_TRIALS: list[list[object]] = []
 _KEPT: list[CodeType] = []
 """The originals: what holders make would otherwise go into the holes they left, one on a page."""
 
@@ -76,3 +87,55 @@ class Gathering:
             copy = code.replace() if id(code) in self._called else code
         copies[id(code)] = copy
         return copy
+
+
+def keep() -> bool:
+    """Never count any object that is alive now; False where that cannot be had."""
+    cpython = sys.implementation.name == "cpython" and sys.version_info >= (3, 12)
+    if not cpython or sys.maxsize < 1 << 62:  # of 32 bits: another layout
+        return False
+    word = ctypes.c_uint32.from_address(id(None)).value
+    if not _works(word):
+        return False
+    memory = _memory()
+    known = gc.get_objects()
+    found = gc.get_referents(*known)
+    while found:
+        news = {id(thing): thing for thing in found}
+        inner = [
+            thing
+            for address, thing in news.items()
+            if type(thing) in _HOLDS and memory[address // COUNT] != word
+        ]
+        for address in news:
+            memory[address // COUNT] = word
+        found = gc.get_referents(*inner)
+        for thing in inner:
+            if type(thing) is CodeType:
+                found += (thing.co_consts, thing.co_names, thing.co_varnames)
+    for address in map(id, known):
+        memory[address // COUNT] = word
+    return True
+
+
+def _memory() -> memoryview:
+    """All of this process's memory, as words of four bytes."""
+    everything = (ctypes.c_uint32 * (1 << 60)).from_address(0)
+    return memoryview(everything).cast("B").cast("I")
+
+
+def _works(word: int) -> bool:
+    """Whether an object with that count is immortal here: a trial on one of our own."""
+    trial = [object()]
+    _TRIALS.append(trial)  # it must stay alive for ever
+    count = ctypes.c_uint32.from_address(id(trial[0]))
+    before = count.value
+    many = trial * 1000
+    if count.value - before != 1000:
+        return False  # the count is kept elsewhere
+    del many
+    count.value = word
+    many = trial * 1000
+    held = count.value == word
+    del many
+    return held

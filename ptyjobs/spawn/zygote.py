@@ -34,7 +34,6 @@ from pathlib import Path
 from ptyjobs.errors import StartFailed
 from ptyjobs.process import cgroup, own_env, tree
 from ptyjobs.process.tree_kill import TreeKill
-from ptyjobs.spawn import immortal
 from ptyjobs.spawn import prefork as spares
 from ptyjobs.spawn.prefork import REST, RETRY, Spare, SpareChannel
 
@@ -111,10 +110,11 @@ class Zygote:
         return ended
 
 
-def start(*, ahead: bool = False) -> Zygote:
+def start(*, ahead: bool = False, share_heap: bool = True) -> Zygote:
     """Fork the zygote. Call it before threads exist and before large imports.
 
     `ahead`: long before its first job, so that it may take a tenth of a second more to get ready.
+    `share_heap`: the setting of that name.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     lease_read, lease_write = os.pipe()
@@ -124,7 +124,7 @@ def start(*, ahead: bool = False) -> Zygote:
         try:
             ours.close()
             os.close(lease_write)
-            _main(theirs, lease_read, ahead=ahead)
+            _main(theirs, lease_read, ahead=ahead, share_heap=share_heap)
             status = 0
         finally:
             os._exit(status)
@@ -133,13 +133,14 @@ def start(*, ahead: bool = False) -> Zygote:
     return Zygote(pid, ours, lease_write, os.pidfd_open(pid))
 
 
-def start_fresh() -> Zygote:
+def start_fresh(*, share_heap: bool = True) -> Zygote:
     """A zygote in a new interpreter, for a parent that has grown large (a restart)."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     lease_read, lease_write = os.pipe()
     for fd in (theirs.fileno(), lease_read):
         os.set_inheritable(fd, True)
     argv = [sys.executable, "-m", "ptyjobs.spawn.zygote", str(theirs.fileno()), str(lease_read)]
+    argv.append("share" if share_heap else "")
     try:
         pid = os.posix_spawn(sys.executable, argv, own_env.cleaned(os.environ))
     finally:
@@ -148,7 +149,9 @@ def start_fresh() -> Zygote:
     return Zygote(pid, ours, lease_write, os.pidfd_open(pid))
 
 
-def _main(requests: socket.socket, lease: int, *, ahead: bool = False) -> None:
+def _main(
+    requests: socket.socket, lease: int, *, ahead: bool = False, share_heap: bool = True
+) -> None:
     os.setsid()  # out of the group that a client signals
     own_env.clean()
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
@@ -160,10 +163,10 @@ def _main(requests: socket.socket, lease: int, *, ahead: bool = False) -> None:
     from ptyjobs.spawn import holder_main
 
     signal.signal(signal.SIGCHLD, lambda *_: None)  # so that it wakes us, and each holder
-    holder_main.warm_up()
-    loop = _Loop(requests, lease)
+    holder_main.warm_up(share_heap=share_heap)
+    loop = _Loop(requests, lease, counts=share_heap)
     gc.collect()
-    if ahead:
+    if ahead and share_heap:
         loop.count_no_more()
     gc.freeze()
     loop.run()
@@ -192,7 +195,7 @@ class _Holder:
 
 
 class _Loop:
-    def __init__(self, requests: socket.socket, lease: int) -> None:
+    def __init__(self, requests: socket.socket, lease: int, *, counts: bool) -> None:
         from ptyjobs.process.fair_share import SharedPage
         from ptyjobs.spawn import holder_main
 
@@ -203,7 +206,7 @@ class _Loop:
         self._unborn = holder_main.unborn(self._page, lease=lease)
         self._spare: Spare | None = None
         self._spare_due = time.monotonic() + REST  # when the next one is forked
-        self._counts = True  # references to what is here; until it has nothing better to do
+        self._counts = counts  # references to what is here, until it has nothing better to do
         self._holders: dict[int, _Holder] = {}
         self._killing: TreeKill | None = None  # of what killed holders have left
         self._refused: set[int] = set()  # connections whose askers have yet to read why
@@ -235,9 +238,11 @@ class _Loop:
         self._wind_up()
 
     def count_no_more(self) -> None:
-        """Share with each holder to come what it only looks at (`immortal`)."""
+        """Share with each holder to come what it only looks at (`share_heap`)."""
+        from ptyjobs.spawn import share_heap
+
         self._counts = False
-        immortal.keep()
+        share_heap.keep()
 
     def _prepare(self) -> float | None:
         """Fork the spare when nothing else has been asked for a moment; ms until that is due."""
@@ -447,4 +452,8 @@ def _drain(fd: int) -> None:
 if __name__ == "__main__":
     from ptyjobs.spawn import zygote as _this  # one module, not also a copy named __main__
 
-    _this._main(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))
+    _this._main(
+        socket.socket(fileno=int(sys.argv[1])),
+        int(sys.argv[2]),
+        share_heap=sys.argv[3] == "share",
+    )

@@ -14,6 +14,7 @@ from ptyjobs.cli.commands import describe
 from ptyjobs.mcp import tools
 from ptyjobs.model import TRANSITIONS
 from ptyjobs.text import token_shapes
+from tests.test_layers import GRAPH, package_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = (
@@ -36,8 +37,41 @@ def states() -> str:
     return "\n".join([*lines, *(f"    {b} --> [*]" for b in ended), "```"])
 
 
+def packages() -> str:
+    """The picture of the packages: an arrow is an import that no longer chain of arrows implies."""
+    uses = package_imports()
+    lines = ["```mermaid", "flowchart TD"]
+    for package, others in sorted(uses.items()):
+        implied = {far for near in others for far in reachable(near, uses)}
+        lines += [f"    {package} --> {other}" for other in sorted(others - implied)]
+    return "\n".join([*lines, "```"])
+
+
+def package_imports() -> dict[str, set[str]]:
+    """Each package or module of the top level, and those that its files import."""
+    uses: dict[str, set[str]] = {}
+    for path, others in GRAPH.items():
+        package = package_of(path)
+        uses.setdefault(package, set()).update(map(package_of, others))
+    for entry in ("__init__", "__main__"):
+        uses.pop(entry, None)
+    return {package: others & set(uses) - {package} for package, others in uses.items()}
+
+
+def reachable(start: str, uses: dict[str, set[str]]) -> set[str]:
+    """What `start` imports by any chain of imports."""
+    found: set[str] = set()
+    todo = [start]
+    while todo:
+        new = uses[todo.pop()] - found
+        found |= new
+        todo += new
+    return found
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "states": states,
+    "packages": packages,
     "tools": tools.reference,
     "config": config.docs_table,
     "commands": describe.reference,

@@ -1,4 +1,4 @@
-"""No dead code in the package: each module-level name is read somewhere."""
+"""Nothing in the package is dead, no package is large, each file names its subject."""
 
 from __future__ import annotations
 
@@ -75,3 +75,34 @@ def test_a_dead_name_would_be_noticed() -> None:
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "LIVE"}
     names = dict.fromkeys((*assigned(tree), *defined(tree)), "x.py")
     assert unused(names, read) == ["x.py: _DEAD", "x.py: dead"]
+
+
+LARGEST = 0.15  # share of the lines that one package may hold
+
+
+def test_no_package_holds_too_much() -> None:
+    lines: dict[str, int] = {}
+    for file in PRODUCT:
+        package = file.relative_to(ROOT / "ptyjobs").parts[0]
+        lines[package] = lines.get(package, 0) + len(file.read_text().splitlines())
+    largest = max(lines, key=lambda package: lines[package])
+    assert lines[largest] <= LARGEST * sum(lines.values()), f"{largest}: {lines[largest]} lines"
+
+
+def test_each_file_says_what_it_owns_once() -> None:
+    """A second "Owns" in a module's text is a second subject."""
+    several = {
+        file.relative_to(ROOT).as_posix(): text.count("Owns ")
+        for file in PRODUCT
+        if (text := ast.get_docstring(ast.parse(file.read_text())) or "").count("Owns ") > 1
+    }
+    assert several == {}
+
+
+def test_each_file_has_a_docstring() -> None:
+    bare = [
+        file.relative_to(ROOT).as_posix()
+        for file in PRODUCT
+        if file.stat().st_size and not ast.get_docstring(ast.parse(file.read_text()))
+    ]
+    assert bare == []

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.holders import memory
 from ptyjobs import config
 from ptyjobs.client import Jobs
-from ptyjobs.spawn import immortal
+from ptyjobs.spawn import share_heap
 from ptyjobs.spawn import zygote as zygotes
 
 HAS_IT = sys.implementation.name == "cpython" and sys.version_info >= (3, 12)
@@ -20,14 +20,14 @@ MOST = 2 << 10  # kB of its own that an idle holder has
 
 LIFE = """
 import gc, json, re, sys, weakref
-from ptyjobs.spawn import immortal
+from ptyjobs.spawn import share_heap
 
 class Thing:
     def __init__(self, name): self.name = name
 
 before = [Thing(n) for n in range(100)]
 table = {"a": [1, 2], "b": "text" * 10, "c": (1.5, "x")}
-assert immortal.keep() is (sys.argv[1] == "True")
+assert share_heap.keep() is (sys.argv[1] == "True")
 if sys.argv[1] == "True":
     count = sys.getrefcount(before[0])
     more = before * 100
@@ -60,7 +60,16 @@ def test_a_process_lives_on_with_it() -> None:
 
 
 def test_a_count_that_does_not_hold_is_noticed() -> None:
-    assert not immortal._works(1_000_000)
+    assert not share_heap._works(1_000_000)
+
+
+def test_nothing_is_tried_where_the_setting_is_off(tmp_path: Path) -> None:
+    settings = config.load(
+        environ={"PTYJOBS_STATE": str(tmp_path / "state"), "PTYJOBS_SHARE_HEAP": "false"}
+    )
+    assert settings.share_heap is False
+    with Jobs(settings, zygote=zygotes.start(share_heap=settings.share_heap)) as jobs:
+        assert "2" in jobs.execute("echo $((1 + 1))", wait=10).fresh.text
 
 
 @pytest.mark.skipif(not HAS_IT, reason="Python 3.11 counts references to every object")
