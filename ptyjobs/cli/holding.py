@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli import person
+from ptyjobs.cli.advice import HINTS
 from ptyjobs.cli.format import safe
 from ptyjobs.errors import BadInput, PtyJobsError
 
@@ -66,7 +67,7 @@ class Holding:
             else:
                 self._jobs.hold(self._job_id, by=self._name)
         except PtyJobsError as error:  # somebody else holds it, or it has ended
-            self._notice(str(error))
+            self._notice(error.worded(HINTS))
 
     def leave(self) -> None:
         """The person leaves: a hold of theirs ends."""

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.holder.job import Job
@@ -22,6 +22,7 @@ from ptyjobs.holder.ready import Watch
 from ptyjobs.holder.terminal_input import Gap
 from ptyjobs.holder.waiter import Ask, Waiter, last_lines
 from ptyjobs.model import Answer, to_json
+from ptyjobs.protocol import JsonObject
 from ptyjobs.readiness.facts import Probe, Wait
 from ptyjobs.text.fresh import FreshText, Mark
 
@@ -59,7 +60,7 @@ class InputQueue:
         job: Job,
         *,
         type_: Callable[[QueuedInput], None],
-        person: Callable[[str], dict[str, Any]],
+        person: Callable[[str], JsonObject],
         guard: Guard,
         answered: Callable[[str, Answer], None],
     ) -> None:
