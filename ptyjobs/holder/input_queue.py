@@ -22,7 +22,6 @@ from ptyjobs.holder.ready import Watch
 from ptyjobs.holder.terminal_input import Gap
 from ptyjobs.holder.waiter import Ask, Waiter, last_lines
 from ptyjobs.model import Answer, to_json
-from ptyjobs.protocol import JsonObject
 from ptyjobs.readiness.facts import Probe, Wait
 from ptyjobs.text.fresh import FreshText, Mark
 
@@ -60,14 +59,18 @@ class InputQueue:
         job: Job,
         *,
         type_: Callable[[QueuedInput], None],
-        person: Callable[[str], JsonObject],
+        with_people: Callable[[Answer, str], Answer],
         guard: Guard,
         answered: Callable[[str, Answer], None],
     ) -> None:
-        """`answered` is called with the session of a peer and the answer that it is sent."""
+        """Take the callbacks of the service.
+
+        `answered` is called with the session of a peer and the answer that it is sent;
+        `with_people` adds what an answer to a reader says of people.
+        """
         self._job = job
         self._type = type_
-        self._person = person
+        self._with_people = with_people
         self._guard = guard
         self._answered = answered
         self._waiters: list[Waiter] = []
@@ -229,7 +232,7 @@ class InputQueue:
                 peer.send({"id": request, "error": outcome.to_wire()})
                 return
             notes_now = outcome.notes + notes + job.notes + self.answer_notes(outcome)
-            answer = replace(outcome, notes=notes_now, **self._person(peer.reader))
+            answer = self._with_people(replace(outcome, notes=notes_now), peer.reader)
             shown = readable(answer, protocol=peer.protocol)
             peer.send({"id": request, "ok": {"answer": to_json(shown)}})
             self._guard(self._answered, peer.session, answer)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ptyjobs._dataclass import replace
 from ptyjobs.errors import JobEnded, StartFailed
@@ -64,7 +64,7 @@ class JobService:
         self.inputs = InputQueue(
             job,
             type_=lambda queued: type_input(self, queued),
-            person=self._person,
+            with_people=self._with_people,
             guard=guard,
             answered=self.notices.on_answer,
         )
@@ -156,13 +156,14 @@ class JobService:
 
     # -- people
 
-    def _person(self, reader: str) -> dict[str, Any]:
-        """What an answer to `reader` says of people: fields of `Answer`."""
-        return {
-            "attached": self.followers.people,
-            "held": self.hold.words(),
-            "handback": self.hold.handback(reader),
-        }
+    def _with_people(self, answer: Answer, reader: str) -> Answer:
+        """Add what an answer to `reader` says of people."""
+        return replace(
+            answer,
+            attached=self.followers.people,
+            held=self.hold.words(),
+            handback=self.hold.handback(reader),
+        )
 
     def _typed_line(self, who: str, line: str, offset: int) -> None:
         self.hold.line(who, line)
