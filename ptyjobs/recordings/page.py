@@ -22,7 +22,8 @@ from importlib import resources
 from typing import Any
 
 from ptyjobs.recordings.recording import INPUT, MARKER, OUTPUT, RESIZE, Moment, Recording
-from ptyjobs.render.ansi import css_of, pieces
+from ptyjobs.render.ansi import pieces
+from ptyjobs.render.html import css_of
 from ptyjobs.terminal import Screen
 from ptyjobs.terminal.colours import DARK, look
 from ptyjobs.text.sanitize import scrub

@@ -1,4 +1,4 @@
-"""Render a screen as text, coloured text, SVG or HTML.
+"""Render a screen as text, coloured text or SVG.
 
 Owns the drawing of rows of styled runs. Never reads bytes, files or fonts: the browser supplies the
 font, and a PNG is drawn by `ptyjobs.render.png` from the same pieces. The subtle thing: nothing may
@@ -98,7 +98,7 @@ def to_text(screen: Picture, *, cursor: bool = False) -> str:
     rows = ["".join(run.text for run in screen.runs(n)) for n in range(screen.size.rows)]
     if cursor and screen.modes.cursor_visible:
         row, col = screen.cursor_row, screen.cursor_col
-        at = _index_of_cell(rows[row].ljust(col), col)
+        at = index_of_cell(rows[row].ljust(col), col)
         left, right = rows[row].ljust(at)[:at], rows[row][at:]
         rows[row] = left + CURSOR + (right[1:] if right.startswith(" ") else right)
     while rows and not rows[-1].strip(" "):
@@ -106,7 +106,7 @@ def to_text(screen: Picture, *, cursor: bool = False) -> str:
     return "\n".join(row.rstrip(" ") for row in rows)
 
 
-def _index_of_cell(text: str, col: int) -> int:
+def index_of_cell(text: str, col: int) -> int:
     cells = 0
     for at, char in enumerate(text):
         width = max(0, WIDTH[char])
@@ -130,7 +130,7 @@ def to_ansi(screen: Picture) -> str:
 
 def _ansi_run(run: Run) -> str:
     text = sgr(run.style) + run.text if run.style != Style() else f"\x1b[m{run.text}"
-    if run.style.link and _safe_link(run.style.link):
+    if run.style.link and safe_link(run.style.link):
         return f"\x1b]8;;{run.style.link}\x1b\\{text}\x1b]8;;\x1b\\"
     return text
 
@@ -153,7 +153,7 @@ def _trimmed(runs: Sequence[Run]) -> list[Run]:
 _LINK = re.compile(r"(?:https?|ftp|mailto):[!-~\u00a1-\ud7ff]+")
 
 
-def _safe_link(target: str) -> bool:
+def safe_link(target: str) -> bool:
     """Only schemes that do nothing but open a page (never `javascript:` or `file:`)."""
     return _LINK.fullmatch(target) is not None
 
@@ -163,7 +163,7 @@ _BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-def _markup(text: str) -> str:
+def markup(text: str) -> str:
     return escape(_BIDI.sub("", _BAD.sub("\ufffd", text)))
 
 
@@ -181,7 +181,7 @@ def to_svg(
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(width)}" height="{_n(height)}" '
         f'viewBox="0 0 {_n(width)} {_n(height)}" role="img">',
-        f"<title>{_markup(title) or 'terminal'}</title>",
+        f"<title>{markup(title) or 'terminal'}</title>",
         "<style>text{white-space:pre}a text{text-decoration:underline}</style>",
         f'<rect width="100%" height="100%" rx="6" fill="{hexa(theme.bg)}"/>',
     ]
@@ -210,7 +210,7 @@ def _svg_bar(title: str, width: float, theme: Theme) -> str:
     )
     return (
         f'{dots}<text x="{_n(width / 2)}" y="19" text-anchor="middle" font-family="sans-serif" '
-        f'font-size="12" fill="{hexa(theme.fg)}" fill-opacity="0.8">{_markup(title)}</text>'
+        f'font-size="12" fill="{hexa(theme.fg)}" fill-opacity="0.8">{markup(title)}</text>'
     )
 
 
@@ -237,10 +237,10 @@ def _svg_text(piece: Piece, x: float, y: float, seen: Look, theme: Theme) -> str
     body = (
         f'<text x="{_n(x + lead * CELL_WIDTH)}" y="{_n(y + 13)}" '
         f'textLength="{_n(cells * CELL_WIDTH)}" lengthAdjust="spacingAndGlyphs"'
-        f"{attributes}>{_markup(text)}</text>"
+        f"{attributes}>{markup(text)}</text>"
     )
-    if style.link and _safe_link(style.link):
-        return f'<a href="{_markup(style.link)}">{body}</a>'
+    if style.link and safe_link(style.link):
+        return f'<a href="{markup(style.link)}">{body}</a>'
     return body
 
 
@@ -285,103 +285,3 @@ def _rect(x: float, y: float, width: float, height: float, fill: str, extra: str
 
 def _n(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-# --- HTML -----------------------------------------------------------------------------------------
-
-
-def to_html(
-    screen: Picture, *, theme: Theme = DARK, title: str = "", page: bool = True, cursor: bool = True
-) -> str:
-    """The screen as HTML: a whole page, or with `page=False` only the `<pre>` element."""
-    reverse = screen.modes.reverse_video
-    lines = []
-    for row in range(screen.size.rows):
-        at = screen.cursor_col if cursor and screen.modes.cursor_visible else -1
-        lines.append(
-            "".join(
-                _html_piece(piece, look(piece.style, theme, reverse_video=reverse), theme)
-                for piece in _with_cursor(screen.runs(row), at if row == screen.cursor_row else -1)
-            )
-        )
-    css = (
-        f"display:inline-block;margin:0;padding:8px;color:{hexa(theme.fg)};"
-        f"background:{hexa(theme.bg)};font:14px/17px {FONTS};white-space:pre;"
-        f"min-width:{screen.size.cols}ch;direction:ltr;unicode-bidi:bidi-override"
-    )
-    body = f'<pre style="{css}">{chr(10).join(lines)}\n</pre>'
-    if not page:
-        return body
-    return (
-        '<!doctype html>\n<html lang="en"><meta charset="utf-8">\n'
-        f"<title>{_markup(title) or 'terminal'}</title>\n"
-        f'<body style="margin:0;background:{hexa(theme.bg)}">\n{body}\n</html>\n'
-    )
-
-
-def _with_cursor(runs: Sequence[Run], col: int) -> Iterator[Piece]:
-    """The pieces of a row, with the cell at `col` (if not negative) in reverse."""
-    end = 0
-    for piece in pieces(runs):
-        end = piece.col + piece.cols
-        if not piece.col <= col < end:
-            yield piece
-            continue
-        at = _index_of_cell(piece.text, col - piece.col)
-        stop = at + 1
-        while stop < len(piece.text) and WIDTH[piece.text[stop]] <= 0:
-            stop += 1
-        for text, style in (
-            (piece.text[:at], piece.style),
-            (piece.text[at:stop], _reversed(piece.style)),
-            (piece.text[stop:], piece.style),
-        ):
-            if text:
-                yield Piece(piece.col, text_cells(text), text, style)
-    if col >= end:
-        yield Piece(end, col - end, " " * (col - end), Style())
-        yield Piece(col, 1, " ", _reversed(Style()))
-
-
-def _reversed(style: Style) -> Style:
-    return Style(fg=style.fg, bg=style.bg, bold=style.bold, reverse=not style.reverse)
-
-
-def css_of(piece: Piece, seen: Look, theme: Theme) -> str:
-    """The CSS declarations of a piece of text on a `theme` page, "" for plain text."""
-    style = piece.style
-    css = "" if seen.fg == theme.fg else f"color:{hexa(seen.fg)};"
-    css += "" if seen.bg is None else f"background:{hexa(seen.bg)};"
-    css += "font-weight:bold;" if style.bold else ""
-    css += "font-style:italic;" if style.italic else ""
-    css += _html_lines(style, seen)
-    if text_cells(piece.text) != len(piece.text):  # wide or joined: the font must not decide
-        css += f"display:inline-block;width:{piece.cols}ch;height:17px;overflow:hidden;"
-        css += "vertical-align:top;"
-    return css
-
-
-def _html_piece(piece: Piece, seen: Look, theme: Theme) -> str:
-    style, css = piece.style, css_of(piece, seen, theme)
-    body = _markup(piece.text)
-    if css:
-        body = f'<span style="{css}">{body}</span>'
-    if style.link and _safe_link(style.link):
-        rel = 'rel="noopener noreferrer" style="color:inherit"'
-        return f'<a href="{_markup(style.link)}" {rel}>{body}</a>'
-    return body
-
-
-def _html_lines(style: Style, seen: Look) -> str:
-    kinds = [
-        name
-        for name, on in (
-            ("underline", style.underline), ("line-through", style.strike),
-            ("overline", style.overline),
-        ) if on
-    ]  # fmt: skip
-    if not kinds:
-        return ""
-    shape = ("", "", " double", " wavy", " dotted", " dashed")[style.underline]
-    tint = f" {hexa(seen.underline_color)}" if style.underline_color is not None else ""
-    return f"text-decoration:{' '.join(kinds)}{shape}{tint};"

@@ -1,8 +1,9 @@
-"""Box drawing and block characters as rectangles, so that lines meet in every picture.
+"""Box drawing, block and Braille characters as rectangles, so that lines meet in every picture.
 
-Owns the shapes of U+2500-257F and U+2580-259F (except diagonals). Never draws. The subtle thing:
-the table is read from the characters' Unicode names, which say exactly which arm is light, heavy
-or double; a font's glyphs would leave gaps wherever its line height differs from ours.
+Owns the shapes of U+2500-257F (diagonals apart), U+2580-259F and U+2800-28FF, with which plots are
+drawn. Never draws. The subtle thing: the table is read from the characters' Unicode names, which
+say exactly which arm is light, heavy or double; a font's glyphs would leave gaps wherever its line
+height is not ours.
 """
 
 from __future__ import annotations
@@ -24,12 +25,20 @@ _EIGHTHS = {"ONE EIGHTH": 1, "ONE QUARTER": 2, "THREE EIGHTHS": 3, "HALF": 4,
             "FIVE EIGHTHS": 5, "THREE QUARTERS": 6, "SEVEN EIGHTHS": 7}  # fmt: skip
 
 
-@functools.lru_cache(maxsize=256)
+BRAILLE = "\u2800"
+_DOT = 0.12  # of the cell's height
+_DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
+"""(column, row) of the dot of each bit, lowest first (Unicode 15, "Braille Patterns")."""
+
+
+@functools.lru_cache(maxsize=512)
 def rects(char: str, aspect: float = 2.0) -> tuple[tuple[Rect, ...], float] | None:
     """The rectangles of a character and their opacity; None for a character drawn by a font.
 
     `aspect` is a cell's height divided by its width, so that lines are equally thick both ways.
     """
+    if BRAILLE <= char <= "\u28ff":
+        return _braille(ord(char) - ord(BRAILLE), aspect), 1.0
     if not "\u2500" <= char <= "\u259f":
         return None
     name = unicodedata.name(char)
@@ -37,6 +46,14 @@ def rects(char: str, aspect: float = 2.0) -> tuple[tuple[Rect, ...], float] | No
         shape = None if "DIAGONAL" in name else _box(name[len("BOX DRAWINGS ") :].split(), aspect)
         return None if shape is None else (shape, 1.0)
     return _block(name)
+
+
+def _braille(bits: int, aspect: float) -> tuple[Rect, ...]:
+    return tuple(
+        (0.28 + 0.44 * col - _DOT * aspect / 2, 0.14 + 0.24 * row - _DOT / 2, _DOT * aspect, _DOT)
+        for bit, (col, row) in enumerate(_DOTS)
+        if bits >> bit & 1
+    )
 
 
 def _box(words: list[str], aspect: float) -> tuple[Rect, ...]:

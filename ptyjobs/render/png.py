@@ -1,48 +1,42 @@
 """Render a screen as a PNG picture. Needs Pillow: the extra `ptyjobs[image]`.
 
-Owns the fonts on disk and the painting of `render.ansi`'s pieces. Never decides how a row looks.
-The font is a subset of DejaVu Sans Mono shipped with the package (`fonts/LICENSE`); wide characters
-and symbols that it lacks are taken from an installed font that has them, and are drawn as an empty
-box otherwise. Box drawing is rectangles, so that lines meet.
+Owns the fonts on disk and the painting of `render.ansi`'s pieces. Never decides what a row looks
+like. The font is a subset of DejaVu Sans Mono that lies in the package (`fonts/LICENSE`); wide
+characters and symbols that it lacks are taken from a font of this machine where one has them
+(`font_files`), and are drawn as an empty box otherwise. There is no slanted font: italics are leant
+over. Box drawing is rectangles, so that lines meet.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import itertools
-from collections.abc import Iterator
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptyjobs.errors import Unsupported
-from ptyjobs.render import box_glyphs
+from ptyjobs.render import box_glyphs, font_files
 from ptyjobs.render.ansi import Picture, Piece, pieces
+from ptyjobs.render.clusters import parts
 from ptyjobs.terminal.colours import DARK, Look, Theme, look
+from ptyjobs.terminal.style import Style
+from ptyjobs.terminal.widths import WIDTH
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
+Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 FONTS = Path(__file__).parent / "fonts"
 CELL_WIDTH, CELL_HEIGHT, FONT_SIZE, PADDING = 9, 18, 15, 8
 MAX_CELLS = 100_000
 """Larger screens are refused: drawing one takes seconds and hundreds of megabytes."""
 
-_FALLBACK_FOLDERS = (
-    "/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "/System/Library/Fonts",
-)  # fmt: skip
-_FALLBACK_NAMES = (
-    "cjk",
-    "wqy",
-    "fallback",
-    "unifont",
-    "hiragino",
-    "pingfang",
-    "gothic",
-    "symbola",
-    "dejavu",
-)
-_FALLBACKS = 12  # maximum number of font files opened in search of a character
+SLANT = 0.2  # how far italics lean, of their height
+PICTURE_SIZES = (109, 128, 136, 160, 96, 64, 32, 20)
+"""Sizes in which a font of coloured pictures may have them: it has no others."""
 
 
 def to_png(
@@ -91,46 +85,38 @@ def _font(path: str, size: int) -> Any:
         raise Unsupported(f"The font {path!r} cannot be read ({error}).") from error
 
 
-@functools.lru_cache(maxsize=1)
-def _fallback_files() -> tuple[str, ...]:
-    """Installed fonts that may have wide characters and symbols, likely ones first."""
-    return tuple(sorted(_font_files(), key=_rank)[:_FALLBACKS])
-
-
-def _font_files() -> Iterator[str]:
-    for folder in _FALLBACK_FOLDERS:
-        for file in Path(folder).rglob("*.[to]t[fc]"):
-            if _rank(file.name) < 99:
-                yield str(file)
-
-
-def _rank(path: str) -> int:
-    name = Path(path).name.lower()
-    if "bold" in name or "italic" in name or "oblique" in name:
-        return 99
-    return next((n for n, word in enumerate(_FALLBACK_NAMES) if word in name), 99)
-
-
 @functools.lru_cache(maxsize=4096)
-def _has(path: str, char: str) -> bool:
-    """True if the font has a glyph for `char`, different from its glyph for missing characters."""
-    font = _font(path, FONT_SIZE)
-    return bytes(font.getmask(char)) != bytes(font.getmask("\U0010fffe"))
-
-
-@functools.lru_cache(maxsize=4096)
-def _file_for(char: str, *firsts: str) -> str:
-    """The font for a character: one of `firsts`, otherwise an installed one."""
+def _file_for(text: str, *firsts: str) -> str:
+    """The font for a character and its marks: one of `firsts`, else one of this machine."""
+    char = text[0]
     if char.isspace():
         return firsts[0]
-    files = itertools.chain(firsts, _fallback_files())
-    return next((path for path in files if _has(path, char)), firsts[0])
+    if (own := next((path for path in firsts if font_files.has(path, char)), "")) != "":
+        return own
+    coloured = WIDTH[char] == 2 and unicodedata.category(char) == "So"  # an emoji, most likely
+    return font_files.with_character(char, coloured=coloured) or firsts[0]
+
+
+@functools.lru_cache(maxsize=64)
+def _pictures(path: str) -> Any:
+    """The font at `path` in a size that it has, None where Pillow cannot use it."""
+    for size in PICTURE_SIZES:
+        with contextlib.suppress(OSError):  # "invalid pixel size"
+            return _pillow("ImageFont").truetype(path, size)
+    return None
+
+
+@functools.lru_cache(maxsize=1)
+def _shaping() -> dict[str, Any]:
+    """Cells go from left to right in every script; without libraqm letters are not shaped."""
+    return {"direction": "ltr"} if _pillow("features").check("raqm") else {}
 
 
 class _Painter:
     def __init__(self, font: str, scale: int) -> None:
         self.regular = font or str(FONTS / "DejaVuSansMono-subset.ttf")
         self.bold = font or str(FONTS / "DejaVuSansMono-Bold-subset.ttf")
+        _font(self.regular, FONT_SIZE)  # one that cannot be read is reported at once
         self.scale = scale
         self.width, self.height = CELL_WIDTH * scale, CELL_HEIGHT * scale
         self.pad = PADDING * scale
@@ -150,21 +136,60 @@ class _Painter:
 
     def _text(self, draw: ImageDraw, x: int, y: int, piece: Piece, seen: Look) -> None:
         first = self.bold if piece.style.bold else self.regular
-        if piece.text.isascii():
-            # Character by character: the font's own advance differs from our cell width.
-            for n, char in enumerate(piece.text):
-                if char != " ":
-                    self._glyph(draw, x + n * self.width, y, char, first, seen)
-            return
         at = 0
-        for cluster, cells in _cells(piece.text):
-            path = _file_for(cluster[0], first, self.regular)  # there are no bold symbols
-            self._glyph(draw, x + at * self.width, y, cluster, path, seen)
-            at += cells
+        for text, cells, common in parts(piece.text):
+            # Character by character where they do not shape each other: the font's own advance is
+            # not our cell.
+            pieces = zip(text, itertools.repeat(1), strict=False) if common else [(text, cells)]
+            for part, width in pieces:
+                if part.strip():
+                    path = _file_for(part, first, self.regular)  # there are no bold symbols
+                    box = (x + at * self.width, y, width * self.width, self.height)
+                    self._glyph(draw, box, part, path, piece.style, seen)
+                at += width
 
-    def _glyph(self, draw: ImageDraw, x: int, y: int, text: str, path: str, seen: Look) -> None:
-        font = _font(path, self.size)
-        draw.text((x, y + self.base), text, font=font, fill=seen.fg, anchor="ls")
+    def _glyph(
+        self, draw: ImageDraw, box: Box, text: str, path: str, style: Style, seen: Look
+    ) -> None:
+        x, y, width, height = box
+        if path not in (self.regular, self.bold) and self._picture(draw, box, text, path):
+            return
+        font, shaping = _font(path, self.size), _shaping()
+        wide = font.getlength(text, **shaping)
+        if not style.italic and wide <= width + 1:
+            draw.text((x, y + self.base), text, font=font, fill=seen.fg, anchor="ls", **shaping)
+            return
+        # What leans, or is wider than its cells, is drawn apart and then brought into its place.
+        lean = round(SLANT * height) if style.italic else 0
+        size = (max(width, round(wide)) + 2 * lean, height)
+        mask = _pillow("Image").new("L", size)
+        ink = _pillow("ImageDraw").Draw(mask)
+        ink.text((lean, self.base), text, font=font, fill=255, anchor="ls", **shaping)
+        modes = _pillow("Image")
+        if lean:
+            matrix = (1, SLANT, -SLANT * self.base, 0, 1, 0)
+            mask = mask.transform(size, modes.Transform.AFFINE, matrix, modes.Resampling.BICUBIC)
+        if wide > width + 1:
+            mask = mask.resize((width + 2 * lean, height), modes.Resampling.LANCZOS)
+        draw._image.paste(seen.fg, (x - lean, y), mask)
+
+    def _picture(self, draw: ImageDraw, box: Box, text: str, path: str) -> bool:
+        """Draw an emoji from a font of coloured pictures; False where `path` is none."""
+        if not font_files.is_coloured(path) or (font := _pictures(path)) is None:
+            return False
+        x, y, width, height = box
+        left, top, right, bottom = font.getbbox(text)
+        if right <= left or bottom <= top:
+            return False
+        drawn = _pillow("Image").new("RGBA", (round(right - left), round(bottom - top)))
+        ink = _pillow("ImageDraw").Draw(drawn)
+        ink.text((-left, -top), text, font=font, embedded_color=True)
+        share = min(width / drawn.width, height / drawn.height)
+        size = (max(1, round(drawn.width * share)), max(1, round(drawn.height * share)))
+        drawn = drawn.resize(size, _pillow("Image").Resampling.LANCZOS)
+        place = (x + (width - size[0]) // 2, y + (height - size[1]) // 2)
+        draw._image.paste(drawn, place, drawn)
+        return True
 
     def _box(self, draw: ImageDraw, x: int, y: int, piece: Piece, seen: Look) -> None:
         shape = box_glyphs.rects(piece.text)
@@ -205,16 +230,3 @@ class _Painter:
         x, y = self.pad + col * self.width, self.pad + row * self.height
         box = (x, y, x + self.width - 1, y + self.height - 1)
         draw.rectangle(box, outline=theme.fg, width=self.scale)
-
-
-def _cells(text: str) -> Iterator[tuple[str, int]]:
-    """Each character with the marks on it, and its cells."""
-    from ptyjobs.terminal.widths import WIDTH
-
-    at = 0
-    while at < len(text):
-        end = at + 1
-        while end < len(text) and WIDTH[text[end]] <= 0:
-            end += 1
-        yield text[at:end], max(0, WIDTH[text[at]])
-        at = end

@@ -34,7 +34,7 @@ def _table(text: str) -> tuple[RGB, ...]:
 
 
 _ON_DARK = _table(
-    "#000000 #cd3131 #0dbc79 #e5e510 #2472c8 #bc3fbc #11a8cd #e5e5e5 "
+    "#000000 #cd3131 #0dbc79 #e5e510 #2472c8 #bc3fbc #11a8cd #c0c0c0 "
     "#666666 #f14c4c #23d18b #f5f543 #3b8eea #d670d6 #29b8db #ffffff"
 )
 _ON_LIGHT = _table(
@@ -81,7 +81,10 @@ class Look:
 
 def look(style: Style, theme: Theme, *, reverse_video: bool = False) -> Look:
     """The colours in which a cell is painted."""
-    fg, bg = colour(style.fg, theme.fg, theme), colour(style.bg, theme.bg, theme)
+    value = style.fg
+    if style.bold and isinstance(value, int) and value < 8:
+        value += 8  # as xterm and xterm.js do: bold white on white can be seen
+    fg, bg = colour(value, theme.fg, theme), colour(style.bg, theme.bg, theme)
     if style.faint:
         fg = (fg[0] + bg[0]) // 2, (fg[1] + bg[1]) // 2, (fg[2] + bg[2]) // 2
     if style.reverse != reverse_video:

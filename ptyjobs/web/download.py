@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ptyjobs.client.files import JobDir, views
 from ptyjobs.errors import BadInput
 from ptyjobs.recordings import export_cast, export_raw, read, text_of
-from ptyjobs.render.ansi import to_html, to_svg
+from ptyjobs.render.ansi import to_svg
+from ptyjobs.render.html import to_html
 from ptyjobs.terminal.colours import DARK, THEMES
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from ptyjobs.model import Size
 from ptyjobs.render import box_glyphs
-from ptyjobs.render.ansi import pieces, to_ansi, to_html, to_svg, to_text
+from ptyjobs.render.ansi import pieces, to_ansi, to_svg, to_text
+from ptyjobs.render.html import to_html
 from ptyjobs.terminal import Screen
 from ptyjobs.terminal.colours import DARK, LIGHT, colour, look
 from ptyjobs.terminal.style import Style
@@ -119,6 +120,8 @@ def test_the_colours_of_a_style() -> None:
     assert look(Style(reverse=True), DARK, reverse_video=True) == plain
     hidden = look(Style(fg=1, bg=2, conceal=True), DARK)
     assert hidden.fg == hidden.bg
+    assert look(Style(fg=7, bg=7), DARK).fg == DARK.colours[7]
+    assert look(Style(fg=7, bg=7, bold=True), DARK).fg == DARK.colours[15]
 
 
 def test_every_line_and_block_has_a_shape_inside_its_cell() -> None:
@@ -131,6 +134,11 @@ def test_every_line_and_block_has_a_shape_inside_its_cell() -> None:
         for x, y, width, height in shape[0]:
             assert min(x, y) >= -0.01, hex(code)
             assert max(x + width, y + height) <= 1.01, hex(code)
+    for code in range(0x2800, 0x2900):
+        shape = box_glyphs.rects(chr(code))
+        assert shape is not None
+        assert len(shape[0]) == (code & 0xFF).bit_count()
+        assert all(0 < x < x + w < 1 and 0 < y < y + h < 1 for x, y, w, h in shape[0])
     assert box_glyphs.rects("a") is None
 
 

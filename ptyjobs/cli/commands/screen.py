@@ -125,7 +125,9 @@ def render(picture: Screen, form: str, *, title: str = "") -> bytes:
     if form == "svg":
         text = render.to_svg(picture, title=title, bar=bool(title))
     elif form == "html":
-        text = render.to_html(picture, title=title)
+        from ptyjobs.render.html import to_html
+
+        text = to_html(picture, title=title)
     else:
         text = (render.to_ansi if form == "ansi" else render.to_text)(picture) + "\n"
     return text.encode("utf-8", "replace")
