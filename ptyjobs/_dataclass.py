@@ -1,23 +1,23 @@
-"""`dataclass` for frozen values, without what it costs to declare one.
+"""`dataclass` for frozen values, without the start-up cost of `dataclasses`.
 
-Owns `dataclass`, `field`, `fields` and `replace`: the words and the behaviour of the standard
-library's `dataclasses`, of which only frozen classes with slots and without bases are offered. To a
-type checker they are those very names. Measured: importing `dataclasses` (with `inspect`) and
-having it compile the methods of the classes that the command line needs took 35 ms, twice the
-start of a bare interpreter. Here nothing is compiled: one `__init__` serves all classes, and is as
-fast as a compiled one, because both only fill slots.
+Owns `dataclass`, `field`, `fields` and `replace`. Names and behaviour match the standard library's
+`dataclasses`, restricted to frozen classes with slots and without bases. Type checkers see the
+originals. Measured: importing `dataclasses` (with `inspect`) and compiling the methods of the
+classes that the command line needs took 35 ms, twice the start of a bare interpreter. Here nothing
+is compiled: one `__init__` serves all classes, and is as fast as a compiled one, because both only
+fill slots.
 
 The subtle thing: the standard library's own `replace`, `fields` and `is_dataclass` work on these
-values too. What they look for, `__dataclass_fields__`, is made by that library when first asked.
+values too. They look for `__dataclass_fields__`, which the standard library builds on first access.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # known to type checkers; `typing` itself is a part of the cost
+TYPE_CHECKING = False  # true for type checkers; importing `typing` is part of the cost
 
 
 def names_of(cls: type) -> tuple[str, ...]:
-    """The names of a frozen value's fields; none of any other class."""
+    """Field names of a frozen class or value; empty for any other class."""
     names: tuple[str, ...] = getattr(cls, "__frozen_names__", ())
     return names
 
@@ -35,7 +35,7 @@ else:
     MISSING = object()
 
     class Field:
-        """One field as it was declared."""
+        """One declared field."""
 
         __slots__ = ("default", "default_factory", "metadata", "name")
 
@@ -48,11 +48,11 @@ else:
         return Field(default, default_factory, metadata)
 
     def fields(value):
-        """The fields of a value or of its class, in order."""
+        """Fields of a value or class, in declaration order."""
         return value.__frozen_fields__
 
     def replace(value, /, **changes):
-        """The value with these fields changed."""
+        """Copy of a value with some fields changed."""
         cls = type(value)
         for one in cls.__frozen_fields__:
             changes.setdefault(one.name, getattr(value, one.name))
@@ -64,7 +64,7 @@ else:
         return _declare
 
     class _StandardFields:
-        """`__dataclass_fields__`, made by the standard library when somebody asks for it."""
+        """`__dataclass_fields__`, built by the standard library on first access."""
 
         def __get__(self, instance, cls):
             import dataclasses
@@ -87,8 +87,8 @@ else:
         return dataclasses.field(**known, metadata=one.metadata)
 
     def _declare(cls):
-        """The class anew, with slots for its annotations and the methods of a value."""
-        # Read by attribute: from Python 3.14 on a class's dictionary need not hold them.
+        """Recreate the class with slots for its annotations and the methods of a frozen value."""
+        # Read by attribute: since Python 3.14 the class dictionary may lack annotations.
         space = {**cls.__dict__, "__annotations__": dict(cls.__annotations__)}
         declared = []
         for name in space["__annotations__"]:
@@ -119,7 +119,7 @@ else:
         return made
 
     def _filling(cls):
-        """`__init__` for a class: arguments in order or by name, then defaults."""
+        """`__init__` for a class: positional or keyword arguments, then defaults."""
         table = tuple(
             (one.name, cls.__dict__[one.name].__set__, one.default, one.default_factory)
             for one in cls.__frozen_fields__

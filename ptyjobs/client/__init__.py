@@ -1,8 +1,8 @@
-"""Find, start and talk to jobs: the one API that every front uses.
+"""Find, start and talk to jobs: the one API that every front end uses.
 
-`AsyncJobs` for asyncio, `Jobs` without: the same methods, the same values (ptyjobs.model), the same
-errors (ptyjobs.errors). They are imported on first use, so that a synchronous program never pays
-for asyncio.
+`AsyncJobs` for asyncio and `Jobs` without it: the same methods, values (ptyjobs.model) and errors
+(ptyjobs.errors). Both are imported on first use, so that a synchronous program never pays for
+asyncio.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Each name from its module when it is asked for: a command line needs few of them."""
+    """Import each name on first access: a command line needs few of them."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(name)

@@ -1,4 +1,4 @@
-"""`AsyncJobs`: the client API for asyncio. Owns one connection for each job."""
+"""`AsyncJobs`: the client API for asyncio. Owns one connection per job."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # ruff: noqa: ASYNC109, ASYNC110  (a timeout here is the program's deadline, kept by its holder;
-# what is polled are files of other processes)
+# polling is used only for files of other processes)
 
 
 class AsyncJobs(Base):
-    """The API for asyncio."""
+    """Client API for asyncio."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class AsyncJobs(Base):
     ) -> None:
         super().__init__(config, zygote=zygote, reader=reader, positions=positions)
         self._connections: dict[str, AsyncConnection] = {}
-        self._starting: dict[str, asyncio.Event] = {}  # jobs whose start has not been sent yet
+        self._starting: dict[str, asyncio.Event] = {}  # jobs whose start is not sent yet
 
     async def __aenter__(self) -> AsyncJobs:
         return self
@@ -95,7 +95,7 @@ class AsyncJobs(Base):
         return self._noted(job, result)
 
     async def _after(self, job: JobDir, call: Call[T]) -> T:
-        """The answer of a job whose holder has closed the connection, once it has left."""
+        """Answer from the job's directory after its holder has closed the connection and exited."""
         for _ in range(100):
             if not registry.is_alive(job):
                 break
@@ -133,26 +133,26 @@ class AsyncJobs(Base):
         labels: Mapping[str, str] | None = None,
         login: bool | None = None,
     ) -> Answer:
-        """Start a shell command line, or the words of `argv`, and answer at its first turn.
+        """Start a shell command line, or the program `argv`; answer once it waits for input.
 
-        `name`: the job id; numbered after the program by default. `wait`: seconds after which it
-        answers at the latest, by default the setting `interact_timeout`; 0 answers at once.
-        `until`: regular expressions that end the wait instead. `budget`: characters of output in
-        the answer, by default the setting `max_chars`. `on_progress`: called with the last line
-        of output while it waits. `timeout`: seconds after which the job is killed. `on_exit`: a
-        command line that runs when it has ended. `target`: where it runs (`ssh:HOST`,
-        `docker:NAME`). `ready`: what makes it a service that is ready (`port`, `port:3000`, a URL,
-        `command:...`, a pattern; see `config.ready_syntax`): then that ends the wait, whose default
-        is the setting `wait_timeout`. `port`: "auto" leases a free port and gives it to the
-        program as PORT; a number does the same with that one, and is refused while it is taken.
-        `restart`: `on-failure` or `always`, with a limit as `always:10`. `replace`: end a living
-        job of that name first. `limits`: memory, cpu and pids, as
-        {"memory": "2GB", "cpu": 1.5, "pids": 100}. `labels`: names and values to select it by.
-        `login`: run it behind the start-up files of the user's shell and the project's environment.
-        The others override the settings of their names; `lifetime`, `stderr`, `sandbox` and
-        `log_full` take the words listed there, `lifetime` session or persistent.
-        `notify`: transitions that `events` reports (exited, asks, ready, port, stalled, a pattern
-        as `pattern: REGEX` for once, `every: REGEX` for each); by default exited, asks and ready.
+        `name`: the job id; by default numbered after the program. `wait`: maximum seconds until the
+        answer, by default the setting `interact_timeout`; 0 answers at once. `until`: regular
+        expressions that end the wait instead. `budget`: characters of output in the answer, by
+        default the setting `max_chars`. `on_progress`: called with the last line of output during
+        the wait. `timeout`: seconds after which the job is killed. `on_exit`: a command line to run
+        after the job has ended. `target`: where it runs (`ssh:HOST`, `docker:NAME`). `ready`:
+        readiness conditions that make it a service (`port`, `port:3000`, a URL, `command:...`, a
+        pattern; see `config.ready_syntax`); the wait then ends when they hold, and its default is
+        the setting `wait_timeout`. `port`: "auto" leases a free port and passes it to the program
+        as PORT; a number does the same with that port, and is refused while the port is in use.
+        `restart`: `on-failure` or `always`, optionally with a limit as in `always:10`. `replace`:
+        first end a live job of that name. `limits`: memory, cpu and pids, as {"memory": "2GB",
+        "cpu": 1.5, "pids": 100}. `labels`: names and values to select the job by. `login`: first
+        run the start-up files of the user's shell and load the project's environment. `notify`:
+        transitions that `events` reports (exited, asks, ready, port, stalled, `pattern: REGEX` for
+        its first match, `every: REGEX` for each match); by default exited, asks and ready. The
+        other parameters override the settings of the same name; `lifetime`, `stderr`, `sandbox` and
+        `log_full` take the values listed there, `lifetime` session or persistent.
         """
         from ptyjobs.client.preparation import prepare  # only to start something
 
@@ -202,11 +202,11 @@ class AsyncJobs(Base):
         on_progress: Progress | None = None,
         replace: bool = False,
     ) -> Answer:
-        """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then.
+        """Start a job; with `wait` > 0, answer once it waits for input or ends, or after `wait`.
 
-        `spec` is what `prepare` returns; the other parameters are those of `execute`. A service
-        (`ready`) that runs already, with the same name, command and directory, is joined: the
-        answer comes when it is ready.
+        `spec` is returned by `prepare`; the other parameters are the same as in `execute`. If a
+        service (`ready`) with the same name, command and directory already runs, the call joins it
+        and answers when it is ready.
         """
         check_patterns(until)
         if replace:
@@ -228,12 +228,12 @@ class AsyncJobs(Base):
             connection = await open_connection(self._fork_holder(job, spec))
             connection.on_secrets = self._learn
             self._connections[job.job_id] = connection
-        except asyncio.CancelledError:  # nothing was asked for yet: the holder leaves
+        except asyncio.CancelledError:  # no request sent yet: the holder exits
             self.registry.remove(job)
             raise
         finally:
             del self._starting[job.job_id]
-            starting.set()  # nobody runs before the start is sent: there is no await until then
+            starting.set()  # no await follows before the start is sent
         call = self._start(spec, wait, budget, until, progress=on_progress is not None)
         request = self._blind(call.request)
         try:
@@ -266,11 +266,11 @@ class AsyncJobs(Base):
         budget: int | None = None,
         on_progress: Progress | None = None,
     ) -> Answer:
-        """End a job and start it again: same command, directory, environment and size.
+        """End a job and start it again with the same command, directory, environment and size.
 
         Answers as `execute` does, for the new run. The earlier run is kept under its number
-        (`output(job_id, run=1)`). Of a job that has ended, variables of its environment that this
-        process does not have are not kept, and a note names them.
+        (`output(job_id, run=1)`). If the job has already ended, variables of its environment that
+        this process lacks are dropped, and a note names them.
         """
         job = self.registry.find(job_id)
         spec = job.spec()
@@ -285,7 +285,7 @@ class AsyncJobs(Base):
         return await self._call(job_id, call, progress=on_progress)
 
     async def _make_room(self, name: str) -> None:
-        """End a living job of that name, and wait until its holder has left."""
+        """End a live job of that name and wait until its holder has exited."""
         if not self._lives(name):
             return
         await self.kill(name)
@@ -294,7 +294,7 @@ class AsyncJobs(Base):
             await asyncio.sleep(0.01)
 
     async def _leaves(self, name: str) -> bool:
-        """True once the holder of a job that has ended has left; False if it stays."""
+        """True once the holder of an ended job has exited; False if it keeps running."""
         deadline = time.monotonic() + LEAVING
         while self._has_ended(name) and time.monotonic() < deadline:
             if not self._lives(name):
@@ -303,7 +303,7 @@ class AsyncJobs(Base):
         return False
 
     async def _joins(self, name: str, spec: JobSpec, *, patience: float = 0.0) -> bool:
-        """True if a living job of that name is this very service; its spec may come late."""
+        """True if the live job of that name is the same service; its spec may appear late."""
         deadline = time.monotonic() + patience
         while (same := self._same_service(name, spec)) is None and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
@@ -328,18 +328,18 @@ class AsyncJobs(Base):
         view: str = "auto",
         on_progress: Progress | None = None,
     ) -> Answer:
-        """Type, then wait until it is the caller's turn again; answers with the fresh output.
+        """Type, then wait until the program waits for input again; answers with the fresh output.
 
-        `input`: a text; Enter follows unless `enter` is False or keys, raw bytes or a mouse action
+        `input`: text; Enter follows unless `enter` is False or keys, raw bytes or a mouse action
         are given. `keys`: names such as `C-c`, `Up` or `F5`, pressed after the text. `raw`: bytes
-        that are sent as they are; `shown`: the text that they type, for its echo. `mouse`: an
-        action at a cell or at a text on the screen. `secret`: refused unless the program reads
-        without echo or the caller insists (`insist`), and never recorded. `approved`: the user has
-        agreed to what a rule wanted asked. `until`: regular expressions that end the wait instead
-        of readiness. `timeout`: seconds, by default the setting `interact_timeout`. `budget`:
-        characters of output, by default the setting `max_chars`. `view`: `auto`, `lines`, `screen`
-        or `rows` (only changed rows of a whole screen). `on_progress`: called with the last line
-        of output while it waits.
+        sent unchanged; `shown`: the text that they type, to recognize its echo. `mouse`: an action
+        at a cell or at a text on the screen. `secret`: refused unless the program reads without
+        echo or the caller insists (`insist`), and never recorded. `approved`: the user has approved
+        an input for which a rule requires approval. `until`: regular expressions that end the wait
+        instead of readiness. `timeout`: seconds, by default the setting `interact_timeout`.
+        `budget`: characters of output, by default the setting `max_chars`. `view`: `auto`, `lines`,
+        `screen` or `rows` (only changed rows of a whole screen). `on_progress`: called with the
+        last line of output during the wait.
         """
         call = self._interact(
             input=input,
@@ -373,13 +373,13 @@ class AsyncJobs(Base):
     ) -> Answer:
         """Wait until a job meets a condition; answers with the fresh output.
 
-        `until`: `ready` (the program waits for input; of a job started with `ready`: the service
+        `until`: `ready` (the program waits for input; for a job started with `ready`: the service
         is ready), `exited`, `pattern` (one of `patterns` was printed), `quiet` (no output for a
         second), `port` (it listens on a TCP port) or `person` (a person is asked to do what
-        `message` says; without one, a person releases the job). `ready`: conditions of a service
-        for this wait, instead of those that it was started with. `timeout`: seconds, by default
-        the setting `wait_timeout`. `budget`: characters of output, by default the setting
-        `max_chars`. `on_progress`: called with the last line of output meanwhile.
+        `message` says; without a message, until a person releases the job). `ready`: readiness
+        conditions for this wait, instead of the job's own. `timeout`: seconds, by default the
+        setting `wait_timeout`. `budget`: characters of output, by default the setting `max_chars`.
+        `on_progress`: called with the last line of output during the wait.
         """
         progress = on_progress is not None
         call = self._wait(
@@ -417,7 +417,7 @@ class AsyncJobs(Base):
     ) -> WaitResult:
         """Wait until one of several jobs, or with any_of=False each of them, meets a condition.
 
-        The other parameters are those of `wait`; `budget` is that of each answer.
+        The other parameters are the same as in `wait`; `budget` applies to each answer.
         """
         progress = on_progress is not None
         call = self._wait(
@@ -446,11 +446,11 @@ class AsyncJobs(Base):
         return wait_result(job_ids, answers, met, any_of=any_of)
 
     async def tail(self, job_id: str, *, lines: int | None = None) -> View:
-        """The rendered current view, its last `lines` lines (by default 50)."""
+        """Rendered current view: its last `lines` lines (default 50)."""
         return await self._call(job_id, calls.tail(lines=self._lines(lines)))
 
     async def repaint(self, job_id: str, *, scrollback: int = 0) -> tuple[Size, bytes]:
-        """The size, and bytes that rebuild the screen on another terminal."""
+        """Size of the screen, and bytes that rebuild it on another terminal."""
         return await self._call(job_id, calls.repaint(scrollback=scrollback))
 
     async def output(
@@ -463,11 +463,11 @@ class AsyncJobs(Base):
         last: bool = False,
         run: int | None = None,
     ) -> Page:
-        """A page of the whole text, straight from the log.
+        """Return a page of the complete text, read directly from the log.
 
-        `since`: a log offset, `next` of the page before; by default the oldest output, with `last`
-        the newest. `grep`: only the lines that match this regular expression. `limit`: characters.
-        `run`: an earlier run of a job that was started again.
+        `since`: a log offset, such as `next` of the previous page; by default the oldest output,
+        with `last` the newest. `grep`: only lines that match this regular expression. `limit`:
+        characters. `run`: number of an earlier run of a restarted job.
         """
         job = runs.find(self.registry.find(job_id), run)
         limit = limit or self.config.max_chars
@@ -478,17 +478,18 @@ class AsyncJobs(Base):
         )
 
     async def raw(self, job_id: str, *, since: int = 0, limit: int = 1 << 20) -> tuple[int, bytes]:
-        """At most `limit` bytes of the log from offset `since`, and the offset where they begin."""
+        """Return up to `limit` log bytes from offset `since`, and the offset of the first one."""
         return self._raw(self.registry.find(job_id), since, limit)
 
     async def status(self, job_id: str) -> Status:
-        """Full status of one job; an ended one has no live figures."""
+        """Full status of one job; an ended job has no live figures."""
         return await self._call(job_id, calls.status())
 
     async def kill(self, job_id: str, *, signal: str = "", grace: float | None = None) -> Killed:
-        """End a job: every process below it, politely for `grace` seconds, then by SIGKILL.
+        """End a job and every process below it: polite signals for `grace` seconds, then SIGKILL.
 
-        With `signal` (a name such as INT) only that is sent, to the foreground process group.
+        With `signal` (a name such as INT), only that signal is sent, to the foreground process
+        group.
         """
         grace = self.config.kill_grace if grace is None else grace
         call = calls.kill(signal=signal, grace=grace)
@@ -510,10 +511,10 @@ class AsyncJobs(Base):
         return await self._call(job_id, calls.resize(size))
 
     async def hold(self, job_id: str, *, by: str, session: int = 0) -> None:
-        """Keep input for the person `by`; Refused while another person holds the job.
+        """Reserve input for the person `by`; raises Refused while another person holds the job.
 
         `session`: process id of the session leader of their terminal. The hold ends with
-        `hand_back`, or when neither that process nor a connection that `by` follows with is left.
+        `hand_back`, or when that process and every connection that `by` follows with have ended.
         """
         await self._call(job_id, calls.hold(by=by, session=session))
 
@@ -524,7 +525,7 @@ class AsyncJobs(Base):
     async def done(
         self, job_id: str, *, by: str = "", message: str = "", declined: bool = False
     ) -> None:
-        """Answer an open request for a person: it is done, or declined."""
+        """Answer an open request for a person: done, or declined."""
         await self._call(job_id, calls.done(by=by, message=message, declined=declined))
 
     async def mark(self, job_id: str, label: str) -> None:
@@ -532,9 +533,9 @@ class AsyncJobs(Base):
         await self._call(job_id, calls.mark(label))
 
     async def discard(self, job_id: str, *, before: int) -> int:
-        """Give up the oldest output below offset `before`, in whole segments; the new floor.
+        """Drop the oldest output before offset `before`, in whole segments; returns the new floor.
 
-        A job that waits because its log has reached its limit goes on then (log_full="wait").
+        A job blocked on its log limit (log_full="wait") then continues.
         """
         return await self._call(job_id, calls.discard(before=before))
 
@@ -548,10 +549,10 @@ class AsyncJobs(Base):
         name: str = "",
         scrollback: int = 0,
     ) -> AsyncFollow:
-        """Watch a live job, from offset `since` or behind a repaint; HolderLost for an ended one.
+        """Watch a live job from offset `since` or from a repaint; HolderLost for an ended job.
 
-        `input`: keys may be sent. `size`: the terminal of whoever watches. `name`: who watches.
-        `scrollback`: lines above the screen that the first repaint holds.
+        `input`: allow sending keys. `size`: size of the viewer's terminal. `name`: the viewer's
+        name. `scrollback`: number of lines above the screen in the first repaint.
         """
         job = self.registry.find(job_id)
         try:
@@ -559,7 +560,7 @@ class AsyncJobs(Base):
             connection.events = asyncio.Queue()
             request = follow_request(since, input, size, name, scrollback, self.config.session)
             await connection.request(request, timeout=5.0)
-        except ConnectionClosed:  # before the connection, or on it
+        except ConnectionClosed:  # while connecting or afterwards
             raise nothing_to_follow(job_id) from None
         return AsyncFollow(connection)
 
@@ -573,11 +574,12 @@ class AsyncJobs(Base):
         timeout: float | None = None,
         call: bool = False,
     ) -> AsyncGenerator[Events]:
-        """What happens to the jobs of a session, of a project directory, or to all.
+        """Yield transitions of the jobs of a session, of a project directory, or of all jobs.
 
-        Each transition is reported once to all who follow the same. Without `follow` only what
-        has happened since then; with it until `timeout` seconds are over. `call`: an agent waits
-        for the answer, so that followers in the background leave these events to it.
+        Each transition is reported once to all followers with the same scope. Without `follow`,
+        return only transitions since the last report; with it, continue until `timeout` seconds
+        have passed. `call`: an agent waits for the answer, so followers in the background leave
+        these events to it.
         """
         feed = self.event_feed(
             session=session, project=project, kinds=kinds, follow=follow, call=call
@@ -606,7 +608,7 @@ class AsyncJobs(Base):
             feed.close()
 
     async def clean(self) -> list[str]:
-        """Forget ended jobs as the settings of retention say; their ids."""
+        """Remove ended jobs according to the retention settings; returns their ids."""
         config = self.config
         return await asyncio.to_thread(
             lambda: self.registry.clean(
@@ -615,7 +617,7 @@ class AsyncJobs(Base):
         )
 
     async def list(self, *, detail: bool = False) -> list[Status]:
-        """Every job, newest first; with `detail` live jobs are asked for their figures."""
+        """All jobs, newest first; with `detail`, live jobs are asked for their figures."""
         jobs = self.registry.all()
         found = [self.registry.status(job) for job in jobs]
         for status in found:
@@ -630,17 +632,17 @@ class AsyncJobs(Base):
         return found
 
     async def warm_up(self) -> None:
-        """Fork the process that jobs are forked from now instead of at the first start."""
+        """Start the zygote now instead of at the first start of a job."""
         self._warm_up()
 
     async def release(self, job_id: str) -> None:
-        """Close the connection to one job; the next call about it makes another."""
+        """Close the connection to one job; the next call for it opens a new one."""
         connection = self._connections.pop(job_id, None)
         if connection is not None:
             connection.close()
 
     async def close(self) -> None:
-        """Close the connections, and end the session jobs that this client has started."""
+        """Close the connections and end the session jobs started by this client."""
         for connection in self._connections.values():
             connection.close()
         self._connections.clear()

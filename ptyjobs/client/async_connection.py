@@ -1,4 +1,4 @@
-"""Asynchronous connections to a holder: requests out, replies matched by id, live output.
+"""Asynchronous connections to a holder: send requests, match replies by id, deliver live output.
 
 Owns the asyncio protocol of one connection. Never starts a job and never reads a job's directory.
 """
@@ -23,7 +23,7 @@ from ptyjobs.requests import CancelRequest, HelloRequest, RepaintRequest, Reques
 
 
 class AsyncConnection(asyncio.Protocol):
-    """One asynchronous connection: requests out, replies matched by id."""
+    """One asynchronous connection; replies are matched to requests by id."""
 
     def __init__(self) -> None:
         self._decoder = protocol.Decoder()
@@ -35,7 +35,7 @@ class AsyncConnection(asyncio.Protocol):
         self.on_secrets: Callable[[object], None] | None = None
         self.closed = False
         self._version = PROTOCOL_VERSION
-        self._hello = 0  # id of the request whose reply tells the holder's version
+        self._hello = 0  # id of the request whose reply has the holder's version
         self._greeted = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -79,17 +79,17 @@ class AsyncConnection(asyncio.Protocol):
         self._transport.write(frame)
 
     def tell(self, request: Request) -> int:
-        """Send a request whose reply nobody waits for; its id."""
+        """Send a request and ignore its reply; returns its id."""
         number = next(self._numbers)
         self.send_frame(requests.encode(request, number))
         return number
 
     def greet(self, hello: HelloRequest) -> None:
-        """Introduce the client on a connection to a holder that it has not forked."""
+        """Send `hello` on a connection to a holder that this client did not fork."""
         self._hello = self.tell(hello)
 
     async def holder_version(self) -> int:
-        """The version of the protocol that the holder speaks."""
+        """Protocol version of the holder."""
         if self._hello:
             try:
                 async with asyncio.timeout(calls.SLACK):
@@ -103,7 +103,7 @@ class AsyncConnection(asyncio.Protocol):
     async def request(
         self, request: Request, *, timeout: float, progress: Progress | None = None
     ) -> JsonObject:
-        """The `ok` member of the reply; raises its error, ConnectionClosed or HolderLost."""
+        """Return the `ok` member of the reply; raises its error, ConnectionClosed or HolderLost."""
         number = next(self._numbers)
         future: asyncio.Future[JsonObject] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
@@ -136,7 +136,7 @@ async def open_connection(sock: socket.socket) -> AsyncConnection:
 
 
 class AsyncFollow:
-    """A live view of a job: iterate for events, `send` keys, `resize`, `close`."""
+    """Live view of a job: iterate for events, `send` keys, `resize`, `close`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -159,7 +159,7 @@ class AsyncFollow:
         await self._connection.request(WindowRequest(size.rows, size.cols), timeout=5.0)
 
     async def repaint(self, *, scrollback: int = 0) -> tuple[Size, int, bytes]:
-        """The size, the log offset, and the bytes that rebuild the screen as it is there."""
+        """Size, log offset, and bytes that rebuild the screen at that offset."""
         ok = await self._connection.request(RepaintRequest(scrollback), timeout=5.0)
         data = member(ok, "data", str).encode("latin-1")
         return from_json(Size, ok["size"]), member(ok, "end", int), data

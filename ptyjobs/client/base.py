@@ -1,7 +1,7 @@
-"""What both clients share: reaching a holder, starting one, reading an ended job's directory.
+"""Common base of both clients: reach a holder, start one, read an ended job's directory.
 
-Owns no connection and no loop. The subtle thing: `Gone` is no error; a holder leaves when its job
-has ended, and the answer is then folded from the job's directory.
+Owns no connection and no event loop. The subtle thing: `ConnectionClosed` is not an error here. A
+holder exits after its job has ended; the answer is then built from the job's directory.
 """
 
 from __future__ import annotations
@@ -66,28 +66,28 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 
-BIRTHS = 5  # zygotes and holders that may die under one start before it is given up
-NEVER_STARTED = ("start_failed", "limit_reached", "refused")  # codes: no job is left behind
-LEAVING = 3.0  # seconds in which a holder leaves when its job was killed
-BEING_BORN = 5.0  # seconds in which the holder of a job that somebody else starts comes to life
+BIRTHS = 5  # maximum zygote or holder crashes per start
+NEVER_STARTED = ("start_failed", "limit_reached", "refused")  # error codes that leave no job
+LEAVING = 3.0  # seconds for a holder to exit after its job was killed
+BEING_BORN = 5.0  # seconds for a holder started by another process to come up
 JOINED = "it was running already: joined"
-DYING = 0.1  # seconds until a process is gone whose sockets are closed
+DYING = 0.1  # seconds between the close of a dying process's sockets and its exit
 
 
 def result_of(message: JsonObject) -> JsonObject:
-    """The `ok` member of a reply; raises its error."""
+    """Return the `ok` member of a reply, or raise its error."""
     if message.get("error") is not None:
         raise from_wire(protocol.member(message, "error", dict))
     return protocol.member(message, "ok", dict)
 
 
 def version_in(hello: JsonObject) -> int:
-    """The version of the protocol in the reply to `hello`."""
+    """Protocol version in the reply to `hello`."""
     return protocol.member(result_of(hello), "protocol", int)
 
 
 def no_answer() -> HolderLost:
-    """The error for a holder that is silent past the deadline of its request."""
+    """Error for a holder that exceeded the deadline of its request."""
     return HolderLost(
         "The job's holder does not answer.",
         advice="Look with status, then kill it.",
@@ -96,7 +96,7 @@ def no_answer() -> HolderLost:
 
 
 def nothing_to_follow(job_id: str) -> HolderLost:
-    """The error for a job without a holder, of which there is no live output."""
+    """Error for following a job that has no holder and so no live output."""
     return HolderLost(
         f"Job {job_id!r} has ended.",
         advice="Read it with output or tail.",
@@ -106,7 +106,7 @@ def nothing_to_follow(job_id: str) -> HolderLost:
 
 
 def check_patterns(patterns: Sequence[str]) -> None:
-    """Raise BadPattern for one that is no regular expression, before anything is sent."""
+    """Raise BadPattern for an invalid regular expression before anything is sent."""
     if patterns:
         from ptyjobs.text.patterns import compile_patterns  # with pexpect: not for every start
 
@@ -114,7 +114,7 @@ def check_patterns(patterns: Sequence[str]) -> None:
 
 
 def check_ready(config: Config, ready: str | Sequence[str]) -> tuple[str, ...]:
-    """The conditions of a wait; BadInput, BadPattern or Refused before anything is sent."""
+    """Check readiness conditions before anything is sent: BadInput, BadPattern or Refused."""
     if not ready:
         return ()
     from ptyjobs.client.preparation import policy_of, ready_commands
@@ -128,7 +128,7 @@ def check_ready(config: Config, ready: str | Sequence[str]) -> tuple[str, ...]:
 
 
 class Base:
-    """What both clients share: configuration, registry, where this reader has seen."""
+    """Configuration, registry and read positions shared by both clients."""
 
     _readers = itertools.count(1)
 
@@ -142,22 +142,22 @@ class Base:
     ) -> None:
         """`reader`: key of the read position that answers continue from; a new one by default.
 
-        `positions`: log offsets that this reader has already read up to, by job id.
+        `positions`: read positions to start from, as log offsets by job id.
         """
         self.config = load() if config is None else config
         self.registry = registry.Registry(self.config.state_dir)
         self.reader = reader or f"{os.getpid()}.{next(self._readers)}"
         self.who = ""  # the person or program that asks, for holds and the journal
-        self.redactor: Redactor | None = None  # what its answers' reader must not see
-        self._digests: tuple[int, tuple[JsonObject, ...]] = (-1, ())  # of so many secrets
-        self._told_ends: set[tuple[str, float]] = set()  # ends that the journal knows we returned
+        self.redactor: Redactor | None = None  # masks secrets in answers
+        self._digests: tuple[int, tuple[JsonObject, ...]] = (-1, ())  # secret count, digests
+        self._told_ends: set[tuple[str, float]] = set()  # ends recorded in the journal
         self.zygote = zygote
         self._owns_zygote = zygote is None
         self.guard = Guard(self.registry)
-        self._retired: list[Zygote] = []  # dead ones, whose leases living holders still hold
+        self._retired: list[Zygote] = []  # dead zygotes whose leases live holders still hold
         if zygote is not None:
             self.guard.ours.add(zygote.pid)
-        self._stillborn = 0  # starts in a row whose zygote died with the request in its hands
+        self._stillborn = 0  # consecutive starts lost to a crash
         # job id -> log offset up to which this reader has read
         self._seen: dict[str, int] = dict(positions or {})
 
@@ -180,7 +180,7 @@ class Base:
         return result
 
     def _returned(self, status: Status) -> None:
-        """A call returned that this job has ended: its session need not be woken for it."""
+        """Record in the journal that a call returned this job's end: no event repeats it."""
         run = (status.job_id, status.started)
         session = self.config.session
         if not status.state.ended or not session or session != status.session:
@@ -193,16 +193,17 @@ class Base:
         return HelloRequest(self.reader, self.config.session, PROTOCOL_VERSION, self.who)
 
     def _learn(self, packed: object) -> None:
-        """Keep secrets that were typed into a job from the reader too."""
+        """Mask secrets that were typed into a job in answers, too."""
         if self.redactor is not None and isinstance(packed, list) and packed:
             from ptyjobs.text.secrets import unpack
 
             self.redactor.add(*unpack(packed))
 
     def _blind(self, request: Request) -> Request:
-        """The request with digests of all secrets if the holder looks for a text.
+        """Add digests of all secrets to a request that matches patterns in the holder.
 
-        It must not find one there, or a caller could guess a secret piece by piece.
+        The holder must not match text in a secret; otherwise a caller could guess it piece by
+        piece.
         """
         if self.redactor is None or not isinstance(
             request, (InteractRequest, WaitRequest, StartRequest)
@@ -219,7 +220,7 @@ class Base:
         return replace(request, secrets=self._digests[1])
 
     def _noted(self, job: JobDir, result: T) -> T:
-        """The result of a call; the read position moves on where it is an answer."""
+        """Return the result of a call; an answer advances the read position."""
         if isinstance(result, Answer) and result.fresh.end:
             self._seen[job.job_id] = result.fresh.end
             self._stillborn = 0
@@ -228,19 +229,20 @@ class Base:
         return result
 
     def trace(self, job_id: str) -> tuple[int, int]:
-        """What grows with all that happens to a job: the ends of its log and of its events.
+        """End offsets of a job's log and events file; they grow with everything that happens.
 
-        Two cheap looks at files, so that many jobs can be watched without asking their holders.
+        Costs two file look-ups, so that many jobs can be watched without a request to their
+        holders.
         """
         job = self.registry.find(job_id)
         try:
             events = (job.path / "events").stat().st_size
-        except FileNotFoundError:  # nothing has happened yet
+        except FileNotFoundError:  # no log or events yet
             events = 0
         return job.log.end, events
 
     def list_trace(self) -> int:
-        """A number that changes when a job is made, renamed or removed: one look at a directory."""
+        """Number that changes when a job is created, renamed or removed; one directory stat."""
         try:
             return os.stat(self.registry.folder).st_mtime_ns
         except FileNotFoundError:  # no job yet
@@ -255,7 +257,7 @@ class Base:
         follow: bool = True,
         call: bool = False,
     ) -> EventFeed:
-        """What `events` iterates over, for a loop of the caller's own; close it in the end."""
+        """Event source behind `events`, for the caller's own poll loop; the caller closes it."""
         from ptyjobs.client.events import EventFeed  # with ctypes and hashlib
         from ptyjobs.store.journal import KINDS
 
@@ -270,7 +272,7 @@ class Base:
         )
 
     def _redact_of(self, job_id: str, text: str) -> str:
-        """A text of that job without the secrets that a model must not read."""
+        """Text of that job with secrets masked that a model must not read."""
         from ptyjobs.client.known_secrets import redactor
 
         if self.redactor is None:
@@ -279,17 +281,17 @@ class Base:
         return self.redactor.redact(text).text
 
     def ports(self) -> list[PortHolder]:
-        """Every listening TCP port: its job, directory and git worktree, or the other process."""
+        """All listening TCP ports: job, directory and git worktree, or the other process."""
         from ptyjobs.client.port_table import table
 
         return table(self.registry)
 
     def _lives(self, name: str) -> bool:
-        """True if a job of that name has a holder."""
+        """True if the job of that name has a live holder."""
         return bool(name) and registry.is_alive(JobDir(os.path.join(self.registry.folder, name)))
 
     def _has_ended(self, name: str) -> bool:
-        """True if the job of that name has ended and its holder has nothing left to do."""
+        """True if the job of that name has ended and its holder will not restart it."""
         job = JobDir(os.path.join(self.registry.folder, name))
         if not name or not os.path.isdir(job.folder):
             return False
@@ -297,7 +299,7 @@ class Base:
         return status.state.ended and not status.service
 
     def _same_service(self, name: str, spec: JobSpec) -> bool | None:
-        """True if the living job of that name is this service; None while that is not known."""
+        """True if the live job of that name is this service; None while that is unknown."""
         if not name or not spec.ready:
             return False
         job = JobDir(os.path.join(self.registry.folder, name))
@@ -310,7 +312,7 @@ class Base:
         return (other.argv, other.cwd, other.ready) == (spec.argv, spec.cwd, spec.ready)
 
     def _spec_again(self, job: JobDir) -> tuple[JobSpec, tuple[str, ...]]:
-        """The spec of an ended job with an environment, and notes on what is missing in it."""
+        """Spec of an ended job with a new environment, and notes on missing variables."""
         from ptyjobs.client.preparation import prepare
 
         old = job.spec()
@@ -350,7 +352,7 @@ class Base:
 
         try:
             job = self.registry.allocate(name, program=spec.job_id)
-        except OSError as failure:  # ENOSPC, EDQUOT, EACCES: no directory for it
+        except OSError as failure:  # ENOSPC, EDQUOT, EACCES: cannot create the job's directory
             raise cannot_start(failure) from failure
         env = {**spec.env, "PTYJOBS_JOB": job.job_id, orphans.MARK: orphans.name(job.path)}
         run = runs.last(self.registry.path, job.job_id) + 1
@@ -369,16 +371,16 @@ class Base:
         try:
             return self.zygote.fork_holder(job.path, persistent=persistent, grace=spec.grace)
         except PtyJobsError:
-            if self.zygote.join(0.5):  # it was just killed: the next one will do
+            if self.zygote.join(0.5):  # it was just killed: retry with a new zygote
                 return self._fork_holder(job, spec)
             self.registry.remove(job)
             raise
 
     def _unborn(self, job: JobDir) -> bool:
-        """Whether zygote or holder died with the request in its hands; then nothing was started.
+        """True if the zygote or holder crashed before it started the job.
 
-        A holder writes the spec before it starts anything. The wait is for the time between the
-        end of a killed zygote's sockets and its own end.
+        A holder writes the spec before it starts anything. The brief wait covers the interval
+        between the close of a killed zygote's sockets and its exit.
         """
         if job.spec() is not None or self.zygote is None:
             return False
@@ -398,7 +400,7 @@ class Base:
         self.guard.ours.add(fresh.pid)
 
     def end_session(self) -> None:
-        """Give up every lease: holders end their session jobs and leave."""
+        """Close every lease: holders end their session jobs and exit."""
         for held in (*self._retired, *([self.zygote] if self.zygote else [])):
             held.end_session()
 
@@ -419,7 +421,7 @@ class Base:
             return search.grep(
                 job.folder, grep, since=since, limit=limit, last=last, redactor=self.redactor
             )
-        from ptyjobs.store import views  # with the terminal engine, 30 ms that few callers need
+        from ptyjobs.store import views  # loads the terminal engine (30 ms); few callers need it
 
         spec = job.spec()
         size = spec.size if spec else Size()
@@ -511,7 +513,7 @@ class Base:
         )
 
     def _first_wait(self, wait: float | None, ready: object) -> float:
-        """Seconds that a start waits at most: a service takes longer than a prompt."""
+        """Maximum seconds that a start waits; a service gets longer than a prompt."""
         if wait is not None:
             return wait
         return self.config.wait_timeout if ready else self.config.interact_timeout
@@ -526,7 +528,7 @@ class Base:
 def follow_request(
     since: int | None, input: bool, size: Size | None, name: str, scrollback: int, session: str
 ) -> FollowRequest:
-    """The request of `follow`."""
+    """Build the `follow` request."""
     return FollowRequest(
         since,
         input=input,
@@ -552,14 +554,14 @@ def meets(answer: Answer, until: str) -> bool:
 
 
 def with_note(answer: Answer, *notes: str) -> Answer:
-    """The answer with notes before its own."""
+    """Copy of the answer with `notes` before its own."""
     return replace(answer, notes=(*notes, *answer.notes))
 
 
 def wait_result(
     job_ids: Sequence[str], answers: Mapping[str, Answer], met: Sequence[str], *, any_of: bool
 ) -> WaitResult:
-    """The result of a wait for several jobs, in the order of the call."""
+    """Result of a wait for several jobs, in the order of the call."""
     wanted = 1 if any_of else len(set(job_ids))
     ordered = tuple(answers[name] for name in dict.fromkeys(job_ids) if name in answers)
     return WaitResult(ordered, tuple(met), timed_out=len(met) < wanted)

@@ -1,7 +1,7 @@
-"""Requests to a holder as values: what to send, how to read the answer, what an ended job answers.
+"""Requests to a holder as values: request, reply decoder, and answer for an ended job.
 
-Owns the client's half of the protocol without any I/O on sockets, so that the synchronous and the
-asynchronous client are the same API. An ended job has no holder; its answers are folded from its
+Owns the client's half of the protocol without any socket I/O, so that the synchronous and the
+asynchronous client are the same API. An ended job has no holder; its answers are built from its
 directory, with the same meaning.
 """
 
@@ -49,7 +49,7 @@ else:
     T = None
 
     class Generic:
-        """What `class Call(Generic[T])` needs while it runs: nothing."""
+        """Run-time stand-in for `typing.Generic` in `class Call(Generic[T])`."""
 
         __slots__ = ()
 
@@ -57,24 +57,24 @@ else:
             return cls
 
 
-SLACK = 10.0  # seconds past its own deadline after which a silent holder counts as lost
-KILL_SLACK = 10.0  # seconds beyond its grace that a kill may take
+SLACK = 10.0  # seconds past its deadline after which a silent holder counts as lost
+KILL_SLACK = 10.0  # seconds that a kill may take beyond its grace period
 
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """What `kill` did: "killed", "already_terminated" or "signalled", and to how many processes."""
+    """Result of `kill`: "killed", "already_terminated" or "signalled", and a process count."""
 
     result: str
     processes: int
     status: Status
-    forced: tuple[str, ...] = ()  # "pid name" of each process that outlived the grace
+    forced: tuple[str, ...] = ()  # "pid name" of each process that outlived the grace period
     words: str = ""  # output between the first signal and the end
 
 
 @dataclass(frozen=True, slots=True)
 class WaitResult:
-    """Of several jobs: every answer there is, and the ids that met the condition."""
+    """Answers of several jobs, and the ids of the jobs that met the condition."""
 
     answers: tuple[Answer, ...]
     met: tuple[str, ...]
@@ -83,7 +83,7 @@ class WaitResult:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An ended job as its answers see it: its files, its status, where the caller has seen."""
+    """Ended job: its files, its status and the caller's read position."""
 
     job: JobDir
     status: Status
@@ -97,7 +97,7 @@ class Call(Generic[T]):
     request: Request
     parse: Callable[[JsonObject], T]
     ended: Callable[[Ended], T]
-    timeout: float = 0.0  # seconds the holder may take by its own deadline
+    timeout: float = 0.0  # seconds until the holder's own deadline
 
 
 def start(request: StartRequest) -> Call[Answer]:
@@ -117,7 +117,7 @@ def wait(request: WaitRequest) -> Call[Answer]:
 
 
 def hello(request: HelloRequest) -> Call[None]:
-    """Any reply brings digests of what was typed at no-echo prompts: this one brings only them."""
+    """Request whose reply has only digests of text typed at no-echo prompts, like every reply."""
     return Call(request, lambda ok: None, lambda job: None)
 
 
@@ -135,7 +135,7 @@ def done(*, by: str, message: str, declined: bool) -> Call[None]:
 
 def tail(*, lines: int) -> Call[View]:
     def ended(job: Ended) -> View:
-        from ptyjobs.store import views  # the terminal engine: only ended jobs are folded here
+        from ptyjobs.store import views  # loads the terminal engine; needed for ended jobs only
 
         return views.view(views.screen_at(job.job), lines=lines, end=job.job.log.end)
 
@@ -208,7 +208,7 @@ def _ended_within(limit: int) -> Callable[[Ended], Answer]:
 
 
 def _ended_answer(job: Ended, limit: int) -> Answer:
-    """What a wait on an ended job answers: its exit and the output its caller has not seen."""
+    """Answer of a wait on an ended job: its exit and the output after the read position."""
     from ptyjobs.store import views
     from ptyjobs.text.sanitize import budget as cut
 
@@ -216,7 +216,7 @@ def _ended_answer(job: Ended, limit: int) -> Answer:
     spec = job.job.spec()
     size = spec.size if spec else Size()
     floor, end = log.floor, log.end
-    seen = job.seen if job.seen <= end else 0  # in an earlier run of that name
+    seen = job.seen if job.seen <= end else 0  # larger: read in an earlier run of that name
     since = max(seen, floor)
     head = views.page(log, size=size, since=since, limit=limit)
     text = head.text

@@ -1,7 +1,7 @@
-"""A connection to a job's holder.
+"""Connect to a job's holder.
 
-Owns how its socket is reached, and nothing of what is said there. The subtle thing: `Gone` is no
-error; a holder leaves when its job has ended.
+Owns the path to its socket. Never sends or receives messages. The subtle thing: `ConnectionClosed`
+is not an error here; a holder exits after its job has ended.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ LONGEST = 107  # bytes of a socket's path (unix(7))
 
 
 class ConnectionClosed(Exception):
-    """The holder has closed the connection: its job has ended, or it was killed."""
+    """The holder closed the connection: its job has ended, or the holder was killed."""
 
 
 def connect(job: JobDir, *, blocking: bool = True) -> socket.socket:
-    """A connection to the job's holder; Gone when there is none.
+    """Connect to the job's holder; raises ConnectionClosed if there is none.
 
-    Without `blocking` it never waits: BlockingIOError when too many others do.
+    Without `blocking` it never waits; it raises BlockingIOError when the listen queue is full.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -44,7 +44,7 @@ def connect(job: JobDir, *, blocking: bool = True) -> socket.socket:
 
 
 def _connect_by_descriptor(sock: socket.socket, job: JobDir) -> None:
-    """To a path that is too long: below the open directory's name in /proc, where there is one."""
+    """Connect to a path over `LONGEST` through /proc/self/fd, where available."""
     directory = os.open(job.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         short = f"/proc/self/fd/{directory}"

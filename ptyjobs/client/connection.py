@@ -1,4 +1,4 @@
-"""Synchronous connections to a holder: requests out, replies matched by id, live output.
+"""Synchronous connections to a holder: send requests, match replies by id, deliver live output.
 
 Owns the socket of one connection and its time-outs. Never starts a job and never reads a job's
 directory.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ptyjobs.protocol import JsonObject
     from ptyjobs.requests import Request
 
-RECEIVE = 64 << 10  # bytes at a time; a larger buffer is mapped and unmapped for each key
+RECEIVE = 64 << 10  # bytes per recv; a larger buffer costs an mmap and munmap per key
 
 
 class Connection:
@@ -34,8 +34,8 @@ class Connection:
         self._decoder = protocol.Decoder()
         self._numbers = itertools.count(1)
         self._messages: list[protocol.Message] = []
-        self._timeout: float | None = -1.0  # as the socket has it: each change is a system call
-        self._hello = 0  # id of the request whose reply tells the holder's version
+        self._timeout: float | None = -1.0  # current socket time-out: each change is a system call
+        self._hello = 0  # id of the request whose reply has the holder's version
         self._version = PROTOCOL_VERSION
 
     def send_frame(self, frame: bytes) -> None:
@@ -45,7 +45,7 @@ class Connection:
             raise ConnectionClosed from None
 
     def receive(self, *, timeout: float | None) -> protocol.Message:
-        """The next message; Gone at the end, TimeoutError after `timeout` seconds."""
+        """Return the next message; ConnectionClosed at the end, TimeoutError after `timeout`."""
         while not self._messages:
             self._fill(timeout)
         return self._messages.pop(0)
@@ -67,11 +67,11 @@ class Connection:
                 self._messages.append(message)
 
     def greet(self, hello: HelloRequest) -> None:
-        """Introduce the client on a connection to a holder that it has not forked."""
+        """Send `hello` on a connection to a holder that this client did not fork."""
         self._hello = self.begin(hello)
 
     def holder_version(self) -> int:
-        """The version of the protocol that the holder speaks."""
+        """Protocol version of the holder."""
         try:
             while self._hello:
                 self._fill(calls.SLACK)
@@ -82,11 +82,11 @@ class Connection:
     def request(
         self, request: Request, *, timeout: float, progress: Progress | None = None
     ) -> JsonObject:
-        """The `ok` member of the reply; raises its error, ConnectionClosed or HolderLost."""
+        """Return the `ok` member of the reply; raises its error, ConnectionClosed or HolderLost."""
         return self.reply(self.begin(request), timeout=timeout, progress=progress)
 
     def reply(self, number: int, *, timeout: float, progress: Progress | None = None) -> JsonObject:
-        """Wait for the reply to a request that `begin` has sent."""
+        """Wait for the reply to a request that `begin` sent."""
         limit = time.monotonic() + timeout + calls.SLACK
         held: list[protocol.Message] = []
         try:
@@ -105,7 +105,7 @@ class Connection:
             self._messages[:0] = [m for m in held if isinstance(m, protocol.Data) or "event" in m]
 
     def begin(self, request: Request) -> int:
-        """Send a request whose reply `take` gives; its number."""
+        """Send a request and return its number; `take` returns its reply."""
         number = next(self._numbers)
         self.send_frame(requests.encode(request, number))
         return number
@@ -113,7 +113,7 @@ class Connection:
     def last_words(self, request: Request, *, timeout: float = 15.0) -> None:
         """Send a request and wait until the holder closes the connection, or `timeout` seconds.
 
-        What it says meanwhile is dropped: an interrupted read may have lost half a message.
+        Replies are discarded: an interrupted read may have lost half a message.
         """
         limit = time.monotonic() + timeout
         with contextlib.suppress(ConnectionClosed, TimeoutError, ConnectionResetError):
@@ -124,21 +124,21 @@ class Connection:
                     return
 
     def take(self, number: int, *, progress: Progress | None = None) -> JsonObject | None:
-        """The `ok` member of the reply to a request, None while it has not come."""
+        """Return the `ok` member of the reply to a request; None if it has not arrived."""
         while True:
             try:
                 message = self.receive(timeout=0.0)
             except BlockingIOError:
                 return None
             if isinstance(message, protocol.Data) or message.get("id") != number:
-                continue  # the reply to a request that was cancelled
+                continue  # reply to a cancelled request
             if "progress" not in message:
                 return result_of(message)
             if progress is not None:
                 progress(str(message["progress"]))
 
     def cancel(self, number: int) -> None:
-        """Drop a request that has not been answered; its reply is then ignored."""
+        """Cancel an unanswered request; its reply is ignored."""
         with contextlib.suppress(ConnectionClosed):
             self.begin(CancelRequest(number))
 
@@ -150,7 +150,7 @@ class Connection:
 
 
 class Follow:
-    """A live view of a job for synchronous programs: poll `fileno()`, take `receive()`."""
+    """Live view of a job for synchronous programs: poll `fileno()`, then call `receive()`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -159,7 +159,7 @@ class Follow:
         return self._connection.sock.fileno()
 
     def receive(self, *, timeout: float | None = None) -> protocol.Message | None:
-        """The next event; None at the end. Raises TimeoutError."""
+        """Return the next event; None at the end. Raises TimeoutError."""
         try:
             return self._connection.receive(timeout=timeout)
         except ConnectionClosed:
@@ -167,13 +167,13 @@ class Follow:
 
     @property
     def pending(self) -> bool:
-        """Messages are there that a poll of `fileno()` would not show."""
+        """True if messages are buffered that a poll of `fileno()` does not show."""
         return bool(self._connection._messages)
 
     def send(self, data: bytes) -> None:
         try:
             self._connection.send_frame(protocol.data_frame(0, data))
-        except ConnectionClosed:  # `receive` will tell
+        except ConnectionClosed:  # `receive` reports it
             return
 
     def resize(self, size: Size) -> None:

@@ -1,8 +1,8 @@
-"""Transitions as one line for a reader who pays for every word.
+"""Transitions as one line for a reader that pays for every word.
 
-Owns the wording. Values in, text out. A line has at most `LONGEST` characters and no control
-character; what programs wrote stands in double quotes, always behind our own words, and is never
-shown by itself.
+Owns the wording; values in, text out. Never reads a file or a clock. A line has at most `LONGEST`
+characters and no control characters. Program output is in double quotes, always follows our own
+words, and is never shown alone.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from ptyjobs.store.journal import Transition
 
-LONGEST = 400  # characters of a line: a client cuts at 500
-QUOTED = 160  # characters of a program's words where one transition is told
-QUOTED_EACH = 60  # the same where there are several
-NAMED = 12  # jobs that are named of a kind, or as still running
+LONGEST = 400  # characters per line; a client truncates at 500
+QUOTED = 160  # characters of program output quoted for a single transition
+QUOTED_EACH = 60  # the same, per transition, for several
+NAMED = 12  # maximum jobs named per kind, and named as still running
 SEPARATOR = " · "
 ENDED = ("exited", "oom")
 
@@ -42,7 +42,7 @@ def line(transitions: Sequence[Transition], *, running: Sequence[str]) -> str:
 
 
 def phrase(transition: Transition, *, quoted: int) -> str:
-    """`[job] what happened: "the program's words"`."""
+    """`[job] what happened: "program output"`."""
     words = f"[{transition.job_id}] {_clean(transition.what)}"
     if transition.kind in ENDED and transition.time > transition.run:
         words += f" after {duration(transition.time - transition.run)}"
@@ -51,7 +51,7 @@ def phrase(transition: Transition, *, quoted: int) -> str:
 
 
 def _summary(transitions: Sequence[Transition], room: int) -> str:
-    """Too many for a phrase each: equal ones are counted, and named as far as there is room."""
+    """Summary of many transitions: counted by kind, with job names as room allows."""
     groups: dict[str, list[str]] = {}
     for one in transitions:
         groups.setdefault(_clean(one.what), []).append(one.job_id)
@@ -64,7 +64,7 @@ def _summary(transitions: Sequence[Transition], room: int) -> str:
 
 
 def names(ids: Sequence[str]) -> str:
-    """Some ids, the rest as a number."""
+    """The first ids by name, the rest as a number."""
     shown: list[str] = []
     used = 0
     for job_id in ids[:NAMED]:
@@ -77,7 +77,7 @@ def names(ids: Sequence[str]) -> str:
 
 
 def quote(text: str, limit: int) -> str:
-    """A program's words in double quotes on one line; of a long text the end."""
+    """Program output in double quotes on one line; long text keeps its end."""
     text = for_model(text)[0]
     if len(text) > limit:
         text = "…" + text[-limit + 1 :]
@@ -89,7 +89,7 @@ def _clean(text: str) -> str:
 
 
 def _cut(text: str, room: int) -> str:
-    """At most `room` characters; an open quotation is closed."""
+    """Truncate to `room` characters; an open quotation is closed."""
     if len(text) <= room:
         return text
     text = text[: room - 2]

@@ -1,14 +1,15 @@
-"""When is a transition worth a wake-up? The rule, as a state machine on a virtual clock.
+"""Decide when a transition is reported, as a state machine on a virtual clock.
 
-Owns what is reported to one follower and when. Never reads a clock, a file or a socket: lines of
-the journal and `now` go in, batches to report come out. Every batch may cost its reader a turn:
+Owns what is reported to one follower and when. Never reads a clock, a file or a socket: journal
+lines and `now` go in, batches to report come out. Every batch may cost its reader a turn:
 
-* a lone transition is reported `GATHER` seconds after it came; a second one within that time makes
-  it a burst, which is gathered until `BURST_GAP` seconds pass without another, `BURST` at most;
-* after a batch, what comes within `PAUSE` seconds is held and becomes one batch;
-* what a call of the same session has returned is not reported: the call's answer stands in the
-  transition itself (`to`) or follows as its own line ("answered") while the transition is held;
-* each end of a run is reported once, whoever wrote it down.
+* a lone transition is reported `GATHER` seconds after it arrived; a second one within that time
+  makes it a burst, which is gathered until `BURST_GAP` seconds pass without another, or for at
+  most `BURST` seconds;
+* after a batch, transitions within `PAUSE` seconds are held and become one batch;
+* a state that a call of the same session returned is not reported: the transition names the
+  session (`to`), or a separate line ("answered") follows while the transition is held;
+* each end of a run is reported once, even if several processes recorded it.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from ptyjobs.store.journal import ANSWERED, KINDS, STARTED, Transition
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-GATHER = 0.03  # seconds that a lone transition is held
+GATHER = 0.03  # seconds for which a lone transition is held
 BURST_GAP = 0.25  # seconds without another transition that end a burst
-BURST = 0.8  # seconds that a burst is gathered at most
+BURST = 0.8  # maximum seconds for which a burst is gathered
 PAUSE = 2.0  # seconds between two batches
 ENDS = ("exited", "oom", "lost")
 
 
 class EventRules:
-    """The rule for one follower: of a session, of a project directory, or of everything."""
+    """Reporting rule for one follower: of a session, of a project directory, or of all jobs."""
 
     def __init__(
         self, *, session: str = "", project: str = "", kinds: Iterable[str] = KINDS
@@ -36,18 +37,18 @@ class EventRules:
         self._project = project
         self._kinds = frozenset(kinds)
         self._held: list[Transition] = []
-        self._first = self._last = 0.0  # when the first and the last of the held ones came
+        self._first = self._last = 0.0  # arrival of the first and the last held transition
         self._quiet_until = 0.0
         self._ended: set[tuple[str, float]] = set()
 
     @property
     def holds(self) -> bool:
-        """Something waits to be reported."""
+        """True if a transition is held."""
         return bool(self._held)
 
     @property
     def due(self) -> float | None:
-        """When the held ones are to be reported; None while there is none."""
+        """Time at which the held transitions are due; None if none is held."""
         if not self._held:
             return None
         if len(self._held) == 1:
@@ -57,7 +58,7 @@ class EventRules:
         return max(due, self._quiet_until)
 
     def concerns(self, transition: Transition) -> bool:
-        """The job is one of those that are followed."""
+        """True if the job is followed."""
         if self._session:
             return transition.session == self._session
         if self._project:
@@ -66,7 +67,7 @@ class EventRules:
         return True
 
     def on_transition(self, now: float, transition: Transition) -> None:
-        """A line of the journal, in its order."""
+        """Take the next line of the journal."""
         if transition.kind == ANSWERED:
             self._answered(transition)
             return
@@ -88,7 +89,7 @@ class EventRules:
         self._held.append(transition)
 
     def _answered(self, answer: Transition) -> None:
-        """A call of this session has returned the job's state: nothing of it is news."""
+        """Drop held transitions that a call of this session has already returned."""
         if not self._session or answer.session != self._session:
             return
         self._held = [
@@ -98,7 +99,7 @@ class EventRules:
         ]
 
     def _drop_questions(self, run: tuple[str, float]) -> None:
-        """A job that has ended asks nothing any more."""
+        """Drop questions of a job that has ended."""
         self._held = [
             held
             for held in self._held
@@ -106,7 +107,7 @@ class EventRules:
         ]
 
     def take(self, now: float) -> tuple[Transition, ...]:
-        """The batch to report now; empty before `due`."""
+        """Return the batch to report now; empty before `due`."""
         due = self.due
         if due is None or now < due:
             return ()
@@ -115,6 +116,6 @@ class EventRules:
         return batch
 
     def drop(self) -> None:
-        """Another follower has reported some of what is held: it will be read anew from there."""
+        """Drop held transitions after another follower reported some; they are read again."""
         self._ended -= {(held.job_id, held.run) for held in self._held}
         self._held = []

@@ -1,13 +1,13 @@
 """Follow the transitions of jobs: of one session, of a project directory, or of all.
 
-Owns a follower's position in the state directory, its watch over files and over holders that are
-killed, and the list of what still runs. Never decides when something is reported (`event_rules`)
-or in which words (`event_lines`).
+Owns a follower's position in the state directory, its watch on files and on holders that are
+killed, and the list of jobs that still run. Never decides when something is reported
+(`event_rules`) or how it is worded (`event_lines`).
 
-The subtle thing: all followers of one session share one position. Each takes its lock before it
-reports, and one that finds the position moved drops what it holds, so that a transition is
-reported once, whoever follows and however often a follower is restarted. A call that waits for
-events goes before a follower in the background: its answer is what the agent waits for.
+The subtle thing: all followers of one session share one position. Each follower locks it before it
+reports, and drops its held transitions if the position has moved. A transition is thus reported
+once, however many followers there are and however often they restart. A call that waits for events
+takes precedence over a follower in the background, because the agent waits for the call's answer.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
     from ptyjobs.model import Status
 
-YIELD = 0.1  # seconds until a follower looks again while a call waits for the same events
+YIELD = 0.1  # seconds between polls while a call waits for the same events
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Transitions that are reported together, and the one line that says so."""
+    """Transitions that are reported together, and the line that describes them."""
 
     line: str
     transitions: tuple[Transition, ...]
@@ -47,7 +47,7 @@ class Events:
 
 
 class _Cursor:
-    """The position that all followers of one kind share, in a file that is locked to change it."""
+    """Position shared by all followers of the same scope, in a file locked for changes."""
 
     def __init__(self, folder: str, key: str) -> None:
         self._path = os.path.join(folder, key)
@@ -57,7 +57,7 @@ class _Cursor:
         try:
             with open(self._path, "rb") as file:
                 inode, offset = json.loads(file.read())
-        except (FileNotFoundError, ValueError, TypeError):  # none yet, or cut off by a full disk
+        except (FileNotFoundError, ValueError, TypeError):  # no file yet, or cut by a full disk
             return None
         return Position(int(inode), int(offset))
 
@@ -75,7 +75,7 @@ class _Cursor:
         os.pwrite(fd, data, 0)
 
     def wait(self) -> None:
-        """A call waits for these events, until `leave`."""
+        """Declare that a call waits for these events, until `leave`."""
         fd = os.open(self._path + ".wait", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(fd, fcntl.LOCK_SH)
         self._waiting = fd
@@ -86,7 +86,7 @@ class _Cursor:
         self._waiting = None
 
     def awaited(self) -> bool:
-        """A call of another process, or another one of ours, waits for these events."""
+        """True if another call, in this or another process, waits for these events."""
         if self._waiting is not None:
             return False
         try:
@@ -103,7 +103,7 @@ class _Cursor:
 
 
 class EventFeed:
-    """One follower, driven from outside: poll `fd` until `due`, then `look`."""
+    """One follower, driven by the caller's poll loop: poll `fd` until `due`, then call `look`."""
 
     def __init__(
         self,
@@ -116,9 +116,9 @@ class EventFeed:
         follow: bool = True,
         redact: Callable[[str, str], str],
     ) -> None:
-        """`call`: an agent waits for the answer; followers in the background stand back.
+        """`call`: an agent waits for the answer; followers in the background defer to it.
 
-        `redact` takes secrets out of a text of the job of that id.
+        `redact` masks secrets in a text, given the job id and the text.
         """
         unknown = [kind for kind in kinds if kind not in KINDS]
         if unknown:
@@ -152,11 +152,11 @@ class EventFeed:
 
     @property
     def fd(self) -> int:
-        """Readable when something may have happened; -1 where `due` has to serve."""
+        """Descriptor, readable when something may have happened; -1 if only `due` applies."""
         return self._files.fd
 
     def due(self, now: float) -> float | None:
-        """When `look` is wanted at the latest; None while only `fd` matters."""
+        """Latest time for the next `look`; None if only `fd` matters."""
         due = self._rules.due
         if due is not None:
             due = max(due, self._yields_until)
@@ -165,7 +165,7 @@ class EventFeed:
         return due
 
     def look(self, now: float) -> Events | None:
-        """Read what has come; the batch that is to be reported now, if there is one."""
+        """Read new transitions; return the batch to report now, if any."""
         for job_id in self._files.names():
             self._look_at_holder(job_id)
         self._read(now)
@@ -176,7 +176,7 @@ class EventFeed:
             self._yields_until = now + YIELD
             return None
         with self._cursor.locked() as fd:
-            if self._cursor.load() != self._shared:  # another follower has reported them
+            if self._cursor.load() != self._shared:  # another follower reported them
                 self._rules.drop()
                 self._shared = self._position = self._cursor.load() or self._position
                 self._read(now)
@@ -217,17 +217,17 @@ class EventFeed:
         )
         return self._rules.concerns(probe)
 
-    # -- holders that are killed
+    # -- killed holders
 
     def _watch_holder(self, job_id: str) -> None:
         folder = os.path.join(self._registry.folder, job_id)
         self._files.closed(os.path.join(folder, "alive"), job_id)
-        self._look_at_holder(job_id)  # it may have been killed before the watch was set
+        self._look_at_holder(job_id)  # it may have been killed before the watch was set up
 
     def _look_at_holder(self, job_id: str) -> None:
         try:
             job = self._registry.find(job_id)
-        except UnknownJob:  # cleaned away
+        except UnknownJob:  # removed by `clean`
             return
         if is_alive(job):
             return
@@ -236,7 +236,7 @@ class EventFeed:
             self._registry.note_lost(job, status)
 
     def close(self) -> None:
-        """Release the files; the position stays."""
+        """Close the files; the shared position remains."""
         self._cursor.leave()
         self._files.close()
 
@@ -244,16 +244,16 @@ class EventFeed:
 def follow(
     feed: EventFeed, *, timeout: float | None = None, more: bool = True, reader: int = -1
 ) -> Generator[Events]:
-    """What `feed` reports, as it comes; ends after `timeout` seconds, or at once without `more`.
+    """Yield the batches of `feed`; ends after `timeout` seconds, or at once without `more`.
 
-    `reader`: a pipe that the caller writes to; it also ends when nobody reads that any more.
+    `reader`: a pipe that the caller writes to; iteration also ends when its read end closes.
     """
     import select
 
     deadline = float("inf") if timeout is None else time.monotonic() + timeout
     poll = select.poll()
     if reader >= 0:
-        poll.register(reader, 0)  # POLLERR comes unasked
+        poll.register(reader, 0)  # POLLERR is always reported (poll(2))
     try:
         while True:
             now = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the fronts read of a job's files: handed on, so that they import nothing below the client.
+"""Re-exports of job-file readers, so that front ends import only the client.
 
 Each name is imported on first use: a command line needs few of them.
 """

@@ -1,9 +1,9 @@
-"""A holder that does not answer: told from a busy one, and killed through.
+"""Detect a holder that does not answer, and kill its job without it.
 
-Owns what `kill` does when a holder is stopped or hangs in a write to a disk that does not move.
-Nobody but the kernel can end such a process at once, but its job can be ended below it. The subtle
-thing: the job's processes go before the holder, because a holder in the kernel's hands (state D)
-dies only when the disk moves again, and until then it keeps what is below it.
+Owns `kill` for a holder that is stopped or blocked in a write to a hung disk. Only the kernel can
+end a process in uninterruptible sleep (state D), but its job can be killed directly. The subtle
+thing: the job's processes are killed before the holder, because a holder in state D exits only when
+the disk responds; before that, it remains the parent of its job's processes.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from ptyjobs.process import tree
 from ptyjobs.requests import HelloRequest
 from ptyjobs.store.jobdir import JobDir
 
-PATIENCE = 3.0  # seconds beyond the grace after which a kill's silent holder is looked at
-GREETING = 2.0  # seconds in which a holder that runs at all answers a greeting
-LONGEST = 2.0  # seconds in which SIGKILL must have ended a job's processes
+PATIENCE = 3.0  # seconds beyond the grace period before a silent holder is probed
+GREETING = 2.0  # seconds in which a running holder answers `hello`
+LONGEST = 2.0  # maximum seconds for SIGKILL to end a job's processes
 PAUSE = 0.01
 
 
 def impatient(kill: Call[Killed], *, grace: float) -> Call[Killed]:
-    """The same request, given up after the grace and `PATIENCE`."""
+    """The same request with a deadline of `PATIENCE` after the grace period."""
     return dataclasses.replace(kill, timeout=grace + PATIENCE - SLACK)
 
 
 def answers(job: JobDir) -> bool:
-    """Whether the job's holder answers a greeting; one that has gone needs none."""
+    """True if the job's holder answers `hello`, or no longer exists."""
     try:
         sock = connect(job)
     except ConnectionClosed:
@@ -47,13 +47,13 @@ def answers(job: JobDir) -> bool:
 
 
 def kill_through(job: JobDir) -> int:
-    """SIGKILL everything below the holder, then the holder; how many processes there were.
+    """SIGKILL every process below the holder, then the holder; returns the number of processes.
 
-    Only for a holder whose lock was seen held: its pid then stands in the lock's file.
+    Only for a holder whose lock is known to be held: the lock file then contains its pid.
     """
     try:
         holder = int((job.path / "alive").read_text())
-    except (FileNotFoundError, ValueError):  # it has just left
+    except (FileNotFoundError, ValueError):  # the holder has just exited
         return 0
     seen: set[int] = set()
     limit = time.monotonic() + LONGEST

@@ -1,6 +1,6 @@
-"""What this machine offers to jobs: readiness tier, containment, sandboxes. For `doctor`.
+"""Capabilities of this machine for `doctor`: readiness tier, containment, sandboxes.
 
-Reads the kernel when called; keeps nothing.
+Reads the kernel when called; caches nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Signals that end a program, raised or held back, so that what it has begun is done or undone.
+"""Raise or defer the signals that end a program, so that work in progress is finished or undone.
 
-Owns no handler outside its two contexts. The subtle thing: an exception raised by a signal can come
-between any two instructions, also between the start of a job and the assignment of its id. So what
-must be whole is done with signals held back, and they are raised behind it.
+Owns no handler outside its two contexts. The subtle thing: an exception raised by a signal can
+occur between any two instructions, even between the start of a job and the assignment of its id.
+Operations that must not be interrupted therefore run with signals deferred, which are raised
+afterwards.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def raised() -> Iterator[None]:
     """SIGTERM and SIGHUP raise SystemExit inside, as C-c raises KeyboardInterrupt.
 
-    A signal that is ignored (`nohup`) or handled already stays as it is.
+    Signals that are ignored (`nohup`) or already handled are left unchanged.
     """
 
     def leave(number: int, _: FrameType | None) -> None:
@@ -42,12 +43,12 @@ def raised() -> Iterator[None]:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Hold back the signals that Python handles in this thread; act on them at the end.
+    """Defer the signals that Python handles in this thread; deliver them at the end.
 
-    Only handlers that are Python functions are held: a default action ends the process at once.
+    Only Python handlers can be deferred: a default action ends the process at once.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # no handler ever runs here
+        yield  # outside the main thread: no handler runs here
         return
     came: list[int] = []
     handlers = {n: h for n in ENDING if callable(h := signal.getsignal(n))}

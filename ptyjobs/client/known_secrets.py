@@ -1,8 +1,9 @@
-"""Which values are secret: configured ones, and those of the environment that look like it.
+"""Find the values that are secret: configured values and secret-looking environment variables.
 
-Owns where a secret's value comes from and which variables count as secrets. Never keeps a value
-(the `Redactor` does) and never writes one anywhere. The subtle thing: a variable whose name looks
-secret may hold a path, a flag or a number, which are in every output; those are no secrets.
+Owns the sources of secret values and the rule for which variables count as secrets. Never keeps a
+value (the `Redactor` does) and never writes one anywhere. The subtle thing: a variable with a
+secret-looking name may hold a path, a flag or a number, which appear in all kinds of output; such
+values are not secrets.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ SECRET_NAME = re.compile(
     r"(?:_(?:ID|BASE64|B64|V?\d+))?$",
     re.IGNORECASE,
 )
-SHORTEST_GUESSED = 6  # characters of a value that only its variable's name makes a secret
+SHORTEST_GUESSED = 6  # minimum characters of a value that is secret only by its name
 _PLAIN = re.compile(r"[+-]?[\d.:]+|true|false|yes|no|on|off|none|null|enabled|disabled", re.I)
 
 
 def value_of(where: str, environ: Mapping[str, str] | None = None) -> str | None:
-    """The value that `env:VARIABLE` or `file:PATH` leads to; None if there is none."""
+    """Value that `env:VARIABLE` or `file:PATH` refers to; None if it does not exist."""
     environ = os.environ if environ is None else environ
     kind, _, place = where.partition(":")
     if kind == "env":
@@ -48,13 +49,13 @@ def value_of(where: str, environ: Mapping[str, str] | None = None) -> str | None
 
 
 def known(config: Config, environ: Mapping[str, str] | None = None) -> list[Known]:
-    """Every secret that this process knows; BadConfig for a configured one that is too short."""
+    """All secrets known to this process; raises BadConfig if a configured secret is too short."""
     environ = os.environ if environ is None else environ
-    found: dict[str, str] = {}  # value -> name; a configured name wins
+    found: dict[str, str] = {}  # value -> name; a configured name takes precedence
     for name, where in config.secrets.items():
         value = value_of(where, environ)
         if value is None or not value.strip():
-            continue  # interact(secret=...) says that it cannot be read
+            continue  # interact(secret=...) reports that it cannot be read
         if len(value.strip()) < SHORTEST:
             raise BadConfig(
                 f"The secret {name!r} ({where}) has fewer than {SHORTEST} characters: it stands in "
@@ -87,16 +88,16 @@ def _is_path(value: str) -> bool:
 
 
 def _password(url: str) -> str:
-    """The password that a URL of the environment holds (DATABASE_URL, HTTPS_PROXY)."""
+    """Password in a URL of the environment (DATABASE_URL, HTTPS_PROXY)."""
     try:
         password = unquote(urlsplit(url).password or "")
-    except ValueError:  # no URL
+    except ValueError:  # not a URL
         return ""
     return password if len(password) >= SHORTEST_GUESSED else ""
 
 
 def redactor(config: Config, environ: Mapping[str, str] | None = None) -> Redactor:
-    """What takes secrets out of all that a model reads, as the settings say."""
+    """Redactor for everything that a model reads, as configured."""
     if not config.redact:
         return Redactor()
     shapes: tuple[tuple[str, re.Pattern[str]], ...] = ()

@@ -1,8 +1,8 @@
-"""What a client does where a job's holder is of an older version than itself.
+"""Compatibility with holders that are older than the client.
 
-Owns the error for what such a holder cannot do, and the wait for a port that it leaves to its
-client. The subtle thing: a holder that this client has forked is as new as the client, and one that
-it has connected to says its version in the reply to `hello`.
+Owns the error for a request that such a holder does not support, and the wait for a port on its
+behalf. Never talks to a holder. The subtle thing: a holder that this client forked has the client's
+version; any other holder sends its version in the reply to `hello`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from ptyjobs.errors import Unsupported
 from ptyjobs.model import Answer, Reason, Status
 from ptyjobs.requests import WaitRequest
 
-PORT_POLL = 0.2  # seconds between two looks at a job's listening ports
+PORT_POLL = 0.2  # seconds between polls of a job's listening ports
 
 
 class OlderHolder(Unsupported):
-    """The holder does not know this request."""
+    """The holder does not support this request."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__(
@@ -28,13 +28,13 @@ class OlderHolder(Unsupported):
 
 
 def at_once(call: Call[Answer]) -> Call[Answer]:
-    """The same wait, answered at once."""
+    """The same wait with a zero time-out."""
     assert isinstance(call.request, WaitRequest)
     return calls.wait(replace(call.request, condition="exited", service=(), timeout=0.0))
 
 
 def with_port(answer: Answer, status: Status) -> Answer:
-    """The answer of a wait for a port, by the status that ended the wait."""
+    """Answer of a wait for a port, completed from the status that ended the wait."""
     if not status.ports or answer.state.ended:
         return answer
     ports = ", ".join(map(str, status.ports))

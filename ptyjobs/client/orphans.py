@@ -1,10 +1,11 @@
-"""What a job leaves when its holder was killed and nobody stood above it.
+"""Find and kill processes orphaned by a killed holder.
 
 Owns the mark in a job's environment that names its directory, and the search for processes that
-carry it. A session job has its zygote and its server above its holder; a persistent one whose
-server has gone has not, so whoever finds its holder lost ends what is left. The subtle thing: a
-process that was given another environment carries no mark; only the job's cgroup (where one
-could be made, `process/cgroup.py`) or a pid namespace (`sandbox="bwrap"`) holds it.
+carry it. A session job has its zygote and its server above its holder. A persistent job whose
+server has exited has neither, so the first process that finds its holder lost ends the job's
+remaining processes. The subtle thing: a process with a replaced environment carries no mark; only
+the job's cgroup (where one could be created, `process/cgroup.py`) or a pid namespace
+(`sandbox="bwrap"`) contains it.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ ROUNDS = 5
 
 
 def name(directory: Path) -> str:
-    """The directory as the mark spells it, however a caller came to it."""
+    """The directory as spelled in the mark: its real path."""
     return os.path.realpath(directory)
 
 
 def end(directory: Path) -> int:
-    """Kill every process of ours that is in the cgroup of `directory` or carries its mark.
+    """Kill every process of this user that is in the cgroup of `directory` or carries its mark.
 
-    The number of those with the mark.
+    Returns the number of processes with the mark.
     """
     cgroup.end(directory)
     ended: set[int] = set()
@@ -43,7 +44,7 @@ def end(directory: Path) -> int:
 
 
 def marked(directory: Path) -> list[int]:
-    """The living processes of this user that carry the mark, this one excepted."""
+    """Live processes of this user that carry the mark, except this one."""
     wanted = b"\0" + os.fsencode(f"{MARK}={name(directory)}") + b"\0"
     found = []
     for entry in os.listdir("/proc") if os.path.isdir("/proc") else ():
@@ -51,7 +52,7 @@ def marked(directory: Path) -> list[int]:
             continue
         try:
             environment = Path(f"/proc/{entry}/environ").read_bytes()
-        except OSError:  # it has ended, or belongs to somebody else
+        except OSError:  # it has exited, or belongs to another user
             continue
         if wanted in b"\0" + environment + b"\0":
             found.append(int(entry))

@@ -1,6 +1,6 @@
-"""The table of listening ports: which job, project and git worktree, or which other process.
+"""Table of listening ports: each with its job, project and git worktree, or the other process.
 
-Owns one look at the kernel for all jobs together; asks no holder.
+Owns one scan of the kernel's tables for all jobs together. Never asks a holder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["PortHolder", "table"]
 
 
 def table(registry: Registry, *, protocols: tuple[str, ...] = ("tcp",)) -> list[PortHolder]:
-    """Every listening socket that this user may see, those of jobs first."""
+    """Every listening socket that this user may see; sockets of jobs first."""
     listings = {"tcp": ports.tcp, "udp": ports.udp, "unix": ports.unix}
     sockets = [one for protocol in protocols for one in listings[protocol]()]
     return port_owner.of_all(sockets, living(registry.folder))

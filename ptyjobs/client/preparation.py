@@ -1,7 +1,7 @@
-"""From what a caller asks to a complete JobSpec: defaults filled in, everything checked.
+"""Turn a caller's request into a complete JobSpec: fill in defaults, check everything.
 
-Owns validation of a start: command, name, directory, size, environment, policy, sandbox and
-target. Raises BadInput or Refused before anything exists. Never starts a process.
+Owns validation of a start: command, name, directory, size, environment, policy, sandbox and target.
+Raises BadInput or Refused before anything is created. Never starts a process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ptyjobs.store.jobdir import check_job_id
 if TYPE_CHECKING:
     from ptyjobs.policy import Policy
 
-MAX_COMMAND = 128 << 10  # bytes: one argument of execve(2), MAX_ARG_STRLEN, less its end
+MAX_COMMAND = 128 << 10  # bytes: MAX_ARG_STRLEN of execve(2), with the final NUL
 MAX_SIDE = 1000
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
@@ -53,7 +53,7 @@ def prepare(
     log_full: str | None = None,
     notify: Sequence[str] | None = None,
 ) -> JobSpec:
-    """A spec without its final `job_id` (it holds `name`, or the program for a numbered id)."""
+    """Build a spec whose `job_id` is not final: `name`, or the program for a numbered id."""
     line = _line(config, command, argv)
     if name:
         check_job_id(name)
@@ -119,7 +119,7 @@ def prepare(
 
 
 def _line(config: Config, command: str, argv: Sequence[str]) -> tuple[str, ...]:
-    """The argument vector of a command line or of words; BadInput for what cannot be run."""
+    """Argument vector of a command line or of `argv`; raises BadInput if it cannot be run."""
     _check_text("command", command)
     if not argv and not command.strip():
         raise BadInput("The command is empty.", advice="Give a shell command line.")
@@ -142,7 +142,7 @@ def _check_names(env: Mapping[str, str]) -> None:
 
 
 def policy_of(config: Config) -> Policy | None:
-    """What the configuration allows, None for everything; BadConfig when it cannot be enforced."""
+    """Configured command policy; None allows everything. Raises BadConfig if unenforceable."""
     if not (config.allowed_commands or config.block_dangerous):
         return None
     from ptyjobs.policy import Policy
@@ -151,7 +151,7 @@ def policy_of(config: Config) -> Policy | None:
 
 
 def check_config(config: Config) -> None:
-    """Raise BadConfig for what would only be found at the first start: policy, target tables."""
+    """Raise BadConfig now for errors that would surface at the first start: policy, targets."""
     from ptyjobs.targets import check_tables
 
     policy_of(config)
@@ -178,7 +178,7 @@ def _check_policy(
 
 
 def _limit(config: Config, name: str, asked: Mapping[str, str | int | float] | None) -> float:
-    """One limit: what the call asks for, at most the setting; 0 for none."""
+    """One limit: the requested value, capped by the setting; 0 for none."""
     from ptyjobs.config import LIMITS, types
 
     unknown = sorted((asked or {}).keys() - LIMITS.keys())
@@ -212,7 +212,7 @@ def _restart(word: str) -> str:
 
 
 def _port(word: str | int) -> str:
-    """ "auto", a number or nothing; a number that is taken is refused when the job starts."""
+    """Return "auto", a port number or ""; a port in use is refused when the job starts."""
     text = str(word)
     if text in ("", "auto") or (text.isdecimal() and 0 < int(text) < 65536):
         return text
@@ -220,7 +220,7 @@ def _port(word: str | int) -> str:
 
 
 def ready_commands(words: Sequence[str], *, target: str = "") -> tuple[str, ...]:
-    """Check the conditions in `ready`; the command lines among them."""
+    """Validate the conditions in `ready`; return the command lines among them."""
     if not words:
         return ()
     from ptyjobs.config import ready_syntax
@@ -240,7 +240,7 @@ def ready_commands(words: Sequence[str], *, target: str = "") -> tuple[str, ...]
 def _sandbox(
     config: Config, asked: str | None, *, on_exit: str = "", beside: Sequence[str] = ()
 ) -> str:
-    """The sandbox of a call; Refused if it is not the one that the setting demands."""
+    """Sandbox of a call; raises Refused if it differs from the one required by the setting."""
     floor = config.sandbox
     if floor == "none":
         return asked or floor
@@ -263,7 +263,7 @@ def _sandbox(
 
 
 def _masked(config: Config) -> tuple[dict[str, Any], ...] | None:
-    """Digests of the secrets that the holder masks in the job's files; None to leave them raw."""
+    """Digests of secrets that the holder masks in the job's files; None leaves the files raw."""
     if not config.log_redact:
         return None
     from ptyjobs.client.known_secrets import known
@@ -273,7 +273,7 @@ def _masked(config: Config) -> tuple[dict[str, Any], ...] | None:
 
 
 def _time_limit(config: Config, asked: float | None) -> float | None:
-    """Seconds until the job is killed: what the call asks for, at most the setting."""
+    """Seconds until the job is killed: the requested value, capped by the setting."""
     limits = [limit for limit in (asked, config.job_timeout) if limit is not None]
     return min(limits, default=None)
 
@@ -281,7 +281,7 @@ def _time_limit(config: Config, asked: float | None) -> float | None:
 def _placed(
     config: Config, spec: JobSpec, target: str, *, cwd: str, env: tuple[str, ...]
 ) -> JobSpec:
-    """The spec as it is started here so that it runs on `target`."""
+    """The spec rewritten to run on `target`, as it is started on this machine."""
     from ptyjobs import targets
 
     place = targets.resolve(target, tables=config.targets)
@@ -303,11 +303,11 @@ def _placed(
 
 
 def program_name(command: str, argv: Sequence[str] = ()) -> str:
-    """The word that names a job: the program's base name, e.g. "python" for "X=1 python -i"."""
+    """Program that names a job, without its directory, e.g. "python" for "X=1 python -i"."""
     if not argv:
         try:
             argv = shlex.split(command, comments=True)
-        except ValueError:  # an open quote: the shell will say so
+        except ValueError:  # unclosed quote: the shell reports it
             argv = command.split()
     word = next((w for w in argv if not _ASSIGNMENT.match(w)), "job")
     word = re.sub(r"[^A-Za-z0-9._-]", "", os.path.basename(word.rstrip("/")))[:40]
@@ -343,7 +343,7 @@ def _log_full(word: str) -> str:
 
 
 def _notify(words: Sequence[str]) -> tuple[str, ...]:
-    """Transitions that are reported: kinds, and patterns as `pattern: REGEX`, `every: REGEX`."""
+    """Transitions to report: kinds, and patterns as `pattern: REGEX` or `every: REGEX`."""
     from ptyjobs.store.journal import KINDS
     from ptyjobs.text.patterns import compile_patterns
 
@@ -360,9 +360,9 @@ def _notify(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _own_directory(config: Config) -> str:
-    """The configured working directory, else this process's own.
+    """The configured working directory, else the current one.
 
-    One that was removed and made again (a git worktree) is found by its path.
+    A directory that was removed and recreated (a git worktree) is found by its path.
     """
     if config.working_dir:
         return _directory(config.working_dir)

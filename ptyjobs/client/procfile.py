@@ -1,7 +1,8 @@
-"""A project's Procfile: its processes, and the file `.env` beside it.
+"""Parse a project's Procfile and the `.env` file next to it.
 
-Owns the format that foreman, honcho and heroku share: one `NAME: COMMAND` a line, `#` comments, and
-`NAME=VALUE` lines in `.env`. Never starts anything (`services` does). No format of ours is added.
+Owns the format that foreman, honcho and heroku share: one `NAME: COMMAND` per line, `#` comments,
+and `NAME=VALUE` lines in `.env`. Never starts anything (`services` does) and never extends the
+format.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ptyjobs.errors import BadInput
 
 NAME = "Procfile"
 ENV = ".env"
-MOST = 200  # processes
+MOST = 200  # maximum processes per file
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>.+)")
 _VARIABLE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>.*)")
 
@@ -29,7 +30,7 @@ class Process:
 
 
 def find(start: str) -> str:
-    """The Procfile of the project that `start` is in: here, or in a directory above; BadInput."""
+    """Path of the Procfile in `start` or the nearest directory above; raises BadInput if none."""
     folder = os.path.abspath(start)
     while True:
         path = os.path.join(folder, NAME)
@@ -45,7 +46,7 @@ def find(start: str) -> str:
 
 
 def read(path: str) -> tuple[Process, ...]:
-    """The processes in the order of the file; BadInput names the line and what was expected."""
+    """Processes in file order; BadInput names the line and the expected syntax."""
     try:
         with open(path, encoding="utf-8") as file:
             lines = file.read().splitlines()
@@ -77,7 +78,7 @@ def read(path: str) -> tuple[Process, ...]:
 
 
 def choose(processes: tuple[Process, ...], names: list[str]) -> tuple[Process, ...]:
-    """Those of these names, all for none; BadInput for a name that the file does not have."""
+    """Select processes by name, all if `names` is empty; raises BadInput for an unknown name."""
     known = {process.name: process for process in processes}
     for name in names:
         if name not in known:
@@ -88,7 +89,7 @@ def choose(processes: tuple[Process, ...], names: list[str]) -> tuple[Process, .
 
 
 def environment(folder: str) -> dict[str, str]:
-    """The variables of the file `.env` in `folder`; none without it."""
+    """Variables of the `.env` file in `folder`; empty without one."""
     path = os.path.join(folder, ENV)
     try:
         with open(path, encoding="utf-8") as file:
@@ -104,13 +105,13 @@ def environment(folder: str) -> dict[str, str]:
             continue
         match = _VARIABLE.fullmatch(text)
         if match is None:
-            raise BadInput(f"{path}:{number}: expected NAME=VALUE.")  # the text may be a secret
+            raise BadInput(f"{path}:{number}: expected NAME=VALUE.")  # may be a secret
         found[match["name"]] = _value(match["value"])
     return found
 
 
 def _value(text: str) -> str:
-    """A value without the quotes around it, or without the comment behind it."""
+    """A value without its enclosing quotes or trailing comment."""
     if len(text) > 1 and text[0] in "'\"" and text.endswith(text[0]):
         inner = text[1:-1]
         return inner if text[0] == "'" else inner.replace("\\n", "\n").replace('\\"', '"')

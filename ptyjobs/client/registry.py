@@ -1,9 +1,9 @@
-"""The directory of all jobs: find, allocate, forget.
+"""Directory of all jobs: find, allocate, remove.
 
 Owns `$STATE/jobs/`: the directory is the registry, so listing jobs is listing a directory and a
-crashed server loses nothing. Knows a job's holder to be alive by the lock that the kernel takes
-back when it dies. Never talks to a holder. The subtle thing: a record that says "running" while
-nobody holds the lock belongs to a holder that was killed; whoever sees it first writes that down.
+crashed server loses nothing. A holder is alive while it holds a lock that the kernel releases when
+it dies. Never talks to a holder. The subtle thing: a job recorded as "running" whose lock is free
+had its holder killed; the first process that sees this records it.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
     from ptyjobs.store.journal import Journal
 
-SHOWN_IDS = 12  # ids that an error names at most
+SHOWN_IDS = 12  # maximum ids named in an error
 ALLOCATE_TRIES = 100_000
 
 
 class Registry:
-    """All jobs below one state directory."""
+    """All jobs of one state directory."""
 
     def __init__(self, state_dir: str | os.PathLike[str]) -> None:
         self.folder = os.path.join(state_dir, "jobs")
 
     @property
     def path(self) -> Path:
-        from pathlib import Path  # a sixth of the start of `ptyjobs list`, which needs none
+        from pathlib import Path  # a sixth of the start of `ptyjobs list`, not needed there
 
         return Path(self.folder)
 
     def open(self) -> None:
-        """Make the directories, ours and private; Refused when they are not."""
+        """Create the directories, private to this user; raises Refused if they are not."""
         try:
             private_directory(self.path.parent)
             private_directory(self.path)
@@ -48,7 +48,7 @@ class Registry:
             raise _unusable(self.folder, error) from None
 
     def find(self, job_id: str) -> JobDir:
-        """The job's directory; UnknownJob names the ids that exist."""
+        """Directory of a job; UnknownJob names the ids that exist."""
         folder = os.path.join(self.folder, job_id)
         try:
             check_job_id(job_id)
@@ -60,7 +60,7 @@ class Registry:
             if getattr(error, "code", "") != "bad_input":
                 raise
         ids = [job.job_id for job in self.all()]
-        import difflib  # only for an id that is not there
+        import difflib  # only for an unknown id
 
         close = difflib.get_close_matches(job_id, ids, n=1)
         hint = None
@@ -74,7 +74,7 @@ class Registry:
         raise UnknownJob(f"No job {job_id[:80]!r}.", advice=advice, hint=hint)
 
     def all(self) -> list[JobDir]:
-        """Every job's directory, newest first."""
+        """Directories of all jobs, newest first."""
         try:
             with os.scandir(self.folder) as entries:
                 found = [
@@ -89,9 +89,9 @@ class Registry:
         return sorted(found, key=_started, reverse=True)
 
     def allocate(self, name: str, *, program: str) -> JobDir:
-        """A new directory: `name` itself, or `<program>-<n>`.
+        """Create a job directory: `name` itself, or `<program>-<n>`.
 
-        An ended job of that name is kept under `<name>.<n>`; DuplicateJob when it still lives.
+        An ended job of that name is kept under `<name>.<n>`; raises DuplicateJob if it still runs.
         """
         self.open()
         if name:
@@ -102,7 +102,7 @@ class Registry:
                 continue
             try:
                 return JobDir.allocate(self.path, f"{program}-{number}")
-            except DuplicateJob:  # somebody else was quicker
+            except DuplicateJob:  # another process took the name first
                 continue
         raise LimitReached("No free job name is left.", advice="Remove ended jobs: ptyjobs clean.")
 
@@ -120,7 +120,7 @@ class Registry:
         return JobDir.allocate(self.path, name)
 
     def status(self, job: JobDir) -> Status:
-        """The job's status from its files alone; a lost holder is written down."""
+        """Status of the job from its files alone; records a lost holder."""
         status = job.status()
         if status is None:
             spec = job.spec()
@@ -139,12 +139,12 @@ class Registry:
             end = segments[-1][0] + segments[-1][1]
             return replace(status, floor=segments[0][0], end=max(end, status.end))
         if status.state is State.STARTING and time.time() - _made(job) < 5.0:
-            return status  # its holder is being born
+            return status  # its holder is starting
         return self._lost(job, status)
 
     def _lost(self, job: JobDir, status: Status) -> Status:
         fresh = job.status()
-        if fresh is not None and fresh.state.ended:  # it ended while we looked
+        if fresh is not None and fresh.state.ended:  # it ended during this check
             return replace(fresh, job_id=job.job_id)
         lost = replace(
             status,
@@ -160,13 +160,13 @@ class Registry:
 
         from ptyjobs.client import orphans
 
-        with contextlib.suppress(OSError):  # ENOSPC: whoever looks next writes it down
+        with contextlib.suppress(OSError):  # ENOSPC: the next reader records it
             job.write_status(lost)
         orphans.end(job.path)
         return lost
 
     def note_lost(self, job: JobDir, status: Status) -> None:
-        """Write into the journal, once, that this job's holder was killed."""
+        """Record in the journal, once, that this job's holder was killed."""
         import contextlib
 
         from ptyjobs.store.journal import Transition
@@ -174,7 +174,7 @@ class Registry:
         spec = job.spec()
         if spec is None or not spec.notify:
             return
-        with contextlib.suppress(OSError):  # it was noted by another process, or the disk is full
+        with contextlib.suppress(OSError):  # recorded by another process, or the disk is full
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             os.close(os.open(os.path.join(job.folder, "lost"), flags, 0o600))
             self.journal.append(
@@ -191,7 +191,7 @@ class Registry:
             )
 
     def note_returned(self, status: Status) -> None:
-        """Write into the journal that a call of the job's session returned its end."""
+        """Record in the journal that a call of the job's session returned its end."""
         import contextlib
 
         from ptyjobs.store.journal import ANSWERED, Transition
@@ -213,20 +213,20 @@ class Registry:
 
     @property
     def journal(self) -> Journal:
-        """Every job's transitions."""
+        """Journal of every job's transitions."""
         from ptyjobs.store.journal import Journal
 
         return Journal(os.path.dirname(self.folder))
 
     def sweep(self) -> None:
-        """End what jobs left whose holders were killed; nothing else changes."""
+        """End the remaining processes of jobs whose holders were killed; nothing else changes."""
         for job in self.all():
             self.status(job)
             if not is_alive(job):
                 _end_cgroup(job)
 
     def running(self) -> int:
-        """How many jobs have a living holder; cheap, because an ended job has no lock file."""
+        """Number of jobs with a live holder; cheap, because an ended job has no lock file."""
         try:
             names = os.listdir(self.folder)
         except FileNotFoundError:  # no job yet
@@ -236,8 +236,8 @@ class Registry:
         return sum(is_alive(JobDir(os.path.join(self.folder, name))) for name in names)
 
     def remove(self, job: JobDir) -> None:
-        """Forget an ended job with everything it left on disk."""
-        import shutil  # with every archive format: only to remove
+        """Delete an ended job and all its files."""
+        import shutil  # imports every archive format; only for removal
 
         _end_cgroup(job)
         shutil.rmtree(job.path, ignore_errors=True)
@@ -247,8 +247,8 @@ class Registry:
     ) -> list[str]:
         """Remove ended jobs older than `retention` seconds, beyond `keep`, or over `total` bytes.
 
-        Oldest first; live jobs are never touched. The ids that were removed, or with `dry_run`
-        that would be.
+        Oldest first; live jobs are never removed. Returns the ids that were removed, or with
+        `dry_run` would be.
         """
         self.sweep()
         removed: list[str] = []
@@ -274,10 +274,10 @@ class Registry:
 
 
 def is_alive(job: JobDir) -> bool:
-    """Whether the job's holder runs: it holds a lock that dies with it."""
+    """True if the job's holder runs: it holds a lock that the kernel releases when it dies."""
     try:
         fd = os.open(os.path.join(job.folder, "alive"), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:  # not born yet, or a copy of a recording
+    except FileNotFoundError:  # not started yet, or a copy of a recording
         return False
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -302,7 +302,7 @@ def _made(job: JobDir) -> float:
 
 
 def _started(job: JobDir) -> float:
-    """When the job was asked for: its spec is written first and never again."""
+    """Time of the job's start request: the spec is written first and never changed."""
     try:
         return os.stat(os.path.join(job.folder, "spec.json")).st_mtime
     except FileNotFoundError:
@@ -310,7 +310,7 @@ def _started(job: JobDir) -> float:
 
 
 def _unusable(folder: str, error: OSError) -> Refused:
-    """The error for a state directory that is no directory of ours, or cannot be written."""
+    """Error for a state directory that is not ours, not a directory, or not writable."""
     why = "not a directory" if isinstance(error, FileExistsError) else error.strerror
     return Refused(
         f"The state directory cannot be used: {folder}: {why}.",

@@ -1,7 +1,7 @@
-"""One pattern over all jobs, ended ones included: newest first, bounded, with job and line number.
+"""Search all jobs, ended ones included, for one pattern.
 
-Owns the order, the bounds and the selection of jobs. Searches in a process of its own (as
-`store.grep` does, and for its reason), one for all jobs.
+Owns the order (newest first), the limits and the selection of jobs. Searches in a separate process,
+as `store.grep` does and for the same reason; one process serves all jobs. Never changes a job.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ptyjobs.store.jobdir import JobDir
 
 LONGEST = 120.0  # seconds
-MOST_LINES = 200  # of one job
+MOST_LINES = 200  # matching lines per job
 KEYS = ("project", "name", "state", "lifetime", "target")
 
 
@@ -32,29 +32,29 @@ class Match:
 
     job_id: str
     run: int
-    line: int  # from 1, counted from the oldest output that is kept
+    line: int  # from 1, counted from the oldest output kept
     offset: int  # log offset where the line begins
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """The lines found, newest job first; `more`: there are others."""
+    """Matching lines, newest job first; `more`: further lines match."""
 
     found: tuple[Match, ...]
-    jobs: int = 0  # that were searched
+    jobs: int = 0  # number of jobs searched
     more: bool = False
 
 
 def project_of(directory: str) -> str:
-    """The project that a directory belongs to: its git worktree, else itself."""
+    """Project of a directory: its git worktree, else the directory itself."""
     from ptyjobs.process.port_owner import git_worktree
 
     return git_worktree(directory)[0] or os.path.abspath(directory)
 
 
 def conditions(words: Iterable[str]) -> dict[str, str]:
-    """KEY=VALUE words of `--where`; BadInput names what there is."""
+    """KEY=VALUE arguments of `--where`; BadInput names the valid keys."""
     found = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -67,14 +67,14 @@ def conditions(words: Iterable[str]) -> dict[str, str]:
 
 
 def labels_of(words: Iterable[str]) -> dict[str, str]:
-    """NAME=VALUE words of `--label`; NAME alone matches every value."""
+    """NAME=VALUE arguments of `--label`; NAME alone matches every value."""
     return {word.partition("=")[0]: word.partition("=")[2] for word in words}
 
 
 def selected(
     registry: Registry, *, where: Mapping[str, str], labels: Mapping[str, str]
 ) -> list[JobDir]:
-    """The jobs that meet all conditions, newest first."""
+    """Jobs that meet all conditions, newest first."""
     jobs = registry.all()
     if not where and not labels:
         return jobs
@@ -109,7 +109,7 @@ def _field(spec: JobSpec, job: JobDir, key: str) -> str:
 
 
 def grep(jobs: Iterable[JobDir], pattern: str, *, limit: int) -> Matches:
-    """The lines of these jobs that match, at most `limit` characters of them."""
+    """Matching lines of these jobs, at most `limit` characters."""
     import json
 
     from ptyjobs.text.patterns import compile_patterns
@@ -146,7 +146,7 @@ def grep(jobs: Iterable[JobDir], pattern: str, *, limit: int) -> Matches:
 
 
 def main() -> None:
-    """The process: the request comes in on stdin as JSON, the matches go out on stdout."""
+    """Entry point of the search process: JSON request on stdin, JSON matches on stdout."""
     import contextlib
     import json
 
@@ -159,7 +159,7 @@ def main() -> None:
         told = to_json(_search(asked, pattern))
     except BadPattern as error:
         told = {"error": error.to_wire()}
-    with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+    with contextlib.suppress(BrokenPipeError):  # the caller no longer waits for the result
         sys.stdout.write(json.dumps(told))
         sys.stdout.flush()
 
@@ -194,7 +194,7 @@ def _search(asked: Mapping[str, Any], pattern: Any) -> Matches:
 
 
 def _line_numbers(log: Any, offsets: list[int]) -> dict[int, int]:
-    """The number of the line that begins at each of these ascending offsets."""
+    """Line numbers for these ascending offsets of line starts."""
     found: dict[int, int] = {}
     at, number = log.floor, 1
     for offset in offsets:

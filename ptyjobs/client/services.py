@@ -1,9 +1,9 @@
-"""The processes of a project's Procfile as jobs.
+"""Run the processes of a project's Procfile as jobs.
 
-Owns which job belongs to which process of which directory, by its labels, and the start of several
-at once. Never reads a format of its own (`procfile` does), never supervises: a process restarts by
+Owns the mapping between jobs and processes of a directory, kept in job labels, and the start of
+several at once. Never parses a file (`procfile` does) and never supervises: a process restarts by
 its job's policy. The subtle thing: two worktrees of one project have the same process names. A job
-is named after its process where that name is free, and else after process and directory.
+is named after its process if that name is free, otherwise after process and directory.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from ptyjobs.model import JobSpec
     from ptyjobs.store.jobdir import JobDir
 
-PROCESS, FILE = "process", "procfile"  # labels of a job that `up` has started
+PROCESS, FILE = "process", "procfile"  # labels of a job that `up` started
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What became of one process: its job, and its answer or why it could not be started."""
+    """Result for one process: its job, and its answer or the reason why it could not start."""
 
     process: str
     job_id: str
@@ -39,14 +39,14 @@ class Started:
 
     @property
     def good(self) -> bool:
-        """It runs, and is ready where it has a condition."""
+        """True if it runs, and is ready if it has a readiness condition."""
         if self.answer is None or self.answer.state.ended:
             return False
         return self.answer.service is None or self.answer.service.ready
 
 
 def jobs_of(registry: Registry, path: str) -> dict[str, JobDir]:
-    """Process name → newest job, of the Procfile at `path`."""
+    """Process name → newest job, for the Procfile at `path`."""
     found: dict[str, JobDir] = {}
     for job in registry.all():
         spec = job.spec()
@@ -67,9 +67,9 @@ def up(
     restart: str = "",
     ready: Sequence[str] = (),
 ) -> list[Started]:
-    """Start the processes that do not run, all at once; answers when each is ready or has its turn.
+    """Start all processes that do not run; return when each is ready or waits for input.
 
-    `ready`: conditions of every process; `restart`: their policy.
+    `ready`: readiness conditions of every process; `restart`: the restart policy.
     """
     folder = os.path.dirname(path)
     processes = procfile.choose(procfile.read(path), list(names))
@@ -95,7 +95,7 @@ def up(
 
 
 def _settled(jobs: Jobs, job_id: str, wait: float) -> Answer:
-    """Of a service: when it is ready; of another process: whether it runs."""
+    """For a service, wait until it is ready; for any other process, check that it runs."""
     spec = jobs.registry.find(job_id).spec()
     if spec is not None and spec.ready:
         return jobs.wait(job_id, timeout=wait)
@@ -129,7 +129,7 @@ def _spec(
 
 
 def _free_name(registry: Registry, process: str, folder: str) -> str:
-    """The job id for a process: its own name, or with the directory's where another has it."""
+    """Job id for a process: its own name, or with the directory's name if that is taken."""
     where = re.sub(r"[^A-Za-z0-9._-]", "-", os.path.basename(folder)).strip("-") or "root"
     names = [process, f"{process}-{where}", *(f"{process}-{where}-{n}" for n in range(2, 1000))]
     for name in names:
@@ -145,12 +145,12 @@ def _free_name(registry: Registry, process: str, folder: str) -> str:
 
 
 def failed(started: Sequence[Started]) -> list[Started]:
-    """Those that do not run, or are not ready."""
+    """Processes that do not run or are not ready."""
     return [one for one in started if not one.good]
 
 
 def words(one: Started) -> str:
-    """What became of a process, in a phrase."""
+    """State of a process in a short phrase."""
     if one.answer is None:
         return one.error
     answer = one.answer
@@ -165,7 +165,7 @@ def words(one: Started) -> str:
 
 
 def living(registry: Registry, path: str, names: Sequence[str] = ()) -> list[JobDir]:
-    """The living jobs of a Procfile's processes, in the order of the file; others at the end."""
+    """Live jobs of a Procfile's processes, in file order; others last."""
     found = jobs_of(registry, path)
     order = [process.name for process in procfile.read(path)]
     if names:

@@ -1,9 +1,10 @@
-"""The last net under a server: what its zygote and holders leave behind falls to it, and is ended.
+"""Last safety net of a server: end processes that its zygote and holders leave behind.
 
-Owns the sweep of this process's own children. A server is a child subreaper like its zygote, so
-that zygote and holders killed together leave nothing (docs/decisions/containment.md). The subtle
-thing: when the zygote dies, living holders become the server's children too, and must not be
-mistaken for leftovers; each holder writes its pid into the lock file that proves it alive.
+Owns the sweep of this process's own children. A server is a child subreaper (prctl(2)) like its
+zygote, so that a zygote and holders killed together leave nothing (docs/decisions/containment.md).
+Never ends a live holder. The subtle thing: when the zygote dies, live holders become the server's
+children too, and must not be taken for leftovers; each holder writes its pid into the lock file
+that proves it alive.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ class Guard:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self.ours: set[int] = set()  # children that this process started itself (its zygotes)
+        self.ours: set[int] = set()  # children started by this process (its zygotes)
 
     def install(self) -> bool:
-        """Become a child subreaper; False where the system has none."""
+        """Become a child subreaper; False if the system does not support it."""
         from ptyjobs.process import tree
 
         return tree.become_subreaper()
 
     def sweep(self) -> int:
-        """End every child that is neither ours nor a living holder; how many there were."""
+        """End every child that is neither ours nor a live holder; returns their number."""
         from ptyjobs.process import tree
 
         me = os.getpid()
@@ -56,7 +57,7 @@ class Guard:
             if is_alive(job):
                 try:
                     found.add(int((job.path / "alive").read_text() or 0))
-                except (FileNotFoundError, ValueError):  # cleaned away, or written in this moment
+                except (FileNotFoundError, ValueError):  # removed by `clean`, or being written
                     continue
         return found
 
@@ -64,5 +65,5 @@ class Guard:
 def _reap(pid: int) -> None:
     try:
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:  # somebody else has collected it
+    except ChildProcessError:  # already reaped
         return

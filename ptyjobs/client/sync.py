@@ -1,4 +1,4 @@
-"""`Jobs`: the client API without asyncio. Owns one connection for each job."""
+"""`Jobs`: the client API without asyncio. Owns one connection per job."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
 
 
 class Jobs(Base):
-    """The API without asyncio.
+    """Client API without asyncio.
 
-    Threads may share one: each has its own connections, so a `kill` never waits behind another
-    thread's `wait`. Their reader, and with it the read position of each job, is one.
+    Threads may share an instance: each has its own connections, so a `kill` never waits behind
+    another thread's `wait`. All threads share one reader, and so one read position per job.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Jobs(Base):
     ) -> None:
         super().__init__(config, zygote=zygote, reader=reader, positions=positions)
         self._by_thread: dict[int, dict[str, Connection]] = {}
-        self._forking = allocate_lock()  # one start at a time goes through the zygote
+        self._forking = allocate_lock()  # serializes starts through the zygote
 
     def __enter__(self) -> Jobs:
         return self
@@ -74,7 +74,7 @@ class Jobs(Base):
 
     @property
     def _connections(self) -> dict[str, Connection]:
-        """The open connections of this thread, by job id."""
+        """Open connections of this thread, by job id."""
         own = self._by_thread.get(get_ident())
         if own is None:
             living = sys._current_frames()
@@ -145,26 +145,26 @@ class Jobs(Base):
         labels: Mapping[str, str] | None = None,
         login: bool | None = None,
     ) -> Answer:
-        """Start a shell command line, or the words of `argv`, and answer at its first turn.
+        """Start a shell command line, or the program `argv`; answer once it waits for input.
 
-        `name`: the job id; numbered after the program by default. `wait`: seconds after which it
-        answers at the latest, by default the setting `interact_timeout`; 0 answers at once.
-        `until`: regular expressions that end the wait instead. `budget`: characters of output in
-        the answer, by default the setting `max_chars`. `on_progress`: called with the last line
-        of output while it waits. `timeout`: seconds after which the job is killed. `on_exit`: a
-        command line that runs when it has ended. `target`: where it runs (`ssh:HOST`,
-        `docker:NAME`). `ready`: what makes it a service that is ready (`port`, `port:3000`, a URL,
-        `command:...`, a pattern; see `config.ready_syntax`): then that ends the wait, whose default
-        is the setting `wait_timeout`. `port`: "auto" leases a free port and gives it to the
-        program as PORT; a number does the same with that one, and is refused while it is taken.
-        `restart`: `on-failure` or `always`, with a limit as `always:10`. `replace`: end a living
-        job of that name first. `limits`: memory, cpu and pids, as
-        {"memory": "2GB", "cpu": 1.5, "pids": 100}. `labels`: names and values to select it by.
-        `login`: run it behind the start-up files of the user's shell and the project's environment.
-        The others override the settings of their names; `lifetime`, `stderr`, `sandbox` and
-        `log_full` take the words listed there, `lifetime` session or persistent.
-        `notify`: transitions that `events` reports (exited, asks, ready, port, stalled, a pattern
-        as `pattern: REGEX` for once, `every: REGEX` for each); by default exited, asks and ready.
+        `name`: the job id; by default numbered after the program. `wait`: maximum seconds until the
+        answer, by default the setting `interact_timeout`; 0 answers at once. `until`: regular
+        expressions that end the wait instead. `budget`: characters of output in the answer, by
+        default the setting `max_chars`. `on_progress`: called with the last line of output during
+        the wait. `timeout`: seconds after which the job is killed. `on_exit`: a command line to run
+        after the job has ended. `target`: where it runs (`ssh:HOST`, `docker:NAME`). `ready`:
+        readiness conditions that make it a service (`port`, `port:3000`, a URL, `command:...`, a
+        pattern; see `config.ready_syntax`); the wait then ends when they hold, and its default is
+        the setting `wait_timeout`. `port`: "auto" leases a free port and passes it to the program
+        as PORT; a number does the same with that port, and is refused while the port is in use.
+        `restart`: `on-failure` or `always`, optionally with a limit as in `always:10`. `replace`:
+        first end a live job of that name. `limits`: memory, cpu and pids, as {"memory": "2GB",
+        "cpu": 1.5, "pids": 100}. `labels`: names and values to select the job by. `login`: first
+        run the start-up files of the user's shell and load the project's environment. `notify`:
+        transitions that `events` reports (exited, asks, ready, port, stalled, `pattern: REGEX` for
+        its first match, `every: REGEX` for each match); by default exited, asks and ready. The
+        other parameters override the settings of the same name; `lifetime`, `stderr`, `sandbox` and
+        `log_full` take the values listed there, `lifetime` session or persistent.
         """
         from ptyjobs.client.preparation import prepare  # only to start something
 
@@ -214,11 +214,11 @@ class Jobs(Base):
         on_progress: Progress | None = None,
         replace: bool = False,
     ) -> Answer:
-        """Start a job; with `wait` > 0 answer at its first turn or its end, at the latest then.
+        """Start a job; with `wait` > 0, answer once it waits for input or ends, or after `wait`.
 
-        `spec` is what `prepare` returns; the other parameters are those of `execute`. A service
-        (`ready`) that runs already, with the same name, command and directory, is joined: the
-        answer comes when it is ready.
+        `spec` is returned by `prepare`; the other parameters are the same as in `execute`. If a
+        service (`ready`) with the same name, command and directory already runs, the call joins it
+        and answers when it is ready.
         """
         check_patterns(until)
         if replace:
@@ -237,7 +237,7 @@ class Jobs(Base):
             if not (self._leaves(name) or self._joins(name, spec, patience=BEING_BORN)):
                 raise
             answer = None
-        except (KeyboardInterrupt, SystemExit):  # nobody has its id, so nobody could end it
+        except (KeyboardInterrupt, SystemExit):  # no caller has its id, so none could end it
             if begun is not None:
                 with interrupts.held():
                     self._abandon(begun)
@@ -251,7 +251,7 @@ class Jobs(Base):
     def _begin(
         self, job: JobDir, spec: JobSpec, call: Call[Answer]
     ) -> tuple[Connection, int | None]:
-        """Ask a new holder to start the job; no number if the holder is gone already."""
+        """Send the start to a new holder; None if the holder has already crashed."""
         with self._forking:
             holder = self._fork_holder(job, spec)
         connection = self._connections[job.job_id] = Connection(holder)
@@ -261,16 +261,16 @@ class Jobs(Base):
             return connection, None
 
     def _abandon(self, job: JobDir) -> None:
-        """End a job whose start was interrupted; forget it if it was never begun.
+        """End a job whose start was interrupted; remove it if it was never begun.
 
-        The request goes behind that of the start on the same connection, so it cannot overtake it.
+        The request follows the start on the same connection, so it cannot overtake it.
         """
         connection = self._connections.pop(job.job_id, None)
         if connection is not None:
             connection.last_words(KillRequest(grace=self.config.kill_grace))
             connection.close()
         if registry.is_alive(job):
-            with contextlib.suppress(PtyJobsError):  # it has no holder any more
+            with contextlib.suppress(PtyJobsError):  # it no longer has a holder
                 self.kill(job.job_id)
         if job.spec() is None:
             self.registry.remove(job)
@@ -284,7 +284,7 @@ class Jobs(Base):
         *,
         progress: Progress | None,
     ) -> Answer | None:
-        """The answer; None if the job was not started because its zygote or holder crashed."""
+        """Return the answer; None if the zygote or holder crashed before it started the job."""
         try:
             if number is None:
                 raise ConnectionClosed
@@ -311,11 +311,11 @@ class Jobs(Base):
         budget: int | None = None,
         on_progress: Progress | None = None,
     ) -> Answer:
-        """End a job and start it again: same command, directory, environment and size.
+        """End a job and start it again with the same command, directory, environment and size.
 
         Answers as `execute` does, for the new run. The earlier run is kept under its number
-        (`output(job_id, run=1)`). Of a job that has ended, variables of its environment that this
-        process does not have are not kept, and a note names them.
+        (`output(job_id, run=1)`). If the job has already ended, variables of its environment that
+        this process lacks are dropped, and a note names them.
         """
         job = self.registry.find(job_id)
         spec = job.spec()
@@ -330,7 +330,7 @@ class Jobs(Base):
         return self._call(job_id, call, progress=on_progress)
 
     def _make_room(self, name: str) -> None:
-        """End a living job of that name, and wait until its holder has left."""
+        """End a live job of that name and wait until its holder has exited."""
         if not self._lives(name):
             return
         self.kill(name)
@@ -339,7 +339,7 @@ class Jobs(Base):
             time.sleep(0.01)
 
     def _leaves(self, name: str) -> bool:
-        """True once the holder of a job that has ended has left; False if it stays."""
+        """True once the holder of an ended job has exited; False if it keeps running."""
         deadline = time.monotonic() + LEAVING
         while self._has_ended(name) and time.monotonic() < deadline:
             if not self._lives(name):
@@ -348,7 +348,7 @@ class Jobs(Base):
         return False
 
     def _joins(self, name: str, spec: JobSpec, *, patience: float = 0.0) -> bool:
-        """True if a living job of that name is this very service; its spec may come late."""
+        """True if the live job of that name is the same service; its spec may appear late."""
         deadline = time.monotonic() + patience
         while (same := self._same_service(name, spec)) is None and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -373,18 +373,18 @@ class Jobs(Base):
         view: str = "auto",
         on_progress: Progress | None = None,
     ) -> Answer:
-        """Type, then wait until it is the caller's turn again; answers with the fresh output.
+        """Type, then wait until the program waits for input again; answers with the fresh output.
 
-        `input`: a text; Enter follows unless `enter` is False or keys, raw bytes or a mouse action
+        `input`: text; Enter follows unless `enter` is False or keys, raw bytes or a mouse action
         are given. `keys`: names such as `C-c`, `Up` or `F5`, pressed after the text. `raw`: bytes
-        that are sent as they are; `shown`: the text that they type, for its echo. `mouse`: an
-        action at a cell or at a text on the screen. `secret`: refused unless the program reads
-        without echo or the caller insists (`insist`), and never recorded. `approved`: the user has
-        agreed to what a rule wanted asked. `until`: regular expressions that end the wait instead
-        of readiness. `timeout`: seconds, by default the setting `interact_timeout`. `budget`:
-        characters of output, by default the setting `max_chars`. `view`: `auto`, `lines`, `screen`
-        or `rows` (only changed rows of a whole screen). `on_progress`: called with the last line
-        of output while it waits.
+        sent unchanged; `shown`: the text that they type, to recognize its echo. `mouse`: an action
+        at a cell or at a text on the screen. `secret`: refused unless the program reads without
+        echo or the caller insists (`insist`), and never recorded. `approved`: the user has approved
+        an input for which a rule requires approval. `until`: regular expressions that end the wait
+        instead of readiness. `timeout`: seconds, by default the setting `interact_timeout`.
+        `budget`: characters of output, by default the setting `max_chars`. `view`: `auto`, `lines`,
+        `screen` or `rows` (only changed rows of a whole screen). `on_progress`: called with the
+        last line of output during the wait.
         """
         call = self._interact(
             input=input,
@@ -418,13 +418,13 @@ class Jobs(Base):
     ) -> Answer:
         """Wait until a job meets a condition; answers with the fresh output.
 
-        `until`: `ready` (the program waits for input; of a job started with `ready`: the service
+        `until`: `ready` (the program waits for input; for a job started with `ready`: the service
         is ready), `exited`, `pattern` (one of `patterns` was printed), `quiet` (no output for a
         second), `port` (it listens on a TCP port) or `person` (a person is asked to do what
-        `message` says; without one, a person releases the job). `ready`: conditions of a service
-        for this wait, instead of those that it was started with. `timeout`: seconds, by default
-        the setting `wait_timeout`. `budget`: characters of output, by default the setting
-        `max_chars`. `on_progress`: called with the last line of output meanwhile.
+        `message` says; without a message, until a person releases the job). `ready`: readiness
+        conditions for this wait, instead of the job's own. `timeout`: seconds, by default the
+        setting `wait_timeout`. `budget`: characters of output, by default the setting `max_chars`.
+        `on_progress`: called with the last line of output during the wait.
         """
         progress = on_progress is not None
         call = self._wait(
@@ -452,7 +452,7 @@ class Jobs(Base):
     ) -> WaitResult:
         """Wait until one of several jobs, or with any_of=False each of them, meets a condition.
 
-        The other parameters are those of `wait`; `budget` is that of each answer.
+        The other parameters are the same as in `wait`; `budget` applies to each answer.
         """
         progress = on_progress is not None
         call = self._wait(
@@ -480,7 +480,7 @@ class Jobs(Base):
         return wait_result(job_ids, answers, met, any_of=any_of)
 
     def _port_answers(self, job_ids: Sequence[str], call: Call[Answer]) -> Generator[Answer]:
-        """The answers of a wait for a port, by looks at the jobs; for older holders."""
+        """Yield answers of a wait for a port by polling the jobs; for older holders."""
         deadline = time.monotonic() + call.timeout
         waiting = list(job_ids)
         while waiting:
@@ -492,7 +492,7 @@ class Jobs(Base):
             time.sleep(PORT_POLL if waiting else 0.0)
 
     def _knows(self, job: JobDir, needed: int) -> bool:
-        """The job's holder, if it has one, speaks this version of the protocol."""
+        """True if the job's holder, if any, speaks at least this version of the protocol."""
         try:
             return self._connect(job).holder_version() >= needed
         except ConnectionClosed:
@@ -501,8 +501,8 @@ class Jobs(Base):
     def _answers(
         self, jobs: Sequence[JobDir], call: Call[Answer], *, progress: Progress | None
     ) -> Generator[Answer]:
-        """The answers of several jobs, each when it comes; closing it cancels the others."""
-        waiting: dict[int, tuple[JobDir, int]] = {}  # descriptor → job, number of the request
+        """Yield each job's answer when it arrives; closing the generator cancels the others."""
+        waiting: dict[int, tuple[JobDir, int]] = {}  # descriptor → job, request number
         poll = select.poll()
         limit = time.monotonic() + call.timeout + calls.SLACK
         try:
@@ -534,11 +534,11 @@ class Jobs(Base):
                 self._connections[job.job_id].cancel(number)
 
     def tail(self, job_id: str, *, lines: int | None = None) -> View:
-        """The rendered current view, its last `lines` lines (by default 50)."""
+        """Rendered current view: its last `lines` lines (default 50)."""
         return self._call(job_id, calls.tail(lines=self._lines(lines)))
 
     def repaint(self, job_id: str, *, scrollback: int = 0) -> tuple[Size, bytes]:
-        """The size, and bytes that rebuild the screen on another terminal."""
+        """Size of the screen, and bytes that rebuild it on another terminal."""
         return self._call(job_id, calls.repaint(scrollback=scrollback))
 
     def output(
@@ -551,28 +551,29 @@ class Jobs(Base):
         last: bool = False,
         run: int | None = None,
     ) -> Page:
-        """A page of the whole text, straight from the log.
+        """Return a page of the complete text, read directly from the log.
 
-        `since`: a log offset, `next` of the page before; by default the oldest output, with `last`
-        the newest. `grep`: only the lines that match this regular expression. `limit`: characters.
-        `run`: an earlier run of a job that was started again.
+        `since`: a log offset, such as `next` of the previous page; by default the oldest output,
+        with `last` the newest. `grep`: only lines that match this regular expression. `limit`:
+        characters. `run`: number of an earlier run of a restarted job.
         """
         job = runs.find(self.registry.find(job_id), run)
         limit = limit or self.config.max_chars
         return self._page(job, since=since, grep=grep, limit=limit, last=last)
 
     def raw(self, job_id: str, *, since: int = 0, limit: int = 1 << 20) -> tuple[int, bytes]:
-        """At most `limit` bytes of the log from offset `since`, and the offset where they begin."""
+        """Return up to `limit` log bytes from offset `since`, and the offset of the first one."""
         return self._raw(self.registry.find(job_id), since, limit)
 
     def status(self, job_id: str) -> Status:
-        """Full status of one job; an ended one has no live figures."""
+        """Full status of one job; an ended job has no live figures."""
         return self._call(job_id, calls.status())
 
     def kill(self, job_id: str, *, signal: str = "", grace: float | None = None) -> Killed:
-        """End a job: every process below it, politely for `grace` seconds, then by SIGKILL.
+        """End a job and every process below it: polite signals for `grace` seconds, then SIGKILL.
 
-        With `signal` (a name such as INT) only that is sent, to the foreground process group.
+        With `signal` (a name such as INT), only that signal is sent, to the foreground process
+        group.
         """
         grace = self.config.kill_grace if grace is None else grace
         call = calls.kill(signal=signal, grace=grace)
@@ -592,10 +593,10 @@ class Jobs(Base):
         return self._call(job_id, calls.resize(size))
 
     def hold(self, job_id: str, *, by: str, session: int = 0) -> None:
-        """Keep input for the person `by`; Refused while another person holds the job.
+        """Reserve input for the person `by`; raises Refused while another person holds the job.
 
         `session`: process id of the session leader of their terminal. The hold ends with
-        `hand_back`, or when neither that process nor a connection that `by` follows with is left.
+        `hand_back`, or when that process and every connection that `by` follows with have ended.
         """
         self._call(job_id, calls.hold(by=by, session=session))
 
@@ -604,7 +605,7 @@ class Jobs(Base):
         return self._call(job_id, calls.release(by=by, message=message))
 
     def done(self, job_id: str, *, by: str = "", message: str = "", declined: bool = False) -> None:
-        """Answer an open request for a person: it is done, or declined."""
+        """Answer an open request for a person: done, or declined."""
         self._call(job_id, calls.done(by=by, message=message, declined=declined))
 
     def mark(self, job_id: str, label: str) -> None:
@@ -612,9 +613,9 @@ class Jobs(Base):
         self._call(job_id, calls.mark(label))
 
     def discard(self, job_id: str, *, before: int) -> int:
-        """Give up the oldest output below offset `before`, in whole segments; the new floor.
+        """Drop the oldest output before offset `before`, in whole segments; returns the new floor.
 
-        A job that waits because its log has reached its limit goes on then (log_full="wait").
+        A job blocked on its log limit (log_full="wait") then continues.
         """
         return self._call(job_id, calls.discard(before=before))
 
@@ -628,17 +629,17 @@ class Jobs(Base):
         name: str = "",
         scrollback: int = 0,
     ) -> Follow:
-        """Watch a live job, from offset `since` or behind a repaint; HolderLost for an ended one.
+        """Watch a live job from offset `since` or from a repaint; HolderLost for an ended job.
 
-        `input`: keys may be sent. `size`: the terminal of whoever watches. `name`: who watches.
-        `scrollback`: lines above the screen that the first repaint holds.
+        `input`: allow sending keys. `size`: size of the viewer's terminal. `name`: the viewer's
+        name. `scrollback`: number of lines above the screen in the first repaint.
         """
         job = self.registry.find(job_id)
         try:
             connection = Connection(connect(job))
             request = follow_request(since, input, size, name, scrollback, self.config.session)
             connection.request(request, timeout=5.0)
-        except ConnectionClosed:  # before the connection, or on it
+        except ConnectionClosed:  # while connecting or afterwards
             raise nothing_to_follow(job_id) from None
         return Follow(connection)
 
@@ -652,11 +653,12 @@ class Jobs(Base):
         timeout: float | None = None,
         call: bool = False,
     ) -> Generator[Events]:
-        """What happens to the jobs of a session, of a project directory, or to all.
+        """Yield transitions of the jobs of a session, of a project directory, or of all jobs.
 
-        Each transition is reported once to all who follow the same. Without `follow` only what
-        has happened since then; with it until `timeout` seconds are over. `call`: an agent waits
-        for the answer, so that followers in the background leave these events to it.
+        Each transition is reported once to all followers with the same scope. Without `follow`,
+        return only transitions since the last report; with it, continue until `timeout` seconds
+        have passed. `call`: an agent waits for the answer, so followers in the background leave
+        these events to it.
         """
         from ptyjobs.client import events
 
@@ -666,14 +668,14 @@ class Jobs(Base):
         return events.follow(feed, timeout=timeout, more=follow)
 
     def clean(self) -> list[str]:
-        """Forget ended jobs as the settings of retention say; their ids."""
+        """Remove ended jobs according to the retention settings; returns their ids."""
         config = self.config
         return self.registry.clean(
             retention=config.retention, keep=config.retention_count, total=config.log_total
         )
 
     def list(self, *, detail: bool = False) -> list[Status]:
-        """Every job, newest first; with `detail` live jobs are asked for their figures."""
+        """All jobs, newest first; with `detail`, live jobs are asked for their figures."""
         found = [self.registry.status(job) for job in self.registry.all()]
         if detail:
             for index, status in enumerate(found):
@@ -683,17 +685,17 @@ class Jobs(Base):
         return found
 
     def warm_up(self) -> None:
-        """Fork the process that jobs are forked from now instead of at the first start."""
+        """Start the zygote now instead of at the first start of a job."""
         self._warm_up()
 
     def release(self, job_id: str) -> None:
-        """Close the connection to one job; the next call about it makes another."""
+        """Close the connection to one job; the next call for it opens a new one."""
         connection = self._connections.pop(job_id, None)
         if connection is not None:
             connection.close()
 
     def close(self) -> None:
-        """Close the connections, and end the session jobs that this client has started."""
+        """Close the connections and end the session jobs started by this client."""
         for connections in list(self._by_thread.values()):
             for connection in connections.values():
                 connection.close()

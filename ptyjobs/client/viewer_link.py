@@ -1,8 +1,8 @@
-"""Where the viewer of this state directory can be opened, if one runs.
+"""Address of the running viewer of this state directory.
 
-Owns `$STATE/viewer.json` (0600), which a running viewer keeps: its address with the token, its
-process and whether browsers may type. Never starts a viewer. The address holds a secret: whoever
-has it sees all jobs, and types into them if the viewer was started with `--write`.
+Owns `$STATE/viewer.json` (0600), which a running viewer maintains: its address with the token, its
+process, and whether browsers may type. Never starts a viewer. The address is a secret: it gives
+access to all jobs, and lets its holder type into them if the viewer was started with `--write`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NAME = "viewer.json"
 
 
 def announce(state_dir: str, *, url: str, write: bool) -> None:
-    """This process serves the viewer at `url`."""
+    """Record that this process serves the viewer at `url`."""
     stat = tree.read_stat(os.getpid())
     facts = {
         "url": url,
@@ -30,7 +30,7 @@ def announce(state_dir: str, *, url: str, write: bool) -> None:
     }
     path = Path(state_dir, NAME)
     temporary = path.with_name(f".{NAME}.{os.getpid()}")
-    with contextlib.suppress(OSError):  # no room: nobody is offered the link
+    with contextlib.suppress(OSError):  # disk full: the link is not offered
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         made = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with open(made, "w") as out:
@@ -39,13 +39,13 @@ def announce(state_dir: str, *, url: str, write: bool) -> None:
 
 
 def withdraw(state_dir: str) -> None:
-    """This process does not serve it any more."""
+    """Remove the record: this process no longer serves the viewer."""
     if _facts(state_dir).get("pid") == os.getpid():
         Path(state_dir, NAME).unlink(missing_ok=True)
 
 
 def link(state_dir: str, job_id: str = "") -> str:
-    """The address of a job in the viewer that runs now; "" without a viewer."""
+    """Address of a job in the running viewer; "" without a viewer."""
     facts = _facts(state_dir)
     stat = tree.read_stat(int(facts.get("pid", 0) or 0)) if facts else None
     if stat is None or stat.started != facts.get("started"):
@@ -57,6 +57,6 @@ def link(state_dir: str, job_id: str = "") -> str:
 def _facts(state_dir: str) -> dict[str, Any]:
     try:
         facts = json.loads(Path(state_dir, NAME).read_text())
-    except (OSError, ValueError):  # no viewer, or it is being written
+    except (OSError, ValueError):  # no viewer, or the file is being written
         return {}
     return facts if isinstance(facts, dict) else {}

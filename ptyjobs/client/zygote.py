@@ -1,4 +1,4 @@
-"""The process that forks a server's holders, handed on for fronts that start one."""
+"""Re-export of the zygote for front ends that start one."""
 
 from __future__ import annotations
 

@@ -1,15 +1,14 @@
-"""The settings: defaults < file < environment < flags, one frozen `Config`.
+"""Settings: defaults < file < environment < flags, as one frozen `Config`.
 
-Owns: what can be set, its default and its names. A setting is declared once, as a field of
-`Config`; the documentation table and the command-line flags are made from the same declaration.
-Never touches the disk except to read the one TOML file (and, through `kinds`, to look whether a
-named directory or program exists).
+Owns the settings, their names and their defaults. A setting is declared once, as a field of
+`Config`; the documentation table and the command-line flags are generated from the same
+declaration. Never accesses the disk except to read the one TOML file (and, through `kinds`, to
+check that a named directory or program exists).
 
-The subtle thing: nothing falls back silently. A value that cannot be used, an unknown key in the
-file and an unknown `PTYJOBS_*` variable each stop the program with one line that names the
-setting, where it came from and the value, because an allow-list that vanishes through a typing
-error elsewhere is worse than no server. The exception is an unknown variable in an `on_exit`
-command, which is told on standard error.
+The subtle thing: nothing falls back silently. An unusable value, an unknown key in the file and an
+unknown `PTYJOBS_*` variable each stop the program with one line that names the setting, its source
+and the value, because an allow-list lost to a typing error elsewhere is worse than no server. The
+exception is an unknown variable in an `on_exit` command, which is reported on standard error.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def default_state_dir(environ: Mapping[str, str] | None = None) -> str:
 
 
 def default_shell() -> str:
-    """bash where there is one, otherwise sh; absolute."""
+    """bash if installed, otherwise sh; absolute path."""
     return types.find_program("bash") or types.find_program("sh") or "/bin/sh"
 
 
@@ -81,7 +80,7 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. Times are seconds and sizes bytes; a field's declaration is its document."""
+    """All settings. Times are in seconds, sizes in bytes; each declaration documents itself."""
 
     state_dir: str = _setting(
         types.PATH,
@@ -345,11 +344,11 @@ def load(
     flags: Mapping[str, Any] | None = None,
     file: Path | None = None,
 ) -> Config:
-    """The settings of this process.
+    """Load the settings of this process.
 
-    `environ` defaults to the process's; `flags` maps setting names to values, None meaning "not
-    given"; `file` is a TOML file that must exist, otherwise $PTYJOBS_CONFIG (must exist) or
-    $XDG_CONFIG_HOME/ptyjobs/config.toml (may be absent). Raises BadConfig.
+    `environ` defaults to the process's environment; `flags` maps setting names to values, None
+    meaning "not given"; `file` is a TOML file that must exist, otherwise $PTYJOBS_CONFIG (must
+    exist) or $XDG_CONFIG_HOME/ptyjobs/config.toml (may be absent). Raises BadConfig.
     """
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
@@ -389,7 +388,7 @@ def _from_file(environ: Mapping[str, str], file: Path | None) -> Iterable[tuple[
         raise BadConfig(f"configuration file {path}: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         raise BadConfig(f"configuration file {path}: not TOML ({error}).") from None
-    import tomllib  # 7 ms that most starts need not pay
+    import tomllib  # 7 ms that most starts avoid
 
     try:
         data = tomllib.loads(text)
@@ -399,7 +398,7 @@ def _from_file(environ: Mapping[str, str], file: Path | None) -> Iterable[tuple[
 
 
 def _from_environment(environ: Mapping[str, str]) -> Iterable[tuple[str, Any, str]]:
-    known: dict[str, str] = {}  # variable -> setting; our own name comes last, so it wins
+    known: dict[str, str] = {}  # variable -> setting; our own name is last and takes precedence
     for setting in SETTINGS:
         for variable in (*setting.metadata["env"], f"PTYJOBS_{setting.name.upper()}"):
             known[variable] = setting.name
@@ -407,7 +406,7 @@ def _from_environment(environ: Mapping[str, str]) -> Iterable[tuple[str, Any, st
         if not variable.startswith("PTYJOBS_") or variable in known or variable in _NOT_SETTINGS:
             continue
         if not variable.startswith(_FREE_PREFIXES):
-            if "PTYJOBS_EXIT" in environ:  # an on_exit command: nobody is there to correct it
+            if "PTYJOBS_EXIT" in environ:  # an on_exit command: no user is present to correct it
                 print(f"ptyjobs: {variable} is no setting and is ignored.", file=sys.stderr)
                 continue
             advice = _closest(variable, known)
@@ -437,7 +436,7 @@ def _closest(word: str, known: Iterable[str]) -> str:
 
 
 def _consistent(values: dict[str, Any]) -> Config:
-    """Settings that bound each other: a default bows to the other, two given ones must agree."""
+    """Reconcile settings that bound each other: defaults adapt, given values must agree."""
     config = Config(**values)
     for name, bound, low in (
         ("interact_timeout", "max_wait", False),
@@ -457,7 +456,7 @@ def _consistent(values: dict[str, Any]) -> Config:
 
 
 def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
-    """Add a `--flag VALUE` for each named setting (all that flags can set, when none is named)."""
+    """Add a `--flag VALUE` for each named setting (without names, for all that have flags)."""
     group = parser.add_argument_group("settings")
     for setting in SETTINGS:
         kind: Kind = setting.metadata["kind"]
@@ -477,24 +476,24 @@ _FLAG_DEST = "setting:"
 
 
 def flag_dest(name: str) -> str:
-    """The `dest` that marks a flag as one that sets the setting `name` (see `flags_of`)."""
+    """`dest` of the flag that sets `name` (see `flags_of`)."""
     assert name in _BY_NAME, name
     return _FLAG_DEST + name
 
 
 def set_by(dest: str) -> str:
-    """The setting that a flag with this `dest` sets; empty for a flag that sets none."""
+    """Name of the setting that a flag with this `dest` sets; empty for any other flag."""
     return dest.removeprefix(_FLAG_DEST) if dest.startswith(_FLAG_DEST) else ""
 
 
 def flags_of(namespace: argparse.Namespace) -> dict[str, Any]:
-    """The values of the flags that are marked as settings, ready for `load(flags=...)`."""
+    """Values of the flags that set settings, ready for `load(flags=...)`."""
     values = {set_by(dest): value for dest, value in vars(namespace).items() if set_by(dest)}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def docs_table() -> str:
-    """The Markdown table of all settings, as in docs/reference/ and SPEC.md."""
+    """Markdown table of all settings, as in docs/reference/ and SPEC.md."""
     lines = ["| setting | default | values | environment | meaning |", "|---|---|---|---|---|"]
     for setting in SETTINGS:
         meta = setting.metadata

@@ -1,8 +1,8 @@
-"""The environment of a job: what of ours it gets, what is withheld, what is set.
+"""Environment of a job: variables inherited, withheld and set.
 
-Owns the one pure function that makes it. Never reads `os.environ`, never decides which secrets
-exist: `env_allow` and `env_deny` are the user's globs. The subtle thing: a variable may describe
-something that the job does not have, and programs believe it: another terminal (`TMUX`,
+Owns the one pure function that builds it. Never reads `os.environ`, never decides which secrets
+exist: `env_allow` and `env_deny` are the user's globs. The subtle thing: an inherited variable may
+describe something that the job does not have, and programs trust it: another terminal (`TMUX`,
 `TERM_PROGRAM`, a stale `COLUMNS`), or our service manager's sockets (`NOTIFY_SOCKET`).
 """
 
@@ -38,12 +38,13 @@ def child_env(
     cols: int,
     job_id: str,
 ) -> dict[str, str]:
-    """The child's whole environment.
+    """Build the child's complete environment.
 
-    `base` is ours; of it a job gets what one of `allow` matches (all, if that is empty) and none
-    of `deny` does. Both are globs on names; `deny` ignores the case, because it is a net for
-    secrets (`*token*`). `extra` is the caller's and beats them. `rows` and `cols` are asked of
-    the terminal by programs; a variable would go stale at the first resize, so none is set.
+    `base` is our own environment; a job inherits the variables that match a glob in `allow` (all,
+    if it is empty) and none in `deny`. Both are globs on names; `deny` ignores case, because it is
+    a safety net for secrets (`*token*`). `extra` comes from the caller and overrides them. `rows`
+    and `cols` are not exported: programs ask the terminal, and a variable would be stale after the
+    first resize.
     """
     kept = {
         name: value

@@ -1,15 +1,15 @@
-"""How a readiness condition is written, as a value.
+"""Parse readiness conditions into values.
 
-Owns the words of `ready`: what they mean and what is said of one that means nothing. Never probes
-anything (`holder.ready` does). All conditions of a service must hold; the words are
+Owns the syntax of `ready` and its error messages. Never probes anything (`holder.ready` does). All
+conditions of a service must hold. The forms are
 
     port            a process of the job listens on a TCP port
-    port:3000       on this one
-    port:/run/x     on this unix socket
+    port:3000       on this TCP port
+    port:/run/x     on this Unix socket
     http://127.0.0.1:3000/health        answers with 2xx; "... 404": with this status
     command:pg_isready -q               exits with 0
-    !PATTERN        this output means that it has failed
-    every:10s       goes on probing after that, and reports when it becomes unhealthy
+    !PATTERN        this output means that the service has failed
+    every:10s       keep probing after it is ready, and report when it becomes unhealthy
     PATTERN         anything else (or "pattern:..."): a regular expression in the output
 """
 
@@ -34,25 +34,25 @@ _INTERVAL = types.seconds(0.1, 86_400)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing to probe. `text` is how it was written."""
+    """One condition to probe; `text` is its original spelling."""
 
     kind: str  # PORT, SOCKET, HTTP or COMMAND
     text: str
     port: int = 0  # 0: any
     hosts: tuple[str, ...] = ()  # IP addresses to try
     authority: str = ""  # of the URL, for the Host header
-    path: str = ""  # of the URL, of a unix socket, or the command line
+    path: str = ""  # of the URL or Unix socket, or the command line
     status: int = 0  # 0: 2xx
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What makes a service ready: every condition and every pattern."""
+    """Readiness conditions of a service: probes and output patterns."""
 
     probes: tuple[Condition, ...] = ()
     patterns: tuple[str, ...] = ()
-    failures: tuple[str, ...] = ()  # patterns in the output that mean that it has failed
-    every: float | None = None  # seconds between two probes once it is ready
+    failures: tuple[str, ...] = ()  # patterns in the output that mean failure
+    every: float | None = None  # seconds between probes once it is ready
 
     def __bool__(self) -> bool:
         return bool(self.probes or self.patterns)
@@ -63,7 +63,7 @@ class Conditions:
 
 
 def parse(words: str | Sequence[str]) -> Conditions:
-    """The conditions; BadInput says what was expected. Patterns are not compiled here."""
+    """Parse the conditions; BadInput states the expected syntax. Patterns are not compiled here."""
     words = [words] if isinstance(words, str) else list(words)
     if len(words) > MOST:
         raise BadInput(f"{len(words)} conditions in ready are too many.", advice=f"At most {MOST}.")
@@ -101,7 +101,7 @@ def parse(words: str | Sequence[str]) -> Conditions:
 
 
 def with_port(words: Sequence[str], port: int) -> tuple[str, ...]:
-    """The words with the job's port in the place of `$PORT`; unchanged for a job without."""
+    """Replace `$PORT` by the job's port; unchanged for a job without one."""
     return tuple(word.replace("$PORT", str(port)) if port else word for word in words)
 
 

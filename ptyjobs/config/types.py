@@ -1,7 +1,7 @@
-"""How a setting's value is read: from a text or a TOML value to the value a program uses.
+"""Parse a setting's value from text or TOML into the value that the program uses.
 
-Owns: the kinds of values (numbers with bounds, times and sizes with units, lists, patterns) and
-what is said when one cannot be used. Never knows which settings exist.
+Owns the kinds of values (numbers with bounds, times and sizes with units, lists, patterns) and the
+error messages for unusable values. Never knows which settings exist.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-# Not compiled here: few starts meet a setting of these kinds.
+# Not compiled at import: few starts parse such a setting.
 _SIZE = r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?"
 _TIME = r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d)?"
 _TIME_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -25,12 +25,12 @@ _FALSE = {"0", "false", "no", "off"}
 
 
 class Unusable(Exception):
-    """What was expected instead; `config.load` adds setting and source."""
+    """The expected value; `config.load` adds setting and source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a setting's values are read: `parse` takes a string or a TOML value."""
+    """Parser for one kind of value: `parse` takes a string or a TOML value."""
 
     words: str
     parse: Callable[[Any], Any]
@@ -74,7 +74,7 @@ def number(low: float, high: float) -> Kind:
 
 
 def seconds(low: float, high: float, *, optional: bool = False) -> Kind:
-    """Seconds in [low, high]; strings may say `500ms`, `10s`, `5m`, `2h`, `1d`."""
+    """Seconds in [low, high]; strings may be `500ms`, `10s`, `5m`, `2h` or `1d`."""
 
     def parse(value: Any) -> float:
         match = re.fullmatch(_TIME, str(value).strip(), re.IGNORECASE)
@@ -87,7 +87,7 @@ def seconds(low: float, high: float, *, optional: bool = False) -> Kind:
 
 
 def show_time(value: float) -> str:
-    """A duration in the largest unit that divides it, as `2 minutes` or `1 year`."""
+    """Duration in the largest unit that divides it, as `2 minutes` or `1 year`."""
     for seconds, unit in ((31_536_000, "year"), (86_400, "day"), (3600, "hour"), (60, "minute")):
         if value and value % seconds == 0:
             return f"{value / seconds:g} {unit}{'s' if value != seconds else ''}"
@@ -95,7 +95,7 @@ def show_time(value: float) -> str:
 
 
 def size(low: int, high: int) -> Kind:
-    """Bytes in [low, high]; strings may say `10MB` or `64MiB` (both powers of 1024)."""
+    """Bytes in [low, high]; strings may be `10MB` or `64MiB` (both powers of 1024)."""
 
     def parse(value: Any) -> int:
         match = re.fullmatch(_SIZE, str(value).strip(), re.IGNORECASE)
@@ -136,14 +136,14 @@ def _text(value: Any) -> str:
 
 
 def _session(value: Any) -> str:
-    """A variable that is set and empty names no session."""
+    """A session name; an empty variable names no session."""
     if not isinstance(value, str) or len(value) > 200:
         raise Unusable("a text of at most 200 characters")
     return value.strip()
 
 
 def choice(*words: str) -> Kind:
-    """One of a few words."""
+    """One of the given words."""
 
     def parse(value: Any) -> str:
         if value not in words:
@@ -178,7 +178,7 @@ def _program(value: Any) -> str:
 
 
 def find_program(name: str) -> str | None:
-    """The absolute path of an executable (shutil.which costs imports that holders need not pay)."""
+    """Absolute path of an executable (holders avoid the imports of shutil.which)."""
     places = [""] if "/" in name else os.environ.get("PATH", os.defpath).split(os.pathsep)
     for place in places:
         candidate = os.path.join(place, name)
@@ -188,7 +188,7 @@ def find_program(name: str) -> str | None:
 
 
 def _split(value: Any) -> tuple[str, ...]:
-    """A TOML list, or comma-separated text; a comma inside brackets does not separate."""
+    """Split a TOML list or comma-separated text; commas inside brackets do not separate."""
     if isinstance(value, str):
         parts, depth = [""], 0
         for char in value:
@@ -208,7 +208,7 @@ def _words(value: Any) -> tuple[str, ...]:
 
 
 def _patterns(value: Any) -> tuple[str, ...]:
-    # a space at the end of a pattern means something ("^npm "), one after a comma does not
+    # trailing spaces of a pattern are significant ("^npm "), spaces after a comma are not
     patterns = tuple(pattern.lstrip() for pattern in _split(value))
     if not patterns:
         raise Unusable("at least one pattern (leave the setting out to allow everything)")
@@ -227,7 +227,7 @@ def _tables(value: Any) -> dict[str, dict[str, Any]]:
 
 
 def _references(value: Any) -> dict[str, str]:
-    """`NAME = "env:VARIABLE"` or `"file:PATH"`: where a secret is, never the secret."""
+    """`NAME = "env:VARIABLE"` or `"file:PATH"`: the location of a secret, never the secret."""
     if not isinstance(value, Mapping):
         raise Unusable("a table")
     for name, where in value.items():
@@ -237,7 +237,7 @@ def _references(value: Any) -> dict[str, str]:
 
 
 def _permissions(value: Any) -> dict[str, Any]:
-    """`allow`, `ask`, `deny`: lists of rules; `otherwise`: one of these words."""
+    """`allow`, `ask`, `deny`: lists of rules; `otherwise`: one of these three words."""
     if not isinstance(value, Mapping):
         raise Unusable("a table")
     for name, rules in value.items():

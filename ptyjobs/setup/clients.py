@@ -1,11 +1,11 @@
-"""Where each client keeps its MCP servers, and in which shape.
+"""Location and format of each client's MCP server entries.
 
-Owns the table of clients. One entry a client: the files, the keys above the entry, the entry
-itself, and what tells that the client is installed. Never reads or writes a file.
+Owns the table of clients. One row per client: its files, the keys above the entry, the entry
+itself, and the signs that the client is installed. Never reads or writes a file.
 
 Sources: the clients' own documentation and sources, as of November 2026; the samples in
-`tests/setup/samples` were taken from there. In WSL the files of Windows programs are found below
-/mnt/c/Users; they start ptyjobs through wsl.exe.
+`tests/setup/samples` were taken from there. In WSL, files of Windows programs are under
+/mnt/c/Users; these programs start ptyjobs through wsl.exe.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """How a client starts ptyjobs."""
+    """Command by which a client starts ptyjobs."""
 
     command: str
     args: tuple[str, ...] = ()
@@ -29,21 +29,21 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The machine as setup sees it; a test makes its own."""
+    """The machine as seen by setup; tests construct their own."""
 
     home: str
     environ: Mapping[str, str] = field(default_factory=dict)
     platform: str = "linux"
-    drives: str = "/mnt"  # where WSL mounts the drives of Windows
+    drives: str = "/mnt"  # mount point of the Windows drives in WSL
 
     def config(self, *parts: str) -> str:
-        """A path below the user's configuration folder."""
+        """Path below the user's configuration folder."""
         if self.platform == "darwin":
             return os.path.join(self.home, "Library", "Application Support", *parts)
         return os.path.join(self.xdg(), *parts)
 
     def xdg(self, *parts: str) -> str:
-        """A path below $XDG_CONFIG_HOME, on macOS too."""
+        """Path below $XDG_CONFIG_HOME, on macOS too."""
         base = self.environ.get("XDG_CONFIG_HOME") or os.path.join(self.home, ".config")
         return os.path.join(base, *parts)
 
@@ -51,7 +51,7 @@ class World:
         return os.path.join(self.home, *parts)
 
     def windows_homes(self) -> list[str]:
-        """In WSL, the folders of the users of Windows that we may enter; elsewhere none."""
+        """Home folders of Windows users that we may access in WSL; empty elsewhere."""
         if "WSL_DISTRO_NAME" not in self.environ:
             return []
         users = os.path.join(self.drives, "c", "Users")
@@ -112,7 +112,7 @@ def _goose(server: Server) -> dict[str, Any]:
 class Client:
     """One client: `at` are the keys above the entry, `files` its configuration files here.
 
-    `marks`: folders that only an installed client has; `programs`: its names on PATH.
+    `marks`: folders that exist only if the client is installed; `programs`: its names on PATH.
     """
 
     name: str
@@ -122,10 +122,10 @@ class Client:
     at: tuple[str, ...] = ("mcpServers",)
     format: str = "json"  # "json" | "toml" | "yaml"
     programs: tuple[str, ...] = ()
-    note: str = ""  # what setup cannot do, for the user
+    note: str = ""  # limitation of setup, shown to the user
 
     def found(self, world: World) -> list[Place]:
-        """The files to write: those that exist, or whose folder does; all if it is on PATH."""
+        """Files to write: existing files, files in existing folders; all if it is on PATH."""
         places = self.files(world)
         present = [place for place in places if os.path.isdir(os.path.dirname(place.path))]
         if not present and any(world.program(name) for name in self.programs):
@@ -172,7 +172,7 @@ def _opencode_file(world: World) -> list[Place]:
 
 
 def _home(*parts: str) -> Callable[[World], list[Place]]:
-    """A file below the home folder, and in WSL the same one below that of Windows."""
+    """A file below the home folder; in WSL, also below the Windows home folder."""
 
     def files(world: World) -> list[Place]:
         return [Place(world.dot(*parts)), *_windows(world, *parts)]
@@ -238,7 +238,7 @@ CLIENTS: tuple[Client, ...] = (
 
 
 def for_place(server: Server, place: Place, *, world: World) -> Server:
-    """How the client of this file starts ptyjobs: through wsl.exe from the Windows side."""
+    """Command by which this file's client starts ptyjobs: from Windows through wsl.exe."""
     if not place.windows:
         return server
     distribution = world.environ.get("WSL_DISTRO_NAME", "")
@@ -246,7 +246,7 @@ def for_place(server: Server, place: Place, *, world: World) -> Server:
 
 
 def is_ours(entry: Any) -> bool:
-    """True if a configured server is some ptyjobs, whatever starts it."""
+    """True if a configured server is ptyjobs, however it is started."""
     if not isinstance(entry, dict):
         return False
     words: list[str] = []
@@ -257,7 +257,7 @@ def is_ours(entry: Any) -> bool:
 
 
 def program_of(entry: Any) -> str:
-    """The absolute path that an entry starts; empty where PATH or another system decides."""
+    """Absolute path that an entry starts; empty if PATH or another system decides."""
     command = entry.get("command", entry.get("cmd", "")) if isinstance(entry, dict) else ""
     word = str(command[0] if isinstance(command, list) and command else command)
     return word if word.startswith("/") else ""

@@ -1,8 +1,8 @@
-"""Read and replace configuration files that belong to others.
+"""Read and replace configuration files of other programs.
 
-Owns: the atomic replacement, the backup beside the file, and the check that the file is still the
-one that was read. Never follows a change with a partial write: a file is the old or the new one.
-A symbolic link is kept, the file that it names is replaced (dotfile managers link them).
+Owns the atomic replacement, the backup next to the file, and the check that the file is unchanged
+since it was read. Never leaves a partial write: the file is the old or the new version. A symbolic
+link is kept and its target replaced (dotfile managers use such links).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BACKUP = ".ptyjobs-backup"
-TRIES = 5  # a running client that keeps writing gets this many chances to be quiet
+TRIES = 5  # attempts while a running client keeps writing the file
 
 
 def read(path: str) -> bytes | None:
-    """The bytes of a file, None if there is none."""
+    """Bytes of a file; None if it does not exist."""
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -30,7 +30,7 @@ def read(path: str) -> bytes | None:
 
 
 def decoded(data: bytes, *, path: str) -> str:
-    """The text of a file. Raises Refused for one that is not UTF-8."""
+    """Text of a file. Raises Refused if it is not UTF-8."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -41,8 +41,8 @@ def decoded(data: bytes, *, path: str) -> str:
 def change(path: str, edit: Callable[[bytes | None], bytes | None], *, backup: bool = True) -> bool:
     """Replace a file by `edit` of its bytes (None: no file); True if it changed.
 
-    `edit` runs again when somebody else wrote the file meanwhile. `backup`: keep what was there
-    before the first change in FILE.ptyjobs-backup. Raises Refused when the file never rests.
+    `edit` runs again if another process wrote the file meanwhile. `backup`: keep the contents from
+    before the first change in FILE.ptyjobs-backup. Raises Refused if the file keeps changing.
     """
     path = os.path.realpath(path)
     for _ in range(TRIES):
@@ -60,7 +60,7 @@ def change(path: str, edit: Callable[[bytes | None], bytes | None], *, backup: b
         temporary = f"{path}.{os.getpid()}.ptyjobs"
         try:
             _write(temporary, after, like=path)
-            if read(path) == before:  # as late as can be
+            if read(path) == before:  # check as late as possible
                 os.replace(temporary, path)
                 return True
         finally:
@@ -72,13 +72,13 @@ def change(path: str, edit: Callable[[bytes | None], bytes | None], *, backup: b
 
 
 def _keep(path: str, data: bytes) -> None:
-    """The first version that we saw; a later setup must not replace it by one of ours."""
+    """Keep the first version that setup saw; a later setup must not overwrite it."""
     with contextlib.suppress(FileExistsError):
         _write(path + BACKUP, data, like=path)
 
 
 def _write(path: str, data: bytes, *, like: str) -> None:
-    """A new file with the permissions of `like` (0600 without one)."""
+    """Write a new file with the permissions of `like` (0600 if that does not exist)."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     try:
         mode = os.stat(like).st_mode & 0o777
@@ -93,11 +93,11 @@ def _write(path: str, data: bytes, *, like: str) -> None:
 
 
 def backup_of(path: str) -> bytes | None:
-    """What the file held before the first setup; None if there was no file, or no setup."""
+    """Contents of the file before the first setup; None if there was no file or no setup."""
     return read(os.path.realpath(path) + BACKUP)
 
 
 def forget_backup(path: str) -> None:
-    """Remove the backup: what it held has been restored."""
+    """Remove the backup after its contents were restored."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.realpath(path) + BACKUP)

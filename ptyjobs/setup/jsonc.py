@@ -1,9 +1,10 @@
-"""Change one entry of a JSON text in place: comments, order, commas and indentation stay.
+"""Change one entry of a JSON text in place; comments, order, commas and indentation are kept.
 
-Owns a small parser that knows where each value stands, and three edits (`put`, `drop`, `extend`).
-Accepts what clients accept: `//` and `/* */` comments, trailing commas, a byte-order mark. Never
-touches a byte outside the edited entry, except for the comma in front of it. A library would
-either drop the comments (json) or bring its own dependencies; this is all that is needed.
+Owns a small parser that records the position of each value, and four edits (`put`, `drop`,
+`extend`, `withdraw`). Accepts the syntax that clients accept: `//` and `/* */` comments, trailing
+commas, a byte-order mark. Never changes a byte outside the edited entry, except for the comma
+before it. A library would either drop the comments (json) or add dependencies; this parser is
+sufficient.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MAX_DEPTH = 100
 
 
 class Broken(Exception):
-    """The text is not JSON: what was expected, and on which line (from 1)."""
+    """The text is not JSON: the expected token and its line (from 1)."""
 
     def __init__(self, expected: str, *, line: int) -> None:
         super().__init__(f"line {line}: {expected}")
@@ -33,11 +34,11 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One value: where it begins and ends, and for a container its children."""
+    """One value: its start and end, and the children of a container."""
 
     start: int
     end: int
-    value: Any  # of a scalar; None for containers
+    value: Any  # for a scalar; None for containers
     kind: str  # "object" | "array" | "scalar"
     children: tuple[Child, ...] = ()
 
@@ -47,13 +48,13 @@ class Child:
     """A member of an object or an item of an array."""
 
     key: str  # empty in arrays
-    start: int  # of the key, or of the item
+    start: int  # start of the key, or of the item
     node: Node
-    comma: int  # where the comma behind it stands; -1 without one
+    comma: int  # position of the comma after it; -1 without one
 
 
 class _Reader:
-    """One pass over a text."""
+    """Single-pass parser of a text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -63,7 +64,7 @@ class _Reader:
         return Broken(expected, line=self.text.count("\n", 0, at) + 1)
 
     def skip(self, at: int) -> int:
-        """The position behind white space and comments."""
+        """Position after white space and comments."""
         text = self.text
         while at < len(text):
             if text[at] in _SPACE:
@@ -123,7 +124,7 @@ class _Reader:
 
 
 def parse(text: str) -> Node | None:
-    """The value of a text; None for one that holds nothing but white space. Raises Broken."""
+    """Value of a text; None if it is only white space. Raises Broken."""
     if not text.strip(_SPACE):
         return None
     reader = _Reader(text)
@@ -135,7 +136,7 @@ def parse(text: str) -> Node | None:
 
 
 def plain(node: Node) -> Any:
-    """The value as Python has it; of a repeated key the last counts, as in every client."""
+    """The value as Python objects; the last of repeated keys counts, as in every client."""
     if node.kind == "object":
         return {child.key: plain(child.node) for child in node.children}
     if node.kind == "array":
@@ -144,7 +145,7 @@ def plain(node: Node) -> Any:
 
 
 def get(text: str, path: Sequence[str]) -> Any:
-    """The value at `path`, None if there is none. Raises Broken."""
+    """Value at `path`; None if absent. Raises Broken."""
     node = _find(parse(text), path)
     return None if node is None else plain(node)
 
@@ -163,7 +164,7 @@ def _child(node: Node, key: str) -> Child | None:
 
 
 def put(text: str, path: Sequence[str], value: Any) -> str:
-    """`text` with `value` at `path`; objects on the way are made. Raises Broken."""
+    """`text` with `value` at `path`; missing objects are created. Raises Broken."""
     node = parse(text)
     if node is None:
         newline = "\r\n" if "\r\n" in text else "\n"
@@ -184,7 +185,7 @@ def put(text: str, path: Sequence[str], value: Any) -> str:
 
 
 def extend(text: str, path: Sequence[str], values: Sequence[str]) -> str:
-    """`text` with those of `values` at the end of the array at `path` that it has not."""
+    """`text` with the missing ones of `values` appended to the array at `path`."""
     present = get(text, path)
     missing = [value for value in values if not isinstance(present, list) or value not in present]
     if not isinstance(present, list):
@@ -197,7 +198,7 @@ def extend(text: str, path: Sequence[str], values: Sequence[str]) -> str:
 
 
 def withdraw(text: str, path: Sequence[str], values: Sequence[str]) -> str:
-    """`text` without `values` in the array at `path`; an array that was ours alone goes too."""
+    """`text` without `values` in the array at `path`; the array itself stays. Raises Broken."""
     for value in values:
         node = _find(parse(text), path)
         if node is None or node.kind != "array":
@@ -209,14 +210,14 @@ def withdraw(text: str, path: Sequence[str], values: Sequence[str]) -> str:
 
 
 def drop(text: str, path: Sequence[str]) -> str:
-    """`text` without the entry at `path`; unchanged if there is none. Raises Broken."""
+    """`text` without the entry at `path`; unchanged if absent. Raises Broken."""
     node = _find(parse(text), path[:-1])
     if node is None or node.kind != "object":
         return text
     for index in reversed(range(len(node.children))):
         if node.children[index].key == path[-1]:
             text = _cut(text, node, index)
-            return drop(text, path)  # a repeated key would come to light again
+            return drop(text, path)  # an earlier duplicate of the key would take effect
     return text
 
 
@@ -231,7 +232,7 @@ def _newline(text: str) -> str:
 
 
 def _unit(text: str) -> str:
-    """One step of this text's indentation."""
+    """Indentation unit of this text."""
     match = re.search(r"\n([ \t]+)\S", text)
     return match[1] if match else "  "
 
@@ -243,7 +244,7 @@ def _line_indent(text: str, at: int) -> str:
 
 
 def _written(value: Any, *, indent: str, unit: str, newline: str) -> str:
-    """`value` as JSON; lists and small objects without objects in them stay on one line."""
+    """`value` as JSON; lists and small objects without nested objects stay on one line."""
     if isinstance(value, dict) and value:
         lines = [
             f"{indent}{unit}{json.dumps(key, ensure_ascii=False)}: "
@@ -266,7 +267,7 @@ def _insert(text: str, node: Node, key: str, value: Any) -> str:
         rest = text[node.end - 1 :]
         return f"{text[: node.start + 1]}{inside}{newline}{indent}{new}{newline}{outer}{rest}"
     first, last = node.children[0], node.children[-1]
-    if "\n" not in text[node.start : first.start]:  # all on one line
+    if "\n" not in text[node.start : first.start]:  # the container is on one line
         new = head + json.dumps(value, ensure_ascii=False)
         at = last.node.end
         return f"{text[:at]}, {new}{text[at:]}"
@@ -280,9 +281,9 @@ def _insert(text: str, node: Node, key: str, value: Any) -> str:
 
 
 def _end_of_line(text: str, at: int) -> int:
-    """Behind the comments that stand on the same line after `at`."""
+    """Position after the comments that follow `at` on the same line."""
     while True:
-        place = at + len(re.match(r"[ \t]*", text[at:])[0])  # type: ignore[index]  # matches always
+        place = at + len(re.match(r"[ \t]*", text[at:])[0])  # type: ignore[index]  # always matches
         if text.startswith("//", place):
             end = text.find("\n", place)
             end = len(text) if end < 0 else end
@@ -313,7 +314,7 @@ def _cut(text: str, node: Node, index: int) -> str:
     else:
         end = child.comma + 1
         following = node.children[index + 1].start
-        if not text[end:following].strip(" \t"):  # the next one stands on the same line
+        if not text[end:following].strip(" \t"):  # the next child is on the same line
             return text[: child.start] + text[following:]
         if _is_line_comment(text, start):
             start = text.index("\n", start)
@@ -321,7 +322,7 @@ def _cut(text: str, node: Node, index: int) -> str:
 
 
 def _is_line_comment(text: str, at: int) -> bool:
-    """True if the text before `at`, up to its line's begin, ends in a `//` comment."""
+    """True if the line up to `at` ends in a `//` comment."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
     bare = _STRING.sub("", line)
     return "//" in re.sub(r"/\*.*?\*/", "", bare)

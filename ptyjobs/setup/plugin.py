@@ -1,8 +1,9 @@
-"""The plugin folder that Claude Code loads from ~/.claude/skills.
+"""Install the plugin folder that Claude Code loads from ~/.claude/skills.
 
-Owns the copy of `ptyjobs/plugin` there, the note of this installation in it, and its removal.
-Claude Code loads a folder of `skills/` that has a plugin manifest as a plugin of its own (tried
-with 2.1.332), so no file of the user changes. Never touches a folder that is not this plugin.
+Owns the copy of `ptyjobs/plugin` there, the file in it that names this installation, and its
+removal. Claude Code loads a folder in `skills/` that has a plugin manifest as a separate plugin
+(tested with 2.1.332), so no file of the user changes. Never changes a folder that is not this
+plugin.
 """
 
 from __future__ import annotations
@@ -25,27 +26,27 @@ PERMISSIONS = tuple(f"mcp__plugin_{NAME}_{NAME}__{tool}" for tool in READ_ONLY)
 
 
 def source() -> str:
-    """The plugin of this installation."""
+    """Plugin folder of this installation."""
     return os.path.join(os.path.dirname(os.path.dirname(__file__)), "plugin")
 
 
 def folder(world: World) -> str:
-    """Where Claude Code finds it."""
+    """Path at which Claude Code finds the plugin."""
     return os.path.join(config(world), "skills", NAME)
 
 
 def config(world: World) -> str:
-    """Claude Code's folder."""
+    """Configuration folder of Claude Code."""
     return world.environ.get("CLAUDE_CONFIG_DIR") or world.dot(".claude")
 
 
 def found(world: World) -> bool:
-    """True if Claude Code is installed, or was ever run."""
+    """True if Claude Code is installed, or has ever run."""
     return os.path.isdir(config(world)) or world.program("claude")
 
 
 def wanted(server: Server) -> dict[str, bytes]:
-    """Every file of the folder as it should be."""
+    """Expected contents of every file in the folder."""
     files = contents(source())
     if server.command.startswith("/") and not server.args:
         files[INSTALLED] = f"{server.command}\n".encode()
@@ -53,7 +54,7 @@ def wanted(server: Server) -> dict[str, bytes]:
 
 
 def contents(path: str) -> dict[str, bytes]:
-    """Relative path → bytes of every file below `path`; empty without that folder."""
+    """Relative path → bytes of every file below `path`; empty if the folder does not exist."""
     files = {}
     for base, folders, names in os.walk(path):
         folders[:] = sorted(set(folders) - {"__pycache__"})
@@ -65,7 +66,7 @@ def contents(path: str) -> dict[str, bytes]:
 
 
 def install(world: World, server: Server) -> None:
-    """Replace the folder by the present plugin. Raises Refused for a folder of another kind."""
+    """Replace the folder by the current plugin. Raises Refused if it is not this plugin."""
     target = folder(world)
     check_ours(target)
     temporary = f"{target}.{os.getpid()}.ptyjobs"
@@ -84,7 +85,7 @@ def install(world: World, server: Server) -> None:
 
 
 def remove(world: World) -> None:
-    """Remove the folder. Raises Refused for a folder of another kind."""
+    """Remove the folder. Raises Refused if it is not this plugin."""
     target = folder(world)
     check_ours(target)
     if os.path.lexists(target):

@@ -1,7 +1,7 @@
-"""Take a client's rules for shell commands over into ours.
+"""Import a client's rules for shell commands into our configuration.
 
 Owns the translation: `Bash(git push:*)` of Claude Code's settings becomes `git push:*` under the
-same heading of `[permissions]`. Rules that are there already stay; none is removed.
+same heading of `[permissions]`. Never removes a rule: existing rules stay.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BASH = re.compile(r"Bash(?:\((.*)\))?", re.DOTALL)
 
 
 def of_settings(text: str) -> dict[str, list[str]]:
-    """The Bash rules of a settings.json, by heading. Raises Broken."""
+    """Bash rules of a settings.json, by heading. Raises Broken."""
     found: dict[str, list[str]] = {}
     for heading in HEADINGS:
         rules = jsonc.get(text, ("permissions", heading))
@@ -31,7 +31,7 @@ def of_settings(text: str) -> dict[str, list[str]]:
 
 
 def merged(text: str, rules: dict[str, list[str]]) -> str:
-    """Our configuration with these rules added to its own. Raises Broken."""
+    """Our configuration with these rules added. Raises Broken."""
     present = toml_text.get(text, ("permissions",))
     table: dict[str, Any] = dict(present) if isinstance(present, dict) else {}
     for heading, added in rules.items():

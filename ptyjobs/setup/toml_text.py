@@ -1,8 +1,8 @@
 """Change one table of a TOML text in place.
 
-Owns the edit of `[PATH.NAME]`: appended at the end, replaced or cut out where its header stands.
-Never edits what it cannot prove: after every edit both texts are parsed (tomllib), and unless they
-differ by exactly this table the edit is refused. So a header inside a multi-line string, an inline
+Owns the edit of `[PATH.NAME]`: append at the end, or replace or remove at its header. Never makes
+an edit that it cannot verify: after every edit both texts are parsed (tomllib), and the edit is
+refused unless they differ by exactly this table. So a header inside a multi-line string, an inline
 table or a dotted key cannot be damaged.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The values of a text. Raises Broken."""
+    """Values of a text. Raises Broken."""
     import tomllib
 
     try:
@@ -33,7 +33,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def get(text: str, path: Sequence[str]) -> Any:
-    """The value at `path`, None if there is none. Raises Broken."""
+    """Value at `path`; None if absent. Raises Broken."""
     value: Any = parse(text)
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
@@ -54,13 +54,13 @@ def put(text: str, path: Sequence[str], value: dict[str, Any]) -> str:
 
 
 def drop(text: str, path: Sequence[str]) -> str:
-    """`text` without the table at `path`; unchanged if there is none. Raises Broken."""
+    """`text` without the table at `path`; unchanged if absent. Raises Broken."""
     if get(text, path) is None:
         return text
 
     def cut(start: int, end: int) -> str:
         before, after = text[:start], text[end:]
-        if not after.strip():  # the blank line that was put in front of it
+        if not after.strip():  # the blank line that `put` added before the table
             before = re.sub(r"(\r?\n)\r?\n\Z", r"\1", before)
         return before + after
 
@@ -68,7 +68,7 @@ def drop(text: str, path: Sequence[str]) -> str:
 
 
 def _replaced(text: str, path: Sequence[str], edit: Callable[[int, int], str], value: Any) -> str:
-    """The edit of the one header that is the table's: others stand in multi-line strings."""
+    """Edit at the real header of the table; other matches are inside multi-line strings."""
     for start, end in _spans(text, path):
         try:
             return _proved(text, edit(start, end), path, value)
@@ -84,7 +84,7 @@ def _by_hand(text: str, path: Sequence[str]) -> Broken:
 
 
 def _spans(text: str, path: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Where tables of that header seem to stand, with their sub-tables."""
+    """Candidate spans of tables with that header, including their sub-tables."""
     dot = r"\s*\.\s*"
     name = dot.join(f"(?:{re.escape(key)}|\"{re.escape(key)}\"|'{re.escape(key)}')" for key in path)
     header = re.compile(rf"^[ \t]*\[\s*{name}\s*\][ \t]*(?:#.*)?$", re.MULTILINE)
@@ -100,7 +100,7 @@ def _spans(text: str, path: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _before_comments(text: str, low: int, at: int) -> int:
-    """Comments and blank lines right above the next header belong to it."""
+    """Position before the comments and blank lines that belong to the next header."""
     while at > low:
         line = text.rfind("\n", low, at - 1) + 1
         if line <= low or (text[line:at].strip() and not text[line:at].lstrip().startswith("#")):
@@ -120,7 +120,7 @@ def _written(value: Any) -> str:
 
 
 def _proved(text: str, changed: str, path: Sequence[str], value: Any) -> str:
-    """`changed`, if it differs from `text` by `value` at `path` alone."""
+    """Return `changed` if it differs from `text` only by `value` at `path`, else raise Broken."""
     expected, found = parse(text), _parsed(changed)
     for tree in (expected, found):
         _remove(tree, path)
@@ -132,12 +132,12 @@ def _proved(text: str, changed: str, path: Sequence[str], value: Any) -> str:
 def _parsed(text: str) -> Any:
     try:
         return parse(text)
-    except Broken:  # the edit would break it: an inline table or a dotted key of that name
+    except Broken:  # the edit would break an inline table or dotted key of that name
         return None
 
 
 def _remove(tree: Any, path: Sequence[str]) -> None:
-    """Take `path` out of a tree, and the tables above it that are empty then."""
+    """Remove `path` from a tree, and the tables above it that become empty."""
     if not isinstance(tree, dict) or path[0] not in tree:
         return
     if len(path) == 1:

@@ -1,10 +1,10 @@
-"""What setup does to one client, and what it says about it.
+"""Configure or restore one client, and describe the result.
 
-Owns the steps: read, decide, change, and the exact way back. Never prints.
+Owns the steps: read, decide, change, and the exact removal. Never prints.
 
-The way back: the file from before the first setup is kept beside it. If the file still is what
-setup made of that one, removal restores it byte for byte; if it has changed since, only our entry
-is cut out.
+Removal: the original file from before the first setup is kept as a backup. If the file is still the
+output of setup for that original, removal restores it byte for byte; if it has changed since, only
+our entry is removed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FORMATS: dict[str, Any] = {"json": jsonc, "toml": toml_text, "yaml": yaml_text}
 
 
 class State(enum.StrEnum):
-    """How a client stands to this installation."""
+    """State of a client relative to this installation."""
 
     ABSENT = "not configured"
     READY = "configured"
@@ -39,7 +39,7 @@ class State(enum.StrEnum):
 
 
 class Action(enum.StrEnum):
-    """What was done, or with a dry run would be."""
+    """Action that was taken, or with a dry run would be."""
 
     ADDED = "added"
     UPDATED = "updated"
@@ -50,7 +50,7 @@ class Action(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One line of the answer: a client, its file, what was done and what to know."""
+    """One line of the result: a client, its file, the action and remarks."""
 
     client: str
     path: str
@@ -60,7 +60,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What `doctor` says of one file."""
+    """State of one file as reported by `doctor`."""
 
     client: str
     path: str
@@ -69,18 +69,18 @@ class Standing:
 
 
 def names() -> tuple[str, ...]:
-    """The names of every client."""
+    """Names of all clients."""
     return (CLAUDE_CODE, *(client.name for client in clients.CLIENTS))
 
 
 def found(world: World) -> tuple[str, ...]:
-    """The names of the clients that are installed."""
+    """Names of the installed clients."""
     here = [client.name for client in clients.CLIENTS if client.found(world)]
     return ((CLAUDE_CODE,) if plugin.found(world) else ()) + tuple(here)
 
 
 def chosen(name: str, *, world: World) -> tuple[Client | None, list[Place]]:
-    """A client of the table and its files here; None for Claude Code."""
+    """A client of the table and its files on this machine; None for Claude Code."""
     client = next((one for one in clients.CLIENTS if one.name == name), None)
     if client is None:
         return None, []
@@ -96,7 +96,7 @@ def configure(
     permissions: bool = False,
     dry_run: bool = False,
 ) -> list[Outcome]:
-    """Configure one client; never raises for what is wrong with its files."""
+    """Configure one client; errors in its files are returned as outcomes, never raised."""
     client, places = chosen(name, world=world)
     if client is None:
         outcomes = [_guarded(name, plugin.folder(world), lambda: _install(world, server, dry_run))]
@@ -117,7 +117,7 @@ def configure(
 def remove(
     name: str, *, world: World, entry_name: str = "ptyjobs", dry_run: bool = False
 ) -> list[Outcome]:
-    """Take back what setup did to one client."""
+    """Undo the setup of one client."""
     client, places = chosen(name, world=world)
     if client is None:
         path = os.path.join(plugin.config(world), "settings.json")
@@ -137,7 +137,7 @@ def remove(
 
 
 def _guarded(name: str, path: str, step: Callable[[], tuple[Action, str]]) -> Outcome:
-    """One step; what is wrong with a file is an outcome, so that the other clients go on."""
+    """Run one step; an error in a file becomes an outcome, so that the other clients continue."""
     try:
         action, words = step()
     except Broken as broken:
@@ -223,17 +223,17 @@ def _restored(
     again: Callable[[str], str],
     without: Callable[[], str],
 ) -> bytes | None:
-    """The file from before the first setup, if nothing else has changed since."""
+    """Original file from before the first setup, if nothing else has changed since."""
     try:
         if again((original or b"").decode()).encode() == before:
             return original
-    except (Broken, UnicodeDecodeError):  # the backup is not what it was: cut the entry out
+    except (Broken, UnicodeDecodeError):  # the backup is damaged: remove only the entry
         pass
     return without().encode()
 
 
 def _without(text_format: Any, text: str, path: Sequence[str], original: bytes | None) -> str:
-    """`text` without the entry, and without the tables above it that setup made."""
+    """`text` without the entry, and without the tables above it that setup created."""
     text = text_format.drop(text, path)
     if text_format is not jsonc or original is None:
         return str(text)
@@ -270,13 +270,13 @@ def _uninstall(world: World, dry_run: bool) -> tuple[Action, str]:
 
 
 def _doubled(world: World) -> str:
-    """Advice for a server that was registered by hand as well; empty without one."""
+    """Advice for a server that was also registered manually; empty without one."""
     path = os.path.join(os.path.dirname(plugin.config(world)), ".claude.json")
     if "CLAUDE_CONFIG_DIR" in world.environ:
         path = os.path.join(plugin.config(world), ".claude.json")
     try:
         servers = jsonc.get((files.read(path) or b"").decode(), ("mcpServers",))
-    except (OSError, UnicodeDecodeError, Broken):  # Claude Code itself will say so
+    except (OSError, UnicodeDecodeError, Broken):  # Claude Code itself reports it
         return ""
     for name, entry in servers.items() if isinstance(servers, dict) else ():
         if clients.is_ours(entry):
@@ -317,7 +317,7 @@ def _disallow(path: str, *, dry_run: bool) -> tuple[Action, str]:
 
 
 def import_rules(world: World, *, dry_run: bool = False) -> Outcome:
-    """Take the rules for Bash of Claude Code's user settings into our configuration."""
+    """Import the Bash rules of Claude Code's user settings into our configuration."""
     source = os.path.join(plugin.config(world), "settings.json")
     target = world.environ.get("PTYJOBS_CONFIG") or world.xdg("ptyjobs", "config.toml")
 
@@ -336,11 +336,11 @@ def import_rules(world: World, *, dry_run: bool = False) -> Outcome:
     return _guarded("rules", target, step)
 
 
-# -- how things stand
+# -- states for doctor
 
 
 def standings(*, world: World, server: Server, entry_name: str = "ptyjobs") -> list[Standing]:
-    """How every installed client stands to this installation."""
+    """State of every installed client relative to this installation."""
     found_here = []
     if plugin.found(world):
         found_here.append(_plugin_standing(world, server))

@@ -1,8 +1,8 @@
 """Change one entry of a YAML mapping of mappings in place, block style only.
 
-Owns the edit of `TOP:` / `  NAME:` as goose writes it. YAML has no parser in the standard library,
-so this looks at lines: what it does not recognise (flow style, tabs, anchors at that place) is
-refused with its line, never guessed. Never touches a line outside its entry.
+Owns the edit of `TOP:` / `  NAME:` as goose writes it. The standard library has no YAML parser, so
+this module works on lines: unrecognized syntax (flow style, tabs, anchors at that place) is refused
+with its line number, never guessed. Never changes a line outside its entry.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def _lines(text: str) -> list[str]:
 
 
 def check(text: str) -> None:
-    """Raise Broken for a line that cannot stand where it stands."""
-    block = False  # inside a literal or folded text
+    """Raise Broken for a line that is invalid at its place."""
+    block = False  # inside a literal or folded scalar
     for number, line in enumerate(_lines(text), start=1):
         bare = line.rstrip("\r\n")
         if not bare.strip() or bare.lstrip().startswith("#"):
@@ -49,13 +49,13 @@ def check(text: str) -> None:
 
 
 def _unclosed(line: str) -> bool:
-    """True if the value of a line opens a quote that the line does not close."""
+    """True if the value of a line opens a quote that it does not close."""
     match = re.search(r":\s+([\"'])(.*)$", line)
     return bool(match) and match[1] not in re.sub(r"\\.|''", "", match[2])  # type: ignore[index]
 
 
 def get(text: str, path: Sequence[str]) -> Any:
-    """The entry's scalars and lists as texts, None if there is none. Raises Broken."""
+    """Scalars and lists of the entry as text; None if absent. Raises Broken."""
     check(text)
     span = _span(text, path)
     if span is None:
@@ -110,7 +110,7 @@ def put(text: str, path: Sequence[str], value: dict[str, Any]) -> str:
 
 
 def drop(text: str, path: Sequence[str]) -> str:
-    """`text` without the entry at `path`; unchanged if there is none. Raises Broken."""
+    """`text` without the entry at `path`; unchanged if absent. Raises Broken."""
     check(text)
     span = _span(text, path)
     if span is None:
@@ -118,7 +118,7 @@ def drop(text: str, path: Sequence[str]) -> str:
     lines = _lines(text)
     rest = [*lines[: span[0]], *lines[span[1] :]]
     at = _top(rest, path[0])
-    if at is not None and _end(rest, at) == at + 1:  # nothing is left below it: null, not a mapping
+    if at is not None and _end(rest, at) == at + 1:  # nothing left below it: null, not a mapping
         newline = "\r\n" if "\r\n" in text else "\n"
         rest[at] = rest[at].rstrip("\r\n") + " {}" + newline
     return "".join(rest)
@@ -132,7 +132,7 @@ def _top(lines: Sequence[str], key: str) -> int | None:
 
 
 def _end(lines: Sequence[str], at: int) -> int:
-    """The line behind the last one that belongs to the entry at line `at`."""
+    """Line after the last one of the entry at line `at`."""
     depth = _depth(lines[at])
     end = at + 1
     for number in range(at + 1, len(lines)):
@@ -159,7 +159,7 @@ def _indent(lines: Sequence[str], top: str) -> str:
 
 
 def _span(text: str, path: Sequence[str]) -> tuple[int, int] | None:
-    """First line and end of the entry."""
+    """First line and end line of the entry."""
     top, name = path
     lines = _lines(text)
     at = _top(lines, top)
