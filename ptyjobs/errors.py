@@ -1,7 +1,7 @@
-"""What can go wrong, as types: each with a stable code, what happened and what to do next.
+"""Error types: each has a stable code, a description and the next step.
 
-Owns the error vocabulary that crosses every border (socket, tool result, exit code). A deadline
-is not an error; a program that exits with 1 is not an error.
+Owns the error vocabulary used across all interfaces (socket, tool result, exit code). Never counts
+a deadline as an error, nor a program that exits with 1.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from enum import Enum
 
-TYPE_CHECKING = False  # known to type checkers; `typing` costs holders memory
+TYPE_CHECKING = False  # known to type checkers; importing `typing` costs holders memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class Hint(Enum):
-    """The next step after an error, for a front to word in its own terms.
+    """The next step after an error; each front end words it in its own terms.
 
-    `FACTS` has the names that a wording may use.
+    `FACTS` lists the names that a wording may use.
     """
 
     READ_OUTPUT = "read_output"  # the job has ended; its output is kept
-    LOOK_FIRST = "look_first"  # the screen is different from what was expected
+    LOOK_FIRST = "look_first"  # the screen differs from the expected one
     START_A_JOB = "start_a_job"  # there are no jobs
     KEY_NAMES = "key_names"  # no such key
     CHECK_THEN_KILL = "check_then_kill"  # the holder does not answer
     CHECK_STATUS = "check_status"  # the same, and it may have ended
     WHOLE_LINE = "whole_line"  # an allow-list takes only whole lines
-    OWN_JOB = "own_job"  # what is refused as input may run as a job of its own
+    OWN_JOB = "own_job"  # refused as input, but may run as a job of its own
     ONE_KEY = "one_key"  # one key at a time, or the program as a job of its own
-    INSIST = "insist"  # a secret was not sent, for the prompt is not surely one for it
+    INSIST = "insist"  # a secret was not sent: the prompt may not be a prompt for it
     CELL_ORIGIN = "cell_origin"  # a cell that is not on the screen
 
 
@@ -46,9 +46,9 @@ FACTS: dict[Hint, tuple[str, ...]] = {
 class PtyJobsError(Exception):
     """Base of all errors that a caller may see.
 
-    `code` is stable and machine-readable, `message` says what happened, `advice` what to do, in the
-    terms of the tools and the library. `hint` with `facts` says the same as a value, for fronts
-    with other terms.
+    `code` is stable and machine-readable, `message` describes the failure, `advice` the next step,
+    in the terms of the tools and the library. `hint` with `facts` gives the same advice as a value,
+    for front ends with other terms.
     """
 
     code = "internal"
@@ -75,14 +75,14 @@ class PtyJobsError(Exception):
         return super().__str__()
 
     def worded(self, hints: Mapping[Hint, str]) -> str:
-        """Message and advice as a front says them: a hint in its words, else the advice itself."""
+        """Message and advice in a front end's terms: its wording of the hint, else `advice`."""
         return f"{self.message} {self.advice_in(hints)}".rstrip()
 
     def advice_in(self, hints: Mapping[Hint, str]) -> str:
-        """The advice in the words of a front, which has some for every hint."""
+        """The advice in a front end's terms; `hints` has a wording for every hint."""
         if self.hint is None:
             return self.advice
-        facts = dict.fromkeys(FACTS.get(self.hint, ()), "")  # an older holder may know fewer
+        facts = dict.fromkeys(FACTS.get(self.hint, ()), "")  # an older holder may send fewer
         return hints[self.hint].format_map({**facts, **self.facts}).strip()
 
     def to_wire(self) -> dict[str, Any]:
@@ -144,13 +144,13 @@ class Refused(PtyJobsError):
 
 
 class NeedsApproval(Refused):
-    """A rule wants the user asked first; `facts`: the command."""
+    """A rule requires the user's approval first; `facts`: the command."""
 
     code = "needs_approval"
 
 
 class LimitReached(PtyJobsError):
-    """A bound on jobs, descriptors, processes or disk was met."""
+    """A limit on jobs, descriptors, processes or disk was reached."""
 
     code = "limit_reached"
 
@@ -162,7 +162,7 @@ class StartFailed(PtyJobsError):
 
 
 def cannot_start(failure: OSError) -> StartFailed:
-    """Why a job has no process, no descriptor or no room, in words."""
+    """Describe why a job has no process, no descriptor or no disk space."""
     advice = {
         errno.ENOSPC: "Make room where the state directory is, or name another (PTYJOBS_STATE).",
         errno.EDQUOT: "Make room where the state directory is, or name another (PTYJOBS_STATE).",
@@ -188,7 +188,7 @@ class Unsupported(PtyJobsError):
 
 
 class BadRecording(PtyJobsError):
-    """A cast or log that cannot be read; the message names the line and what was expected."""
+    """An unreadable cast or log; the message names the line and the expected content."""
 
     code = "bad_recording"
 

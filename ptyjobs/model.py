@@ -1,9 +1,9 @@
-"""The values that every part of ptyjobs speaks in.
+"""The values shared by every part of ptyjobs.
 
-Owns: what a job, its state, its end, a verdict and fresh output *are*, and the one table of state
-transitions. Never does I/O, never reads a clock. Everything here is frozen and turns into plain
-JSON types with `to_json` / `from_json`, because the same values travel over the holder's socket,
-lie in a job's directory and stand in a tool result's `_meta`.
+Owns the definitions of a job, its state, its end, a verdict and fresh output, and the one table of
+state transitions. Never does I/O, never reads a clock. The subtle thing: everything here is frozen
+and converts to plain JSON types with `to_json` / `from_json`, because the same values are sent over
+the holder's socket, stored in a job's directory and returned in a tool result's `_meta`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PROTOCOL_VERSION = 2
 
 
 class State(enum.StrEnum):
-    """Where a job is in its life. `running completed failed killed` are the words users see."""
+    """State of a job. Users see `running completed failed killed`."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -39,7 +39,7 @@ class State(enum.StrEnum):
 
 
 class Event(enum.StrEnum):
-    """What can happen to a job's state."""
+    """Events that change a job's state."""
 
     SPAWNED = "spawned"
     SPAWN_FAILED = "spawn failed"
@@ -71,14 +71,14 @@ def next_state(state: State, event: Event) -> State:
 
 
 class Lifetime(enum.StrEnum):
-    """How long a job may live: until its server's connection ends, or until killed."""
+    """Lifetime of a job: until its server's connection ends, or until killed."""
 
     SESSION = "session"
     PERSISTENT = "persistent"
 
 
 class Reason(enum.StrEnum):
-    """Why a wait came back. `quiet` and `timeout` are answers, not errors."""
+    """The reason why a wait returned. `quiet` and `timeout` are answers, not errors."""
 
     WAITING_FOR_INPUT = "waiting_for_input"
     PROMPT = "prompt"
@@ -89,12 +89,12 @@ class Reason(enum.StrEnum):
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
     SERVICE_READY = "ready"
-    SERVICE_FAILED = "not ready"  # it printed what means that it has failed
+    SERVICE_FAILED = "not ready"  # it printed text that means failure
     PERSON = "person"  # a person has answered, declined, or released the job
 
     @property
     def ready(self) -> bool:
-        """It is the caller's turn to type, as far as we can know."""
+        """True if the program is ready for input, as far as can be determined."""
         return self in (Reason.WAITING_FOR_INPUT, Reason.PROMPT, Reason.PASSWORD, Reason.QUIET)
 
 
@@ -106,7 +106,7 @@ class Confidence(enum.StrEnum):
 
 
 class Tier(enum.StrEnum):
-    """What this machine lets us ask about a job (SPEC.md "How we know")."""
+    """The evidence about a job that this machine provides (SPEC.md "How we know")."""
 
     FULL = "full"
     NO_SYSCALL = "no-syscall"
@@ -121,10 +121,10 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended: a code or a signal number, never both.
+    """Exit of a process: a code or a signal number, never both.
 
-    `cause` says why ptyjobs ended it ("its time limit of 5 s was over"); empty if it ended by
-    itself. A program that handles SIGTERM may exit with 0 then, which is no success.
+    `cause` is the reason why ptyjobs ended it ("its time limit of 5 s was over"); empty if it ended
+    by itself. A program that handles SIGTERM may then exit with 0, which is not a success.
     """
 
     code: int | None = None
@@ -144,8 +144,8 @@ class Exit:
     def shell_code(self) -> int:
         """The number that a shell would show: the code, or 128 + the signal.
 
-        A program that we ended and that exited with 0 counts as ended by SIGTERM (143), because a
-        script must not take a job cut short for a success.
+        A program that ptyjobs ended and that exited with 0 counts as ended by SIGTERM (143),
+        because a script must not take a job cut short for a success.
         """
         if self.cause and self.code == 0:
             return 143
@@ -173,7 +173,7 @@ class Exit:
         return f"{killed} · {how}"
 
     def event(self, *, by_kill: bool) -> Event:
-        """The state event of this end; SIGTERM and SIGKILL count as killed, whoever sent them."""
+        """The state event of this end; SIGTERM and SIGKILL count as killed, from any sender."""
         from signal import SIGKILL, SIGTERM
 
         if by_kill or self.signal in (SIGTERM, SIGKILL):
@@ -201,12 +201,12 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the conditions in `JobSpec.ready` say of a job."""
+    """The state of a job's conditions in `JobSpec.ready`."""
 
     state: str  # "ready", "not ready", "unhealthy" or "failed"
     since: float = 0.0  # seconds since the epoch
     why: str = ""  # "nothing listens on port 3000"
-    listening: tuple[Listening, ...] = ()  # when it became ready
+    listening: tuple[Listening, ...] = ()  # sockets at the time it became ready
     after: float = 0.0  # seconds from the start until it was ready
 
     @property
@@ -216,10 +216,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """What was asked for: all that is needed to start the job again.
+    """The specification of a job: everything needed to start it again.
 
-    `argv` is what is executed; `command` what the caller wrote. `env` is the complete environment
-    of the child; it is handed to the holder and never written to disk (it may hold secrets).
+    `argv` is executed; `command` is the caller's own text. `env` is the complete environment of the
+    child; it is passed to the holder and never written to disk (it may hold secrets).
     """
 
     job_id: str
@@ -233,37 +233,37 @@ class JobSpec:
     marks: bool = False  # shell integration: OSC 133 command boundaries
     sandbox: str = "none"  # "none" | "bwrap" | "landlock"
     writable: str = ""  # the folder that a sandboxed job may write; "" is its `cwd`
-    network: str = "full"  # of a sandboxed job: "full" | "none"
+    network: str = "full"  # for a sandboxed job: "full" | "none"
     read_only: tuple[str, ...] = ()  # paths below `writable` that it may only read
-    hidden: tuple[str, ...] = ()  # folders a sandboxed job must not touch (our own state)
+    hidden: tuple[str, ...] = ()  # folders a sandboxed job must not access (our own state)
     target: str = ""  # "" is this machine; otherwise "ssh:host", "slurm", ...
     target_table: dict[str, Any] = field(default_factory=dict)  # its `[targets.NAME]` table
-    token: str = ""  # marks this run on the far side, so that it can be ended there
-    quiet_floor: float = 0.0  # seconds that a quiet settle waits at least (remote targets)
+    token: str = ""  # identifies this run on the remote side, so that it can be ended there
+    quiet_floor: float = 0.0  # minimum seconds of a quiet settle (remote targets)
     allowed: tuple[str, ...] = ()  # the allow-list, for lines typed at a shell's prompt
     block_dangerous: bool = False
     permissions: dict[str, Any] = field(default_factory=dict)  # rules for lines a shell reads
     log_limit: int = 64 << 20  # bytes of log kept on disk
-    log_full: str = "drop"  # "drop" | "wait": what a log without room costs, output or time
+    log_full: str = "drop"  # "drop" | "wait": on a full log, drop output or block the job
     timeout: float | None = None  # seconds until the job is killed
     grace: float = 1.0  # seconds between SIGTERM and SIGKILL
     idle_limit: float | None = None  # seconds without client or output until a persistent job ends
     replies: bool = True  # answer terminal queries
     on_exit: str = ""  # a command line run when the job has ended
-    ready: tuple[str, ...] = ()  # when it is ready as a service (config.ready_syntax)
-    session: str = ""  # the agent's session that started it: who is woken (see `notify`)
+    ready: tuple[str, ...] = ()  # conditions of its readiness as a service (config.ready_syntax)
+    session: str = ""  # the agent's session that started it, woken by its events (see `notify`)
     notify: tuple[str, ...] = NOTIFY
     port: str = ""  # "auto" leases a free one; it is in the environment as PORT
     notify_command: str = ""  # a command line run when a person is asked for
-    audit: bool = False  # what is done to it goes into the journal
+    audit: bool = False  # write actions on the job into the journal
     masked: tuple[dict[str, Any], ...] | None = None  # digests of secrets to mask at its end
     memory: int = 0  # bytes that the job may use; 0 is no limit
     cpu: float = 0.0  # processors
     pids: int = 0  # processes and threads
     restart: str = ""  # "on-failure" or "always", with ":N" for at most N times in a row
     run: int = 1  # counts the runs under this name
-    tags: dict[str, str] = field(default_factory=dict)  # its labels; files of 0.1 have this name
-    login: bool = False  # run it behind the start-up files of the user's shell
+    tags: dict[str, str] = field(default_factory=dict)  # its labels; files of 0.1 use this name
+    login: bool = False  # run it after the start-up files of the user's shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +274,7 @@ class Verdict:
     confidence: Confidence = Confidence.CERTAIN
     waited: float = 0.0  # seconds between the send and the verdict
     prompt: str = ""  # the text of the cursor row up to the cursor
-    doing: str = ""  # on timeout: what the job is doing, e.g. "python3 in clock_nanosleep"
+    doing: str = ""  # on timeout: the job's activity, e.g. "python3 in clock_nanosleep"
     input_consumed: bool = True  # False: the program never took the input (no Enter, stopped)
     continuation: bool = False  # an open block: `...`, `dquote>`, here-document
     pattern: int | None = None  # index of the `until` pattern that matched
@@ -282,13 +282,13 @@ class Verdict:
     exit: Exit | None = None  # of the job, once it has ended
     command_exit: int | None = None  # of the command typed into a shell (OSC 133;D)
     tier: Tier = Tier.FULL
-    says: str = ""  # what the program says of itself (OSC 7501), e.g. "blocked (permission): ..."
-    why: str = ""  # one phrase for people and transcripts: which fact decided
+    says: str = ""  # the program's own report (OSC 7501), e.g. "blocked (permission): ..."
+    why: str = ""  # one phrase for people and transcripts: the deciding fact
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """What the program printed since the caller's mark, as a person would say it."""
+    """Output of the program since the caller's mark, as a person would read it."""
 
     text: str
     offset: int = 0  # log offset of the mark
@@ -299,14 +299,14 @@ class Fresh:
     lines: int = 0  # lines in the whole fresh text, kept or not
     omitted_lines: int = 0
     omitted_chars: int = 0
-    hidden: bool = False  # holds concealed text, or text in its background's colour
-    dropped: int = 0  # bytes of it that the log quota has already thrown away
+    hidden: bool = False  # contains concealed text, or text in its background's colour
+    dropped: int = 0  # bytes of it that the log quota has already discarded
     redrawn: bool = False  # the text is empty, yet rows of the screen changed
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What `interact`, `execute` and `wait` return for one job."""
+    """Result of `interact`, `execute` and `wait` for one job."""
 
     job_id: str
     state: State
@@ -315,13 +315,13 @@ class Answer:
     sent: int = 0  # bytes that reached the terminal
     unsent: int = 0  # bytes the program did not take before the deadline
     attached: int = 0  # people attached now
-    by_person: bool = False  # keys came from an attached person meanwhile
+    by_person: bool = False  # an attached person has typed keys in the meantime
     title: str = ""
-    notes: tuple[str, ...] = ()  # one-line hints with the next step in them
-    unmatched: str = ""  # the patterns that did not match, in words; where they did before
+    notes: tuple[str, ...] = ()  # one-line hints that include the next step
+    unmatched: str = ""  # text: the patterns that did not match, and where they did before
     service: Service | None = None  # of a job started with `ready`
-    held: str = ""  # who holds the job and since when
-    handback: str = ""  # what a person did while they held it, for the first answer behind that
+    held: str = ""  # the person who holds the job, and since when
+    handback: str = ""  # a person's actions during a hold, once, in the first answer after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,27 +337,27 @@ class View:
     first_line: int = 0  # absolute number of the first line in text
     lines_above: int = 0  # lines of scrollback not shown
     hidden: bool = False
-    generation: int = 0  # hand it back to get only the rows changed since
-    read: int = 0  # log offset up to which this reader was shown everything now; 0: not all of it
+    generation: int = 0  # pass it to the next call to get only the rows changed since
+    read: int = 0  # log offset up to which this reader has been shown everything; 0: not all of it
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A piece of the job's whole text (`output`)."""
+    """A part of the job's whole text (`output`)."""
 
     text: str
     offset: int  # log offset of the first line
-    next: int  # hand it back as `since` for the following page
+    next: int  # pass it as `since` to get the following page
     end: int
     floor: int  # oldest offset kept
     matches: int | None = None  # with grep: matching lines found in [offset, next)
-    lost: int = 0  # bytes of [since, next) that are not in the log: no disk took them
+    lost: int = 0  # bytes of [since, next) missing from the log: they could not be written to disk
     more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All that is known of a job; the live half is absent for an ended one."""
+    """Full status of one job; the live fields are absent for an ended job."""
 
     job_id: str
     state: State
@@ -366,7 +366,7 @@ class Status:
     pid: int | None = None
     holder: int | None = None
     exit: Exit | None = None
-    reason: str = ""  # a sentence: why it ended, why it failed to start
+    reason: str = ""  # one sentence: why it ended or failed to start
     started: float = 0.0  # seconds since the epoch
     ended: float | None = None
     size: Size = Size()
@@ -376,37 +376,37 @@ class Status:
     # the log
     floor: int = 0
     end: int = 0
-    gaps: tuple[tuple[int, int, str], ...] = ()  # (from, to, errno name): bytes that no disk took
+    gaps: tuple[tuple[int, int, str], ...] = ()  # (from, to, errno name): bytes not written to disk
     # live only
-    waiting: Verdict | None = None  # the readiness of this moment
+    waiting: Verdict | None = None  # the current readiness
     output_age: float | None = None  # seconds since the last output
     doing: str = ""
-    stalled: bool = False  # neither output nor CPU nor I/O moved lately
+    stalled: bool = False  # no output, CPU time or I/O lately
     cpu: float = 0.0  # seconds of CPU the tree has used
     rss: int = 0  # bytes of resident memory of the tree
-    peak: int = 0  # the most memory: of the job where a cgroup counts it, else of a reaped process
-    limits: tuple[str, ...] = ()  # each with what enforces it
+    peak: int = 0  # peak memory: of the job where a cgroup counts it, else of a reaped process
+    limits: tuple[str, ...] = ()  # each with the mechanism that enforces it
     processes: tuple[str, ...] = ()  # "pid name" of each process in the tree
     ports: tuple[int, ...] = ()  # TCP ports the tree listens on
-    listening: tuple[Listening, ...] = ()  # those and its UDP and unix sockets
+    listening: tuple[Listening, ...] = ()  # these and its UDP and unix sockets
     service: Service | None = None  # of a job started with `ready`
     port: int = 0  # leased or given; PORT in its environment
     labels: dict[str, str] = field(default_factory=dict)
     changed: tuple[str, ...] = ()  # variables that `login` has set or changed
     run: int = 1  # earlier runs of the job WEB are kept as WEB.1, WEB.2 ...
     restarts: str = ""  # "restarts in 2.0 s (2 of 5)"
-    tries: tuple[str, ...] = ()  # how the last runs of a service that restarts have ended
+    tries: tuple[str, ...] = ()  # ends of the last runs of a service that restarts
     title: str = ""
-    directory: str = ""  # working directory as the program told it (OSC 7), else of the leader
+    directory: str = ""  # working directory as reported by the program (OSC 7), else of the leader
     progress: str = ""  # OSC 9;4
     attached: int = 0
-    people: tuple[str, ...] = ()  # names of those attached
-    held: str = ""  # who holds it and since when
-    asks: str = ""  # what a person is asked for
+    people: tuple[str, ...] = ()  # names of the people attached
+    held: str = ""  # the person who holds the job, and since when
+    asks: str = ""  # the open request for a person
     waiters: int = 0
     tier: Tier = Tier.FULL
-    containment: str = ""  # what kill reaches on this machine
-    errors: tuple[str, ...] = ()  # failures the holder outlived
+    containment: str = ""  # processes that kill reaches on this machine
+    errors: tuple[str, ...] = ()  # failures the holder has survived
     unknown_sequences: int = 0
     last_line: str = ""
     spec: dict[str, Any] = field(default_factory=dict)
@@ -416,7 +416,7 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def to_json(value: Any) -> Any:
-    """A frozen value as plain JSON types (tuples become lists, enums their words)."""
+    """A frozen value as plain JSON types (tuples become lists, enums their values)."""
     cls = type(value)
     if cls in _PLAIN:
         return value
@@ -432,7 +432,7 @@ def to_json(value: Any) -> Any:
 
 
 def told(value: Any) -> dict[str, Any]:
-    """As `to_json`, without the fields that have their default: `from_json` fills them in."""
+    """Like `to_json`, omitting fields equal to their default; `from_json` restores them."""
     plain: dict[str, Any] = to_json(value)
     for one in fields(type(value)):
         if one.default is not MISSING and getattr(value, one.name) == one.default:
@@ -450,7 +450,7 @@ _DECODERS: dict[type, dict[str, Callable[[Any], Any]]] = {}
 
 
 def _decoders(cls: type) -> dict[str, Callable[[Any], Any]]:
-    """How each field is read. Not by `typing.get_type_hints`, whose import costs 10 ms."""
+    """A decoder for each field. Avoids `typing.get_type_hints`, whose import costs 10 ms."""
     names = {**vars(sys.modules[cls.__module__]), "Any": object}
     hints = {name: eval(cls.__annotations__[name], names) for name in names_of(cls)}
     _DECODERS[cls] = {name: _decoder(hint) for name, hint in hints.items()}

@@ -1,9 +1,9 @@
-"""The frames of the holder's socket: bytes in, messages out, and back.
+"""Frames of the holder's socket: decode bytes into messages, encode messages into bytes.
 
 Owns the framing only (SPEC.md "The holder's protocol"): each frame is a 4-byte big-endian length,
-one byte of kind and the payload. Kind `J` is one JSON object, kind `D` is terminal bytes behind
-the 8-byte log offset of their first byte. Never touches a socket. The subtle thing: a peer is not
-trusted, so a length over the bound ends the connection instead of being waited for.
+one byte of kind and the payload. Kind `J` is one JSON object; kind `D` is the 8-byte log offset of
+the first byte, then terminal bytes. Never touches a socket except to send a refusal (`refuse`). The
+subtle thing: a peer is not trusted, so a length above the limit closes the connection at once.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ DATA_HEADER = struct.Struct("!IBQ")
 JSON = ord("J")
 DATA = ord("D")
 MAX_FRAME = 64 << 20  # bytes
-FIRST_REQUEST = 1  # the id of a connection's first request (`start` of whoever asks for a holder)
-REFUSAL = 5.0  # seconds that an asker gets to read why it is refused
-_JSON = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each message
+FIRST_REQUEST = 1  # id of a connection's first request (`start`, for a new holder)
+REFUSAL = 5.0  # seconds a refused client gets to read the reason
+_JSON = json.JSONEncoder(separators=(",", ":"))  # json.dumps would create one for each message
 
 
 class BrokenFrame(ValueError):
-    """The peer sent something that is not a frame; the connection is of no more use."""
+    """The peer sent an invalid frame; the connection is unusable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ Message = JsonObject | Data
 
 
 def encode(message: Message) -> bytes:
-    """One frame. JSON is ASCII-escaped, so that a lone surrogate survives the way."""
+    """One frame. JSON is ASCII-escaped, so that a lone surrogate survives the encoding."""
     if isinstance(message, Data):
         return data_frame(message.offset, message.data)
     payload = _JSON.encode(message).encode("ascii")
@@ -64,19 +64,20 @@ def data_frame(offset: int, data: bytes) -> bytes:
 
 
 def refuse(connection: socket.socket, failure: OSError) -> None:
-    """Tell the first request on `connection` why there is no holder, and wait until it is read.
+    """Answer the first request on `connection` with the failure; wait until it is read.
 
-    Closed at once, the other side could find a broken pipe while it writes and never read why.
+    If the connection closed at once, the client's write could fail with EPIPE before it read the
+    reason.
     """
     connection.settimeout(REFUSAL)
-    with contextlib.suppress(OSError):  # EPIPE, ECONNRESET, or it does not leave: no more to do
+    with contextlib.suppress(OSError):  # EPIPE, ECONNRESET, or the client stays: nothing more to do
         connection.sendall(refusal(failure))
         while connection.recv(64 << 10):
             pass
 
 
 def refusal(failure: OSError) -> bytes:
-    """The frame that answers the first request of a connection: why no job can be started."""
+    """The frame that answers a connection's first request with the reason why no job can start."""
     return encode({"id": FIRST_REQUEST, "error": cannot_start(failure).to_wire()})
 
 
@@ -95,17 +96,17 @@ class Decoder:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterable[Message]:
-        """The messages that `data` completes; raises BrokenFrame for what is none."""
+        """The messages that `data` completes; raises BrokenFrame for an invalid frame."""
         if not self._buffer and len(data) >= HEADER.size:
             length, kind = HEADER.unpack_from(data)
-            if length == len(data) - HEADER.size <= MAX_FRAME:  # one frame: most often
+            if length == len(data) - HEADER.size <= MAX_FRAME:  # the usual case: exactly one frame
                 return (_message(kind, data, HEADER.size, len(data)),)
         return self._several(data)
 
     def _several(self, data: bytes) -> Iterator[Message]:
         kept = self._buffer
         kept += data if kept else b""
-        source = kept or data  # most often whole frames, which need not be kept
+        source = kept or data  # usually whole frames, which need not be kept
         at = 0
         try:
             while len(source) - at >= HEADER.size:

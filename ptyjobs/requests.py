@@ -1,10 +1,9 @@
-"""What a client may ask of a holder: one frozen value for each operation of the protocol.
+"""Requests from a client to a holder: one frozen value for each operation of the protocol.
 
 Owns the members of a request on the wire, their types and their defaults (SPEC.md "The holder's
-protocol"): `encode` makes the frame on the client's side, `decode` makes the value where the holder
-has taken a frame. Never acts on a job. The subtle thing: a holder outlives the client that started
-it, so either side may be older than the other. A member that is missing or null has its default,
-and one that is not known is ignored.
+protocol"): `encode` builds the frame on the client's side, `decode` the value on the holder's side.
+Never acts on a job. The subtle thing: a holder outlives the client that started it, so either side
+may be older than the other. A missing or null member has its default; an unknown member is ignored.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ Packed = tuple["Any", ...]  # secrets as `text.secrets.pack` makes them
 class HelloRequest:
     """Introduce a client; `reader`: key of the read position that its answers continue from.
 
-    `session`: the agent's session that its answers go to. `protocol`: the version that the client
-    speaks; those of version 1 do not say it. `who`: name of the person or program, for holds and
-    the journal.
+    `session`: the agent's session that its answers go to. `protocol`: the client's protocol
+    version; clients of version 1 omit it. `who`: name of the person or program, for holds and the
+    journal.
     """
 
     reader: str = ""
@@ -47,7 +46,7 @@ class HelloRequest:
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """Start the job; answered at its first turn if `wait` seconds are above 0, else at once."""
+    """Start the job; with `wait` above 0 seconds, answered when it is first ready, else at once."""
 
     spec: JobSpec
     wait: float = 0.0
@@ -61,7 +60,7 @@ class StartRequest:
 
 @dataclass(frozen=True, slots=True)
 class RestartRequest:
-    """End the run and begin another with the same spec; answered as a start is."""
+    """End the run and begin another with the same spec; answered like a start."""
 
     wait: float = 0.0
     grace: float = KILL_GRACE
@@ -71,7 +70,7 @@ class RestartRequest:
 
 @dataclass(frozen=True, slots=True)
 class InteractRequest:
-    """Type, then wait for the caller's turn, its end or one of the patterns in `until`."""
+    """Type, then wait for readiness, the job's end or one of the patterns in `until`."""
 
     input: str = ""
     keys: tuple[str, ...] = ()
@@ -84,14 +83,14 @@ class InteractRequest:
     view: str = "auto"
     secret: bool = False
     insist: bool = False  # type the secret at any prompt
-    approved: bool = False  # the user has said yes to what a rule wanted asked
+    approved: bool = False  # the user has approved input for which a rule requires a question
     mouse: MouseAction | None = None
     progress: bool = False
-    secrets: Packed | None = None  # digests of what neither `until` nor the mouse may find
+    secrets: Packed | None = None  # digests of secrets that neither `until` nor the mouse may find
 
     @property
     def presses_enter(self) -> bool:
-        """Enter follows the text: not behind keys, raw bytes or a mouse action."""
+        """True if Enter follows the text: not after keys, raw bytes or a mouse action."""
         return self.enter and not (self.keys or self.raw or self.mouse)
 
 
@@ -99,8 +98,8 @@ class InteractRequest:
 class WaitRequest:
     """Wait for a condition: ready, exited, pattern (one of `until`), port, quiet or person.
 
-    `service`: conditions of a service (config.ready_syntax) for this wait. `message`: what a person
-    is asked for; without one, `person` waits for a release.
+    `service`: conditions of a service (config.ready_syntax) for this wait. `message`: the request
+    to a person; without one, `person` waits for a release.
     """
 
     condition: str = "ready"  # "for" on the wire
@@ -161,7 +160,7 @@ class RepaintRequest:
 
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
-    """Full status; a `brief` one leaves out what costs a look at /proc."""
+    """Full status; `brief` omits figures that need /proc."""
 
     brief: bool = False
 
@@ -191,14 +190,14 @@ class MarkRequest:
 
 @dataclass(frozen=True, slots=True)
 class DiscardRequest:
-    """Give up the oldest output below this offset."""
+    """Discard the oldest output below this offset."""
 
     before: int
 
 
 @dataclass(frozen=True, slots=True)
 class FollowRequest:
-    """Stream the output: from offset `since`, or behind a repaint with `scrollback` lines."""
+    """Stream the output: from offset `since`, or after a repaint with `scrollback` lines."""
 
     since: int | None = None
     input: bool = False  # the follower's bytes are typed
@@ -211,7 +210,7 @@ class FollowRequest:
 
 @dataclass(frozen=True, slots=True)
 class WindowRequest:
-    """The terminal of a follower has a new size."""
+    """Set the new size of a follower's terminal."""
 
     rows: int
     cols: int
@@ -243,13 +242,13 @@ OPERATIONS: dict[str, type[Request]] = {
 """The word of each operation on the wire."""
 
 _WORDS = {cls: word for word, cls in OPERATIONS.items()}
-_WIRE_NAMES = {"condition": "for"}  # members that cannot be named like this in Python
+_WIRE_NAMES = {"condition": "for"}  # members whose wire name is a Python keyword
 
 
 def version_of(request: Request) -> int:
-    """The version of the protocol that a holder must speak to understand a request.
+    """The protocol version that a holder must support to understand a request.
 
-    2 came with holds, and with waits for a port, a person and the conditions of a service.
+    Version 2 added holds, and waits for a port, a person and the conditions of a service.
     """
     match request:
         case HoldRequest() | ReleaseRequest() | DoneRequest():
@@ -262,12 +261,12 @@ def version_of(request: Request) -> int:
 
 
 def encode(request: Request, number: int) -> bytes:
-    """The frame of a request; `number` comes back in its reply."""
+    """The frame of a request; its reply carries the same `number`."""
     return protocol.encode({"op": _WORDS[type(request)], "id": number, **members(request)})
 
 
 def members(request: Request) -> dict[str, object]:
-    """The members of a request as JSON types, all but those that are empty by default."""
+    """The members of a request as JSON types, omitting empty defaults."""
     return {
         member.wire_name: value if member.write is None else member.write(value)
         for member in _MEMBERS[type(request)].values()
@@ -276,13 +275,13 @@ def members(request: Request) -> dict[str, object]:
 
 
 def number_of(message: Mapping[str, object]) -> int:
-    """The id of a request; 0 if it has none that is a number."""
+    """The id of a request; 0 if it is missing or not a number."""
     number = message.get("id")
     return number if isinstance(number, int) else 0
 
 
 def decode(message: Mapping[str, object]) -> Request:
-    """The request in a JSON frame; raises BadInput for one that is none."""
+    """The request in a JSON frame; raises BadInput if the frame is not a valid request."""
     cls = OPERATIONS.get(str(message.get("op")))
     if cls is None:
         raise BadInput(
@@ -290,7 +289,7 @@ def decode(message: Mapping[str, object]) -> Request:
             advice=f"It speaks protocol version {PROTOCOL_VERSION}; see its `hello`.",
         )
     known = _MEMBERS[cls]
-    values: dict[str, Any] = {}  # each is what the reader of its field gives
+    values: dict[str, Any] = {}  # as returned by each field's reader
     try:
         for wire_name, value in message.items():
             if value is not None and (member := known.get(wire_name)) is not None:
@@ -329,7 +328,7 @@ _NEVER = object()
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One field on the wire; `empty`: the default that is left out."""
+    """One field on the wire; `empty`: the default that is omitted."""
 
     name: str
     wire_name: str

@@ -1,7 +1,7 @@
-"""A caller asks for a person: one open request of a job, and its answer.
+"""A request for a person: at most one open request per job, and the reply to it.
 
-Owns the message, whether somebody was told, and the answer until its asker has read it. Never
-decides how a person is told on their side (attach, top, the viewer); runs the configured
+Owns the message, whether it has been announced, and the reply until the asking call has read it.
+Never decides how the request is displayed (attach, top and the viewer do); runs the configured
 `notify_command` once for each new request.
 """
 
@@ -25,7 +25,7 @@ DONE, DECLINED, RELEASED = "done", "declined", "released"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a person said."""
+    """A person's reply to a request."""
 
     how: str  # DONE, DECLINED or RELEASED
     message: str = ""
@@ -44,10 +44,10 @@ class Asking:
         self._told = told
         self.message = ""
         self.reply: Reply | None = None  # not read yet
-        self._answered = ""  # the message that it answers
+        self._answered = ""  # the message that the reply belongs to
 
     def ask(self, message: str) -> None:
-        """Open a request, or go on with the same one."""
+        """Open a request; the same message again keeps the open one."""
         message = " ".join(message.split())[:LONGEST]
         if not message or message == self.message or (self.reply and message == self._answered):
             return
@@ -57,7 +57,7 @@ class Asking:
             self._notify(message)
 
     def answer(self, reply: Reply) -> None:
-        """A person has answered; BadInput if nothing was asked."""
+        """Record a person's reply; BadInput if no request is open."""
         if not self.message:
             raise BadInput(
                 f"Job {self._job.spec.job_id!r} does not ask for a person.",
@@ -67,12 +67,12 @@ class Asking:
         self._told()
 
     def take(self) -> Reply | None:
-        """The answer, once."""
+        """Return the reply once, then forget it."""
         reply, self.reply = self.reply, None
         return reply
 
     def _notify(self, message: str) -> None:
-        """Run `notify_command`. The message is a variable, never a part of the line."""
+        """Run `notify_command`; the message is a variable, never part of the command line."""
         spec = self._job.spec
         env = {
             **spec.env,
@@ -84,5 +84,5 @@ class Asking:
         try:
             argv = ["sh", "-c", spec.notify_command]
             os.posix_spawn("/bin/sh", argv, env, file_actions=null, setsid=True)
-        except OSError as failure:  # EAGAIN, ENOMEM: the request itself stands
+        except OSError as failure:  # EAGAIN, ENOMEM: the request itself stays open
             self._job.errors["notify"] = f"notify_command: {failure.strerror}"

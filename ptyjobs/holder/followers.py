@@ -1,9 +1,9 @@
-"""People and viewers who watch a job live: attach, web page, `logs -f`.
+"""Live followers of a job: attach, web page, `logs -f`.
 
-Owns each follower's offset and its terminal size. A follower holds an offset, not a queue: what
-its socket does not take now is read from the log later, so a slow viewer costs nothing and loses
-nothing that the log still has. The newest attached person's size is the job's size; the job's own
-returns when the last one leaves.
+Owns each follower's offset and terminal size. A follower has an offset instead of a queue: output
+that its socket does not accept now is read from the log later, so a slow viewer costs no memory and
+loses only what the log itself drops. While people are attached, the job has the size of the most
+recently attached terminal; its own size returns when the last of them detaches.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ptyjobs.holder.peers import Peer
 from ptyjobs.model import Size, Status, to_json
 from ptyjobs.protocol import Data, data_frame
 
-CHUNK = 64 << 10  # bytes of one frame
+CHUNK = 64 << 10  # maximum bytes per frame
 AHEAD = 256 << 10  # bytes queued at a follower's socket before it is fed from the log instead
 
 
 @dataclass(slots=True)
 class Follower:
-    """One watching connection."""
+    """One following connection."""
 
     peer: Peer
     offset: int
@@ -31,37 +31,37 @@ class Follower:
 
 
 class Followers:
-    """All who watch one job."""
+    """All followers of one job."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._all: dict[int, Follower] = {}
-        self.own_size: Size | None = None  # the job's, while people are attached
+        self.own_size: Size | None = None  # the job's own size, saved while people are attached
 
     def __len__(self) -> int:
         return len(self._all)
 
     @property
     def people(self) -> int:
-        """How many of them can type."""
+        """Number of followers that can type."""
         return sum(f.types for f in self._all.values())
 
     @property
     def sessions(self) -> tuple[str, ...]:
-        """Sessions of those who watch."""
+        """Agent sessions of the followers."""
         return tuple(f.peer.session for f in self._all.values())
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Who can type, each person once."""
+        """Names of the people who can type, without duplicates."""
         return tuple(dict.fromkeys(f.name for f in self._all.values() if f.types and f.name))
 
     def here(self, name: str) -> bool:
-        """True while a connection of that person is open."""
+        """True while a connection of this person is open."""
         return any(f.types and f.name == name for f in self._all.values())
 
     def tell(self, event: dict[str, object]) -> None:
-        """Send an event to everybody who watches, with the names of those who can type."""
+        """Send an event to every follower, with the names of the people who can type."""
         for follower in self._all.values():
             follower.peer.send({**event, "people": list(self.names)})
 
@@ -75,9 +75,9 @@ class Followers:
         name: str,
         scrollback: int = 0,
     ) -> None:
-        """Begin to stream: from offset `since`, or a repaint of the screen and then live bytes.
+        """Start streaming: from offset `since`, or a repaint of the screen, then live bytes.
 
-        `scrollback`: lines above the screen that the repaint holds.
+        `scrollback`: lines above the screen included in the repaint.
         """
         job = self._job
         job.fold.catch_up(job.log.end)
@@ -100,7 +100,7 @@ class Followers:
         self._update_replies()
 
     def answers(self, peer: Peer) -> bool:
-        """True if this person's terminal is the one that answers queries: the newest attached."""
+        """True if this person's terminal answers queries: the most recently attached one does."""
         typing = [number for number, follower in self._all.items() if follower.types]
         return bool(typing) and typing[-1] == peer.number
 
@@ -108,7 +108,7 @@ class Followers:
         return self._all.get(peer.number)
 
     def remove(self, peer: Peer) -> bool:
-        """Its connection has ended; True if it was one that watched."""
+        """Remove a closed connection; True if it was a follower."""
         if self._all.pop(peer.number, None) is None:
             return False
         self._update_replies()
@@ -140,11 +140,11 @@ class Followers:
                 follower.peer.send({"event": "resize", "size": to_json(size)})
 
     def _update_replies(self) -> None:
-        """A person's real terminal answers queries itself; two answers would be typed twice."""
+        """Leave queries to an attached terminal; two answers would be typed twice."""
         self._job.fold.replies_on = self._job.spec.replies and self.people == 0
 
     def on_output(self, offset: int, data: bytes) -> None:
-        """New output: straight to those who are up to date."""
+        """Send new output at once to every follower that is up to date."""
         if not self._all:
             return
         frame = data_frame(offset, data)
@@ -154,7 +154,7 @@ class Followers:
                 follower.offset = offset + len(data)
 
     def pump(self) -> bool:
-        """Feed those who lag behind from the log; True while somebody still lags."""
+        """Feed lagging followers from the log; True while any of them still lags."""
         lagging = False
         for follower in list(self._all.values()):
             while follower.offset < self._job.log.end and follower.peer.queued < AHEAD:

@@ -1,10 +1,10 @@
-"""A person holds a job: input is theirs alone until they release it.
+"""A hold: one person has exclusive input to a job until they release it.
 
-Owns who holds since when, and the report of what they did, which every other reader gets with its
-next answer. Never types and never reads the terminal. The subtle thing: a hold is bound to a person
-and not to a connection, because a viewer reconnects and attach opens a new connection for each
-repaint. While none of their connections is open and the session they asked from has ended, the hold
-is released after `GRACE`.
+Owns the current hold (person and start) and the reports of ended holds, which every other
+reader gets with its next answer. Never types and never reads the terminal. The subtle thing: a hold
+belongs to a person, not to a connection, because a viewer reconnects and attach opens a new
+connection for each repaint. A hold is released `GRACE` seconds after the person's last connection
+has closed and the session they asked from has ended.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ptyjobs.process import tree
 if TYPE_CHECKING:
     from ptyjobs.holder.job import Job
 
-GRACE = 10.0  # seconds until the hold of a person who has gone is released
-LOOK_EVERY = 1.0  # seconds between two looks whether they are still there
-REPORTS = 5  # kept for readers that have not seen them
-LINES = 20  # of one report
-TYPED = 12  # of them: lines that were typed, the last ones
+GRACE = 10.0  # seconds from a person's disappearance to the release of their hold
+LOOK_EVERY = 1.0  # seconds between two checks for the person
+REPORTS = 5  # kept for readers that have not received them
+LINES = 20  # maximum lines of one report
+TYPED = 12  # of which typed lines, the most recent
 
 
 @dataclass(slots=True)
@@ -32,29 +32,29 @@ class Held:
     """One hold."""
 
     by: str
-    session: int  # process of their session that must live (0: only their connections count)
-    start: int  # its start time, because process ids come again
+    session: int  # pid of their session leader, must be alive (0: only connections count)
+    start: int  # its start time, because pids are reused
     since: float  # wall clock
     began: float
-    offset: int  # log offset at its beginning
+    offset: int  # log offset at the start of the hold
     exits: int  # commands that had ended by then
     lines: list[str] = field(default_factory=list)
     left_at: float | None = None
 
 
 class Hold:
-    """The hold of one job. `here` tells whether a person has a connection open."""
+    """The hold of one job. `here` is true while a person has a connection open."""
 
     def __init__(self, job: Job, *, here: Callable[[str], bool]) -> None:
         self._job = job
         self._here = here
         self.held: Held | None = None
         self._reports: list[str] = []
-        self._dropped = 0  # reports that are not kept any more
-        self._read: dict[str, int] = {}  # by reader: reports read, the dropped ones included
+        self._dropped = 0  # number of discarded reports
+        self._read: dict[str, int] = {}  # per reader: reports read, including discarded ones
 
     def take(self, by: str, *, session: int, now: float) -> None:
-        """`by` holds the job from now on; Refused while somebody else does."""
+        """Give `by` the hold; Refused while another person has it."""
         held = self.held
         if held is not None and held.by != by:
             raise Refused(
@@ -76,14 +76,14 @@ class Hold:
         )
 
     def succeed(self, before: Hold) -> None:
-        """Go on with the hold and the reports of the run before this one."""
+        """Take over the hold and the reports of the previous run."""
         self.held, self._reports = before.held, before._reports
         self._dropped, self._read = before._dropped, before._read
         if self.held is not None:
             self.held.offset = self.held.exits = 0
 
     def release(self, now: float, *, how: str = "") -> bool:
-        """End the hold and report it; False if nobody held."""
+        """End the hold and report it; False if there was none."""
         held, self.held = self.held, None
         if held is None:
             return False
@@ -94,12 +94,12 @@ class Hold:
         return True
 
     def line(self, who: str, line: str) -> None:
-        """`who` typed a line."""
+        """Record a line that `who` typed."""
         if self.held is not None and self.held.by == who:
             self.held.lines.append(line)
 
     def words(self) -> str:
-        """Who holds and since when; "" if nobody does."""
+        """The person who holds and since when, as text; "" without a hold."""
         held = self.held
         if held is None:
             return ""
@@ -116,16 +116,16 @@ class Hold:
         )
 
     def handback(self, reader: str) -> str:
-        """What this reader has not been told yet of holds that are over."""
+        """Text of the ended holds that this reader has not received yet."""
         total = self._dropped + len(self._reports)
         seen = self._read.get(reader, 0)
         self._read[reader] = total
         return "\n".join(self._reports[max(0, seen - self._dropped) :])
 
-    # -- a person who has gone
+    # -- a person who has disconnected
 
     def gone(self, now: float) -> bool:
-        """True once the person who holds has been gone for `GRACE` seconds."""
+        """True once the person who holds has been absent for `GRACE` seconds."""
         held = self.held
         if held is None:
             return False

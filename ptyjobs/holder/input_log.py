@@ -1,17 +1,18 @@
-"""What was typed, for the recording: only what the terminal showed.
+"""Record typed input, but only input that the terminal showed.
 
-Owns the rule of secrets in recordings. While the kernel echoes, input is shown by definition and
-recorded at once; so are keys that hold no text (Enter, arrows, C-c). With ECHO off a program draws
-by itself, and a password question draws a mask or nothing. Two rules tell these apart:
+Owns the rule for secrets in recordings. While the kernel echoes, input is shown by definition and
+recorded at once; so are keys without text (Enter, arrows, C-c). With ECHO off, a program draws its
+own input, and a password prompt draws a mask or nothing. Two rules tell these cases apart:
 
-* A line that came whole (text and Enter in one piece) counts once its very text is in the output.
-* Keys that came one by one count once the screen has changed for them, unless they are `masked`:
-  the cursor moved over a substitute, or one substitute glyph is all that is new.
+* A line that was typed whole (text and Enter in one write) is recorded once its exact text appears
+  in the output.
+* Keys that were typed one by one are recorded once the screen has changed after them, unless they
+  are `masked`: the cursor moved over a substitute, or one substitute glyph is the only new text.
 
-What counts for neither stays out of the recording for ever. At a no-echo prompt, and for the Enter
-behind a masked text, an input without text says that there was one. Never records what a terminal
-sends by itself. The subtle thing: a key is judged late, when output has come or the next key comes,
-so events are written with their true time but out of order; readers sort.
+Text that meets neither rule is never recorded. At a no-echo prompt, and for Enter after masked
+text, an input event without text records only that something was typed. Never records a terminal's
+own replies. The subtle thing: a key is judged late, when output has arrived or the next key is
+typed, so events carry their true time but are written out of order; readers sort.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ SPACE = " "  # alone it is a key that ticks a box or turns a page
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """What the screen shows at one moment."""
+    """Contents of the screen at one moment."""
 
     rows: tuple[str, ...]
     cursor: tuple[int, int]
-    runs: tuple[tuple[Run, ...], ...] = ()  # with styles: a highlight that moves is shown, too
+    runs: tuple[tuple[Run, ...], ...] = ()  # with styles: a moving highlight counts as a change
 
 
 Look = Callable[[int], Display]
@@ -67,32 +68,32 @@ OnTyped = Callable[[str, str | None, int], None]
 
 
 class TypedText:
-    """The input of one job on its way into its recording."""
+    """Typed input of one job that has not been recorded yet."""
 
     def __init__(
         self, log: LogReader, events: EventWriter, look: Look, told: OnTyped | None = None
     ) -> None:
-        """`told`: called with all that is recorded; its text is None for what is not to be seen."""
+        """`told` is called with each recorded input; its text is None if it must stay hidden."""
         self._told = told
-        self._who = ""  # whose input is coming
+        self._who = ""  # author of the pending input
         self._log = log
         self._events = events
         self._look = look
         self._unproven: deque[Line] = deque(maxlen=KEPT)
-        self._keys: tuple[Line, Display] | None = None  # for which nothing has been shown yet
+        self._keys: tuple[Line, Display] | None = None  # nothing has been shown for them yet
         self._masked = False  # text before the next Enter was hidden
 
     def typed(self, now: float, offset: int, text: str, *, echo: bool, who: str = "") -> None:
-        """A text or keys were typed, by a caller who was not at a no-echo prompt."""
+        """Text or keys were typed by a caller, not at a no-echo prompt."""
         self._by(who, offset)
-        self._events.flush()  # what was shown before stays a moment of its own
+        self._events.flush()  # input shown so far keeps a moment of its own
         if echo or "\n" not in text or CONTROLS.fullmatch(text):
             self._pieces(now, offset, text, echo=echo)
         else:
             self._unproven.append(Line(now, offset, text, who))
 
     def unseen(self, now: float, offset: int, *, who: str = "") -> None:
-        """A secret was typed: that something was, and nothing of it."""
+        """A secret was typed: record only that something was typed."""
         self._by(who, offset)
         self._hidden(now, offset, who)
 
@@ -113,7 +114,7 @@ class TypedText:
         self._pieces(now, offset, text, echo=echo)
 
     def _pieces(self, now: float, offset: int, text: str, *, echo: bool) -> None:
-        """Record keys without text at once, and text when it has been shown."""
+        """Record keys without text at once, and text once it has been shown."""
         if echo:
             self._event(now, offset, text, self._who)
             return
@@ -132,7 +133,7 @@ class TypedText:
         self._keys = replace(line, text=(line.text + text)[: LINE + 1]), before
 
     def _control(self, now: float, offset: int, text: str) -> None:
-        """Keys without text; of text before them, for which nothing was shown, the words count."""
+        """Record keys without text; pending text before them is now judged as a line."""
         self._judge(offset)
         line, enter = self._keys[0] if self._keys else None, "\n" in text
         self._keys = None
@@ -145,7 +146,7 @@ class TypedText:
         self._masked = self._masked and not enter
 
     def _judge(self, offset: int) -> None:
-        """Decide on the pending keys once there is output; without any they stay pending."""
+        """Judge the pending keys once there is output; without output they stay pending."""
         if self._keys is None or self._keys[0].offset == offset:
             return
         line, before = self._keys
@@ -159,7 +160,7 @@ class TypedText:
             self._event(line.time, line.offset, line.text, line.who)
 
     def _by(self, who: str, offset: int) -> None:
-        """What comes is typed by `who`; what another has begun is judged before that."""
+        """Set the author of the next input; settle the previous author's input first."""
         if who != self._who:
             self.prove(offset)
             self._keys = None
@@ -177,7 +178,7 @@ class TypedText:
             self._told(who, None, offset)
 
     def prove(self, offset: int) -> None:
-        """Record what was shown by now; lines that were not stay out for ever."""
+        """Record the input shown so far; text that was not shown is never recorded."""
         self._judge(offset)
         while self._unproven:
             line = self._unproven.popleft()
@@ -189,10 +190,10 @@ class TypedText:
 
 
 def masked(before: Display, after: Display, text: str) -> bool:
-    """True if what changed looks like a mask: a substitute glyph in place of `text`.
+    """True if the change looks like a mask: a substitute glyph in place of `text`.
 
-    Either the cursor moved over as many new cells as there are characters, none of them the one
-    that was typed; or all that is new are copies of one other glyph in one row.
+    Either the cursor moved over as many new cells as `text` has characters, none of them one of
+    these characters; or the only new text is copies of one other glyph in one row.
     """
     row, col = after.cursor
     start = col - len(text)
@@ -211,7 +212,7 @@ def masked(before: Display, after: Display, text: str) -> bool:
 
 
 def _shows(output: bytes, text: str) -> bool:
-    """Every line of `text` stands in the output, escapes and folds left out."""
+    """True if every line of `text` appears in the output, ignoring escapes and line wraps."""
     seen = "".join(_packed(plain(row)) for row in output.split(b"\n"))
     return all(_packed(line) in seen for line in text.splitlines())
 

@@ -1,8 +1,8 @@
-"""Whose turn it is on one job: the pending answers, the inputs that queue, where readers have seen.
+"""Per-job input queue, pending waiters, and each reader's position.
 
-Owns the waiters of a job, the order of inputs (typed one after the other, each after the answer to
-the one before) and a mark for each reader, from which its next answer continues. Never reads the
-terminal and never decides that a wait is over (`readiness.settle` does).
+Owns the waiters of a job, the order of inputs (each is typed after the previous one has been
+answered) and a mark for each reader, from which its next answer continues. Never reads the terminal
+and never decides that a wait is over (`readiness.settle` does).
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from ptyjobs.model import Verdict
     from ptyjobs.requests import InteractRequest
 
-LATE_LIMIT = 2000  # characters of output that belongs to an earlier input
-HELD = 0.05  # seconds beyond the hold behind an answer to a query that an input always has
+LATE_LIMIT = 2000  # characters of output attributed to an earlier input
+HELD = 0.05  # seconds added to the reply hold, so that an input held by it is still typed
 
 Guard = Callable[..., None]
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedInput:
-    """An input that waits for its turn: who sent it, the id of its request, its patterns."""
+    """A queued input: its sender, its request id, its patterns."""
 
     peer: Peer
     number: int
@@ -48,10 +48,9 @@ class QueuedInput:
 
 
 class InputQueue:
-    """All who wait for one job or want to type into it.
+    """The waiters and queued inputs of one job.
 
-    `type_` carries out an input whose turn has come, `person` gives the fields of an answer to a
-    reader that tell of people, `guard` runs a call and survives its failure.
+    `type_` types the next input; `guard` runs a call and survives its failure.
     """
 
     def __init__(
@@ -65,8 +64,8 @@ class InputQueue:
     ) -> None:
         """Take the callbacks of the service.
 
-        `answered` is called with the session of a peer and the answer that it is sent;
-        `with_people` adds what an answer to a reader says of people.
+        `answered` is called with a peer's session and the answer sent to it; `with_people` adds the
+        answer fields about people (hold and hand-back).
         """
         self._job = job
         self._type = type_
@@ -75,7 +74,7 @@ class InputQueue:
         self._answered = answered
         self._waiters: list[Waiter] = []
         self._marks: dict[str, Mark] = {}
-        self._shown: dict[str, Mark] = {}  # up to where a tail has shown everything, by reader
+        self._shown: dict[str, Mark] = {}  # per reader: end of the output that tails have shown
         self._inputs: deque[QueuedInput] = deque()
         self._typing: Waiter | None = None
         self.answer_notes: Callable[[Answer], tuple[str, ...]] = lambda answer: ()
@@ -88,40 +87,40 @@ class InputQueue:
 
     @property
     def due(self) -> float:
-        """The earliest time at which a waiter wants to be looked at."""
+        """The earliest time at which a waiter is due."""
         return min((w.due for w in self._waiters), default=float("inf"))
 
     def begin(self, reader: str) -> None:
-        """The job has just been started for `reader`: its first answer begins here."""
+        """Start the first answer of `reader` here: its job has just been started."""
         self._marks[reader] = self._job.mark_now()
 
     def on_time(self, now: float) -> None:
-        """Let the next input in and every waiter that is due go on."""
+        """Type the next input and advance every waiter that is due."""
         self._next_input()
         for waiter in [w for w in self._waiters if w.due <= now]:
             self._guard(waiter.advance, now)
         self.drop_done()
 
     def on_ended(self, now: float) -> None:
-        """The job has ended: everybody is answered."""
+        """The job has ended: answer every waiter."""
         for waiter in self._waiters:
             waiter.on_exit(now)
             self._guard(waiter.advance, now)
 
     def take(self, watch: Watch | None) -> list[Waiter]:
-        """The waits for the readiness of a service, which go on in its next run."""
+        """Remove and return the waits for a service's readiness; they continue in its next run."""
         taken = [one for one in self._waiters if watch is not None and one.watch is watch]
         self._waiters = [one for one in self._waiters if one not in taken]
         return [one for one in taken if not one.done]
 
     def watch_changed(self, watch: Watch, now: float) -> None:
-        """The readiness of a service has changed: the waits that hang on it may be over."""
+        """A service's readiness has changed: advance the waits that depend on it."""
         for waiter in [one for one in self._waiters if one.watch is watch]:
             self._guard(waiter.advance, now)
         self.drop_done()
 
     def drop_done(self) -> None:
-        """Forget the waiters that were answered; the next input may come."""
+        """Discard answered waiters; type the next input."""
         if any(w.done for w in self._waiters):
             self._waiters = [w for w in self._waiters if not w.done]
             if self._typing is not None and self._typing.done:
@@ -129,7 +128,7 @@ class InputQueue:
                 self._next_input()
 
     def drop_peer(self, peer: Peer) -> None:
-        """Its connection has ended, and with it its waits and queued inputs."""
+        """Discard the waits and queued inputs of a closed connection."""
         for waiter in self._waiters:
             if waiter.owner >> 32 == peer.number:
                 waiter.done = True
@@ -151,11 +150,11 @@ class InputQueue:
         notes: tuple[str, ...] = (),
         watch: Watch | None = None,
     ) -> None:
-        """Register a waiter; with `data` it types first. The reply goes to `peer`.
+        """Register a waiter, after typing `data` if given. The reply goes to `peer`.
 
         `watch`: the conditions of a service whose readiness ends the wait.
 
-        `strokes`: the presses of keys that `data` ends with.
+        `strokes`: the key presses at the end of `data`.
         """
         job = self._job
         now = time.monotonic()
@@ -195,10 +194,10 @@ class InputQueue:
         self.drop_done()
 
     def tailed(self, reader: str, *, first_line: int) -> int:
-        """A tail has shown `reader` every line from `first_line` on: no wait gives them again.
+        """A tail has shown `reader` every line from `first_line` on: no wait repeats them.
 
-        A wait for a pattern still looks through them. The log offset up to which the reader has
-        now been shown everything; 0 if there are lines above that it was not shown.
+        A wait for a pattern still searches them. Returns the log offset up to which the reader has
+        been shown everything; 0 if lines above `first_line` were not shown.
         """
         job = self._job
         before = self._shown.get(reader) or self._marks.get(reader)
@@ -212,19 +211,19 @@ class InputQueue:
         return mark.offset
 
     def _fitted(self, ask: Ask, before: Mark | None, *, now: float, types: bool) -> Ask:
-        """The same with what only this job and this reader can tell."""
+        """The same request, completed with facts of this job and this reader."""
         if ask.view == "rows" and before is not None:
             ask = replace(ask, since_generation=before.generation)
         held = self._job.input.hold - now + HELD
         if types and ask.timeout < held:
-            # Behind an answer to a query input is held a moment; a deadline must not drop it there.
+            # Input is held briefly after a query reply; a deadline must not drop it there.
             ask = replace(ask, timeout=held)
         return ask
 
     def _reply_to(
         self, peer: Peer, request: int, notes: tuple[str, ...]
     ) -> Callable[[Answer | PtyJobsError], None]:
-        """What carries the outcome of a wait to `peer`, whose next answer begins behind it."""
+        """Return the callback that answers a wait of `peer` and advances its read position."""
         job = self._job
 
         def reply(outcome: Answer | PtyJobsError) -> None:
@@ -237,7 +236,7 @@ class InputQueue:
             peer.send({"id": request, "ok": {"answer": to_json(shown)}})
             self._guard(self._answered, peer.session, answer)
             job.typed.prove(job.log.end)
-            self._marks[peer.reader] = job.mark_now()  # nothing was read since the answer
+            self._marks[peer.reader] = job.mark_now()  # nothing has been read since the answer
             self._shown.pop(peer.reader, None)
 
         return reply
@@ -245,12 +244,12 @@ class InputQueue:
     def _cuts(
         self, baseline: Probe | None, data: bytes, strokes: Sequence[bytes]
     ) -> list[tuple[int, Gap]]:
-        """Positions at which input is typed in pieces, as a person types it.
+        """Positions at which input is split, to be typed as a person types it.
 
-        A program in raw mode may take what one read brings for one key, or for a paste, and a
-        return in it for text; ESC and the next key together are Alt. So keys go in one by one, and
-        Enter behind a text by itself. Line editors, which show the terminal's own cursor on the
-        primary screen, take text and Enter at once; in between they would draw suggestions.
+        A program in raw mode may treat the bytes of one read as one key or as a paste, and a CR
+        among them as text; ESC and a key in the same read are Alt. So keys are written one by one,
+        and Enter after a text separately. Line editors, which show the terminal's own cursor on the
+        primary screen, get text and Enter together; between the two they would draw suggestions.
         """
         if baseline is None or baseline.canonical or baseline.wait is Wait.OPAQUE:
             return []
@@ -268,7 +267,7 @@ class InputQueue:
         return cuts
 
     def _late_text(self, before: Mark) -> str:
-        """What came between this reader's last answer and its new input."""
+        """Output between this reader's last answer and its new input."""
         fresh = FreshText(before, typed="", budget=LATE_LIMIT, view="auto")
         done, _ = fresh.finish(
             self._job.fold.screen, prompt_row=True, end=self._job.log.end, exited=False
@@ -276,15 +275,15 @@ class InputQueue:
         return last_lines(done.text.strip("\n"), LATE_LIMIT) if done.view == "lines" else ""
 
     def must_wait(self, request: InteractRequest) -> bool:
-        """Inputs are typed one after the other; keys alone go straight in, as a person's would.
+        """True if the input must queue: inputs run one at a time; keys alone bypass the queue.
 
-        What comes while the end is being drained is refused when that end is published.
+        Input that arrives while the end is being drained is refused when that end is published.
         """
         only_keys = bool(request.keys) and not request.input
         return self._job.ending or (self._typing is not None and not only_keys)
 
     def queue_input(self, queued: QueuedInput) -> None:
-        """Type an input when its turn has come, which is now if it need not wait."""
+        """Type an input, or queue it if it must wait."""
         if self.must_wait(queued.request):
             self._inputs.append(queued)
         else:
@@ -301,14 +300,14 @@ class InputQueue:
             queued.peer.send({"id": queued.number, "error": error.to_wire()})
 
     def withhold(self, by: str) -> None:
-        """`by` holds the job: what others have queued is not typed, and they are told."""
-        self.refuse_inputs()  # each is refused in its own words
+        """`by` holds the job: refuse the inputs queued by others and drop their untyped bytes."""
+        self.refuse_inputs()  # each with its own error
         for waiter in self._waiters:
             if waiter.typist != by:
                 waiter.untyped += self._job.input.drop(waiter.owner)
 
     def on_person(self, verdict: Verdict) -> bool:
-        """A person has answered: True if somebody waited for that."""
+        """Give a person's reply to the waits for it; True if there were any."""
         waiting = [w for w in self._waiters if w.ask.person and not w.done]
         for waiter in waiting:
             self._guard(waiter.on_person, time.monotonic(), verdict)
@@ -316,13 +315,13 @@ class InputQueue:
         return bool(waiting)
 
     def refuse_inputs(self) -> None:
-        """The job has ended: each queued input is told so."""
+        """Answer each queued input with its error: the job has ended or is held."""
         inputs, self._inputs = self._inputs, deque()
         for queued in inputs:
             self._begin_input(queued)
 
     def cancel(self, peer: Peer, request: int) -> bool:
-        """Drop a waiting request of `peer`: whether there was one."""
+        """Drop a waiting request of `peer`; True if there was one."""
         owner = peer.number << 32 | (request & 0xFFFFFFFF)
         self._inputs = deque(
             queued

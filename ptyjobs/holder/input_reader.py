@@ -1,9 +1,10 @@
-"""Who will read what is typed now: the program in the foreground, or a shell.
+"""Identify the reader of the next input: the foreground program or a shell.
 
 Owns the answer to that one question, which an allow-list needs: a line is a command when a shell
-reads it, at its prompt or later, because it was typed ahead. Shells are the login shells of this
-system (/etc/shells). One that has no job control runs its commands in its own process group and is
-taken for the foreground itself. What cannot be looked at is taken for a shell: the careful side.
+reads it, at its prompt or later because it was typed ahead. Shells are the login shells of this
+system (/etc/shells). A shell without job control runs its commands in its own process group and
+counts as the foreground itself. The subtle thing: any process that cannot be inspected counts as a
+shell, the cautious choice.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ from ptyjobs.readiness.facts import Wait
 if TYPE_CHECKING:
     from ptyjobs.holder.job import Job
 
-DEEP = 64  # ancestors looked at
+DEEP = 64  # maximum number of ancestors examined
 
 
 class InputReader(enum.Enum):
-    """Who reads the next input."""
+    """The reader of the next input."""
 
-    SHELL = enum.auto()  # it has the terminal
-    PROGRAM = enum.auto()  # no shell waits behind it, or it takes whatever is typed
-    ONE_LINE = enum.auto()  # it reads a line now (ICANON); a shell behind it reads what follows
-    ONE_KEY = enum.auto()  # it reads keys; any of them may end it, and a shell reads what follows
-    NOBODY = enum.auto()  # it does not read now, and a shell waits behind it
+    SHELL = enum.auto()  # a shell has the terminal
+    PROGRAM = enum.auto()  # no shell waits for the terminal, or the program takes all input
+    ONE_LINE = enum.auto()  # the program reads a line now (ICANON); a waiting shell reads the rest
+    ONE_KEY = enum.auto()  # the program reads keys; any key may end it, and a shell reads the rest
+    NOBODY = enum.auto()  # the program is not reading, and a shell waits for the terminal
 
 
 def reader(job: Job) -> InputReader:
-    """Who reads what is typed into this job now."""
+    """Return the reader of input typed into this job now."""
     if job.spec.target and not job.spec.target.startswith("sandbox"):
-        return InputReader.SHELL  # what reads on another machine cannot be looked at
+        return InputReader.SHELL  # a reader on another machine cannot be inspected
     group = job.pty.foreground() if job.pty is not None else 0
     known = _known()
     if not known or _is_shell(group, known):
@@ -58,7 +59,7 @@ def _known() -> set[str]:
 
 
 def _is_shell(pid: int, known: set[str]) -> bool:
-    program = os.path.realpath(f"/proc/{pid}/exe")  # itself, when it cannot be read
+    program = os.path.realpath(f"/proc/{pid}/exe")  # its own path if it cannot be read
     unreadable = not program.startswith("/") or program.startswith("/proc/")
     return program in known or unreadable or is_job_control_shell(pid)
 
@@ -66,7 +67,7 @@ def _is_shell(pid: int, known: set[str]) -> bool:
 def _shell_on_another_terminal(leader: int) -> bool:
     """True if a job-control shell runs in another session of this job.
 
-    A program such as script(1) or tmux relays what is typed to it.
+    Programs such as script(1) and tmux relay their input to it.
     """
     for pid in tree.alive(os.getpid()):
         stat = tree.read_stat(pid)
@@ -76,7 +77,7 @@ def _shell_on_another_terminal(leader: int) -> bool:
 
 
 def _behind(group: int, known: set[str]) -> bool:
-    """Whether a shell in another process group is among the ancestors of the foreground's."""
+    """True if an ancestor of the foreground group, in another process group, is a shell."""
     pid = group
     for _ in range(DEEP):
         stat = tree.read_stat(pid)

@@ -1,9 +1,9 @@
 """One job: its terminal, its log, its screen, its state.
 
-Owns what there is exactly once for a job and knows how bytes flow: terminal -> log, events,
-evidence, screen. Takes `now`, never waits, never talks to a client:
-whoever must hear of output or of the end is told through `Listener`. The subtle thing: "exited" is
-published only after the terminal has been drained, because the last bytes of a program outlive it.
+Owns the parts that a job has exactly once, and the flow of bytes: terminal -> log, events,
+evidence, screen. Takes `now`, never waits, never talks to a client; output and the end are reported
+through `Listener`. The subtle thing: "exited" is published only after the terminal has been
+drained, because the last bytes of a program outlive it.
 """
 
 from __future__ import annotations
@@ -41,30 +41,30 @@ if TYPE_CHECKING:
     from ptyjobs.process.job_limits import LimitGroup
 
 
-EXIT_QUIET = 0.05  # seconds without output after the leader's end while somebody holds the terminal
-EXIT_CAP = 0.25  # seconds after which the end is published in any case; later output still counts
-BELIEF = 5.0  # seconds without output for which a program that says it works is believed
+EXIT_QUIET = 0.05  # seconds without output after the leader's end, while the terminal is still open
+EXIT_CAP = 0.25  # seconds until the end is published in any case; later output still counts
+BELIEF = 5.0  # seconds without output for which a program's report "working" is believed
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
-REOPEN = 0.2  # seconds between two looks at a terminal that the job has closed
+REOPEN = 0.2  # seconds between two attempts to read a terminal that the job has closed
 
 
 class Listener(Protocol):
-    """Who hears of a job's life (the holder)."""
+    """Receives the events of a job's life (implemented by the holder)."""
 
     def on_logged(self, offset: int, data: bytes) -> None:
-        """The bytes are in the log: who only looks on may have them before all else is done."""
+        """The bytes are in the log; followers may have them before any other processing."""
 
     def on_output(self, now: float, data: bytes) -> None: ...
 
     def on_ended(self, now: float) -> None: ...
 
     def more(self) -> bool:
-        """In a flood: wait a moment for output; whether there is some and nothing else to do."""
+        """Under heavy output, poll briefly; True if only the terminal is readable."""
 
     @property
     def wanted(self) -> bool:
-        """There is something else to do."""
+        """True if anything besides the terminal needs the holder."""
 
 
 class Job:
@@ -81,7 +81,7 @@ class Job:
         self.reason = ""
         self.pty: Pty | None = None
         self.pid = 0
-        self.contained = False  # its tree has a cgroup of its own, with the holder in it
+        self.contained = False  # its tree has a cgroup of its own, which also contains the holder
         self.size = Size()
         self.started = 0.0  # wall clock
         self.ended: float | None = None
@@ -92,14 +92,14 @@ class Job:
         self.used = tree.Used()
         self.limits: LimitGroup | None = None
         self.port = 0  # leased or given; PORT in its environment
-        self.aside: Callable[[], Collection[int]] = tuple  # sessions below us that are not its own
+        self.aside: Callable[[], Collection[int]] = tuple  # sessions below us outside the job
         self.on_typed: OnTyped = lambda who, text, offset: None
         self._exit_status: int | None = None
         self._exit_at = 0.0
         self._reaping: Helper | None = None
         self._mark: Mark | None = None
         self._mark_key: tuple[int, Size, LineMode] = (-1, Size(), LineMode(True, True))
-        self.hung_up = 0  # background processes that SIGHUP ended behind the leader
+        self.hung_up = 0  # background processes ended by SIGHUP after the leader's exit
         self.newlines = 0  # line feeds written by the job
         self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
         self.pacing = LogPacing(LogWriter("", limit=1), waits=False)
@@ -108,7 +108,7 @@ class Job:
         self._said = 0  # inputs typed before the program's last report
         self.memory = PromptMemory()
         self.fold = Fold(LogReader(""), size=self.size)
-        self.mark_now()  # most jobs begin at this size: their first mark is made before the fork
+        self.mark_now()  # most jobs keep this size: make their first mark before the fork
 
     # -- birth -------------------------------------------------------------------------------
 
@@ -142,7 +142,7 @@ class Job:
         self.events.event(now, 0, "r", f"{spec.size.rows}x{spec.size.cols}")
 
     def _limited(self, spec: JobSpec) -> contextlib.AbstractContextManager[None]:
-        """What is spawned inside has the limits of the spec."""
+        """Context in which spawned processes get the limits of the spec."""
         if not (spec.memory or spec.cpu or spec.pids):
             return contextlib.nullcontext()
         from ptyjobs.process import cgroup, job_limits  # few jobs have limits
@@ -155,7 +155,7 @@ class Job:
     # -- output ------------------------------------------------------------------------------
 
     def read_once(self, now: float) -> int:
-        """One read of the terminal: the number of bytes, 0 when there were none."""
+        """Read the terminal once; returns the number of bytes, 0 if there were none."""
         if self.pacing.held and not self._found_room(now):
             return 0
         if self.pty is None or now < self.terminal_closed_until:
@@ -189,7 +189,7 @@ class Job:
         self.listener.on_output(now, data)
 
     def _note_log(self, failure: OSError | None, offset: int, now: float) -> None:
-        """Report output that found no room in the log: held back, or lost."""
+        """Report output for which the log had no room: held back or lost."""
         if failure is None:
             if self.pacing.waits:
                 self.errors.pop("log", None)
@@ -200,7 +200,7 @@ class Job:
             self.events.event(now, offset, "g", failure.strerror or "")
 
     def _found_room(self, now: float) -> bool:
-        """Offer the held output to the log once more, when that is due; whether all went in."""
+        """Retry appending the held output when due; True if none is left."""
         held = self.pacing.release(now)
         if held:
             self._take(held, now)
@@ -213,7 +213,7 @@ class Job:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What everybody who gets an answer should know of the job now."""
+        """Current notes for every answer about the job."""
         if not self.pacing.held:
             return self._left_over()
         why = self.errors.get("log", "log")
@@ -242,7 +242,7 @@ class Job:
             self.input.answer(replies, now)
 
     def drain(self, now: float) -> bool:
-        """Read until the terminal is empty; False when the bound came first (a flood)."""
+        """Read until the terminal is empty; False if the time limit came first (heavy output)."""
         began = now
         for _ in range(DRAIN_READS):
             if not self.read_once(now):
@@ -253,7 +253,7 @@ class Job:
         return False
 
     def _terminal_closed(self, now: float) -> None:
-        """EIO: nobody has the job's side open. Of a living job this is not the end."""
+        """EIO: no process has the slave side open. A living job may reopen it."""
         if self._exit_status is None and self.pty is not None:
             self.pty.hold_open()
             self.terminal_closed_until = now + REOPEN
@@ -263,27 +263,28 @@ class Job:
     # -- the terminal, as its input sees it (`terminal_input.Port`) ---------------------------
 
     def write(self, data: bytes | memoryview) -> int:
-        """Write what the terminal takes now; 0 without one."""
+        """Write as much as the terminal accepts now; 0 without a terminal."""
         return 0 if self.pty is None else self.pty.write(data)
 
     def unread(self) -> bool:
-        """True while input lies in the terminal that no program has read."""
+        """True while the terminal holds input that no program has read."""
         return self.pty is not None and self.kernel.unread()
 
     def probe(self) -> Probe:
-        """One look at the foreground program."""
+        """Probe the foreground program."""
         return self.kernel.probe()
 
     def _read_reports(self, data: bytes) -> None:
-        """Take what the program says of itself in this output."""
+        """Read the program's own status reports (OSC 7501) in this output."""
         if self.pty is not None and self.program.feed(data, group=self.pty.foreground() or 0):
             self._said = self.input.inputs
 
     def look(self, now: float) -> Probe:
-        """One probe of the kernel, and what the program says of itself where that is believed.
+        """Probe the kernel; add the program's own status report where it is believed.
 
-        "working" is believed of a program that takes keys meanwhile, as long as it goes on
-        writing: so a file that is printed at a prompt can only delay an answer, by `BELIEF`.
+        "working" is believed of a program that reads keys while it works, as long as it keeps
+        writing: so a file with such a report, printed at a prompt, delays an answer by at most
+        `BELIEF`.
         """
         probe = self.kernel.probe()
         record = self.program.current(group=probe.group)
@@ -295,7 +296,7 @@ class Job:
 
     @property
     def says(self) -> str:
-        """What the foreground program has said of itself since the last input; "" for nothing."""
+        """The foreground program's report since the last input; "" if none."""
         if self.pty is None or self._said != self.input.inputs:
             return ""
         record = self.program.current(group=self.pty.foreground() or 0)
@@ -317,7 +318,7 @@ class Job:
 
     @property
     def at_secret_prompt(self) -> bool:
-        """ECHO off while the kernel edits lines: what is typed now is a secret."""
+        """ECHO off in canonical mode: input typed now is a secret."""
         return self.terminal().secret
 
     # -- marks -------------------------------------------------------------------------------
@@ -328,14 +329,14 @@ class Job:
         return self.fold.screen.cursor_row, self.fold.screen.cursor_col
 
     def display_at(self, offset: int) -> Display:
-        """What the screen shows at `offset`, or by now where it has been drawn further."""
+        """The screen at `offset`, or at a later offset if it has already been drawn further."""
         self.fold.catch_up(offset)
         screen = self.fold.screen
         runs = tuple(tuple(screen.runs(row)) for row in range(screen.size.rows))
         return Display(tuple(screen.text()), (screen.cursor_row, screen.cursor_col), runs)
 
     def mark_now(self) -> Mark:
-        """Where output that comes from now on will begin, on an up-to-date screen."""
+        """A mark at the end of the log, on an up-to-date screen."""
         end = self.log.end if self.pty is not None else 0
         self.fold.catch_up(end)
         terminal = self.terminal()
@@ -364,14 +365,14 @@ class Job:
     # -- death -------------------------------------------------------------------------------
 
     def leader_ended(self, status: int, now: float) -> None:
-        """The leader has been reaped; the end is published once the terminal is drained."""
+        """Record the exit of the reaped leader; it is published once the terminal is drained."""
         self._exit_status = status
         self._exit_at = now
         if self.terminal_closed_until != float("inf"):
             self.terminal_closed_until = 0.0
 
     def children_ended(self, ended: Mapping[int, int]) -> None:
-        """Count the background processes that lost their terminal with the leader's end."""
+        """Count the background processes that were hung up when the leader ended."""
         if self.leader_gone() and not self.killing_reason:
             self.hung_up += sum(
                 os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGHUP
@@ -380,12 +381,12 @@ class Job:
             )
 
     def leader_gone(self) -> bool:
-        """Whether the leader has ended, reaped or not."""
+        """True if the leader has exited, reaped or not."""
         if self._exit_status is not None or not self.pid:
             return True
         try:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:  # reaped in this moment
+        except ChildProcessError:  # reaped just now
             return True
 
     @property
@@ -405,7 +406,7 @@ class Job:
         late = now - self._exit_at >= EXIT_CAP
         if not (closed or (drained and (alone or quiet)) or late):
             return now + 0.01
-        if not late and tree.unreaped():  # how it ended belongs to the answer
+        if not late and tree.unreaped():  # the answer includes their exit
             return now + 0.001
         if not self._reaped_far_side(now):
             return now + 0.01
@@ -413,7 +414,7 @@ class Job:
         return None
 
     def _reaped_far_side(self, now: float) -> bool:
-        """For a target that needs it: end what is left over there, once; True when that is over."""
+        """End the remote processes once, if the target needs it; True when that is done."""
         target = self._target
         if target is None or not target.reap:
             return True
@@ -429,7 +430,7 @@ class Job:
         return targets.resolve(self.spec.target, tables=tables)
 
     def _far_end(self, exit_: Exit) -> str:
-        """ "connection lost" or "not connected", where that is what the client's end means."""
+        """Return "connection lost" or "not connected" if the client's exit means that; else ""."""
         target = self._target
         if target is None:
             return ""

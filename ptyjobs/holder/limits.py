@@ -1,8 +1,8 @@
-"""What ends a job by itself: its time limit, its idle limit, the loss of its directory.
+"""Limits that end a job: time limit, idle limit, loss of its directory.
 
-Owns the moments at which these are looked at. Never ends anything: `step` says why the job should
-end. The subtle thing: a persistent job is idle only while no client is connected, counted from when
-the last one left or from its last output; without its directory no client can ever find it again.
+Owns the times at which they are checked. Never ends anything: `step` returns the reason to end the
+job. The subtle thing: a persistent job is idle only while no client is connected, counted from the
+last disconnect or the last output; without its directory no client can ever find it again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from ptyjobs.holder.job import Job
 from ptyjobs.model import JobSpec, Lifetime
 
-HOME_EVERY = 10.0  # seconds; whether a persistent job's directory is still there
+HOME_EVERY = 10.0  # seconds between two checks for a persistent job's directory
 
 
 class Limits:
@@ -23,10 +23,10 @@ class Limits:
         self._deadline: float | None = None
         self._last_client = self._home_due = 0.0
         self.persistent = False
-        self.grace = 0.0  # seconds between SIGTERM and SIGKILL; none before there is a job
+        self.grace = 0.0  # seconds between SIGTERM and SIGKILL; 0 before there is a job
 
     def begin(self, spec: JobSpec, now: float) -> None:
-        """The job is being started."""
+        """Start the limits of a job that is being started."""
         self._last_client = now
         self._home_due = now + HOME_EVERY
         self.persistent = spec.lifetime is Lifetime.PERSISTENT
@@ -35,11 +35,11 @@ class Limits:
             self._deadline = now + spec.timeout
 
     def client(self, now: float) -> None:
-        """A client has come or gone."""
+        """A client has connected or disconnected."""
         self._last_client = now
 
     def due(self, now: float, *, alone: bool) -> float:
-        """When `step` is wanted next; `alone` while no client is connected."""
+        """Time of the next `step`; `alone` while no client is connected."""
         if self._job.state.ended:
             return float("inf")
         times = [float("inf") if self._deadline is None else self._deadline]
@@ -50,7 +50,7 @@ class Limits:
         return min(times)
 
     def step(self, now: float, *, alone: bool) -> str:
-        """Why the job should end now; "" while it may go on."""
+        """The reason to end the job now; "" if there is none."""
         if self._job.state.ended:
             return ""
         if self._deadline is not None and now >= self._deadline:

@@ -1,20 +1,20 @@
-"""Output on its way into the log, held back while the log has no room (`log_full=wait`).
+"""Back-pressure from a full log (`log_full=wait`).
 
-Owns the bytes that were read from the terminal and are not in the log yet, and when they are
-offered again. Never reads the terminal: its owner stops while something is held, so the program
-blocks in its writes, as behind any full pipe. The subtle thing: once the job is to end, waiting
-ends too, and what finds no room is a gap in the log.
+Owns the bytes that were read from the terminal but are not in the log yet, and the time of the next
+attempt. Never reads the terminal: its owner stops reading while bytes are held, so the program
+blocks in its writes, as on any full pipe. The subtle thing: once the job is being ended, output no
+longer waits, and output without room becomes a gap in the log.
 """
 
 from __future__ import annotations
 
 from ptyjobs.store.log import LogWriter
 
-ROOM_PAUSE = 0.2  # seconds until a log without room is tried again
+ROOM_PAUSE = 0.2  # seconds between two attempts to write to a full log
 
 
 class LogPacing:
-    """The way into one log; `waits` for room instead of losing output."""
+    """Appends to one log; with `waits`, waits for room instead of losing output."""
 
     __slots__ = ("_log", "due", "held", "waits")
 
@@ -22,12 +22,12 @@ class LogPacing:
         self._log = log
         self.waits = waits
         self.held = b""  # read from the terminal, but the log has no room for it yet
-        self.due = 0.0  # when it is offered again
+        self.due = 0.0  # time of the next attempt
 
     def append(self, data: bytes, now: float) -> tuple[bytes, OSError | None]:
-        """Write `data`: the part of it that the log accounts for, and why not all was written.
+        """Append `data`; returns the part the log accounts for and the error that stopped it.
 
-        The rest is held; where output does not wait, it has become a gap.
+        The rest is held; without `waits` it becomes a gap.
         """
         if not self.waits:
             return data, self._log.append(data)
@@ -38,16 +38,16 @@ class LogPacing:
         return data[:taken], failure
 
     def release(self, now: float) -> bytes:
-        """What was held, to be appended once more; b"" until that is due."""
+        """Return the held bytes for another attempt; b"" until it is due."""
         if self.waits and now < self.due:
             return b""
         held, self.held = self.held, b""
         return held
 
     def retry(self) -> None:
-        """There may be room now: try at once."""
+        """The log may have room now: retry at once."""
         self.due = 0.0
 
     def give_up(self) -> None:
-        """The job is to end: from now on what finds no room is a gap."""
+        """Stop blocking on a full log; record dropped output as a gap."""
         self.waits = False

@@ -1,10 +1,10 @@
-"""The holder: one process, one job, one loop.
+"""The holder: one process, one job, one poll loop.
 
-Owns the poller, the clock and the order of things: output first, then requests, then waiters, then
-time. Everything it drives lives elsewhere (`service` and its parts, peers, tree); nothing here
-decides. It is the one process that must never die before its job: an error above the loop is
-recorded in `status` and the loop goes on. It never sleeps and never blocks but in the poller, and
-in a write to the log, which is why the zygote can kill through it.
+Owns the poller, the clock and the order of work: output first, then requests, then waiters, then
+timers. Never decides: decisions belong to the parts it drives (`service`, `peers`, `tree`). The
+subtle thing: it must never die before its job, so the loop records an error of any part in `status`
+and continues. It blocks only in the poller and in a write to the log, so the zygote kills *through*
+a holder that is stuck there.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from ptyjobs.store.jobdir import JobDir
 
 LINGER = 0.5  # seconds that the last answers get to reach their clients
 READS_PER_TURN = 16
-NEXT = 0.001  # seconds for the next bytes of a flood to come
-COARSE = 0.5  # seconds: a longer pause need not end to the millisecond
+NEXT = 0.001  # seconds to wait for the next bytes under heavy output
+COARSE = 0.5  # seconds: longer pauses need no millisecond precision
 
 
 class Holder:
-    """The loop and what hangs on it."""
+    """The poll loop and the parts it drives."""
 
     def __init__(self, page: SharedPage, *, lease: int, tier: Tier) -> None:
-        """Without job, directory and descriptor: the zygote makes it, for every fork the same."""
+        """Build without job, directory or descriptors: the zygote forks every holder from it."""
         self.pid = 0
         self.tier = tier
         self.courtesy = Courtesy(page)
@@ -59,13 +59,13 @@ class Holder:
         self._listening: socket.socket
         self._lock: int
         self._peers: dict[int, Peer] = {}
-        self._masks: dict[int, int] = {}  # what each peer's socket is polled for
+        self._masks: dict[int, int] = {}  # the poll mask of each peer's socket
         self._numbers = 0
-        self._master_mask = select.EPOLLIN  # what the master is polled for
-        self.wanted = False  # others than the master have had something for us since the last turn
-        self._master_out = False  # the master has left the poller (its job closed the terminal)
+        self._master_mask = select.EPOLLIN  # the poll mask of the pty master
+        self.wanted = False  # a descriptor other than the master was ready since the last iteration
+        self._master_out = False  # master unregistered (its job closed the terminal)
         self._leave_at: float | None = None
-        self._fold_due: float | None = None  # a backlog is folded a little at a time
+        self._fold_due: float | None = None  # a backlog is folded in small steps
 
     def _service_of(self, job: Job) -> JobService:
         return JobService(
@@ -79,7 +79,7 @@ class Holder:
     # -- birth -------------------------------------------------------------------------------
 
     def adopt(self, sock: socket.socket) -> Peer:
-        """A connection that exists already (the one whoever asked for this holder keeps)."""
+        """Add a connection that already exists (of the client that requested this holder)."""
         self._numbers += 1
         peer = Peer(sock, self._numbers, secrets=self.job.secrets)
         self._peers[sock.fileno()] = peer
@@ -87,9 +87,9 @@ class Holder:
         return peer
 
     def begin(self) -> None:
-        """Begin to live, as a process of its own: our poller and what wakes it.
+        """Set up what only a running process has: the poller and its wake-up descriptor.
 
-        SIGCHLD has a handler already (the zygote's), or nothing would wake the loop.
+        SIGCHLD already has a handler (the zygote's); without one, nothing would wake the loop.
         """
         self.pid = self.service.pid = os.getpid()
         self.service.notices.begin()
@@ -103,7 +103,7 @@ class Holder:
             self._poll.register(self._lease, select.EPOLLIN)
 
     def move_in(self, folder: str, slot: int) -> None:
-        """Live for the job of that directory from now on: its lock, its socket."""
+        """Take over a job's directory: its lock and its socket."""
         self.courtesy.slot = slot
         self.job.dir = JobDir(folder)
         self._open(folder)
@@ -111,7 +111,7 @@ class Holder:
     def _open(self, folder: str) -> None:
         self._lock = os.open(f"{folder}/alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        os.write(self._lock, b"%d" % self.pid)  # which process the lock speaks for
+        os.write(self._lock, b"%d" % self.pid)  # pid of the process that holds the lock
         self._listening = listen(folder)
         self._poll.register(self._listening.fileno(), select.EPOLLIN)
 
@@ -131,7 +131,7 @@ class Holder:
         except (StartFailed, Refused) as error:
             self._not_started(error, now)
             raise
-        except OSError as failure:  # ENOSPC, EDQUOT, EMFILE: its files cannot be made
+        except OSError as failure:  # ENOSPC, EDQUOT, EMFILE: its files cannot be created
             told = cannot_start(failure)
             self._not_started(told, now)
             raise told from failure
@@ -153,7 +153,7 @@ class Holder:
     # -- the loop ----------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Serve until the job has ended, its tree is empty and its clients were answered."""
+        """Serve until the job has ended, its tree is empty and its clients have been answered."""
         while not self._finished():
             events = self._next_events()
             self.wanted = False
@@ -163,7 +163,7 @@ class Holder:
             self._guard(self._on_time)
 
     def _guard(self, act: Callable[..., None], *args: object) -> None:
-        """The loop outlives any error above it; the error is told in `status`."""
+        """Run `act`; the loop outlives its errors and reports them in `status`."""
         try:
             act(*args)
         except Exception as error:
@@ -179,7 +179,7 @@ class Holder:
         timeout = min(max(0.0, self._next_time() - time.monotonic()), 60.0)
         if timeout > COARSE:
             return self._poll.poll(timeout)
-        # epoll rounds its time-out up to whole ms, select on the epoll descriptor does not
+        # epoll rounds its timeout up to whole ms; select on the epoll descriptor does not
         if timeout:
             ready, _, _ = select.select([self._poll.fileno()], [], [], timeout)
             if not ready:
@@ -218,7 +218,7 @@ class Holder:
         return min(times)
 
     def _dispatch(self, fd: int, mask: int, now: float) -> None:
-        """One event. An earlier event of the batch may have closed `fd`, so look it up afresh."""
+        """Handle one event; an earlier event of the batch may have closed `fd`, so look it up."""
         job = self.job
         if (peer := self._peers.get(fd)) is not None:
             self._on_peer(peer, mask)
@@ -236,7 +236,7 @@ class Holder:
             self._accept()
 
     def watch(self, fd: int, mask: int, call: Callable[[int], None]) -> None:
-        """Have `call` called with the events of a probe's descriptor."""
+        """Call `call` with the events of a probe's descriptor."""
         if fd in self._watched:
             self._poll.modify(fd, mask)
         else:
@@ -244,7 +244,7 @@ class Holder:
         self._watched[fd] = call
 
     def unwatch(self, fd: int) -> None:
-        """Before it is closed."""
+        """Stop watching a descriptor, before it is closed."""
         if self._watched.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
@@ -258,7 +258,7 @@ class Holder:
         self._poll_terminal()
 
     def more(self) -> bool:
-        """In a flood: wait a moment for output; whether there is some and nothing else to do."""
+        """Under heavy output, poll briefly; True if only the terminal is readable."""
         if self._master_out or not self._master_mask:
             return False
         assert self.job.pty is not None
@@ -270,7 +270,7 @@ class Holder:
         return self.service.inputs.due <= time.monotonic()
 
     def _poll_terminal(self) -> None:
-        """Register the master for what is wanted of it now."""
+        """Register the master for the events needed now."""
         job = self.job
         if job.pty is None:
             return
@@ -361,7 +361,7 @@ class Holder:
         self.service.ending.step(now)
 
     def _on_lease_end(self, now: float) -> None:
-        """The server has gone, by whatever road."""
+        """The lease closed: the server exited or was killed."""
         self._poll.unregister(self._lease)
         os.close(self._lease)
         self._lease = -1
@@ -372,7 +372,7 @@ class Holder:
             )
 
     def close(self) -> None:
-        """Release what the loop held; the kernel closes the rest."""
+        """Release the loop's resources; the kernel closes the rest."""
         self.service.watches.close()
         self.job.close()
         self.service.reporter.close()
@@ -380,14 +380,14 @@ class Holder:
             peer.close()
 
     def unplug(self) -> None:
-        """Give back what a holder never does because its process ends."""
+        """Release resources that a holder keeps until its process ends."""
         signal.set_wakeup_fd(-1)
         self._poll.close()
         self._listening.close()
         for fd in (*self._wake, self._lock):
             os.close(fd)
 
-    # -- what the job tells ------------------------------------------------------------------
+    # -- events of the job -------------------------------------------------------------------
 
     def on_logged(self, offset: int, data: bytes) -> None:
         if len(self.service.followers):
@@ -401,10 +401,10 @@ class Holder:
         self.service.watches.on_output(data)
 
     def on_ended(self, now: float) -> None:
-        """The output is complete and the exit known: now both become visible together."""
+        """The output is complete and the exit known: publish both together."""
         self._guard(self.job.typed.prove, self.job.log.end)
         if self.service.inputs:
-            self.service.observed_fold()  # before the status looks at the screen
+            self.service.observed_fold()  # before the status reads the screen
         self.service.restarts.on_end(self.job, now, self.service.last_line)
         self._guard(self.service.end_hold)
         self._guard(self.service.note_end)
@@ -426,7 +426,7 @@ class Holder:
     # -- the next run ------------------------------------------------------------------------
 
     def _restart(self, now: float) -> None:
-        """Begin the next run if it is time and nothing of the last one is left."""
+        """Begin the next run if it is due and no process of the last run is left."""
         service = self.service
         if now < service.restarts.due or not self.job.state.ended or service.ending.active:
             return
@@ -435,12 +435,12 @@ class Holder:
             return
         try:
             self._next_run(now)
-        except OSError as failure:  # ENOSPC: there is no directory for it
+        except OSError as failure:  # ENOSPC: its directory cannot be created
             self.job.errors["restart"] = f"restart: {failure.strerror}"
             service.cancel_restarts()
 
     def _next_run(self, now: float) -> None:
-        """The same job once more: a new directory under its name, a new state, the same peers."""
+        """Begin the next run: a new directory under its name, a new state, the same peers."""
         old, before = self.job, self.service
         directory = self._move_on(old)
         waits = before.inputs.take(before.watches.own)
@@ -475,7 +475,7 @@ class Holder:
                 owner.send({"id": number, "ok": reply})
 
     def _move_on(self, job: Job) -> JobDir:
-        """A directory for the next run in the place of this run's, which is kept beside it."""
+        """Create the next run's directory in place of this run's, which is renamed and kept."""
         from ptyjobs.process import cgroup  # few jobs restart
 
         while self._accept():
@@ -503,15 +503,15 @@ class Holder:
     # -- clients -----------------------------------------------------------------------------
 
     def _accept(self) -> bool:
-        """Take the next connection; False if there is none."""
+        """Accept the next connection; False if there is none."""
         try:
             sock, _ = self._listening.accept()
-        except OSError:  # EAGAIN: it went away; EMFILE: no descriptor, it will try again
+        except OSError:  # EAGAIN: it has closed; EMFILE: no descriptor, the client tries again
             return False
         if len(self._peers) >= MAX_PEERS or not same_user(sock):
             sock.close()
         else:
-            self._on_peer(self.adopt(sock), select.EPOLLIN)  # most have asked already
+            self._on_peer(self.adopt(sock), select.EPOLLIN)  # most have sent a request already
         return True
 
     def _on_peer(self, peer: Peer, mask: int) -> None:
@@ -533,7 +533,7 @@ class Holder:
             reply = operations.perform(self.service, peer, number, requests.decode(message))
         except PtyJobsError as error:
             peer.send({"id": number, "error": error.to_wire()})
-        except (TypeError, ValueError) as error:  # a number of no use, such as NaN seconds
+        except (TypeError, ValueError) as error:  # an unusable number, such as NaN seconds
             bad = BadInput(f"Bad parameters: {error}.")
             peer.send({"id": number, "error": bad.to_wire()})
         else:
@@ -541,9 +541,9 @@ class Holder:
                 peer.send({"id": number, "ok": reply})
 
     def _on_keys(self, peer: Peer, data: bytes) -> None:
-        """Bytes typed by an attached person: straight in.
+        """Type the bytes of an attached person at once.
 
-        Each attached terminal answers a query of the program; only one of the answers is passed on.
+        Each attached terminal answers a program's query; only one of the answers is passed on.
         """
         follower = self.service.followers.get(peer)
         if follower is None or not follower.types or self.job.state.ended:
@@ -568,10 +568,10 @@ class Holder:
         job.typed.keys(now, end, data, echo=terminal.echo, secret=terminal.secret, who=who)
         self.service.watches.on_typed(data.decode("utf-8", "replace"))
         if not self.courtesy.paused_until:
-            job.read_once(time.monotonic())  # the kernel's echo is there by now
+            job.read_once(time.monotonic())  # the kernel's echo is available by now
 
     def _drop_peer(self, peer: Peer) -> None:
-        """Its connection has ended: so do its waits, but neither the job nor its output."""
+        """Discard a closed connection and its waits; the job and its output continue."""
         fd = peer.fileno()
         if self._peers.pop(fd, None) is None:
             return

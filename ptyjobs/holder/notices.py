@@ -1,9 +1,9 @@
-"""What a job's session is told without asking: transitions, written to the journal.
+"""Notify a job's session of state transitions: write them to the journal.
 
-Owns what is watched for one job (`JobSpec.notify`) and which of it a call has already returned.
-Never reports anything itself: followers read the journal (`client.events`). The subtle thing: a
-transition and the calls that it answered are one line, so that no follower can see the one without
-the other.
+Owns the watches of one job (`JobSpec.notify`) and the record of transitions that a call has already
+returned. Never delivers anything itself: followers read the journal (`client.events`). The subtle
+thing: a transition and the calls that it answered are one line, so that no follower can see the one
+without the other.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from ptyjobs.holder.job import Job
 
 ONCE, EVERY = "pattern:", "every:"
-COOL = 5.0  # seconds after a match in which a repeated watch is deaf
-MINUTE, MOST = 60.0, 3  # a repeated watch disarms itself after MOST matches in this time
-TEXT = 300  # characters of a program's words in a line of the journal
+COOL = 5.0  # seconds after a match during which a repeated watch ignores output
+MINUTE, MOST = 60.0, 3  # a repeated watch disarms itself after MOST matches in this time (seconds)
+TEXT = 300  # characters of program output in one journal line
 LAST_LINES = 3
-PORTS, PORTS_LATER = 0.2, 5.0  # seconds between two looks for a port: at first, after a minute
-STALL_LOOK, STALLED = 10.0, 60.0  # seconds between two looks; without output or CPU: stalled
+PORTS, PORTS_LATER = 0.2, 5.0  # seconds between two port checks: at first, after a minute
+STALL_LOOK, STALLED = 10.0, 60.0  # seconds between checks; without output or CPU until stalled
 
 
 class PatternWatch:
-    """One pattern of `notify`, searched in the output as it comes."""
+    """One pattern of `notify`, searched incrementally in the output."""
 
     def __init__(self, source: str, *, again: bool) -> None:
         self.source = source
@@ -50,7 +50,7 @@ class PatternWatch:
         self.armed = True
 
     def feed(self, now: float, data: bytes) -> str | None:
-        """The words for a match that is to be reported; None for none. Raises BadPattern."""
+        """The text of a match to report; None if there is none. Raises BadPattern."""
         if not self.armed or now < self._deaf_until:
             return None
         with bounded_search():
@@ -74,17 +74,17 @@ class Notices:
     """The watches of one job."""
 
     def __init__(self, job: Job, *, blocked: Callable[[], bool]) -> None:
-        """`blocked`: a call waits for the job's turn, or a person is attached."""
+        """`blocked`: a call waits for the job to be ready, or a person is attached."""
         self._job = job
         self._blocked = blocked
         self._journal: Journal | None = None
         self._turns = TurnWatch(job, found=self._on_turn)
         self._patterns: list[PatternWatch] = []
-        self._answering: set[str] = set()  # sessions whose call is answered by what happens now
+        self._answering: set[str] = set()  # sessions with a call that this event answers
         self._untold = False  # the journal has a line of this job that no call has returned
         self._ports: frozenset[int] = frozenset()
         self._ports_due = self._stall_due = NEVER
-        self._active = (0.0, 0.0, 0)  # since when CPU and log are as they are
+        self._active = (0.0, 0.0, 0)  # time since which CPU and log are unchanged, and their values
         self._oom = 0
         self._notify: frozenset[str] = frozenset()
 
@@ -93,7 +93,7 @@ class Notices:
         self._oom = oom_kills()
 
     def start(self, now: float) -> None:
-        """The job runs."""
+        """The job has started."""
         spec = self._job.spec
         if not spec.notify:
             return
@@ -110,10 +110,10 @@ class Notices:
             self._stall_due, self._active = now + STALL_LOOK, (now, 0.0, 0)
         self._write(STARTED)
 
-    # -- what happens
+    # -- events
 
     def on_output(self, now: float, data: bytes) -> None:
-        """Output has come; its log offset is the log's end."""
+        """Search new output; its log offset is the log's end."""
         if self._turning:
             self._turns.on_output(now, len(data))
         for watch in self._patterns:
@@ -133,7 +133,7 @@ class Notices:
         return bool(self._notify & {"asks", "ready"})
 
     def due(self, now: float) -> float:
-        """When `step` is wanted."""
+        """Time of the next `step`."""
         if self._journal is None or self._job.state.ended or self._job.ending:
             return NEVER
         times = [self._ports_due, self._stall_due]
@@ -142,7 +142,7 @@ class Notices:
         return min(times)
 
     def step(self, now: float) -> None:
-        """Look at what is due."""
+        """Run the checks that are due."""
         if self.due(now) > now:
             return
         if self._turning and not self._blocked() and self._turns.due(now) <= now:
@@ -165,7 +165,7 @@ class Notices:
         self._write(kind, what=what, text=self._job.says or verdict.prompt or self._last_lines(1))
 
     def on_service(self, service: Service, awaited: bool) -> None:
-        """The job's service has become ready, or is no more; `awaited`: calls are answered."""
+        """The service is ready or no longer ready; `awaited`: calls are answered."""
         if "ready" in self._notify and not awaited:
             why = f": {service.why}" if service.why else ""
             self._write("ready", what=f"service is {service.state}{why}")
@@ -187,7 +187,7 @@ class Notices:
         if moved != self._active[1:]:
             self._active = (now, *moved)
         elif now - self._active[0] >= STALLED:
-            self._active = (NEVER, *moved)  # told once, until something moves
+            self._active = (NEVER, *moved)  # reported once, until something changes
             what = f"stalled: no output and no CPU time for {STALLED:g} s"
             self._write("stalled", what=what, text=self._last_lines(1))
 
@@ -196,11 +196,11 @@ class Notices:
         self._answering.update(session for session in sessions if session)
 
     def on_end(self, exit_: Exit | None) -> None:
-        """The end has been published and every waiting call answered."""
+        """The end is published and every waiting call has been answered."""
         job = self._job
         how = str(exit_) if exit_ is not None else job.reason
         oom = exit_ is not None and exit_.signal == 9 and not exit_.cause and self._out_of_memory()
-        limited = exit_ is not None and exit_.cause.startswith("out of memory")  # by its own limit
+        limited = exit_ is not None and exit_.cause.startswith("out of memory")  # its own limit
         oom = oom or limited
         kind = "oom" if oom else "exited"
         if oom and not limited:
@@ -213,7 +213,7 @@ class Notices:
         killed = cgroup.oom_kills(self._job.dir.path) if self._job.contained else None
         return bool(killed) if killed is not None else oom_kills() > self._oom
 
-    # -- what calls have returned
+    # -- events that calls have returned
 
     def on_answer(self, session: str, answer: Answer) -> None:
         """A call of `session` is being answered."""
@@ -227,7 +227,7 @@ class Notices:
             self.returned(session)
 
     def returned(self, session: str) -> None:
-        """A call of `session` returned what the journal has of this job."""
+        """A call of `session` has returned the journal's lines of this job."""
         if self._untold and session and session == self._job.spec.session:
             self._untold = False
             self._write(ANSWERED, session=session)
@@ -252,11 +252,11 @@ class Notices:
             text=self._without_secrets(text)[-TEXT:],
             to=to[:8],
         )
-        with contextlib.suppress(OSError):  # a full disk: the job's own files tell of its end
+        with contextlib.suppress(OSError):  # a full disk: the job's own files record its end
             self._journal.append(transition)
 
     def _without_secrets(self, text: str) -> str:
-        """A program may print what was typed at its no-echo prompt; followers may be models."""
+        """Mask text typed at no-echo prompts: programs may print it, followers may be models."""
         redactor = self._job.secrets.redactor(()) if text and self._job.secrets.packed else None
         return redactor.redact(text).text if redactor is not None else text
 

@@ -1,7 +1,7 @@
-"""Answers in the words that a client of an older version knows.
+"""Translate answers for clients of an older protocol version.
 
-Owns what each version of the protocol cannot read. Never decides anything: the same answer with
-the nearest older words, and the reason of today in its `why`.
+Owns the list of values that each version cannot read. Never decides anything: the answer is the
+same, with the nearest older value; the current reason goes into its `why`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _VERSION_1 = {Reason.SERVICE_READY: Reason.QUIET, Reason.SERVICE_FAILED: Reason.
 
 
 def readable(answer: Answer, *, protocol: int) -> Answer:
-    """The answer for a client that speaks this version."""
+    """Return the answer in values that this protocol version defines."""
     reason = _VERSION_1.get(answer.verdict.reason) if protocol < 2 else None
     if reason is None:
         return answer

@@ -1,8 +1,9 @@
-"""What a holder does for each request: one function for each operation of the protocol.
+"""The holder's operations: one function for each request of the protocol.
 
-Owns the meaning of requests (`ptyjobs.requests` has their members): checks their values, acts on
-the job, answers now or registers a waiter that answers later. Never touches sockets. An error that
-a client may see is raised as a PtyJobsError and becomes the error member of its reply.
+Owns the meaning of requests (`ptyjobs.requests` has their members): validates values, acts on the
+job, then answers at once or registers a waiter that answers later. Never touches sockets. The
+subtle thing: an error that a client may see is raised as a PtyJobsError and becomes the error
+member of its reply.
 """
 
 from __future__ import annotations
@@ -62,13 +63,13 @@ Reply = dict[str, object] | None  # None: the answer comes later
 
 MAX_INPUT = 16 << 20  # bytes of one input
 CONDITIONS = ("ready", "exited", "pattern", "port", "quiet", "person")
-QUIET = 1.0  # seconds of silence that end a wait for quiet
+QUIET = 1.0  # seconds without output that end a wait for quiet
 SIGNAL_KEYS = ("C-c", "C-z", "C-\\")  # VINTR, VSUSP, VQUIT of stty(1)
-COOKED_LINE = 4095  # bytes of a line that the kernel's line editor keeps (N_TTY_BUF_SIZE)
+COOKED_LINE = 4095  # bytes of a line in canonical mode (N_TTY_BUF_SIZE)
 
 
 def perform(service: JobService, peer: Peer, number: int, request: Request) -> Reply:
-    """Carry out the request with this id of `peer`."""
+    """Perform the request of `peer` with this id."""
     match request:
         case InteractRequest():
             return interact(service, peer, number, request)
@@ -132,10 +133,10 @@ def first_answer(
     request: StartRequest | RestartRequest,
     patterns: tuple[re.Pattern[str], ...] = (),
 ) -> Reply:
-    """Answer a request that has begun a run: at once, or at its first turn."""
+    """Answer a request that has begun a run: at once, or when the program is first ready."""
     if request.wait <= 0:
         return {"status": to_json(service.status())}
-    watch = service.watches.own  # of a service: only its exit or a certain question comes before
+    watch = service.watches.own  # a service: its readiness, exit or a certain prompt answers
     ask = Ask(
         timeout=request.wait,
         ready=not patterns and watch is None,
@@ -153,7 +154,7 @@ def first_answer(
 
 
 def interact(service: JobService, peer: Peer, number: int, request: InteractRequest) -> Reply:
-    """Type, then wait until it is the caller's turn again; answers with the fresh output."""
+    """Type, then wait until the program is ready for input; answers with the fresh output."""
     _need_running(service)
     service.hold.refuse(peer.who)
     patterns = tuple(compile_patterns(request.until))
@@ -164,7 +165,7 @@ def interact(service: JobService, peer: Peer, number: int, request: InteractRequ
 
 
 def begin_input(service: JobService, queued: QueuedInput) -> None:
-    """Type an input whose turn has come."""
+    """Type an input that has reached the head of the queue."""
     job, request, who = service.job, queued.request, queued.peer.who
     _need_running(service)
     service.hold.refuse(who)
@@ -222,9 +223,9 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
 
 
 def wait(service: JobService, peer: Peer, number: int, request: WaitRequest) -> Reply:
-    """Wait for the program's turn, its exit or a pattern, from this reader's read position.
+    """Wait for readiness, exit or a pattern, from this reader's read position.
 
-    Of a service `ready` is its readiness.
+    For a service, `ready` is the service's readiness.
     """
     condition = request.condition
     if condition not in CONDITIONS:
@@ -250,12 +251,12 @@ def wait(service: JobService, peer: Peer, number: int, request: WaitRequest) -> 
         _ask_person(service, request.message)
     service.inputs.wait(peer, number, ask, watch=watch)
     if ask.person:
-        service.person_answered()  # while nobody waited
+        service.person_answered()  # it came while no call waited
     return None
 
 
 def _ask_person(service: JobService, message: str) -> None:
-    """Ask for a person, or wait for the one who holds the job."""
+    """Open a request for a person, or wait for the person who holds the job."""
     request = service.asking
     if not (message.strip() or request.message or request.reply or service.hold.held):
         raise BadInput(
@@ -269,7 +270,7 @@ def _ask_person(service: JobService, message: str) -> None:
 
 
 def hold(service: JobService, peer: Peer, request: HoldRequest) -> Reply:
-    """A person holds the job from now on."""
+    """Give a person the hold."""
     _need_running(service)
     if not request.by:
         raise BadInput("A hold needs the name of the person.")
@@ -278,7 +279,7 @@ def hold(service: JobService, peer: Peer, request: HoldRequest) -> Reply:
 
 
 def done(service: JobService, request: DoneRequest) -> Reply:
-    """A person has done what was asked, or declines."""
+    """Record that a person has done what was asked, or declines."""
     how = DECLINED if request.declined else DONE
     service.asking.answer(asking.Reply(how, request.message, request.by))
     service.note("answer", who=request.by, text=f"{how} {request.message}".strip())
@@ -289,8 +290,8 @@ def done(service: JobService, request: DoneRequest) -> Reply:
 def _key_modes(service: JobService) -> Modes:
     """The modes that keys are encoded for.
 
-    While the kernel edits lines, no program reads keys: keyboard modes and bracketed paste were
-    left on by one that has ended, and C-c must be the byte that the kernel knows.
+    In canonical mode no program reads keys: keyboard modes and bracketed paste are leftovers of a
+    program that has ended, and C-c must be the byte that the kernel recognizes.
     """
     modes = service.job.fold.screen.modes
     if not service.job.terminal().canonical:
@@ -299,7 +300,7 @@ def _key_modes(service: JobService) -> Modes:
 
 
 def _strokes(service: JobService, names: Sequence[str], modes: Modes) -> list[bytes]:
-    """The bytes of each key. A signal key is the byte that the kernel knows while ISIG is on."""
+    """The bytes of each key. While ISIG is on, a signal key is the kernel's own byte."""
     plain = replace(modes, kitty_flags=0, modify_other_keys=0)
     signals = service.job.terminal().signals
     strokes: list[bytes] = []
@@ -310,12 +311,12 @@ def _strokes(service: JobService, names: Sequence[str], modes: Modes) -> list[by
 
 
 def _check_input(service: JobService, request: InteractRequest) -> None:
-    """Report a bad key, text or mouse action now; it is encoded when its turn has come."""
+    """Report a bad key, text or mouse action now; encoding waits until the input is typed."""
     _encode(service, request)
 
 
 def _encode(service: JobService, request: InteractRequest) -> tuple[bytes, list[bytes]]:
-    """The bytes of an input, and the presses of keys that they end with."""
+    """The bytes of an input, and the key presses at their end."""
     modes = _key_modes(service)
     data = _mouse(service, request.mouse, request.secrets) if request.mouse else b""
     if request.input or request.presses_enter:
@@ -333,8 +334,8 @@ def _encode(service: JobService, request: InteractRequest) -> tuple[bytes, list[
 def _check_policy(service: JobService, request: InteractRequest, data: bytes) -> None:
     """With an allow-list, a line that a shell reads must be allowed like a command.
 
-    At its prompt, or later because it was typed ahead: while another program has the terminal and
-    does not read it, or behind the line that such a program reads.
+    That is a line at its prompt, or a line it reads later: typed while another program has the
+    terminal and does not read it, or typed after the one line that such a program reads.
     """
     spec = service.job.spec
     if not (spec.allowed or spec.block_dangerous or spec.permissions):
@@ -345,7 +346,7 @@ def _check_policy(service: JobService, request: InteractRequest, data: bytes) ->
     ):
         return
     if reader is InputReader.ONE_KEY and not (spec.allowed or spec.block_dangerous):
-        return  # rules steer, they do not confine
+        return  # rules guide the agent; they do not confine it
     if reader is InputReader.ONE_KEY:
         if _ONE_KEY.fullmatch(data.decode("utf-8", "replace")):
             return
@@ -429,7 +430,7 @@ def _mouse(service: JobService, action: MouseAction, secrets: Packed | None) -> 
 
 
 def _cooked_line_note(service: JobService, data: bytes) -> tuple[str, ...]:
-    """Warn where the kernel's line editor would cut a line."""
+    """Warn if the line discipline would truncate a line."""
     if not service.job.terminal().canonical:
         return ()
     longest = max(map(len, data.replace(b"\r", b"\n").split(b"\n")), default=0)
@@ -442,7 +443,7 @@ def _cooked_line_note(service: JobService, data: bytes) -> tuple[str, ...]:
 
 
 def _need_running(service: JobService) -> None:
-    """JobEnded once the end is published: until then status says that the job runs."""
+    """Raise JobEnded once the end is published; before that, status reports the job as running."""
     if service.job.state.ended:
         job = service.job
         how = str(job.exit) if job.exit else "ended"
@@ -473,16 +474,16 @@ def repaint(service: JobService, request: RepaintRequest) -> Reply:
 
 
 def status(service: JobService, peer: Peer, request: StatusRequest) -> Reply:
-    """Full status of the job now; `brief` leaves out what costs a look at /proc."""
+    """Full status of the job now; `brief` omits figures that need /proc."""
     if request.brief:
-        service.glimpses.due = 0.0  # what is on disk was not true any more
+        service.glimpses.due = 0.0  # the glimpse on disk was out of date
         return {"status": told(service.status(live=True, brief=True))}
     service.notices.returned(peer.session)
     return {"status": to_json(service.status(live=True))}
 
 
 def resize(service: JobService, request: ResizeRequest) -> Reply:
-    """Change the job's own size; people attached keep theirs until they leave."""
+    """Change the job's own size; attached people keep theirs until they detach."""
     service.set_size(_size(request.rows, request.cols))
     return {"status": to_json(service.status())}
 
@@ -494,7 +495,7 @@ def _size(rows: int, cols: int) -> Size:
 
 
 def kill(service: JobService, peer: Peer, number: int, request: KillRequest) -> Reply:
-    """End the whole tree, or send one signal to the foreground group."""
+    """End the whole tree, or send one signal to the foreground process group."""
     if request.signal:
         service.note("signal", who=peer.who, session=peer.reader, text=request.signal)
         return _signal(service, request.signal)
@@ -511,7 +512,7 @@ def kill(service: JobService, peer: Peer, number: int, request: KillRequest) -> 
 
 
 def restart(service: JobService, peer: Peer, number: int, request: RestartRequest) -> Reply:
-    """End the run, then begin another; `first_answer` answers for that one."""
+    """End the run, then begin another; `first_answer` answers for the new run."""
     service.note("restart", who=peer.who, session=peer.reader)
     now = time.monotonic()
     service.restarts.asked.append((peer, number, request))
@@ -552,7 +553,7 @@ def mark(service: JobService, request: MarkRequest) -> Reply:
 
 
 def discard(service: JobService, request: DiscardRequest) -> Reply:
-    """Give up the oldest output up to offset `before` (whole segments), for a log that is full."""
+    """Discard the oldest output up to offset `before` (whole segments), for a full log."""
     log = service.job.log
     floor = log.discard(min(request.before, log.end))
     service.job.pacing.retry()
@@ -560,7 +561,7 @@ def discard(service: JobService, request: DiscardRequest) -> Reply:
 
 
 def follow(service: JobService, peer: Peer, request: FollowRequest) -> Reply:
-    """Stream the output from now on (behind a repaint) or from offset `since`."""
+    """Stream the output: from offset `since`, or a repaint and then live bytes."""
     peer.session, peer.who = request.session, request.name
     service.followers.add(
         peer,
@@ -575,6 +576,6 @@ def follow(service: JobService, peer: Peer, request: FollowRequest) -> Reply:
 
 
 def window(service: JobService, peer: Peer, request: WindowRequest) -> Reply:
-    """An attached person's terminal has a new size."""
+    """Set the new size of an attached person's terminal."""
     service.followers.resize(peer, _size(request.rows, request.cols))
     return {}

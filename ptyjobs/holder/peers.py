@@ -1,8 +1,8 @@
-"""The clients of one holder: their connections, their frames, their bounded send queues.
+"""The clients of one holder: their connections, frames and bounded send queues.
 
 Owns sockets and framing on the holder's side. Never interprets a request (`operations.py` does).
-A peer that does not read gets a bounded queue and then a disconnect, so that it can neither slow
-another peer nor grow the holder.
+The subtle thing: a peer that does not read is disconnected when its bounded queue is full, so that
+it neither slows another peer nor grows the holder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ptyjobs.holder.typed_secrets import TypedSecrets
 from ptyjobs.model import PROTOCOL_VERSION
 from ptyjobs.protocol import Data, Message
 
-MAX_QUEUE = 32 << 20  # bytes waiting for a peer that does not read
+MAX_QUEUE = 32 << 20  # maximum bytes queued for a peer that does not read
 MAX_PEERS = 200
 
 
@@ -28,14 +28,14 @@ class Peer:
     def __init__(
         self, sock: socket.socket, number: int, *, secrets: TypedSecrets | None = None
     ) -> None:
-        """`secrets`: of the job; a reply tells its client those that it does not have yet."""
+        """`secrets`: the job's; a reply includes those the client does not have yet."""
         sock.setblocking(False)
         self._secrets = secrets
         self._secrets_told = 0
         self.sock = sock
         self.number = number
-        self.protocol = PROTOCOL_VERSION  # the version it speaks; `hello` tells an older one
-        self.reader = ""  # whose place in the output this is (hello); "" until said
+        self.protocol = PROTOCOL_VERSION  # the peer's protocol version; `hello` may lower it
+        self.reader = ""  # key of its read position (hello); "" until set
         self.session = ""  # the agent's session it belongs to (hello)
         self.who = ""  # the person or program, for the journal and for holds
         self.closed = False
@@ -47,7 +47,7 @@ class Peer:
         return self.sock.fileno()
 
     def receive(self) -> list[Message]:
-        """The complete messages that have come; marks the peer closed at its end."""
+        """Return the complete messages received; mark the peer closed at end of file."""
         messages: list[Message] = []
         try:
             data = self.sock.recv(64 << 10)
@@ -60,12 +60,12 @@ class Peer:
         except (
             OSError,
             protocol.BrokenFrame,
-        ):  # ECONNRESET, EPIPE: it has gone; or it talks nonsense
+        ):  # ECONNRESET, EPIPE: it has disconnected; or it sent a broken frame
             self.closed = True
         return messages
 
     def send(self, message: Message) -> None:
-        """Queue a message and send what the socket takes now."""
+        """Queue a message and send as much as the socket accepts now."""
         if not isinstance(message, Data) and "id" in message:
             message = self._with_secrets(message)
         self.send_frame(protocol.encode(message))
@@ -78,13 +78,13 @@ class Peer:
         return {**message, "secrets": news}
 
     def send_frame(self, frame: bytes) -> None:
-        """The same with a message that has been encoded."""
+        """Like `send`, for an encoded message."""
         if self.closed:
             return
         if self.queued + len(frame) > MAX_QUEUE and self._queue:
-            self.closed = True  # it does not read: let it go
+            self.closed = True  # it does not read: disconnect it
             return
-        if not self._queue:  # most often it takes all of it at once
+        if not self._queue:  # usually the socket accepts all of it at once
             frame = frame[self._take(frame) :]
             if not frame:
                 return
@@ -93,17 +93,17 @@ class Peer:
         self.flush()
 
     def _take(self, data: bytes | memoryview) -> int:
-        """How many bytes the socket took."""
+        """Send; returns the number of bytes that the socket accepted."""
         try:
             return self.sock.send(data)
         except BlockingIOError:
             return 0
-        except OSError:  # EPIPE, ECONNRESET: it has gone
+        except OSError:  # EPIPE, ECONNRESET: it has disconnected
             self.closed = True
             return 0
 
     def flush(self) -> None:
-        """Send as much as the socket takes."""
+        """Send as much as the socket accepts."""
         while self._queue and not self.closed:
             head = self._queue[0]
             sent = self._take(head)
@@ -125,10 +125,10 @@ class Peer:
 
 
 def listen(directory: str) -> socket.socket:
-    """The holder's socket in its job's directory, 0600.
+    """Create the holder's socket in its job's directory, mode 0600.
 
-    Bound by a relative name after chdir, because a socket's path is limited to 107 bytes
-    (unix(7)); the holder stays in that directory.
+    Bound by a relative name after chdir, because a socket's path is limited to 107 bytes (unix(7));
+    the holder stays in that directory.
     """
     os.chdir(directory)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

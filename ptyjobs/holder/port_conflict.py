@@ -1,10 +1,10 @@
-"""Notes on a port that a job wanted and another process holds.
+"""Notes on a port that a job wants and another process holds.
 
-Owns the rule by which an "address in use" failure is recognized and its holder named. The holder is
-found from the kernel: only a port counts on which a process outside of the job listens. Which port
-the job wanted it says itself: its leased or given port, the port in its `ready`, or a number in its
-output or command line where the output says that an address is in use (the C library's words for
-EADDRINUSE, its symbol, or "in use").
+Owns the rule that recognizes an "address in use" failure and names the process that holds the port.
+Never guesses that process: the kernel names it, and a port counts only if a process outside of the
+job listens on it. The subtle thing: the job itself shows which port it wants, by its leased or
+given port, the port in its `ready`, or a number in its command line or output, where the output
+reports an address in use (the C library's message for EADDRINUSE, its symbol, or "in use").
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ IN_USE = re.compile(
     re.IGNORECASE,
 )
 NUMBER = re.compile(r"(?<![\d.])[1-9]\d{1,4}(?![\d.]*\d)")
-SEARCHED = 8000  # characters at the end of an answer
-NAMED = 3  # ports named at most
+SEARCHED = 8000  # characters searched at the end of an answer
+NAMED = 3  # maximum number of ports named
 
 
 def notes(job: Job, answer: Answer) -> tuple[str, ...]:
-    """For each port that the job wanted and somebody else holds: who, and what to do."""
+    """For each port that the job wants and another process holds: its owner and a remedy."""
     text = answer.fresh.text[-SEARCHED:]
     failed = job.state.ended and job.exit is not None and job.exit.code != 0
     said = IN_USE.search(text) is not None
@@ -53,7 +53,7 @@ def notes(job: Job, answer: Answer) -> tuple[str, ...]:
 
 
 def taken(job: Job, number: int) -> str:
-    """Who holds this port, for a job that has not started; "" if nobody does."""
+    """The owner of this port, for a job that has not started; "" if it is free."""
     held = [one for one in ports.tcp() if one.port == number]
     if not held:
         return ""
@@ -78,6 +78,6 @@ def _wanted(job: Job) -> set[int]:
 
 
 def _numbers(text: str, command: str) -> list[set[int]]:
-    """Numbers on the lines that say so, in all of the text, in the command: the nearest first."""
+    """Numbers on the lines that report it, in all of the text, in the command: nearest first."""
     lines = "\n".join(line for line in text.splitlines() if IN_USE.search(line))
     return [{int(n) for n in NUMBER.findall(part)} for part in (lines, text, command)]

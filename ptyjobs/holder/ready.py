@@ -1,9 +1,10 @@
-"""When a service is ready: its conditions, and what became of them.
+"""Readiness of a service: its conditions and their state.
 
 Owns one `Watch` for the job's own `ready` and one for each wait with conditions of its own; their
-patterns, and the health probes that go on if asked. Never answers a request: a wait that hangs on
-a watch asks it (`holder.waiter`). The subtle thing: the leader's end is not the service's. A server
-that daemonizes exits with 0 and its children serve, so a watch goes on while they live.
+patterns, and the health probes that continue if requested. Never answers a request: a wait that
+depends on a watch queries it (`holder.waiter`). The subtle thing: the leader's end is not the
+service's end. A server that daemonizes exits with 0 while its children serve, so a watch continues
+while they live.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from ptyjobs.process import ports, tree
 from ptyjobs.store.regex_timeout import bounded_search
 from ptyjobs.text.patterns import Until, compile_patterns
 
-FAILURES = 3  # health probes in a row until a service is called unhealthy
-TYPED_KEPT = 20  # typed lines whose echo is known
+FAILURES = 3  # consecutive failed health probes until a service is unhealthy
+TYPED_KEPT = 20  # maximum typed lines kept to recognize their echo
 
 READY, NOT_READY, UNHEALTHY, FAILED = "ready", "not ready", "unhealthy", "failed"
 
@@ -56,17 +57,17 @@ class Watch:
         self._patterns = [_Pattern(one) for one in conditions.patterns]
         self._failures = [_Pattern(one) for one in conditions.failures]
         self._typed: list[str] = []
-        self._line_open = False  # the last typed line goes on
+        self._line_open = False  # the last typed line is incomplete
         self._misses = 0
-        self.failed = 0  # how often it printed what means that it has failed
-        self._gone = False  # nothing of the job is left: nothing can become true
+        self.failed = 0  # number of matches of a failure pattern
+        self._gone = False  # no process of the job is left: no condition can become true
         self.service = Service(NOT_READY, time.time(), "; ".join(self._unprinted()))
 
     # -- events
 
     @property
     def due(self) -> float:
-        """When `step` is wanted next."""
+        """Time of the next `step`."""
         if not self._probing:
             return float("inf")
         return min((p.due for p in self._probes if not p.holds), default=float("inf"))
@@ -79,11 +80,11 @@ class Watch:
 
     @property
     def decided(self) -> bool:
-        """Ready, or nothing is left that could become ready."""
+        """True if ready, or if no process is left that could become ready."""
         return self.service.ready or self._gone
 
     def on_typed(self, text: str) -> None:
-        """Somebody types `text`: its echo is no output of the program."""
+        """Remember typed text: its echo is not output of the program."""
         if not (self._patterns or self._failures):
             return
         lines = re.split(r"[\r\n]+", text)
@@ -93,7 +94,7 @@ class Watch:
         self._typed = [*self._typed, *(line for line in lines if line.strip())][-TYPED_KEPT:]
 
     def on_output(self, data: bytes) -> None:
-        """The job printed something."""
+        """Search new output of the job."""
         if self._gone:
             return
         for pattern in self._failures:
@@ -130,7 +131,7 @@ class Watch:
             self._weigh()
 
     def job_ended(self, *, survivors: bool) -> None:
-        """The leader has ended; with `survivors` there are processes that may still serve."""
+        """The leader has ended; with `survivors`, remaining processes may still serve."""
         if survivors or self._gone:
             return
         self._gone = True
@@ -139,11 +140,11 @@ class Watch:
 
     @property
     def gone(self) -> bool:
-        """Nothing of the job is left."""
+        """No process of the job is left."""
         return self._gone
 
     def close(self) -> None:
-        """Give up what is under way."""
+        """Cancel running probes."""
         for probe in self._probes:
             probe.close()
 
@@ -212,7 +213,7 @@ class _Pattern:
         self._until = Until([self._compiled])
 
     def feed(self, data: bytes, typed: list[str]) -> bool:
-        """True once it stands in the output, other than in the echo of what was typed."""
+        """True once it appears in the output, outside the echo of typed lines."""
         if self.error:
             return False
         try:
@@ -230,7 +231,7 @@ class _Pattern:
         return True
 
     def forget(self) -> None:
-        """Look for it anew, in what comes from now on."""
+        """Restart the search with the next output."""
         self.match = ""
         self._until.drop()
 
@@ -247,7 +248,7 @@ def _without_echo(lines: str, typed: list[str]) -> str:
 
 
 class Watches:
-    """The job's own watch and those of waits."""
+    """The watches of the job and of its waits."""
 
     def __init__(self, job: Job, poller: Poller, changed: Callable[[Watch], None]) -> None:
         self._job = job
@@ -257,7 +258,7 @@ class Watches:
         self._others: list[Watch] = []
 
     def begin(self, now: float) -> None:
-        """The job has been started."""
+        """Start the job's own watch: the job has started."""
         conditions = parse(with_port(self._job.spec.ready, self._job.port))
         if conditions:
             self.own = self._watch(conditions, now)
@@ -273,14 +274,14 @@ class Watches:
         )
 
     def add(self, words: tuple[str, ...], now: float) -> Watch:
-        """A watch for one wait; given up when no wait needs it (`keep`)."""
+        """Add a watch for one wait; closed when no wait needs it (`keep`)."""
         watch = self._watch(parse(with_port(words, self._job.port)), now)
         self._others.append(watch)
         watch.step(now)
         return watch
 
     def keep(self, needed: Collection[Watch | None]) -> None:
-        """Give up the watches of waits that are over."""
+        """Close the watches of waits that are over."""
         for watch in [one for one in self._others if one not in needed]:
             self._others.remove(watch)
             watch.close()

@@ -1,9 +1,10 @@
-"""The probes behind a service's readiness: port, unix socket, HTTP answer, command.
+"""The probes of a service's readiness: port, unix socket, HTTP answer, command.
 
-Owns one condition each: when to look again, what is under way, and why it does not hold yet. Never
-blocks: a connection is non-blocking and polled by the loop, a command is a child that the loop
-reaps. Never decides that a service is ready (`ready` does). The subtle thing: somebody else may
-hold the port. A socket that listened before the job started and is none of its own never counts.
+Owns one condition each: the time of its next attempt, the attempt in progress, and the reason why
+the condition does not hold yet. Never blocks: a connection is non-blocking and polled by the loop,
+a command is a child that the loop reaps. Never decides that a service is ready (`ready` does). The
+subtle thing: another process may hold the port. A socket outside the job that was already listening
+before the job started never counts.
 """
 
 from __future__ import annotations
@@ -23,24 +24,24 @@ from ptyjobs.model import Exit, JobSpec
 from ptyjobs.process import ports, tree
 from ptyjobs.process.ports import Socket
 
-PORT_PACE = 0.01  # seconds between two looks at the listening sockets (0.05 ms each)
-LOOK_AGAIN = 0.25  # seconds after which sockets of unknown owners are looked up again
+PORT_PACE = 0.01  # seconds between two reads of the listening sockets (0.05 ms each)
+LOOK_AGAIN = 0.25  # seconds between two owner look-ups of sockets with unknown owners
 HTTP_PACE = 0.025  # seconds between two requests
-HTTP_TIME = 5.0  # seconds for one answer
+HTTP_TIME = 5.0  # seconds until a request times out
 COMMAND_PACE = 0.1  # seconds between two runs of a command
-COMMAND_TIME = 10.0  # seconds for one run
-SLOWER = 1 / 600  # part of the time without success that a pause lasts, if that is longer
-SLOWEST = 0.5  # seconds
+COMMAND_TIME = 10.0  # seconds until a command times out
+SLOWER = 1 / 600  # minimum pause, as a fraction of the time without success
+SLOWEST = 0.5  # maximum pause in seconds
 KEPT = 200  # characters of a command's output
 
 Dispatch = Callable[[int], None]
 
 
 class Poller(Protocol):
-    """The loop, for descriptors of probes."""
+    """The poll loop, for descriptors of probes."""
 
     def watch(self, fd: int, mask: int, call: Dispatch) -> None:
-        """Call `call(mask)` when `fd` is ready; a second time: another mask."""
+        """Call `call(mask)` when `fd` is ready; a second call changes the mask."""
 
     def unwatch(self, fd: int) -> None: ...
 
@@ -50,22 +51,22 @@ class Probe:
 
     def __init__(self, condition: Condition, *, now: float) -> None:
         self.condition = condition
-        self.report: Callable[[], None] = lambda: None  # called with a result between two steps
+        self.report: Callable[[], None] = lambda: None  # a result came between steps
         self.began = now
         self.due = now
         self.holds: bool | None = None
         self.why = ""
 
     def step(self, now: float) -> None:
-        """Look, or go on with what is under way."""
+        """Start or continue an attempt."""
         raise NotImplementedError
 
     def again(self, now: float) -> None:
-        """Forget the result and probe afresh."""
+        """Forget the result and probe again."""
         self.holds, self.due, self.began = None, now, now
 
     def close(self) -> None:
-        """Give up what is under way."""
+        """Cancel the attempt in progress."""
 
     def children_ended(self, ended: Mapping[int, int]) -> None:
         """Children were reaped."""
@@ -77,7 +78,7 @@ class Probe:
 def probe_for(
     condition: Condition, *, now: float, root: int, spec: JobSpec, poller: Poller
 ) -> Probe:
-    """The probe of a condition. `root`: the process whose descendants are the job's."""
+    """The probe for a condition. `root`: the process whose descendants form the job."""
     if condition.kind == HTTP:
         return HttpProbe(condition, now=now, root=root, poller=poller)
     if condition.kind == COMMAND:
@@ -86,13 +87,13 @@ def probe_for(
 
 
 class PortProbe(Probe):
-    """A process of the job listens on a TCP port, or on a unix socket."""
+    """A process of the job listens on a TCP port or on a unix socket."""
 
     def __init__(self, condition: Condition, *, now: float, root: int) -> None:
         super().__init__(condition, now=now)
         self._root = root
         self._unix = condition.kind == SOCKET
-        self._foreign: set[int] = set()  # inodes of sockets that are none of the job's
+        self._foreign: set[int] = set()  # inodes of sockets outside the job
         self._full_due = now
 
     def step(self, now: float) -> None:
@@ -145,7 +146,7 @@ class PortProbe(Probe):
 
 
 def held_words(sockets: list[Socket]) -> str:
-    """Who holds these sockets, in words."""
+    """Name the owners of these sockets."""
     owners = ports.holders_of(sockets)
     one = sockets[0]
     pid = owners.get(one.inode, 0)
@@ -155,19 +156,19 @@ def held_words(sockets: list[Socket]) -> str:
 
 
 class HttpProbe(Probe):
-    """An HTTP request is answered with the wanted status."""
+    """An HTTP request returns the expected status."""
 
     def __init__(self, condition: Condition, *, now: float, root: int, poller: Poller) -> None:
         super().__init__(condition, now=now)
         self._root = root
         self._poller = poller
         self._sock: socket.socket | None = None
-        self._hosts: list[str] = []  # still to be tried in this round
-        self._whys: list[str] = []  # of those that were tried
+        self._hosts: list[str] = []  # addresses not yet tried in this round
+        self._whys: list[str] = []  # failures of the addresses tried
         self._deadline = 0.0
         self._out = b""
         self._in = b""
-        # who listened on that port before the job could
+        # sockets that were listening on the port before the job could
         self._before = {one.inode for one in ports.tcp() if one.port == condition.port}
 
     def step(self, now: float) -> None:
@@ -185,7 +186,7 @@ class HttpProbe(Probe):
         self._connect(now)
 
     def _taken(self) -> list[Socket]:
-        """The sockets on its port, if they all listened before the job and none is its own."""
+        """The sockets on its port, if all of them are older than the job and none is its own."""
         there = [one for one in ports.tcp() if one.port == self.condition.port]
         if not there or any(one.inode not in self._before for one in there):
             return []
@@ -350,7 +351,7 @@ class CommandProbe(Probe):
         self._later(now, COMMAND_PACE)
 
     def _end(self) -> None:
-        """Kill the command with what it has started in its session's first group."""
+        """Kill the command and the children in its process group."""
         if self.pid:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)

@@ -1,9 +1,9 @@
-"""When a job starts again: its restart policy, the pauses, and restarts on request.
+"""Restarts of a job: its policy, the pauses, and restarts on request.
 
-Owns the decision and its words; the loop carries it out (`loop.next_run`), in the same holder, so
-that waits for readiness and the name of the job span it. The subtle thing: a run counts as a
-failed try only if it ended soon. One that was up for `STEADY` seconds begins a new count, so a
-service that crashes once a day is not a crash loop.
+Owns the decision and its wording; the loop carries it out (`Holder._next_run`), in the same holder,
+so that waits for readiness and the name of the job span it. Never starts a run itself. The subtle
+thing: a run counts as a failed try only if it ended soon. A run of at least `STEADY` seconds resets
+the count, so a service that crashes once a day is not a crash loop.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from ptyjobs.requests import RestartRequest
 
 NO, ON_FAILURE, ALWAYS = "no", "on-failure", "always"
-LIMIT = 5  # restarts in a row, unless the policy names a number
+LIMIT = 5  # consecutive restarts, unless the policy names a number
 FIRST_PAUSE = 0.5  # seconds; doubled with each try
 LONGEST_PAUSE = 30.0
-STEADY = 10.0  # seconds of a run after which the count begins anew
+STEADY = 10.0  # seconds of a run after which the count is reset
 WORDS = 120  # characters of a try's last line
 
 
@@ -38,12 +38,12 @@ class Restarts:
     """The restarts of one job, over all its runs."""
 
     def __init__(self) -> None:
-        self.due = float("inf")  # when the next run begins
+        self.due = float("inf")  # time of the next run
         self.tries: list[str] = []  # how each failed run ended
         self.gave_up = False
         self._policy, self._limit = NO, LIMIT
         self._began = 0.0
-        self.asked: list[tuple[Peer, int, RestartRequest]] = []  # requests to restart
+        self.asked: list[tuple[Peer, int, RestartRequest]] = []  # pending restart requests
 
     def begin(self, policy: str, now: float) -> None:
         """A run begins."""
@@ -53,11 +53,11 @@ class Restarts:
 
     @property
     def pending(self) -> bool:
-        """Another run will begin."""
+        """True if another run is scheduled."""
         return self.due < float("inf") or bool(self.asked)
 
     def on_end(self, job: Job, now: float, last_line: Callable[[], str]) -> None:
-        """A run has ended: will there be another one?"""
+        """A run has ended: decide whether another one follows."""
         if self.asked:
             self.due = now
             return
@@ -77,14 +77,14 @@ class Restarts:
         self.due = now + pause
 
     def cancel(self) -> bool:
-        """No other run; True if one was pending."""
+        """Cancel the next run; True if one was pending."""
         pending = self.pending
         self.due = float("inf")
         self.asked.clear()
         return pending
 
     def words(self, now: float) -> str:
-        """What is to come, for `status`; "" for a job that ends with its run."""
+        """The next restart as text for `status`; "" if none follows."""
         if self.asked:
             return "restarts now"
         if self.due == float("inf"):

@@ -1,4 +1,4 @@
-"""One job and everything that a request may do to it.
+"""One job and the parts that requests act on.
 
 Owns the parts that belong to one job: the job itself, its input queue and waits, its followers, its
 status, its end and its limits. Never polls and never reads a socket: `loop` drives it, `operations`
@@ -40,7 +40,7 @@ TypeInput = Callable[["JobService", QueuedInput], None]
 
 
 class JobService:
-    """What requests act on. `pid` is the holder's, once it is a process of its own."""
+    """The target of all requests. `pid` is the holder's, once it is a process of its own."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class JobService:
         self.ending = Termination(job, status=self.status, reaped=self.children_ended)
         self.glimpses = Glimpses(job, lambda: self.status(live=True, brief=True))
         self.limits = Limits(job)
-        self.hold_due = 0.0  # when it is looked whether the person who holds is still there
+        self.hold_due = 0.0  # time of the next check for the person who holds
         self.lease: PortLease | None = None
         self.restarts = Restarts()
         self.inputs.answer_notes = self.answer_notes
@@ -95,7 +95,7 @@ class JobService:
         return replace(spec, env={**spec.env, "PORT": str(self.job.port)})
 
     def answer_notes(self, answer: Answer) -> tuple[str, ...]:
-        """What else the reader of this answer should know."""
+        """Further notes for the reader of this answer."""
         notes = port_conflict.notes(self.job, answer)
         if self.job.state.ended:
             if self.restarts.gave_up:
@@ -105,13 +105,13 @@ class JobService:
         return notes
 
     def last_line(self) -> str:
-        """The last line on the screen that is not blank."""
+        """The last non-blank line on the screen."""
         self.observed_fold()
         rows = [row for row in self.job.fold.screen.text() if row.strip()]
         return rows[-1] if rows else ""
 
     def cancel_restarts(self) -> bool:
-        """No other run: those who asked for one are told; True if one was pending."""
+        """Cancel restarts and answer their requests; True if one was pending."""
         for peer, number, _ in self.restarts.asked:
             error = JobEnded(f"Job {self.job.spec.job_id!r} was killed before it restarted.")
             peer.send({"id": number, "error": error.to_wire()})
@@ -123,7 +123,7 @@ class JobService:
         return cancelled
 
     def _turn_is_awaited(self) -> bool:
-        """A call waits for the program's turn, or a person at the terminal sees it."""
+        """A call waits for the program to be ready, or an attached person sees it."""
         return self.followers.people > 0 or any(waiter.ask.ready for waiter in self.inputs)
 
     def children_ended(self, ended: Mapping[int, int]) -> None:
@@ -134,7 +134,7 @@ class JobService:
             self.job.dir.write_status(self.status())
 
     def watch_changed(self, watch: Watch) -> None:
-        """A service has become ready, or it is no more: those who wait for that are answered."""
+        """A service has become ready or is no longer ready: answer its waits."""
         now = time.monotonic()
         own = watch is self.watches.own
         if own:
@@ -143,11 +143,11 @@ class JobService:
             self.glimpses.remove()
             self.glimpses.due = now
         self.inputs.watch_changed(watch, now)
-        if own:  # last: nobody waits for the record
+        if own:  # last: no wait depends on the record
             self._guard(self.job.dir.write_status, self.status())
 
     def job_ended(self) -> None:
-        """The job has ended, or one of the processes that it left."""
+        """The job or one of its remaining processes has ended."""
         if self.watches.own is not None or self.inputs:
             job = self.job
             left = tree.alive(self.pid, but=self.watches.commands)
@@ -157,7 +157,7 @@ class JobService:
     # -- people
 
     def _with_people(self, answer: Answer, reader: str) -> Answer:
-        """Add what an answer to `reader` says of people."""
+        """Add the answer fields about people for `reader`."""
         return replace(
             answer,
             attached=self.followers.people,
@@ -187,21 +187,21 @@ class JobService:
             job.errors["audit"] = f"audit: {failure.strerror}"
 
     def tell_people(self) -> None:
-        """Hold, request or company have changed: everybody who watches hears of it."""
+        """Send the current hold, request and names to every follower."""
         self.followers.tell(
             {"event": "person", "held": self.hold.words(), "asks": self.asking.message}
         )
         self.glimpses.due = 0.0
 
     def take_hold(self, by: str, *, session: int) -> None:
-        """`by` holds the job; what the others have queued is not typed, and they are told."""
+        """Give `by` the hold; inputs queued by others are refused."""
         self.hold.take(by, session=session, now=time.monotonic())
         self.inputs.withhold(by)
         self.note("hold", who=by)
         self.tell_people()
 
     def release(self, *, by: str, message: str, how: str = "") -> bool:
-        """End the hold; whoever waits for a person goes on."""
+        """End the hold; waits for a person continue."""
         job = self.job
         job.typed.prove(job.log.end)
         if self.hold.held is not None:
@@ -218,7 +218,7 @@ class JobService:
         return released
 
     def end_hold(self) -> None:
-        """The run has ended, and with it a hold unless the job restarts."""
+        """The run has ended: end its hold, unless the job restarts."""
         if self.hold.held is not None and not self.restarts.pending:
             self.release(by="", message="", how="the job has ended")
         self.asking.message = ""
@@ -227,26 +227,26 @@ class JobService:
         self.note("end", text=str(self.job.exit or self.job.state))
 
     def person_answered(self) -> None:
-        """Give the answer of a person to those who wait for it."""
+        """Give a person's reply to the waits for it."""
         if self.asking.reply is not None and self.inputs.on_person(self.asking.reply.verdict()):
             self.asking.take()
 
     def person_step(self, now: float) -> None:
-        """Look whether the person who holds is still there."""
+        """Check that the person who holds is still there."""
         if self.hold.held is not None and now >= self.hold_due:
             self.hold_due = now + LOOK_EVERY
             if self.hold.gone(now):
                 self.release(by="", message="", how="their terminal has gone")
 
     def signal_foreground(self, number: int) -> int:
-        """Send a signal to the foreground group (the leader's own when there is none)."""
+        """Signal the foreground process group (the leader's own if there is none)."""
         job = self.job
         if job.state.ended or job.pty is None:
             return 0
         group = job.pty.foreground() or job.pid
         try:
             os.killpg(group, number)
-        except ProcessLookupError:  # it ended in this moment
+        except ProcessLookupError:  # it has just ended
             return 0
         members = [
             pid
@@ -256,12 +256,12 @@ class JobService:
         return max(1, len(members))
 
     def observed_fold(self) -> None:
-        """Bring the screen up to date, with every waiter looking on."""
+        """Bring the screen up to date, with every waiter observing."""
         job = self.job
         job.fold.catch_up(job.log.end, *(w.observe for w in self.inputs))
 
     def set_size(self, size: Size) -> None:
-        """The job's own size."""
+        """Set the job's own size."""
         if self.followers.own_size is not None:
             self.followers.own_size = size
         else:
@@ -269,7 +269,7 @@ class JobService:
             self.job.resize(size, time.monotonic())
 
     def status(self, *, live: bool = False, brief: bool = False) -> Status:
-        """The job's status; with `live` the figures of this moment."""
+        """The job's status; with `live`, current figures."""
         status = self.reporter.status(
             holder=self.pid,
             attached=self.followers.people,

@@ -1,8 +1,8 @@
-"""What is known of a job, as a `Status`; and the two side channels beside its terminal.
+"""Build a job's `Status`; run the two side channels of its terminal.
 
-Owns the live figures (CPU, memory, processes, ports, what the foreground program is doing), the
-separate stderr where one was asked for, and the command run at the job's end. Reads /proc only when
-somebody asks. Never changes the job.
+Owns the live figures (CPU, memory, processes, ports, activity of the foreground program), the
+separate stderr if requested, and the command run at the job's end. Reads /proc only on request.
+Never changes the job.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ IN_DIRECTORY = 'cd -- "$1" && exec /bin/sh -c "$2"'
 
 
 class Reporter:
-    """Looks at one job."""
+    """Reads the figures of one job."""
 
     def __init__(self, job: Job, watches: Watches, restarts: Callable[[], Restarts]) -> None:
         self._job = job
         self._restarts = restarts
         self._watches = watches
-        self._activity: tuple[float, float, int] = (0.0, 0.0, 0)  # when, CPU, end of the log
+        self._activity: tuple[float, float, int] = (0.0, 0.0, 0)  # time, CPU, end of the log
         self._errors: LogWriter | None = None
         self._hook = 0  # pid of the on_exit command while it runs
 
     def status(
         self, *, holder: int, attached: int, waiters: int, live: bool, brief: bool = False
     ) -> Status:
-        """The job's status; with `live` the figures of this moment, `brief` only what is cheap."""
+        """The job's status; with `live`, current figures, with `brief` only cheap ones."""
         job = self._job
         started = job.state is not State.STARTING and hasattr(job, "log")
         spec = job.spec if hasattr(job, "spec") else JobSpec("", (), "", "")
@@ -94,7 +94,7 @@ class Reporter:
         return now if brief else self._with_figures(now)
 
     def _with_turn(self, basic: Status) -> Status:
-        """What a list shows: whose turn it is, and what was said last."""
+        """Add the fields a list shows: readiness and the last line of output."""
         job = self._job
         basic = self._with_last_words(basic)
         waiting, doing = self._readiness() if job.pty is not None else (None, "")
@@ -113,7 +113,7 @@ class Reporter:
         return replace(basic, title=job.fold.screen.title, last_line=rows[-1] if rows else "")
 
     def _with_figures(self, known: Status) -> Status:
-        """What costs a walk through /proc: processes, CPU, memory, ports; and all the rest."""
+        """Add all figures, including the costly ones from /proc: processes, CPU, memory, ports."""
         job = self._job
         now = time.monotonic()
         screen = job.fold.screen
@@ -151,12 +151,12 @@ class Reporter:
         return max(job.used.peak, job.limits.peak() if job.limits is not None else 0)
 
     def _service(self) -> Service | None:
-        """Of a job started with `ready`, until nothing is left of it."""
+        """The service of a job started with `ready`, while any of its processes is left."""
         watch = self._watches.own
         return None if watch is None or watch.gone else watch.service
 
     def _readiness(self) -> tuple[Verdict | None, str]:
-        """The readiness of this moment, from one look at the kernel, and what the job is doing."""
+        """Current readiness from one kernel probe, and the program's activity."""
         job = self._job
         probe = job.look(time.monotonic())
         if probe.wait not in (Wait.HARD, Wait.SOFT):
@@ -179,7 +179,7 @@ class Reporter:
     # -- the separate stderr -----------------------------------------------------------------
 
     def read_errors(self) -> None:
-        """Move what the second terminal holds into the log below `stderr/`."""
+        """Move the content of the second terminal into the log in `stderr/`."""
         job = self._job
         if job.pty is None or job.pty.errors < 0:
             return
@@ -200,8 +200,8 @@ class Reporter:
     def run_on_exit(self) -> None:
         """Run the job's `on_exit` command line, in the job's directory.
 
-        It gets the job's environment, PTYJOBS_JOB, PTYJOBS_EXIT (a number, as a shell has it),
-        PTYJOBS_JOB_STATE, and the state directory, so that it can call ptyjobs.
+        Its environment is the job's, plus PTYJOBS_JOB, PTYJOBS_EXIT (a number, as in a shell),
+        PTYJOBS_JOB_STATE and the state directory, so that it can call ptyjobs.
         """
         job = self._job
         env = {
@@ -216,7 +216,7 @@ class Reporter:
         self._hook = os.posix_spawn("/bin/sh", argv, env, file_actions=null)
 
     def hook_ended(self, ended: Mapping[int, int]) -> bool:
-        """Look for the `on_exit` command among reaped processes; True if it has failed."""
+        """Look for the `on_exit` command among reaped processes; True if it failed."""
         if self._hook not in ended:
             return False
         job, end = self._job, Exit.from_wait_status(ended[self._hook])
@@ -228,7 +228,7 @@ class Reporter:
         return True
 
     def hook_left(self) -> bool:
-        """True while the `on_exit` command runs, or has ended and was not reaped."""
+        """True while the `on_exit` command runs or is not reaped."""
         return bool(self._hook) and tree.read_stat(self._hook) is not None
 
     def close(self) -> None:

@@ -1,10 +1,10 @@
-"""Bytes on their way into one job's terminal.
+"""Input on its way into one job's terminal.
 
-Owns the queue of input that the terminal has not taken yet, and the terminal's own answers to
-queries, which go in first. Never decides whose turn it is to type (`input_queue` does) and never
-encodes keys. The subtle things: input goes in by pieces between which output is read, so that
-neither side of the pty fills up; and a piece may wait until the program has read the one before it,
-because a program in raw mode takes what one read brings for one key, or for a paste.
+Owns the queue of input that the terminal has not accepted yet, and the terminal's own replies to
+queries, which are written first. Never decides which input is next (`input_queue` does) and never
+encodes keys. The subtle things: input is written in pieces and output is read between them, so that
+neither side of the pty fills up; and a piece may wait until the program has read the previous one,
+because a program in raw mode may treat the bytes of one read as one key or as a paste.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from typing import Protocol
 from ptyjobs.readiness.facts import Probe
 from ptyjobs.readiness.linux.embedded import Shown
 
-PIECE = 1024  # bytes of input that are written at once
-REPLY_HOLD = 0.03  # seconds that typed input waits behind an answer to a query
-REPLY_HOLD_MOST = 0.15  # seconds in all, for a program that asks again and again
-UNREAD = 0.0005  # seconds until it is looked again whether the program has read its input
-UNREAD_MOST = 0.6  # seconds in all; then what follows is typed ahead (loops with lags of 0.2 s)
-PAINTED_MOST = 0.15  # seconds that a program which has read a text gets to show it before Enter
-ESCAPE_GAP = 0.03  # seconds behind a lone ESC, at least
-ESCAPE_MOST = 1.2  # seconds, at most: the time-out of ncurses is 1 s
+PIECE = 1024  # bytes of input written at once
+REPLY_HOLD = 0.03  # seconds that typed input is held after a query reply
+REPLY_HOLD_MOST = 0.15  # seconds in total, for a program that keeps sending queries
+UNREAD = 0.0005  # seconds between two checks whether the program has read its input
+UNREAD_MOST = 0.6  # seconds in total; then the rest is typed ahead (loops with lags of 0.2 s)
+PAINTED_MOST = 0.15  # seconds a program that has read a text gets to draw it before Enter
+ESCAPE_GAP = 0.03  # minimum seconds after a lone ESC
+ESCAPE_MOST = 1.2  # maximum seconds after it: the timeout of ncurses is 1 s
 
 
 class Gap(enum.Enum):
-    """What a piece of input waits for after the piece before it has gone in."""
+    """The condition for writing a piece of input after the previous piece."""
 
     NONE = "none"
-    READ = "read"  # the program has read what went in: a key for programs that read chunks
-    PAINTED = "painted"  # and has written something since: Enter behind a text
-    ESCAPED = "escaped"  # and has stopped waiting for the rest of a key that begins with ESC
+    READ = "read"  # the program has read the previous piece: a key for programs that read chunks
+    PAINTED = "painted"  # and has written output since: Enter after a text
+    ESCAPED = "escaped"  # and no longer waits for the rest of a key that begins with ESC
 
 
 class Port(Protocol):
-    """The terminal that input goes into, and the program that reads there."""
+    """The terminal that input is written to, and the program that reads there."""
 
     def write(self, data: bytes | memoryview) -> int:
-        """Write what the terminal takes now; returns the number of bytes."""
+        """Write as much as the terminal accepts now; returns the number of bytes."""
 
     def read_once(self, now: float) -> int:
         """Read output once, so that an echo does not fill the terminal."""
 
     def unread(self) -> bool:
-        """True while input lies in the terminal that no program has read."""
+        """True while the terminal holds input that no program has read."""
 
     def probe(self) -> Probe:
-        """One look at the foreground program."""
+        """Probe the foreground program."""
 
     @property
     def written(self) -> int:
@@ -61,31 +61,31 @@ class Port(Protocol):
 
 @dataclass(slots=True)
 class Outgoing:
-    """Input on its way: `left` shrinks while the terminal takes it."""
+    """Input on its way: `left` shrinks as the terminal accepts it."""
 
     owner: int  # request or peer that sent it
     left: memoryview
-    after: float  # not before this time
-    latest: float  # from then on it goes in, whatever the job has asked meanwhile
+    after: float  # earliest time to write it
+    latest: float  # written at this time regardless of further queries
     person: bool = False
     gap: Gap = Gap.NONE
-    since: int = 0  # log offset at which the piece before it had gone in
+    since: int = 0  # log offset when the previous piece had been written
     read_at: float = 0.0  # when that piece was first seen to be read; 0: not yet
 
 
 class TerminalInput:
-    """Input and answers to queries, in the order in which they go in."""
+    """Input and query replies, in the order in which they are written."""
 
     __slots__ = ("_piece_in", "_port", "hold", "inputs", "queue", "replies", "sent")
 
     def __init__(self, port: Port) -> None:
         self._port = port
         self.queue: deque[Outgoing] = deque()
-        self.inputs = 0  # how often something was typed
-        self.replies = b""  # answers to queries that the terminal has not taken yet
-        self.hold = 0.0  # typed input waits until then, behind an answer
+        self.inputs = 0  # number of inputs typed
+        self.replies = b""  # query replies that the terminal has not accepted yet
+        self.hold = 0.0  # typed input is held until this time, after a query reply
         self.sent = Shown()  # the last input
-        self._piece_in = 0.0  # when the last piece of input that others follow went in
+        self._piece_in = 0.0  # when the last piece with a successor was written
 
     @property
     def idle(self) -> bool:
@@ -100,9 +100,10 @@ class TerminalInput:
         person: bool = False,
         cuts: Sequence[tuple[int, Gap]] = (),
     ) -> None:
-        """Queue input; `pump` writes it when the terminal takes it.
+        """Queue input; `pump` writes it as the terminal accepts it.
 
-        `cuts`: positions in `data`, ascending, each with what the piece from there waits for.
+        `cuts`: ascending positions in `data`, each with the condition for writing the piece that
+        starts there.
         """
         if not data:
             return
@@ -120,7 +121,7 @@ class TerminalInput:
                 self.queue.append(Outgoing(owner, piece, after, latest, person, gap))
 
     def type(self, data: bytes, now: float, *, owner: int) -> None:
-        """A person's keys: at once where nothing waits before them, else in their turn."""
+        """Type a person's keys: at once if no input is queued before them, else in order."""
         self.inputs += 1
         if self.idle and now >= self.hold:
             data = data[self._port.write(data[:PIECE]) :]
@@ -129,7 +130,7 @@ class TerminalInput:
             self.pump(now)
 
     def answer(self, replies: bytes, now: float) -> None:
-        """The terminal's answer to a query of the program: typed input waits behind it."""
+        """Write the terminal's reply to a program's query before any typed input."""
         self.replies += replies
         self.hold = now + REPLY_HOLD
         self._write_replies()
@@ -139,7 +140,7 @@ class TerminalInput:
             self.replies = self.replies[self._port.write(self.replies) :]
 
     def pump(self, now: float) -> bool:
-        """Write what the terminal takes now; True when something went in."""
+        """Write as much as the terminal accepts now; True if anything was written."""
         self._write_replies()
         if self.replies:
             return False
@@ -170,7 +171,7 @@ class TerminalInput:
         return min(max(head.after, self.hold), head.latest)
 
     def _taken(self, head: Outgoing, now: float) -> bool:
-        """True once the program has dealt with the piece before `head`, or has had its time."""
+        """True once the program has handled the piece before `head`, or its time is up."""
         if not head.read_at:
             if self._port.unread():
                 if now - self._piece_in < UNREAD_MOST:
@@ -191,15 +192,15 @@ class TerminalInput:
         return True
 
     def unsent(self, owner: int) -> int:
-        """Bytes of `owner` that have not gone in yet."""
+        """Bytes of `owner` that have not been written yet."""
         return sum(len(item.left) for item in self.queue if item.owner == owner)
 
     def drop(self, owner: int) -> int:
-        """Give up what `owner` still has queued; how many bytes that were."""
+        """Discard queued input of `owner`; returns the number of bytes."""
         dropped = self.unsent(owner)
         self.queue = deque(item for item in self.queue if item.owner != owner)
         return dropped
 
     def due(self) -> float | None:
-        """When held input may go in, None when none is held."""
+        """When held input may be written, None if none is held."""
         return self._at(self.queue[0]) if self.queue else None

@@ -1,8 +1,8 @@
 """End a job's tree and answer the requests that asked for it.
 
 Owns the one `TreeKill` of a holder and the requests that asked for it. Never blocks: the loop calls
-`step` when children end and when `due` has come. The subtle thing: the answer is given only when
-nothing of the tree is left *and* the job's end has been published.
+`step` when children end and when `due` has come. The subtle thing: the answer is sent only when no
+process of the tree is left *and* the job's end has been published.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ptyjobs.process import tree
 from ptyjobs.process.tree_kill import TreeKill
 from ptyjobs.store import views
 
-REAPING = 10.0  # seconds in which a dead process can be reaped
-LAST_WORDS = 600  # characters of the output between the first signal and the end in an answer
+REAPING = 10.0  # seconds within which a dead process can be reaped
+LAST_WORDS = 600  # maximum characters, in an answer, of the output since the first signal
 
 
 class Termination:
-    """Ends everything below this process, the holder."""
+    """Ends all descendants of this process, the holder."""
 
     def __init__(
         self,
@@ -31,30 +31,30 @@ class Termination:
         status: Callable[[], Status],
         reaped: Callable[[Mapping[int, int]], None],
     ) -> None:
-        """`reaped` is called with each child that was reaped here and its wait status."""
+        """`reaped` is called with each child reaped here and its wait status."""
         self._job = job
         self._status = status
         self._reaped = reaped
         self._killing: TreeKill | None = None
         self._since = 0  # log offset at the first signal
         self._asked: list[tuple[Peer, int]] = []
-        self._over = 0.0  # since when no process is alive
-        self.due = 0.0  # when `step` is wanted next, while `active`
-        self.never_started = False  # it was asked to end before there was a job
+        self._over = 0.0  # time since which no process is alive
+        self.due = 0.0  # time of the next `step`, while `active`
+        self.never_started = False  # the end was requested before there was a job
 
     @property
     def active(self) -> bool:
-        """Something is being ended."""
+        """True while a tree is being ended."""
         return self._killing is not None
 
     @property
     def awaited(self) -> bool:
-        """Somebody waits to hear of it."""
+        """True if a request waits for the end."""
         return bool(self._asked)
 
     @property
     def sessions(self) -> tuple[str, ...]:
-        """Sessions of those who wait to hear of it."""
+        """Agent sessions of the waiting requests."""
         return tuple(peer.session for peer, _ in self._asked)
 
     def kill(
@@ -67,9 +67,9 @@ class Termination:
         reason: str,
         cancelled: bool = False,
     ) -> None:
-        """End the tree; the peer is answered when nothing of it is left.
+        """End the tree; the peer is answered when no process of it is left.
 
-        `cancelled`: a restart was pending, and is no more.
+        `cancelled`: a pending restart was cancelled.
         """
         if self._job.state.ended and not tree.alive(os.getpid()):
             self._reply(peer, request, "killed" if cancelled else "already_terminated")
@@ -78,7 +78,7 @@ class Termination:
         self.begin(now, grace=grace, reason=reason)
 
     def begin(self, now: float, *, grace: float, reason: str) -> None:
-        """Begin to end the tree, or hurry."""
+        """Begin to end the tree, or shorten the grace of an end in progress."""
         job = self._job
         if not job.state.ended and not job.ending:
             job.killing_reason = job.killing_reason or reason
@@ -94,7 +94,7 @@ class Termination:
         self.step(now)
 
     def step(self, now: float) -> None:
-        """Do what is due; answer those who asked once it is over."""
+        """Do the next step; answer the requests once the tree is empty."""
         killing, job = self._killing, self._job
         if killing is None:
             return
@@ -106,8 +106,8 @@ class Termination:
         if job.pid in ended and job.pty is not None:
             job.leader_ended(ended[job.pid], now)
         job.try_finish(now)
-        # The main thread of a process can be a zombie before its other threads have ended, and the
-        # process cannot be reaped until then: its exit comes a moment later.
+        # The main thread of a process can be a zombie while its other threads still run, and the
+        # process cannot be reaped before they exit: its exit status comes a moment later.
         self._over = self._over or now
         waits = job.ending or (job.pty is not None and not job.state.ended)
         if waits and not killing.left and now - self._over < REAPING:
@@ -130,7 +130,7 @@ class Termination:
         peer.send({"id": request, "ok": answer})
 
     def _last_words(self) -> str:
-        """The output since the first signal, its end if there is much."""
+        """The output since the first signal, truncated to its last part."""
         job = self._job
         if job.pty is None or job.log.end <= self._since:
             return ""

@@ -1,9 +1,9 @@
-"""Notice a question that no call waits for.
+"""Notice a prompt while no call waits for it.
 
-Owns one settle machine over a job while nobody waits for its turn. Never answers a call and never
-types. The subtle thing is its cost: it begins in a lull of the output, its pauses double while the
-program is busy, and a program that has been found waiting is left alone until something is typed
-or it prints behind its prompt.
+Owns one settle machine over a job while no call waits for its readiness. Never answers a call and
+never types. The subtle thing is its cost: it begins in a lull of the output, its pauses double
+while the program is busy, and a program found waiting is left alone until input is typed or it
+prints output after its prompt.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from ptyjobs.readiness.settle import Settle
 if TYPE_CHECKING:
     from ptyjobs.holder.job import Job
 
-LULL = 0.02  # seconds without output until it is looked at for the first time
-LULL_MOST = 1.0  # the same for a program that prints on and on without asking
-PATIENCE = 1.0  # seconds of one settle machine
+LULL = 0.02  # seconds without output before the first check
+LULL_MOST = 1.0  # the same for a program that keeps printing without a prompt
+PATIENCE = 1.0  # maximum seconds of one settle machine
 PAUSE, PAUSE_MOST = 0.5, 8.0  # seconds between two probes while the program is busy
-STEPS = 50  # steps of a machine in one turn of the loop
+STEPS = 50  # maximum steps of a machine per loop iteration
 SURE = (Confidence.CERTAIN, Confidence.HIGH, Confidence.MEDIUM)
 NEVER = float("inf")
 
 
 class TurnWatch:
-    """Tells `found` once for each turn of the program: the verdict and the row it asks in."""
+    """Calls `found` once each time the program becomes ready: the verdict and its prompt row."""
 
     def __init__(self, job: Job, *, found: Callable[[float, Verdict, bool], None]) -> None:
-        """`found` gets the time, the verdict and whether the prompt is one that was shown before.
+        """`found` gets the time, the verdict, and whether the prompt was shown before.
 
-        A prompt that was shown before is a program back at its prompt; another one is a question.
+        A prompt that was shown before is a program back at its prompt; a new one is a question.
         """
         self._job = job
         self._found = found
@@ -44,19 +44,19 @@ class TurnWatch:
         self._due = NEVER
         self._lull = LULL
         self._pause = PAUSE
-        self._inputs = -1  # inputs of the job when its turn was last told; -1: not yet
-        self._told = ""  # the prompt of that turn
+        self._inputs = -1  # inputs of the job when readiness was last reported; -1: not yet
+        self._told = ""  # the prompt reported then
         self._prompts: set[str] = set()
 
     def due(self, now: float) -> float:
-        """When `step` is wanted."""
+        """Time of the next `step`."""
         if self._inputs != self._job.input.inputs and self._due == NEVER:
             self._lull, self._pause = LULL, PAUSE
             self._due = now + LULL
         return self._due
 
     def on_output(self, now: float, nbytes: int) -> None:
-        """The job wrote something."""
+        """The job has written output."""
         if self._settle is not None:
             self._settle = None
             self._lull = min(self._lull * 1.5, LULL_MOST)
@@ -64,7 +64,7 @@ class TurnWatch:
         self._due = now + lull
 
     def told(self, verdict: Verdict) -> None:
-        """The job's own session has been answered with this turn."""
+        """The job's own session has been answered with this verdict."""
         self._prompts.add(normal(verdict.prompt))
         self._rest(verdict.prompt)
 
@@ -73,11 +73,11 @@ class TurnWatch:
         self._settle, self._due = None, NEVER
 
     def step(self, now: float) -> None:
-        """Look as far as it can be looked now."""
+        """Advance the settle machine as far as it can go now."""
         job = self._job
         settle = self._settle
         if settle is None and self._pause > PAUSE and job.look(now).wait is Wait.BUSY:
-            self._later(now)  # as it was: one probe is enough to see that
+            self._later(now)  # unchanged: one probe suffices to see that
             return
         if settle is None:
             settle = self._settle = Settle(
@@ -95,7 +95,7 @@ class TurnWatch:
                 return
             if isinstance(step, DoProbe):
                 if job.leader_gone():
-                    self._settle, self._due = None, NEVER  # its end comes
+                    self._settle, self._due = None, NEVER  # the job is about to end
                     return
                 probe = job.look(now)
                 if job.pacing.held:
@@ -123,7 +123,7 @@ class TurnWatch:
         again = self._inputs == self._job.input.inputs
         screen = self._job.fold.screen
         if again and (prompt == self._told or screen.alternate or not prompt.strip()):
-            self._due = NEVER  # redrawn, or something was printed in front of it
+            self._due = NEVER  # redrawn, or output was printed before it
             return
         known = prompt in self._prompts and verdict.reason is not Reason.PASSWORD
         self._prompts.add(prompt)

@@ -1,8 +1,8 @@
-"""Lines that somebody typed, for a report or a journal: whole lines instead of single keys.
+"""Assemble typed keys into lines, for a report or the journal.
 
-Owns one unfinished line for each typist. It is fed with what the recording may hold (`input_log`
-has the rule of secrets), so a line typed at a no-echo prompt is only `HIDDEN`. Never sees a screen:
-what a line editor completes is not in a line, and arrow keys are left out of it.
+Owns one unfinished line for each typist. Its input is limited to text that the recording may hold
+(`input_log` has the rule for secrets), so a line typed at a no-echo prompt is only `HIDDEN`. Never
+reads a screen: completions by a line editor are not in a line, and arrow keys are omitted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 HIDDEN = "(typed unseen)"
-LINE = 500  # characters of a line that are kept
+LINE = 500  # maximum characters kept of a line
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;:<]*[A-Za-z~]|O.|.)?")
 _ERASE = "\x08\x7f"
 _KILL, _WORD = "\x15", "\x17"
@@ -19,14 +19,14 @@ _ENDS = {"\x03": "C-c", "\x04": "C-d", "\x1a": "C-z", "\x1c": "C-\\"}
 
 
 class TypedLines:
-    """Puts keys together to lines; `told(who, line, offset)` is called with each."""
+    """Assembles keys into lines; calls `told(who, line, offset)` with each."""
 
     def __init__(self, told: Callable[[str, str, int], None]) -> None:
         self._told = told
         self._open: dict[str, str] = {}
 
     def feed(self, who: str, text: str | None, offset: int) -> None:
-        """`who` typed `text`; None: something that is not to be seen."""
+        """`who` typed `text`; None: hidden input."""
         if text is None:
             self._told(who, HIDDEN, offset)
             return

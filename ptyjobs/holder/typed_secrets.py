@@ -1,9 +1,9 @@
-"""What was typed at no-echo prompts of one job, as digests.
+"""Digests of text typed at the no-echo prompts of one job.
 
 Owns the digests and the one line that a person is typing at such a prompt, which is forgotten at
-Enter. Never keeps a value, and writes a digest to disk only when the value stands in the log
-already, which then tells more than the digest. Clients get the digests with the next reply, so that
-they can keep the value from a model.
+Enter. Never keeps a value, and writes a digest to disk only if the value itself is in the log,
+which reveals more than the digest. The subtle thing: clients get the digests with the next reply,
+so that they can hide the value from a model.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ptyjobs.store.jobdir import JobDir
     from ptyjobs.text.redaction import Redactor
 
-LINE = 4096  # bytes of a line; what is longer is no password
+LINE = 4096  # bytes of a line; longer lines are not passwords
 MOST = 200  # secrets of one job
-SCANNED = 16 << 20  # bytes at the end of a log in which the values are looked for
+SCANNED = 16 << 20  # bytes at the end of a log that are searched for the values
 BLOCK = 1 << 20
 
 _ERASE = frozenset(b"\x08\x7f")
@@ -30,12 +30,12 @@ _KILL = 0x15
 
 
 class TypedSecrets:
-    """The secrets of one job; `packed` is what clients are sent."""
+    """The secrets of one job; `packed` is the form sent to clients."""
 
     def __init__(self) -> None:
         self.packed: list[dict[str, Any]] = []
         self._salt = b""
-        self._lines: dict[int, bytearray] = {}  # by owner: what has no Enter yet
+        self._lines: dict[int, bytearray] = {}  # by owner: the line without Enter so far
 
     def typed(self, text: str) -> None:
         """A caller typed `text` at a no-echo prompt."""
@@ -48,7 +48,7 @@ class TypedSecrets:
                 self.packed += [one for one in made if one not in self.packed]
 
     def keys(self, owner: int, data: bytes) -> None:
-        """A person pressed keys at a no-echo prompt, which the kernel edits into a line."""
+        """Keys of a person at a no-echo prompt; the line discipline edits them into a line."""
         line = self._lines.setdefault(owner, bytearray())
         for byte in data:
             if byte in b"\r\n\x03\x04":
@@ -58,7 +58,7 @@ class TypedSecrets:
                 if byte in b"\r\n":
                     self.typed(text)
             elif byte in _ERASE:
-                while line and line.pop() & 0xC0 == 0x80:  # a character of UTF-8 is several bytes
+                while line and line.pop() & 0xC0 == 0x80:  # UTF-8: up to 4 bytes a character
                     pass
             elif byte == _KILL:
                 line.clear()
@@ -66,13 +66,14 @@ class TypedSecrets:
                 line.append(byte)
 
     def forget(self, owner: int) -> None:
-        """The prompt is over, or its typist has left: so is the unfinished line."""
+        """Discard the unfinished line: the prompt is over, or its typist has left."""
         self._lines.pop(owner, None)
 
     def write(self, directory: JobDir, masked: Packed | None) -> None:
-        """At the job's end: keep the digests whose values can be read in the log.
+        """At the job's end, keep the digests of values that are readable in the log.
 
-        With `masked`, digests of other secrets, they cannot: all are masked in the job's files.
+        With `masked`, digests of further secrets, no value stays readable: all are masked in the
+        job's files.
         """
         if masked is not None:
             from ptyjobs.store.masking import mask_job
@@ -84,7 +85,7 @@ class TypedSecrets:
             directory.write("secrets.json", {"secrets": self.packed})
 
     def clean(self, status: Status, masked: Packed | None) -> Status:
-        """The last status of a job as it is kept, without what `write` masks."""
+        """The final status of a job, with the values that `write` masks removed."""
         if masked is None:
             return status
         from ptyjobs.text.redaction import Redactor
@@ -101,7 +102,7 @@ class TypedSecrets:
 
         redactor = Redactor(unpack(self.packed))
         log, end = directory.log, directory.log.end
-        if end - log.floor > SCANNED:  # too much to look through in the holder
+        if end - log.floor > SCANNED:  # too much to search in the holder
             return True
         at, carry = log.floor, b""
         while at < end:
@@ -115,9 +116,9 @@ class TypedSecrets:
         return False
 
     def redactor(self, secrets: Packed | None) -> Redactor | None:
-        """What a search for a text must not find: the caller's secrets and those typed here.
+        """Secrets that a text search must not find: the caller's and those typed here.
 
-        None for a person, or a program that speaks for one.
+        None for a person, or a program that acts for one.
         """
         if secrets is None:
             return None

@@ -1,9 +1,9 @@
 """One pending answer: an `interact`, `execute` or `wait` until its verdict.
 
-Owns what belongs to one call: the settle machine, the fresh text since its mark, its patterns, its
+Owns the state of one call: its settle machine, the fresh text since its mark, its patterns, its
 deadline. Never writes to the terminal. The subtle thing: a pattern found in the stream is only a
-candidate; it counts once it stands in the fresh text on the screen, where the echo of the input is
-not.
+candidate; it counts once it appears in the fresh text on the screen, which excludes the echo of the
+input.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ if TYPE_CHECKING:
     from ptyjobs.text.redaction import Redactor
 
 PROGRESS_EVERY = 0.5  # seconds between two progress notes
-ENDING = 0.3  # seconds beyond the deadline in which the end of a leader that has gone may come
-PACE = 0.005  # seconds until the end of a leader that has gone is looked for again
-NEWEST = 1000  # bytes of a flood in which its last line is looked for
-PROMPTS = 8  # earlier prompts that are looked for among the lines of an answer
-BACKLOG = 1 << 20  # bytes that are searched when a wait begins, the last ones before it
+ENDING = 0.3  # seconds that an exited leader's end may come after the deadline
+PACE = 0.005  # seconds between two checks for that end
+NEWEST = 1000  # bytes of heavy output searched for its last line
+PROMPTS = 8  # earlier prompts compared with the lines of an answer
+BACKLOG = 1 << 20  # maximum bytes before a wait that are searched when it begins
 EARLIER = 64 << 10  # bytes before a wait that are searched for an earlier match
-STEPS = 200  # steps of the machine before other events get a turn
-FLOODS = 0.1  # seconds between two probes of a job whose flood never pauses
+STEPS = 200  # steps of the machine before other events are handled
+FLOODS = 0.1  # seconds between two probes of a job whose output never pauses
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a call wants (validated)."""
+    """The validated parameters of a call."""
 
     timeout: float
-    ready: bool = True  # the program's turn ends the wait; False: only exit or a pattern does
+    ready: bool = True  # readiness of the program ends the wait; False: only exit or a pattern does
     certain: bool = False  # with ready=False: a certain prompt ends it too
     patterns: tuple[re.Pattern[str], ...] = ()
     budget: int = MAX_CHARS
@@ -69,7 +69,7 @@ class Ask:
     sent: Sent | None = None
     nbytes: int = 0
     progress: bool = False
-    quiet: float | None = None  # quiet seconds that end the wait (until="quiet")
+    quiet: float | None = None  # seconds without output that end the wait (until="quiet")
     redactor: Redactor | None = None  # secrets that the patterns must not find
     person: bool = False  # a person's answer or release ends the wait
 
@@ -98,21 +98,21 @@ class Waiter:
         self.mark = mark
         self.began = now
         self._deadline = now + ask.timeout
-        self._probed = -FLOODS  # when the last probe was made
+        self._probed = -FLOODS  # time of the last probe
         self.due = now
         self.done = False
         self.late = late
         self.watch = watch
         self._failed = watch.failed if watch is not None else 0
-        self._left = False  # the leader has ended, but what it left may still become ready
+        self._left = False  # the leader has ended, but remaining processes may still become ready
         self.by_person = False
         self.typist = typist
-        self.untyped = 0  # bytes that a hold has taken out of the queue
+        self.untyped = 0  # bytes that a hold has removed from the queue
         self._reply = reply
         self._progress = progress
         self._progress_at = now
         self._progress_line = ""
-        self.reader = ""  # whose read position it continues
+        self.reader = ""  # key of the read position that it continues from
         self.begin_at(mark)
         self.until = Until(ask.patterns, typed=ask.typed) if ask.patterns else None
         self.settle = Settle(
@@ -129,11 +129,11 @@ class Waiter:
         )
 
     def left(self, now: float) -> float:
-        """Seconds until its deadline."""
+        """Seconds until the deadline."""
         return max(0.0, self._deadline - now)
 
     def begin_at(self, mark: Mark) -> None:
-        """The answer's text begins at `mark`."""
+        """Start the answer's text at `mark`."""
         self.mark = mark
         self.fresh = FreshText(
             mark,
@@ -146,7 +146,7 @@ class Waiter:
         )
 
     def observe(self, screen: Screen) -> bool:
-        """The fold has moved on: keep the head of a long output; False once it is kept."""
+        """The fold has advanced: keep the head of a long output; False once it is kept."""
         self.fresh.observe(screen)
         return not self.fresh.head_full
 
@@ -159,7 +159,7 @@ class Waiter:
             self._watch(now, data)
 
     def look_back(self, now: float) -> None:
-        """Search what has come since the mark before this wait was there to see it."""
+        """Search the output between the mark and the start of this wait."""
         if self.until is None:
             return
         log, end = self.job.dir.log, self.job.log.end
@@ -191,7 +191,7 @@ class Waiter:
             self._reply(error)
 
     def _stands(self, pattern: re.Pattern[str], shown: str, omitted: int) -> bool:
-        """True if the pattern matches what the caller may see, or what is left out of that."""
+        """True if the pattern matches the text that the caller may see, or its omitted part."""
         redactor = self.ask.redactor
         if not redactor:
             return bool(omitted or pattern.search(shown))
@@ -215,7 +215,7 @@ class Waiter:
     # -- the loop ----------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
-        """Carry out steps until the machine wants to wait or has a verdict."""
+        """Run steps until the machine waits or has a verdict."""
         for _ in range(STEPS):
             if self.done or (self.watch is not None and self._serves(self.watch, now)):
                 return
@@ -240,7 +240,7 @@ class Waiter:
                     self.settle.on_unsent(now, self.job.input.unsent(self.owner))
                     self._probed = now
                     probe = self.job.look(now)
-                    if self.job.pacing.held:  # what it wrote is not all there: nobody's turn
+                    if self.job.pacing.held:  # its output is incomplete: no verdict yet
                         probe = replace(probe, wait=Wait.BUSY, blocked=False)
                     self.settle.on_probe(now, probe)
             elif isinstance(step, DoLook):
@@ -252,7 +252,7 @@ class Waiter:
         self.due = now
 
     def _serves(self, watch: Watch, now: float) -> bool:
-        """True if the service is ready or has failed (answered), or its leader has left it."""
+        """True if the service is ready or failed (answered), or can still be without its leader."""
         service = watch.service
         if service.ready or watch.failed > self._failed:
             reason = Reason.SERVICE_READY if service.ready else Reason.SERVICE_FAILED
@@ -270,23 +270,23 @@ class Waiter:
         return True
 
     def _quiet_at(self) -> float:
-        """When a wait for quiet is over, if no output comes before."""
+        """When a wait for quiet ends if no further output arrives."""
         if self.ask.quiet is None:
             return float("inf")
         return max(self.began, self.job.last_output) + self.ask.quiet
 
     def _ends(self, now: float) -> bool:
-        """Whether the leader has gone and its end comes at once: until then nobody's turn.
+        """True if the leader has exited and its end is about to be published: no verdict before.
 
-        A log without room, or a far side that is still being ended, keeps it back for longer.
+        A full log, or a remote side that is still being ended, delays it further.
         """
         until = self._deadline if self.job.pacing.held else self._deadline + ENDING
         return now < until and self.job.leader_gone()
 
     def _flows(self, now: float) -> bool:
-        """Take what the terminal holds; whether a flood goes on, of which no probe would tell more.
+        """Read the terminal; True while heavy output continues and a probe would add nothing.
 
-        Then `due` is set, and the work for the answer is done while the terminal fills again.
+        Then `due` is set, and the answer's text is prepared while the terminal fills again.
         """
         job = self.job
         end = job.log.end
@@ -320,7 +320,7 @@ class Waiter:
             self._progress(line)
 
     def _rows_now(self) -> list[str]:
-        """The rows of the screen; of lines that flood, which are drawn in the end, the newest."""
+        """The rows of the screen; under heavy output, its newest lines, drawn separately."""
         job = self.job
         if job.courtesy.hot:
             _, tail = job.dir.log.read(max(0, job.log.end - NEWEST), NEWEST)
@@ -332,7 +332,7 @@ class Waiter:
         return job.fold.screen.text()
 
     def _from_log(self) -> Fresh:
-        """The output since the mark as the log has it, without a screen."""
+        """The output since the mark, read from the log without a screen."""
         job = self.job
         page = views.page(job.dir.log, size=job.size, since=self.mark.offset, limit=self.ask.budget)
         return Fresh(page.text, offset=self.mark.offset, end=job.log.end)
@@ -350,7 +350,7 @@ class Waiter:
         )
 
     def _unmatched(self, verdict: Verdict) -> str:
-        """Words for a pattern that has not come, and where it was printed before this wait."""
+        """Text about a pattern that did not match, and where it matched before this wait."""
         patterns = self.ask.patterns
         if not patterns or verdict.reason is Reason.PATTERN:
             return ""
@@ -373,7 +373,7 @@ class Waiter:
             try:
                 with bounded_search():
                     match = until.feed(shown)
-            except BadPattern:  # it takes too long on these lines: a note is not worth more
+            except BadPattern:  # too slow on these lines: not worth it for a note
                 return None
             if match is not None:
                 found = at, match[1][:60]
@@ -391,7 +391,7 @@ class Waiter:
             fresh, prompt = self._finish(prompt_row=asks)
             screen = self.job.fold.screen
             title, late = screen.title, standing(self.late, self.mark, screen, fresh=fresh.text)
-        except Exception as error:  # a fold that fails is told and dropped; the answer still comes
+        except Exception as error:  # a failing fold is reported, then dropped; the answer is sent
             self.job.errors["screen"] = f"screen: {type(error).__name__}: {error}"[:300]
             fresh, prompt, title, late = self._from_log(), verdict.prompt, "", self.late
         unsent = self.untyped + self.job.input.drop(self.owner)
@@ -414,7 +414,7 @@ class Waiter:
 
 
 def last_lines(text: str, limit: int) -> str:
-    """The end of `text`, at most `limit` characters, from a line's beginning."""
+    """The end of `text`, at most `limit` characters, starting at the beginning of a line."""
     if len(text) <= limit:
         return text
     cut = text[-limit:]

@@ -1,9 +1,9 @@
 """Render a screen as text, coloured text or SVG.
 
 Owns the drawing of rows of styled runs. Never reads bytes, files or fonts: the browser supplies the
-font, and a PNG is drawn by `ptyjobs.render.png` from the same pieces. The subtle thing: nothing may
+font, and `ptyjobs.render.png` draws a PNG from the same pieces. The subtle thing: nothing may
 depend on the font's own widths. Every piece of text states how many cells it fills, a wide
-character is a piece of its own, and lines and blocks are drawn as rectangles (`box_glyphs`).
+character is a separate piece, and lines and blocks are drawn as rectangles (`box_glyphs`).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from ptyjobs.terminal.widths import WIDTH
 
 CELL_WIDTH, CELL_HEIGHT, FONT_SIZE = 8.4, 17.0, 14.0
 FONTS = "'DejaVu Sans Mono','Liberation Mono',Menlo,Consolas,monospace"
-CURSOR = "\u25ae"  # shown in text where the cursor is
+CURSOR = "\u25ae"  # marks the cursor in text
 
 
 class Picture(Protocol):
-    """The part of a screen that is drawn: a `Screen`, or any object with its rows."""
+    """The drawable part of a screen: a `Screen`, or any object with its rows."""
 
     @property
     def size(self) -> Size: ...
@@ -66,7 +66,7 @@ _PLAIN = re.compile(r"[\x20-\x7e]+")
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """Stretches of narrow text, and each wide or box character alone."""
+    """Stretches of narrow text, and each wide or box character separately."""
     start = at = 0
     while at < len(text):
         plain = _PLAIN.match(text, at)
@@ -154,7 +154,7 @@ _LINK = re.compile(r"(?:https?|ftp|mailto):[!-~\u00a1-\ud7ff]+")
 
 
 def safe_link(target: str) -> bool:
-    """Only schemes that do nothing but open a page (never `javascript:` or `file:`)."""
+    """True for schemes that only open a page (never `javascript:` or `file:`)."""
     return _LINK.fullmatch(target) is not None
 
 
@@ -173,7 +173,7 @@ def markup(text: str) -> str:
 def to_svg(
     screen: Picture, *, theme: Theme = DARK, title: str = "", bar: bool = False, cursor: bool = True
 ) -> str:
-    """A picture of the screen as SVG; `title` names it for readers, `bar` also draws it on top."""
+    """The screen as SVG; `title` names it for screen readers, `bar` also draws it on top."""
     rows, cols = screen.size.rows, screen.size.cols
     pad = 8.0
     top = pad + (CELL_HEIGHT + 8 if bar else 0)

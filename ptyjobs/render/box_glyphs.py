@@ -1,9 +1,9 @@
-"""Box drawing, block and Braille characters as rectangles, so that lines meet in every picture.
+"""Box drawing, block and Braille characters as rectangles, so that lines join in every picture.
 
-Owns the shapes of U+2500-257F (diagonals apart), U+2580-259F and U+2800-28FF, with which plots are
-drawn. Never draws. The subtle thing: the table is read from the characters' Unicode names, which
-say exactly which arm is light, heavy or double; a font's glyphs would leave gaps wherever its line
-height is not ours.
+Owns the shapes of U+2500-257F (except diagonals), U+2580-259F and U+2800-28FF, which plots are
+drawn with. Never draws. The subtle thing: the table is derived from the characters' Unicode names,
+which state exactly which arm is light, heavy or double; a font's glyphs would leave gaps wherever
+its line height differs from ours.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _box(words: list[str], aspect: float) -> tuple[Rect, ...]:
     for word in words:
         if word in _WEIGHTS:
             weight = _WEIGHTS[word]
-            # "DOWN LIGHT AND RIGHT HEAVY": the weight follows the arms that have none yet.
+            # "DOWN LIGHT AND RIGHT HEAVY": a weight applies to preceding arms without one.
             arms |= dict.fromkeys(waiting, weight)
             waiting = []
         elif word in _ARMS:
@@ -81,7 +81,7 @@ def _weight_follows(words: list[str]) -> bool:
 
 
 def _strokes(weight: int) -> tuple[int, ...]:
-    return (3, 4) if weight == 3 else (weight,)  # a double line is two strokes, one each side
+    return (3, 4) if weight == 3 else (weight,)  # a double line is two strokes, one on each side
 
 
 def _arm(side: str, stroke: int, arms: dict[str, int], aspect: float) -> Rect:

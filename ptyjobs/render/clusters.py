@@ -1,9 +1,9 @@
-"""Text cut where a font must not decide how wide it is.
+"""Split text where its width must not depend on a font.
 
-Owns the cut: common letters stay together, because every monospaced font has them and gives them
-one width; whatever else may come from another font gets its cells as a part of its own. Letters
-that are shaped together (Devanagari, Arabic …) stay one part, or they would lose their form; of
-symbols (Braille, emoji, arrows) each is a part, so that plots line up. Never sees a style.
+Owns the split. Common letters stay together, because every monospaced font has them at one width;
+every other character may come from another font, so it is a separate part with its own cells.
+Letters that are shaped together (Devanagari, Arabic …) stay one part, or they would lose their
+form; each symbol (Braille, emoji, arrows) is a part, so that plots align. Never sees a style.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 
 from ptyjobs.terminal.widths import WIDTH
 
-COMMON = "\u0530"  # below are Latin, IPA, Greek and Cyrillic: in every monospaced font
+COMMON = "\u0530"  # Latin, IPA, Greek and Cyrillic are below: in every monospaced font
 
 
 def parts(text: str) -> Iterator[tuple[str, int, bool]]:
-    """(text, cells, whether its width is the font's) of each part, left to right."""
+    """(text, cells, True if the font sets its width) of each part, left to right."""
     at = 0
     while at < len(text):
         end, common = at + 1, _is_common(text, at)
@@ -35,7 +35,7 @@ def parts(text: str) -> Iterator[tuple[str, int, bool]]:
 
 
 def _is_common(text: str, at: int) -> bool:
-    """A letter of every font that no mark follows."""
+    """True for a letter that every font has, without a following mark."""
     marked = at + 1 < len(text) and WIDTH[text[at + 1]] <= 0
     return text[at] < COMMON and not marked and WIDTH[text[at]] == 1
 

@@ -1,8 +1,8 @@
-"""Which font of this machine has a character.
+"""Find a font of this machine that has a character.
 
 Owns the list of font files and the reading of their character maps (OpenType "cmap", formats 4 and
-12; of a collection the first font). Never draws. A character map says exactly what a font has,
-which its name does not.
+12; of a collection the first font). Never draws. The subtle thing: only the character map states
+exactly which characters a font has; its name does not.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ FOLDERS = (
 )  # fmt: skip
 SLANTED = ("bold", "italic", "oblique", "condensed", "light", "thin", "black")
 """Words in the names of fonts that are another cut of one that is there as well."""
-LARGEST = 64 << 20  # bytes of a font file that is read
+LARGEST = 64 << 20  # maximum bytes of a font file
 BITMAPS = (b"CBDT", b"sbix")  # tables of coloured pictures
 
 
 @dataclass(frozen=True, slots=True)
 class FontFile:
-    """A font file's character map. `coloured`: its characters are pictures with colours."""
+    """A font file's character map. `coloured`: its characters are coloured pictures."""
 
     path: str
     coloured: bool
@@ -38,20 +38,20 @@ class FontFile:
 
 @functools.lru_cache(maxsize=4096)
 def with_character(char: str, *, coloured: bool) -> str:
-    """The path of a font that has `char`, "" where there is none; coloured ones first or last."""
+    """The path of a font that has `char`, "" if there is none; coloured fonts first or last."""
     found = [font for font in _fonts() if font.has(char)]
     return min(found, key=lambda font: font.coloured != coloured).path if found else ""
 
 
 @functools.lru_cache(maxsize=512)
 def has(path: str, char: str) -> bool:
-    """Whether the font at `path` has `char`; False for a file that is no such font."""
+    """True if the font at `path` has `char`; False for a file that is not such a font."""
     font = _read(path)
     return font is not None and font.has(char)
 
 
 def is_coloured(path: str) -> bool:
-    """Whether the characters of the font at `path` are pictures."""
+    """True if the characters of the font at `path` are pictures."""
     font = _read(path)
     return font is not None and font.coloured
 
@@ -81,7 +81,7 @@ def _read(path: str) -> FontFile | None:
             tag, _, offset, _ = struct.unpack_from(">4sIII", data, start + 12 + 16 * n)
             tables[tag] = offset
         cmap = _subtable(data, tables[b"cmap"])
-    except (OSError, struct.error, KeyError):  # unreadable, or no font after all
+    except (OSError, struct.error, KeyError):  # unreadable, or not a font
         return None
     return FontFile(path, any(tag in tables for tag in BITMAPS), cmap) if cmap else None
 
@@ -138,6 +138,6 @@ def _in_segments(cmap: bytes, code: int) -> bool:
         return bool((code + delta) & 0xFFFF)
     try:
         glyph = struct.unpack_from(">H", cmap, place + offset + 2 * (code - first))[0]
-    except struct.error:  # a table that is cut off
+    except struct.error:  # a truncated table
         return False
     return bool(glyph)

@@ -1,9 +1,9 @@
-"""A screen -> HTML.
+"""Render a screen as HTML.
 
-Owns the page and its one `<pre>`. Never reads files: the browser brings the font. The subtle thing:
-a browser takes what the font lacks from another font, whose characters are wider, narrower and
-higher. So each such part is a box of its own that is exactly as wide as its cells and as high as
-the row, and lines and blocks are drawn as rectangles behind their (invisible) characters.
+Owns the page and its one `<pre>`. Never reads files: the browser supplies the font. The subtle
+thing: a browser takes missing characters from another font, whose characters differ in width and
+height. So each such part is a box exactly as wide as its cells and as high as the row, and lines
+and blocks are drawn as rectangles behind their (invisible) characters.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _with_cursor(runs: Sequence[Run], col: int) -> Iterator[Piece]:
 
 
 def _joined(cut: Iterator[Piece]) -> Iterator[Piece]:
-    """Lines and blocks that are neighbours as one piece: between boxes a browser leaves gaps."""
+    """Merge adjacent lines and blocks into one piece: a browser leaves gaps between boxes."""
     last: Piece | None = None
     for piece in cut:
         if last is not None and _is_drawn(last) and _is_drawn(piece) and last.style == piece.style:
@@ -107,7 +107,7 @@ def _reversed(style: Style) -> Style:
 def css_of(piece: Piece, seen: Look, theme: Theme) -> str:
     """The CSS declarations of a piece of text on a `theme` page, "" for plain text."""
     css = _css(piece.style, seen, theme)
-    if text_cells(piece.text) != len(piece.text):  # wide or joined: the font must not decide
+    if text_cells(piece.text) != len(piece.text):  # wide or joined: the font must not set its width
         css += f"{_BOX}width:{piece.cols}ch;"
     return css
 
@@ -134,7 +134,7 @@ def _html_piece(piece: Piece, seen: Look, theme: Theme) -> str:
 
 
 def _is_drawn(piece: Piece) -> bool:
-    """Lines and blocks. Dots would be thousands of rectangles: a browser has a font for them."""
+    """True for lines and blocks; a browser's font draws dots, as they would be too many boxes."""
     return piece.box and piece.text[0] < box_glyphs.BRAILLE
 
 
@@ -147,7 +147,7 @@ def _span(body: str, css: str) -> str:
 
 
 def _drawn(piece: Piece, seen: Look) -> str:
-    """Lines and blocks as rectangles; their characters are there to be copied, and not seen."""
+    """Lines and blocks as rectangles; their characters are invisible, for copying only."""
     ink = hexa(seen.fg)
     layers = [
         f"linear-gradient({ink}{shade},{ink}{shade}) {x:.4g}ch {top}px/{width:.4g}ch {high}px "
@@ -162,11 +162,11 @@ def _drawn(piece: Piece, seen: Look) -> str:
 
 
 def _rectangles(text: str) -> list[tuple[float, float, int, int, str]]:
-    """(x and width in cells, top and height in pixels, opacity); what touches is one."""
+    """(x and width in cells, top and height in pixels, opacity); touching rectangles are merged."""
     found: list[tuple[float, float, int, int, str]] = []
     for col, char in enumerate(text):
         shape = box_glyphs.rects(char)
-        assert shape is not None  # `pieces` asked the same
+        assert shape is not None  # `pieces` made the same check
         shade = "" if shape[1] == 1.0 else f"{round(shape[1] * 255):02x}"
         for x, y, width, height in sorted(shape[0]):
             top = round(y * ROW)
@@ -184,7 +184,7 @@ def _rectangles(text: str) -> list[tuple[float, float, int, int, str]]:
 def _touches(
     left: tuple[float, float, int, int, str], right: tuple[float, float, int, int, str]
 ) -> bool:
-    """Whether two rectangles of the same height are one; shades would add up where they overlap."""
+    """True if two rectangles of equal height can be merged; overlapping shades would add up."""
     gap = right[0] - (left[0] + left[1])
     return left[2:] == right[2:] and (abs(gap) < 1e-6 or (gap < 0 and not left[4]))
 

@@ -1,10 +1,10 @@
 """Render a screen as a PNG picture. Needs Pillow: the extra `ptyjobs[image]`.
 
-Owns the fonts on disk and the painting of `render.ansi`'s pieces. Never decides what a row looks
-like. The font is a subset of DejaVu Sans Mono that lies in the package (`fonts/LICENSE`); wide
-characters and symbols that it lacks are taken from a font of this machine where one has them
-(`font_files`), and are drawn as an empty box otherwise. There is no slanted font: italics are leant
-over. Box drawing is rectangles, so that lines meet.
+Owns the fonts on disk and the painting of `render.ansi`'s pieces. Never decides the layout of a
+row. The built-in font is a subset of DejaVu Sans Mono, included in the package (`fonts/LICENSE`);
+wide characters and symbols missing from it come from a font of this machine that has them
+(`font_files`), or are drawn as an empty box. The subtle thing: there is no italic font, so italics
+are slanted by transformation. Box drawing uses rectangles, so that lines join.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CELL_WIDTH, CELL_HEIGHT, FONT_SIZE, PADDING = 9, 18, 15, 8
 MAX_CELLS = 100_000
 """Larger screens are refused: drawing one takes seconds and hundreds of megabytes."""
 
-SLANT = 0.2  # how far italics lean, of their height
+SLANT = 0.2  # slant of italics, as a fraction of their height
 PICTURE_SIZES = (109, 128, 136, 160, 96, 64, 32, 20)
 """Sizes in which a font of coloured pictures may have them: it has no others."""
 
@@ -44,8 +44,8 @@ def to_png(
 ) -> bytes:
     """The picture as PNG bytes; `font` is a TrueType file instead of the built-in one.
 
-    `scale` 1 to 4 multiplies the pixels. Raises Unsupported if Pillow or the font is missing or
-    the screen is too large.
+    `scale` 1 to 4 multiplies the pixels. Raises Unsupported if Pillow or the font is missing or the
+    screen is too large.
     """
     rows, cols = screen.size.rows, screen.size.cols
     if rows * cols > MAX_CELLS:
@@ -99,7 +99,7 @@ def _file_for(text: str, *firsts: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _pictures(path: str) -> Any:
-    """The font at `path` in a size that it has, None where Pillow cannot use it."""
+    """The font at `path` in a size that it has, None if Pillow cannot use it."""
     for size in PICTURE_SIZES:
         with contextlib.suppress(OSError):  # "invalid pixel size"
             return _pillow("ImageFont").truetype(path, size)
@@ -108,7 +108,7 @@ def _pictures(path: str) -> Any:
 
 @functools.lru_cache(maxsize=1)
 def _shaping() -> dict[str, Any]:
-    """Cells go from left to right in every script; without libraqm letters are not shaped."""
+    """Draw cells left to right in every script; without libraqm letters are not shaped."""
     return {"direction": "ltr"} if _pillow("features").check("raqm") else {}
 
 
@@ -116,7 +116,7 @@ class _Painter:
     def __init__(self, font: str, scale: int) -> None:
         self.regular = font or str(FONTS / "DejaVuSansMono-subset.ttf")
         self.bold = font or str(FONTS / "DejaVuSansMono-Bold-subset.ttf")
-        _font(self.regular, FONT_SIZE)  # one that cannot be read is reported at once
+        _font(self.regular, FONT_SIZE)  # report an unreadable font at once
         self.scale = scale
         self.width, self.height = CELL_WIDTH * scale, CELL_HEIGHT * scale
         self.pad = PADDING * scale
@@ -138,8 +138,8 @@ class _Painter:
         first = self.bold if piece.style.bold else self.regular
         at = 0
         for text, cells, common in parts(piece.text):
-            # Character by character where they do not shape each other: the font's own advance is
-            # not our cell.
+            # Unshaped text is drawn character by character, because the font's own advance differs
+            # from our cell width.
             pieces = zip(text, itertools.repeat(1), strict=False) if common else [(text, cells)]
             for part, width in pieces:
                 if part.strip():
@@ -159,7 +159,7 @@ class _Painter:
         if not style.italic and wide <= width + 1:
             draw.text((x, y + self.base), text, font=font, fill=seen.fg, anchor="ls", **shaping)
             return
-        # What leans, or is wider than its cells, is drawn apart and then brought into its place.
+        # Slanted or oversized text is drawn separately, then pasted into place.
         lean = round(SLANT * height) if style.italic else 0
         size = (max(width, round(wide)) + 2 * lean, height)
         mask = _pillow("Image").new("L", size)
@@ -174,7 +174,7 @@ class _Painter:
         draw._image.paste(seen.fg, (x - lean, y), mask)
 
     def _picture(self, draw: ImageDraw, box: Box, text: str, path: str) -> bool:
-        """Draw an emoji from a font of coloured pictures; False where `path` is none."""
+        """Draw an emoji from a font of coloured pictures; False if `path` is not such a font."""
         if not font_files.is_coloured(path) or (font := _pictures(path)) is None:
             return False
         x, y, width, height = box

@@ -1,1 +1,1 @@
-"""Fork holders: the zygote, the holder kept ahead, and what keeps their memory shared."""
+"""Fork holders: the zygote, the pre-forked spare, and the code that keeps their memory shared."""

@@ -1,7 +1,8 @@
-"""How a holder comes to life, and how its zygote gets ready to fork it.
+"""Life of a holder, and the preparation of its zygote.
 
-Owns `main` (the life of a holder from the fork to the end of its job) and `warm_up` (what the
-zygote does once). Nothing here decides.
+Owns `main` (a holder from the fork to the end of its job) and `warm_up` (run once by the zygote).
+Never decides anything. The subtle thing: pages written after the fork are private to each holder,
+so whatever can be done before the fork is done there.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from ptyjobs.spawn import prefork
 
 
 def unborn(page: SharedPage, *, lease: int) -> Holder:
-    """What every holder is before it has a job; the zygote keeps one, and never lets it live."""
+    """Pre-built Holder that the zygote forks from; never run itself."""
     return Holder(page, lease=lease, tier=_TIER)
 
 
 def main(
     holder: Holder, folder: str, connection: socket.socket, *, slot: int, contained: bool
 ) -> None:
-    """The life of a holder, from the fork to the end of its job in that directory.
+    """Run a holder, from the fork to the end of its job in that directory.
 
     `contained`: it was forked into a cgroup of its own.
     """
@@ -36,7 +37,7 @@ def main(
 
 
 def begin(holder: Holder) -> None:
-    """What a holder does first after the fork, whatever its job; a spare does it ahead."""
+    """Do a holder's first steps after the fork, independent of its job; a spare does them ahead."""
     os.setsid()
     tree.become_subreaper()
     tree.precise_timers()
@@ -44,9 +45,10 @@ def begin(holder: Holder) -> None:
 
 
 def stretch() -> None:
-    """What a start will do, done once without effect, by a spare that has nothing else to do.
+    """Rehearse the code of a start without effect; called by an idle spare.
 
-    Whatever first counts references on a page copies it, which takes longer than what it does.
+    The first write to a shared page copies it, and reference counts are writes; the copy takes
+    longer than the code that causes it.
     """
     for message in protocol.Decoder().feed(_START):
         assert isinstance(message, dict)
@@ -69,32 +71,33 @@ def _live(holder: Holder, folder: str, connection: socket.socket, *, slot: int) 
             os.unlink(f"{folder}/{name}")
 
 
-_TIER = Tier.EVIDENCE  # what this machine lets us ask; the zygote finds out before it forks
+_TIER = Tier.EVIDENCE  # evidence this machine provides; the zygote tests it before it forks
 
 
-_CGROUPS: Path | None = None  # where a job's cgroup may be made; the same
+_CGROUPS: Path | None = None  # parent directory of job cgroups; set by the zygote, too
 
 
 def fork() -> tuple[int, Path | None]:
-    """Fork a holder: its pid, and the new cgroup it and its job are in, where there may be one.
+    """Fork a holder; returns its pid and, where available, the new cgroup of it and its job.
 
-    Whoever reaps the holder removes the cgroup; if nobody does, whoever cleans (`cgroup.note`).
+    The process that reaps the holder removes the cgroup; otherwise the next clean-up does
+    (`cgroup.note`).
     """
     group = None if _CGROUPS is None else cgroup.make(_CGROUPS)
     if group is not None:
         try:
             return cgroup.fork_into(group), group
-        except OSError:  # ENOSYS, EPERM, EAGAIN: then without
+        except OSError:  # ENOSYS, EPERM, EAGAIN: continue without a cgroup
             cgroup.remove(group)
     return tree.bare_fork(), None
 
 
 def warm_up(*, share_heap: bool = True) -> None:
-    """Called once in the zygote: ask what the kernel tells, then rehearse the life of a job.
+    """Test the kernel's features, then rehearse a job's life; called once, in the zygote.
 
-    What a holder touches while it sets up is then touched here, before the fork, so that all
-    holders share those pages (13 to 17 % less private memory); with `share_heap` what it calls is
-    put together, too.
+    Pages that a holder touches during set-up are thereby touched before the fork, so that all
+    holders share them (13 to 17 % less private memory); with `share_heap`, the code that a holder
+    runs is moved together as well.
     """
     global _TIER, _CGROUPS
     import tempfile
@@ -118,7 +121,7 @@ def warm_up(*, share_heap: bool = True) -> None:
 
 
 def _rehearse(folder: str) -> None:
-    """One job through the real code, without a process of its own for its holder."""
+    """Run one job through the real code, without a separate holder process."""
     here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # it may have been removed
     ours, theirs = socket.socketpair()
     holder = unborn(SharedPage(), lease=-1)

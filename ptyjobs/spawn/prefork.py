@@ -1,9 +1,9 @@
-"""One holder forked ahead of its job, so that no start waits for a fork.
+"""A spare: one holder forked ahead of its job, so that no start waits for a fork.
 
-Owns the channel between the zygote and that one process: `Spare` is the zygote's end, `Post` the
-other. Nothing in it belongs to a job yet; it ends when the zygote gives it up, dies or closes. The
-subtle thing: a spare that is stopped would keep its job waiting for ever, so it is looked at before
-it is given one.
+Owns the channel between the zygote and the spare: `Spare` is the zygote's end, `SpareChannel` the
+other. Never holds anything of a job; the spare exits when the zygote discards it, dies or closes.
+The subtle thing: a stopped spare would delay its job without limit, so its state is checked before
+it gets one.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pathlib import Path
 from ptyjobs.process import tree
 
 MAX_FOLDER = 8 << 10  # bytes
-REST = 0.005  # seconds without a request before the next one is forked: a fork would slow it down
-RETRY = 1.0  # seconds until the next one is tried after one that died or could not be forked
+REST = 0.005  # seconds without a request before the next fork, which would slow a request down
+RETRY = 1.0  # seconds until the next attempt after a spare died or could not be forked
 
 
 @dataclass(frozen=True, slots=True)
 class Spare:
-    """The zygote's handle on it."""
+    """The zygote's handle on the spare."""
 
     pid: int
     group: Path | None  # its cgroup
     _post: socket.socket
 
     def give(self, folder: str, connection: int, slot: int) -> bool:
-        """Make it the holder of the job of that directory; False when it is in no state to be."""
+        """Assign the job of that directory to the spare. False if the spare is not running."""
         stat = tree.read_stat(self.pid)
         if stat is None or stat.state not in "SR":
             return False
@@ -42,18 +42,18 @@ class Spare:
         return True
 
     def close(self) -> None:
-        """Give it up: it ends as soon as it can see that."""
+        """Discard the spare: it exits as soon as it reads the end of file."""
         self._post.close()
 
 
 @dataclass(frozen=True, slots=True)
 class SpareChannel:
-    """What the spare itself waits at."""
+    """The spare's end of the channel."""
 
     _post: socket.socket
 
     def wait(self) -> tuple[str, int, int] | None:
-        """(the job's directory, the descriptor of its first client, its slot); None: to end."""
+        """(the job's directory, the descriptor of its first client, its slot); None: exit."""
         try:
             data, fds, _, _ = socket.recv_fds(self._post, MAX_FOLDER, 1)
         except OSError:  # ECONNRESET

@@ -1,19 +1,21 @@
-"""Keep the pages of the zygote shared with its holders, though Python counts references in them.
+"""Keep the zygote's pages shared with its holders despite Python's reference counts.
 
-Owns the two ways: `Gathering` puts the bytecode that every holder runs side by side in memory, and
-`keep` ends the counting for all that the zygote has (PEP 683). Only the zygote calls them, and only
-with the setting `share_heap`. Why: to use an object is to count references in it, and a page in
-which anything is counted after a fork belongs to the holder alone.
+Owns the two methods: `Gathering` puts the bytecode that every holder runs side by side in memory,
+and `keep` stops reference counting for all objects of the zygote (PEP 683). Never runs outside the
+zygote or without the setting `share_heap`. The subtle thing: using an object changes its reference
+count, and a page with a count that changes after the fork becomes private to the holder.
 
-Gathering: to call a function is to count references in its code object. Where a module's import put
-it, the code of the 200 to 300 functions that a birth calls lies among thousands of others: its
-first counts touched 176 pages, and 96 to 108 afterwards (not 30, because the C library puts large
-copies where it has room). It saves 0.4 to 0.6 MB for each holder. Nothing else can be moved.
+Gathering: calling a function changes the count in its code object. In the layout left by imports,
+the code of the 200 to 300 functions called during a start is scattered among thousands of others:
+the first calls wrote to 176 pages, and to 96 to 108 after gathering (not 30, because the C library
+puts large copies where it has room). It saves 0.4 to 0.6 MB per holder. Only code objects can be
+moved.
 
-Keeping: every object gets the reference count of `None`, which Python 3.12 and later leave alone.
-Python has no call for it, so the count is written where CPython keeps it, and only after a trial
-has shown, on an object of our own, that it is there and is then left alone; elsewhere nothing is
-done. What the zygote has is then never freed in a holder, which it would hardly be anyway.
+Keeping: every object gets the reference count of `None`, which Python 3.12 and later never change.
+Python has no call for it, so the count is written at its place in CPython's object layout, and only
+after a trial on an object of our own has shown that the count is there and then stays unchanged;
+otherwise nothing is done. Objects of the zygote are then never freed in a holder, where they would
+hardly be freed anyway.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from collections.abc import Iterable
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
-COUNT = 4  # bytes of an object's beginning that say "immortal" (Include/refcount.h)
+COUNT = 4  # bytes at an object's start that mean "immortal" (Include/refcount.h)
 _HOLDS = frozenset((CodeType, tuple, dict))  # may hold objects and be unknown to the collector
 _TRIALS: list[list[object]] = []
 _KEPT: list[CodeType] = []
@@ -33,10 +35,10 @@ _KEPT: list[CodeType] = []
 
 
 class Gathering:
-    """Watch with it as a context, then `move`."""
+    """Records calls as a context manager; then call `move`."""
 
     def __init__(self) -> None:
-        self._called: dict[int, CodeType] = {}  # by identity: equal code is not the same code
+        self._called: dict[int, CodeType] = {}  # by identity: equal code objects may be distinct
 
     def __enter__(self) -> Gathering:
         sys.setprofile(self._on_call)
@@ -50,13 +52,13 @@ class Gathering:
             self._called[id(frame.f_code)] = frame.f_code
 
     def add(self, functions: Iterable[Any]) -> None:
-        """Some more that will be called."""
+        """Add functions that will be called."""
         for function in functions:
             if isinstance(function, FunctionType):
                 self._called[id(function.__code__)] = function.__code__
 
     def move(self) -> int:
-        """Give every function that was called its copy; how many there are."""
+        """Give every function that was called its copy; returns their number."""
         gc.collect()
         copies: dict[int, CodeType] = {}
         for code in self._called.values():  # in the order of their calls
@@ -72,7 +74,7 @@ class Gathering:
         return moved
 
     def _copy(self, code: CodeType, copies: dict[int, CodeType]) -> CodeType:
-        """Of a function's code and those in it; itself where none of them was called."""
+        """A copy of a function's code and its nested code; the original if none was called."""
         known = copies.get(id(code))
         if known is not None:
             return known
@@ -90,9 +92,9 @@ class Gathering:
 
 
 def keep() -> bool:
-    """Never count any object that is alive now; False where that cannot be had."""
+    """Make all objects that are alive now immortal; False where that is not supported."""
     cpython = sys.implementation.name == "cpython" and sys.version_info >= (3, 12)
-    if not cpython or sys.maxsize < 1 << 62:  # of 32 bits: another layout
+    if not cpython or sys.maxsize < 1 << 62:  # 32-bit builds have another layout
         return False
     word = ctypes.c_uint32.from_address(id(None)).value
     if not _works(word):
@@ -125,9 +127,9 @@ def _memory() -> memoryview:
 
 
 def _works(word: int) -> bool:
-    """Whether an object with that count is immortal here: a trial on one of our own."""
+    """True if an object with that count is immortal here; tried on an object of our own."""
     trial = [object()]
-    _TRIALS.append(trial)  # it must stay alive for ever
+    _TRIALS.append(trial)  # it must never be freed
     count = ctypes.c_uint32.from_address(id(trial[0]))
     before = count.value
     many = trial * 1000

@@ -1,19 +1,19 @@
-"""The zygote: a small single-threaded process that forks holders and outlives its server a little.
+"""The zygote: a small single-threaded process that forks holders and briefly outlives its server.
 
-Owns the fork of holders and the last word when the server has gone: it sees to it that no session
-job remains, killing *through* a holder that is stopped or stuck in a write. It is forked from the
+Owns the fork of holders and the final clean-up after the server's exit: it ends every remaining
+session job, killing *through* a holder that is stopped or stuck in a write. It is forked from the
 server before anything large is imported, imports what holders need, runs a dummy job through the
 real code so that the pages it touches are shared, and freezes the heap. Never spawns a job itself.
 
-The lease: the server alone holds the write end of a pipe whose read end the zygote and, by
-inheritance, every holder keep. However the server ends, the kernel closes it and all of them see
-the end of file; there is no window in which a job has no owner.
+The lease: only the server holds the write end of a pipe; the zygote and, by inheritance, every
+holder keep the read end. However the server ends, the kernel closes the write end and all of them
+read end of file; there is no window in which a job has no owner.
 
-Requests come over a SEQPACKET socket, a line of text and one descriptor each: the descriptor is
-the holder's first client connection, so whoever asked may write to its other end at once.
+Requests come over a SEQPACKET socket, one line of text and one descriptor each: the descriptor is
+the holder's first client connection, so the requesting client may write to its other end at once.
 
 The subtle thing: a page that the zygote writes to after a fork is no longer shared with that
-holder, whose own it then is. So the loop does as little as it can for one request.
+holder, which keeps its own copy. So the loop does as little as possible for each request.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from ptyjobs.process.tree_kill import TreeKill
 from ptyjobs.spawn import prefork as spares
 from ptyjobs.spawn.prefork import REST, RETRY, Spare, SpareChannel
 
-SERVER_GRACE = 1.0  # seconds beyond its grace after which a holder without server is killed through
-ORPHAN_GRACE = 1.0  # seconds between SIGTERM and SIGKILL for what a killed holder leaves
-STRANGERS = 20.0  # ms between two looks at what a killed holder has left
+SERVER_GRACE = 1.0  # seconds beyond its grace until a holder without server is killed through
+ORPHAN_GRACE = 1.0  # seconds between SIGTERM and SIGKILL for processes orphaned by a killed holder
+STRANGERS = 20.0  # ms between two checks for such processes
 MAX_REQUEST = 16 << 10  # bytes
 SESSION, PERSISTENT = b"s", b"p"  # a request: this, the grace in seconds, a colon, the directory
 
@@ -54,15 +54,15 @@ class Zygote:
     _pidfd: int
 
     def fileno(self) -> int:
-        """Readable when the zygote has ended (a pidfd)."""
+        """A pidfd: readable once the zygote has exited."""
         return self._pidfd
 
     def fork_holder(
         self, directory: Path, *, persistent: bool, grace: float = 0.0
     ) -> socket.socket:
-        """A new holder for `directory`; the connection to it.
+        """Fork a holder for `directory`; returns the connection to it.
 
-        Raises StartFailed when the zygote has gone, or when there are no descriptors.
+        Raises StartFailed when the zygote has exited, or when there are no descriptors.
         """
         try:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -85,7 +85,7 @@ class Zygote:
         return ours
 
     def alive(self) -> bool:
-        """Whether the zygote still runs."""
+        """True while the zygote is running."""
         try:
             done = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:  # reaped already
@@ -93,14 +93,14 @@ class Zygote:
         return done is None
 
     def end_session(self) -> None:
-        """Give up the lease: holders and zygote clean up and leave."""
+        """Close the lease: holders and zygote clean up and exit."""
         if self._lease >= 0:
             os.close(self._lease)
             self._lease = -1
         self._requests.close()
 
     def join(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds for the zygote's end; whether it has ended."""
+        """Wait at most `timeout` seconds for the zygote's exit; True if it has exited."""
         with selectors.PollSelector() as selector:  # needs no descriptor of its own
             selector.register(self._pidfd, selectors.EVENT_READ)
             ended = bool(selector.select(timeout))
@@ -134,7 +134,7 @@ def start(*, ahead: bool = False, share_heap: bool = True) -> Zygote:
 
 
 def start_fresh(*, share_heap: bool = True) -> Zygote:
-    """A zygote in a new interpreter, for a parent that has grown large (a restart)."""
+    """Start a zygote in a new interpreter, for a parent that has grown large (a restart)."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     lease_read, lease_write = os.pipe()
     for fd in (theirs.fileno(), lease_read):
@@ -152,7 +152,7 @@ def start_fresh(*, share_heap: bool = True) -> Zygote:
 def _main(
     requests: socket.socket, lease: int, *, ahead: bool = False, share_heap: bool = True
 ) -> None:
-    os.setsid()  # out of the group that a client signals
+    os.setsid()  # leave the process group that a client signals
     own_env.clean()
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
@@ -162,7 +162,7 @@ def _main(
     tree.become_subreaper()
     from ptyjobs.spawn import holder_main
 
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # so that it wakes us, and each holder
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # to wake us, and each holder
     holder_main.warm_up(share_heap=share_heap)
     loop = _Loop(requests, lease, counts=share_heap)
     gc.collect()
@@ -190,7 +190,7 @@ class _Holder:
     pid: int
     slot: int
     persistent: bool
-    grace: float  # seconds that its job gets when the server has ended
+    grace: float  # seconds its job gets after the server's end
     group: Path | None  # its cgroup
 
 
@@ -205,11 +205,11 @@ class _Loop:
         self._page = SharedPage()
         self._unborn = holder_main.unborn(self._page, lease=lease)
         self._spare: Spare | None = None
-        self._spare_due = time.monotonic() + REST  # when the next one is forked
-        self._counts = counts  # references to what is here, until it has nothing better to do
+        self._spare_due = time.monotonic() + REST  # time of the next fork
+        self._counts = counts  # reference counting is on; `keep` waits for an idle moment
         self._holders: dict[int, _Holder] = {}
-        self._killing: TreeKill | None = None  # of what killed holders have left
-        self._refused: set[int] = set()  # connections whose askers have yet to read why
+        self._killing: TreeKill | None = None  # ends processes orphaned by killed holders
+        self._refused: set[int] = set()  # connections whose clients have yet to read the refusal
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_read, False)
         os.set_blocking(wake_write, False)
@@ -220,7 +220,7 @@ class _Loop:
             self._poll.register(fd, select.POLLIN)
 
     def run(self) -> None:
-        """Serve until the server has gone, then see to it that its session jobs have, too."""
+        """Serve until the server exits, then make sure that its session jobs end."""
         serving, strangers = True, False
         while serving:
             wait = self._prepare()
@@ -233,19 +233,19 @@ class _Loop:
                     self._forget(fd)
                 elif fd == self._lease or not self._request():
                     serving = False
-            if self._reap() or strangers:  # nobody becomes our child but by another's death
+            if self._reap() or strangers:  # only orphans of a killed holder are reparented to us
                 strangers = self._end_strangers()
         self._wind_up()
 
     def count_no_more(self) -> None:
-        """Share with each holder to come what it only looks at (`share_heap`)."""
+        """Stop reference counting, so that holders share pages they only read (`share_heap`)."""
         from ptyjobs.spawn import share_heap
 
         self._counts = False
         share_heap.keep()
 
     def _prepare(self) -> float | None:
-        """Fork the spare when nothing else has been asked for a moment; ms until that is due."""
+        """Fork the spare after a moment without requests; ms until that is due."""
         if self._spare is not None:
             return None
         left = self._spare_due - time.monotonic()
@@ -267,7 +267,7 @@ class _Loop:
                 if pid == 0:
                     ours.close()
                     self._become_spare(SpareChannel(theirs), group)
-        except OSError:  # EMFILE, EAGAIN, ENOMEM: the next job starts without
+        except OSError:  # EMFILE, EAGAIN, ENOMEM: the next job starts without a spare
             return RETRY * 1000
         self._spare = Spare(pid, group, ours)
         return None
@@ -277,14 +277,14 @@ class _Loop:
         try:
             data, fds, _, _ = socket.recv_fds(self._requests, MAX_REQUEST, 4)
         except OSError as failure:
-            # ECONNRESET: the peer closed with messages of ours unread; the same as its end
+            # ECONNRESET: the peer closed with messages of ours unread; the same as end of file
             if failure.errno not in (errno.ECONNRESET, errno.EAGAIN):
                 raise
             return failure.errno == errno.EAGAIN
         if not data:
             return False
         for fd in fds:
-            os.set_inheritable(fd, False)  # what comes over a socket would go on to every job
+            os.set_inheritable(fd, False)  # else every job would inherit it
         grace, _, name = data[1:].partition(b":")
         folder = os.fsdecode(name)
         slot = self._page.take()
@@ -293,7 +293,7 @@ class _Loop:
         if born is None:
             try:
                 born = self._birth.fork()
-            except OSError as failure:  # EAGAIN, ENOMEM: no process to be had
+            except OSError as failure:  # EAGAIN, ENOMEM: no process available
                 self._page.free(slot)
                 self._refuse(fds[0], failure)
                 return True
@@ -305,7 +305,7 @@ class _Loop:
         return True
 
     def _employ(self, folder: str, connection: int, slot: int) -> tuple[int, Path | None] | None:
-        """Give the job to the spare: its pid and cgroup; None when there is none that can."""
+        """Give the job to the spare: its pid and cgroup; None if no spare can take it."""
         spare = self._spare
         if spare is None:
             return None
@@ -316,19 +316,19 @@ class _Loop:
         return spare.pid, spare.group
 
     def _refuse(self, fd: int, failure: OSError) -> None:
-        """Tell the asker why, and keep its connection until it has read that and leaves."""
+        """Send the reason to the client; keep its connection until it has read it and closes."""
         from ptyjobs import protocol
 
         os.set_blocking(fd, False)
-        with contextlib.suppress(OSError):  # the asker has gone
+        with contextlib.suppress(OSError):  # the client has closed its end
             os.write(fd, protocol.refusal(failure))
         self._refused.add(fd)
         self._poll.register(fd, select.POLLIN)
 
     def _forget(self, fd: int) -> None:
-        with contextlib.suppress(OSError):  # ECONNRESET: it left with something unread
+        with contextlib.suppress(OSError):  # ECONNRESET: it closed with unread data
             if os.read(fd, 64 << 10):
-                return  # its request; the end comes later
+                return  # its request; the end of file comes later
         self._poll.unregister(fd)
         self._refused.discard(fd)
         os.close(fd)
@@ -355,7 +355,7 @@ class _Loop:
             os._exit(status)
 
     def _leave(self) -> None:
-        """In a fork: give up what is the zygote's alone."""
+        """In a forked child: release what belongs to the zygote alone."""
         signal.set_wakeup_fd(-1)
         for number in (*self._wake, *self._refused, self._requests.detach()):
             os.close(number)
@@ -373,7 +373,7 @@ class _Loop:
             raise
 
     def _reap(self) -> bool:
-        """Collect what has ended; whether anything has. What it left behind falls to us."""
+        """Reap ended children; True if there were any. A holder's orphans are reparented to us."""
         ended = tree.reap()
         for pid in ended:
             held = self._holders.pop(pid, None)
@@ -388,11 +388,11 @@ class _Loop:
             else:
                 continue
             if group is not None:
-                cgroup.remove(group)  # or, if something is left in it, whoever cleans
+                cgroup.remove(group)  # if processes are left in it, the next clean-up removes it
         return bool(ended)
 
     def _dismiss_spare(self) -> None:
-        """It is of no use: end it, though it be stopped, like a holder whose job is over."""
+        """Discard an unusable spare: kill it, even if stopped, and track it as ended."""
         spare, self._spare = self._spare, None
         self._spare_due = time.monotonic() + RETRY
         if spare is not None:
@@ -407,7 +407,7 @@ class _Loop:
         return [pid for pid in tree.children(os.getpid()) if pid not in known]
 
     def _end_strangers(self) -> bool:
-        """End every child that is no holder: its own holder has died before it. Any left?"""
+        """Kill children that are no holders: orphans of dead holders. True while any is left."""
         if not self._strangers():
             self._killing = None
             return False
