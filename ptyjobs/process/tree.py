@@ -157,11 +157,14 @@ class Used:
 
     def __init__(self) -> None:
         self.cpu = 0.0  # seconds
-        self.peak = 0  # bytes of resident memory of the largest of them
+        self.peak = 0  # bytes of resident memory of the largest; 0 if below the holder's own
 
     def add(self, usage: resource.struct_rusage) -> None:
         self.cpu += usage.ru_utime + usage.ru_stime
-        self.peak = max(self.peak, usage.ru_maxrss * 1024)
+        # exec(2) counts the memory of the process that it replaces, at first a copy of the holder.
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        if usage.ru_maxrss > own:
+            self.peak = max(self.peak, usage.ru_maxrss * 1024)
 
 
 def unreaped() -> bool:

@@ -24,7 +24,7 @@ def test_the_title_is_restored(shell: Shell, outer: Outer) -> None:
     shell.run("run", "-d", "--name", "sh", "--", "bash --norc")
     outer.open("printf '\\033]2;mine\\007'; $PTYJOBS attach sh")
     outer.sees("detaches")
-    assert title(outer) == "sh: C-\\ detaches"
+    assert title(outer) == "sh: C-\\ detaches, C-] holds"
     outer.type("printf '\\033[22;0t\\033]2;theirs\\007'", "Enter")
     assert world.eventually(lambda: title(outer) == "theirs")
     outer.type("C-\\")

@@ -139,10 +139,16 @@ def test_fifty_jobs_that_end_together_make_one_turn(opened: Open, tmp_path: Path
             client.model.wait(lambda: len(client.model.requests) >= 2, seconds=100)
             assert jobs.registry.running() == 50
             os.close(os.open(gate, os.O_WRONLY))
-            client.model.wait(lambda: "no job runs" in "".join(client.woken))
-    turns = [news for news in client.woken if "exited with code 3" in news]
-    assert len(turns) == 1
-    assert re.match(r"50 events · 50 exited with code 3: job\d", turns[0])
+            client.model.wait(lambda: sum(map(_ends, client.woken)) >= 50)
+    turns = [news for news in client.woken if _ends(news)]
+    assert sum(map(_ends, turns)) == 50
+    assert len(turns) <= 2  # a first end that comes alone is not held back for the others
+
+
+def _ends(news: str) -> int:
+    """The ends that one message tells of."""
+    several = re.match(r"(\d+) events · \1 exited with code 3: job\d", news)
+    return int(several[1]) if several else int("exited with code 3" in news)
 
 
 def test_without_a_terminal_a_wait_returns(opened: Open) -> None:

@@ -463,9 +463,15 @@ def test_a_toolbar_costs_no_blank_rows(jobs: Jobs) -> None:
 
 def test_background_processes_that_are_hung_up_are_noted(jobs: Jobs) -> None:
     wait = "python3 -c 'import signal, time; time.sleep(60)' & sleep 0.2; echo up"
-    answer = jobs.execute(f"bash -c {shlex.quote(wait)}", name="hung")
-    assert str(answer.verdict.exit) == "exited with code 0"
-    assert any("1 background process was hung up" in note for note in answer.notes), answer.notes
+    notes = []
+    for _ in range(5):  # on a busy machine it may still be dying when the reply is made
+        answer = jobs.execute(f"bash -c {shlex.quote(wait)}")
+        assert str(answer.verdict.exit) == "exited with code 0"
+        notes += answer.notes
+        if any("1 background process was hung up" in note for note in notes):
+            break
+    else:
+        pytest.fail(str(notes))
     assert not jobs.execute("sleep 0.1 & wait; echo fine", name="fine").notes
 
 

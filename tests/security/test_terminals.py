@@ -18,6 +18,8 @@ from ptyjobs.process import sandbox
 
 pytestmark = pytest.mark.live
 
+PYTHON = "/usr/bin/python3"  # bwrap hides /tmp, where a virtual environment may be
+
 
 def confined(tmp_path: Path, kind: str, **settings: object) -> Config:
     facts = sandbox.available()[kind]
@@ -56,7 +58,7 @@ def test_the_terminal_of_another_job_cannot_be_opened(
         victims.execute("bash --norc", name="victim")
         terminal = victims.interact("victim", input="tty").fresh.text
         assert terminal.startswith("/dev/pts/")
-        words = f"{sys.executable} attack.py {terminal} {flags}"
+        words = f"{PYTHON} attack.py {terminal} {flags}"
         answer = jobs.execute(words, wait=30)
         assert answer.fresh.text == "end"
         assert "FORGED" not in victims.tail("victim").text
@@ -143,7 +145,7 @@ def test_the_network_of_a_sandbox(tmp_path: Path, network: str, seen: str) -> No
     (tmp_path / "work" / "network.py").write_text(NETWORK)
     with socket.create_server(("127.0.0.1", 0)) as listener, Jobs(config) as jobs:
         port = {"PORT": str(listener.getsockname()[1])}
-        answer = jobs.execute(f"{sys.executable} network.py", env=port, wait=30)
+        answer = jobs.execute(f"{PYTHON} network.py", env=port, wait=30)
         assert answer.fresh.text == f"own loopback works\n{seen}"
 
 

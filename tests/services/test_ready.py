@@ -16,6 +16,7 @@ from ptyjobs.client import AsyncJobs
 from ptyjobs.config import load
 from ptyjobs.errors import BadInput, Refused
 from ptyjobs.model import Reason, State
+from tests.faults.world import eventually
 from tests.services.conftest import listener, python
 
 pytestmark = pytest.mark.live
@@ -90,7 +91,7 @@ def test_a_server_that_daemonizes_itself(jobs: Jobs, port: int, tmp_path: Path) 
     assert service is not None
     assert service.ready
     assert jobs.kill("d").processes == 1
-    assert jobs.status("d").service is None
+    assert eventually(lambda: jobs.status("d").service is None)
 
 
 def test_a_unix_socket(jobs: Jobs, tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from ptyjobs import Jobs
+from ptyjobs.client.registry import is_alive
 from ptyjobs.errors import BadInput, DuplicateJob
 from ptyjobs.holder import restarts
 from ptyjobs.model import Reason, State, Status
+from tests.faults.world import eventually
 from tests.services.conftest import listener, python
 
 pytestmark = pytest.mark.live
@@ -63,6 +65,7 @@ def test_a_restart_keeps_command_directory_environment_and_the_run_before(
     jobs.restart("web", wait=0)
     assert sorted(status.job_id for status in jobs.list()) == ["web", "web.1", "web.2"]
     jobs.kill("web")
+    assert eventually(lambda: not is_alive(jobs.registry.find("web")))
     os.environ["PTYJOBS_TEST_NOTHING"] = ""
     again = jobs.restart("web", wait=0.5)  # of an ended one: its values are kept nowhere
     assert again.notes[0] == "not kept of its environment: SECRET"
