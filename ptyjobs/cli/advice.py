@@ -1,6 +1,6 @@
-"""The next step after an error, in the words of the command line.
+"""Hints for the next step after an error, in terms of the command line.
 
-Owns the wording of hints for a person at a shell. Never changes a message.
+Owns the wording of hints for a user at a shell. Never changes an error message.
 """
 
 from __future__ import annotations

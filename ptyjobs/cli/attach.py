@@ -1,13 +1,14 @@
-"""A person's terminal on a job: the screen first, then live bytes; typing goes in.
+"""Attach the user's terminal to a job: a repaint, then live output; keys are sent to the job.
 
-Owns what the person sees and what their keys do while attached (their terminal's modes are in
-`terminal.py`). Never interprets the output while the terminal has the job's size: it comes from the
-job's own screen (the repaint) and then from its log. A terminal of another size, or one with a
-status line, gets a picture that is drawn here (`viewport.py`).
+Owns the display and the keys while attached (the terminal's modes are in `terminal.py`). Never
+interprets the output while the terminal has the job's size: the bytes come from the job's screen
+(the repaint) and then from its log. For a terminal of another size, or with a status line, the
+screen is drawn here (`viewport.py`).
 
-The subtle thing: any number of repaints may be needed (the hint is over, the terminal came back
-from a suspension, somebody else's size became the job's). Each is a new connection, whose repaint
-and live bytes meet exactly; the connection that types is kept, because its size is the job's size.
+The subtle thing: further repaints may be needed (the hint expires, the terminal resumes after a
+suspension, another viewer's size becomes the job's). Each one is a new connection, whose live
+bytes continue exactly at its repaint; the typing connection is kept, because it sets the job's
+size.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ from ptyjobs.protocol import Data, member
 
 __all__ = ["DETACH", "RESTORE", "attach", "terminal_size"]
 
-DETACH = b"\x1c"  # C-\, as dtach and abduco have it
+DETACH = b"\x1c"  # C-\, as in dtach and abduco
 DETACHES = (DETACH, b"\x1b[92;5u", b"\x1b[27;5;92~")  # plain, kitty's form, xterm's form
-HINT_AFTER = 0.3  # seconds after which the hint is shown: a short command needs none
-NOTICE = 30.0  # seconds for what a person should know, at most until the next key or output
-HINT = 2.0  # seconds that it is in the last row, at most until the next key or output
-HISTORY = 1000  # lines above the screen that go into the terminal's own scrollback
-BAR_PAUSE = 1.0  # seconds between two looks at what the status line says
+HINT_AFTER = 0.3  # seconds until the hint is shown: short commands need none
+NOTICE = 30.0  # seconds that a notice is shown, at most until the next key or output
+HINT = 2.0  # seconds that it covers the last row, at most until the next key or output
+HISTORY = 1000  # job scrollback lines copied into the terminal's own scrollback
+BAR_PAUSE = 1.0  # seconds between two updates of the status line
 _CLEAR = b"\x1b[H\x1b[2J"
 
 
@@ -54,11 +55,11 @@ class Ended(Exception):
 
 
 class Detached(Exception):
-    """The person has left."""
+    """The user detached."""
 
 
 def refuse_own(job: JobDir) -> None:
-    """Raise Refused if this process runs inside `job`: its output would feed itself for ever."""
+    """Raise Refused if this process runs inside `job`: its output would feed back into it."""
     if os.environ.get(orphans.MARK) == orphans.name(job.path):
         raise Refused(
             f"This terminal is inside job {job.job_id} already.",
@@ -76,12 +77,11 @@ def attach(
     stays: bool = True,
     status_line: bool = False,
 ) -> int:
-    """Join a job until the detach key, its end, or the end of input; the exit code.
+    """Attach to a job until the detach key, its exit, or end of input; returns the exit code.
 
-    `stays`: the job goes on after detaching, and that is said. `hold_key` holds the job and
-    releases it.
-    0 after detaching; the job's own code (or 128 + signal) when it ended meanwhile.
-    Raises HolderLost when its holder was lost meanwhile, SystemExit when the terminal was.
+    `stays`: the job keeps running after detaching, and a message says so. `hold_key` toggles the
+    hold. Returns 0 after detaching, or the job's own exit code (128 + signal) if it exits.
+    Raises HolderLost if the holder is lost, SystemExit if the terminal is.
     """
     refuse_own(jobs.registry.find(job_id))
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -108,13 +108,13 @@ def attach(
                 print(f"[detached from {job_id}; it goes on: ptyjobs attach {job_id}]")
             return 0
     lost = jobs.status(job_id)
-    if lost.state.ended and lost.exit is not None:  # its exit overtook the news of it
+    if lost.state.ended and lost.exit is not None:  # it exited before the exit event arrived
         return _tell_end(terminal, lost)
     raise HolderLost(f"Lost {job_id}: {lost.reason or 'its holder does not answer'}.")
 
 
 def _tell_end(terminal: Terminal, status: Status) -> int:
-    """Say that the job has ended, to whoever looks and whoever does not; its exit code."""
+    """Announce the job's end by notification and in the terminal; returns its exit code."""
     terminal.announce(f"{status.job_id} has {status.exit or status.state}")
     print(f"[{status.job_id} has {_ending(status)}]")
     return exit_code(status)
@@ -134,7 +134,7 @@ def _show_ended(jobs: Jobs, job_id: str) -> int:
 
 
 class Session:
-    """One attached person."""
+    """One attached user."""
 
     def __init__(
         self,
@@ -157,12 +157,12 @@ class Session:
         self._typing = jobs.follow(
             job_id, input=not read_only, size=size, scrollback=HISTORY, name=self._name
         )
-        self._view = self._typing  # where the output comes from
+        self._view = self._typing  # the connection that supplies the output
         self._mirror: Mirror | None = None
         self._hint_at: float | None = None
         self._hint_until: float | None = None
         self._hint_next = False  # the next repaint gets the hint
-        self._notice = ""  # what it says, if not how to leave
+        self._notice = ""  # text of the hint, if not the detach key
         self._below: tuple[bytes, Size] | None = None  # the repaint that the hint covers
         self._painted = False
 
@@ -171,7 +171,7 @@ class Session:
         self._view.close()
 
     def run(self) -> None:
-        """Pass everything through. Returns when the connection is lost; raises Ended, Detached."""
+        """Relay both directions. Returns if the connection is lost; raises Ended or Detached."""
         keyboard = sys.stdin.fileno()
         while True:
             follows = {self._typing.fileno(): self._typing}
@@ -192,7 +192,7 @@ class Session:
             self._on_time(time.monotonic())
 
     def _size(self) -> Size | None:
-        """The part of the terminal that shows the job."""
+        """The size of the terminal area that shows the job."""
         size = self._terminal.size()
         if size is None or self._bar_due is None or size.rows < 2:
             return size
@@ -214,7 +214,7 @@ class Session:
     def _status_words(self) -> str:
         try:
             status = self._jobs.status(self._job_id)
-        except HolderLost:  # it ends: the connection that types will tell
+        except HolderLost:  # the typing connection reports the end
             return self._words
         people = f"{status.attached} attached" if status.attached > 1 else ""
         words = (f"{self._job_id}", turn(status) or status.state.value, people)
@@ -236,7 +236,7 @@ class Session:
         self._unhint()
 
     def _send(self, data: bytes) -> None:
-        """Type `data`; the key that holds and releases stays out of it."""
+        """Type `data` into the job, except the hold key."""
         for number, piece in enumerate(self.holds.split(data)):
             if number:
                 self.holds.toggle()
@@ -260,7 +260,7 @@ class Session:
                 self._refresh()
 
     def _refresh(self, *, claim: bool = True) -> None:
-        """Paint all of it anew; with `claim` the job takes the size of this terminal again."""
+        """Repaint everything; with `claim` the job takes this terminal's size again."""
         self._hint_until = self._below = None
         claim = claim and not self._read_only
         try:
@@ -270,17 +270,17 @@ class Session:
                 size=self._size() if claim else None,
                 name=self._name,
             )
-        except HolderLost:  # it ends: the connection that types will tell
+        except HolderLost:  # the typing connection reports the end
             return
         if self._view is not self._typing:
             self._view.close()
         self._view = fresh
-        if claim or self._read_only:  # one stream of output instead of two
+        if claim or self._read_only:  # one output stream suffices
             self._typing.close()
             self._typing = fresh
 
     def _on_event(self, follow: Follow | None) -> bool:
-        """Show the next event; False when the connection has ended. Raises Ended."""
+        """Handle the next event; False if the connection is closed. Raises Ended."""
         assert follow is not None
         message = follow.receive()
         if message is None:
@@ -292,7 +292,7 @@ class Session:
             if follow is self._typing:
                 self.holds.changed(message, bell=self._terminal.announce)
             return True
-        if follow is not self._view:  # the same bytes come from the view
+        if follow is not self._view:  # the view connection delivers the same bytes
             return True
         if isinstance(message, Data):
             self._show(message.data)
@@ -305,10 +305,10 @@ class Session:
         return True
 
     def _on_resized(self, size: Size) -> None:
-        """The job's size is another now: ours, or that of somebody who joined later."""
+        """Handle a change of the job's size, to our size or to a later viewer's."""
         if size != self._size():
             self._refresh(claim=False)
-        elif self._view is not self._typing:  # the other has left: one stream is enough again
+        elif self._view is not self._typing:  # the other viewer left: one output stream suffices
             self._refresh()
 
     def _show(self, data: bytes) -> None:
@@ -347,10 +347,10 @@ class Session:
             self._hint(data, size)
 
     def _pass_repaint(self, data: bytes, mine: Size | None) -> None:
-        """Rebuild the job's screen. Nothing is erased as a whole: terminals keep a copy of that."""
+        """Paint the job's screen without erasing the display: terminals save erased screens."""
         rows = mine.rows if mine else 24
         erase = b"\x1b[H" + b"\x1b[2K\r\x1b[B" * (rows - 1) + b"\x1b[2K\x1b[H"
-        # Scrolled away, not erased: what was here before is still to be read.
+        # Scroll instead of erasing: the previous contents stay readable in the scrollback.
         away = f"\x1b[{rows};1H" + "\n" * rows if mine and not self._painted else ""
         data = data.replace(_CLEAR, erase)
         self._terminal.pass_on(RESTORE.encode() + away.encode() + data)
@@ -360,16 +360,16 @@ class Session:
         return f"{self._job_id}: {self._key} detaches{self.holds.words}"
 
     def notice(self, words: str) -> None:
-        """Show words in the title, and in the last row until the next key or output."""
+        """Show a notice in the title, and in the last row until the next key or output."""
         self._terminal.title(f"{self._job_id}: {words}")
         if self._painted and not self._terminal.dumb:
             self._notice, self._hint_next = words, True
             self._refresh(claim=False)
 
     def _hint(self, data: bytes, size: Size) -> None:
-        """Say once how to leave: in the last row for a moment (the title has it as well).
+        """Show the detach key once, briefly in the last row (it is in the title as well).
 
-        `data` is the repaint that has just been painted: painted again it takes the hint away.
+        `data` is the repaint just painted; painting it again removes the hint.
         """
         mine = self._terminal.size()
         if mine is None:
@@ -381,7 +381,7 @@ class Session:
         self._hint_until = time.monotonic() + seconds
 
     def _unhint(self) -> None:
-        """Take the hint away: before anything else is drawn, and before the person leaves."""
+        """Remove the hint, before anything else is drawn and before detaching."""
         below, self._below, self._hint_until = self._below, None, None
         if below is None:
             return

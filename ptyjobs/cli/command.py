@@ -1,9 +1,9 @@
-"""The shape of a command: how it registers, its parser, and what every command shares.
+"""Commands: registration, parsers, and the code that all commands share.
 
 Owns the table of commands, the parsers and the exit codes. Each command has one module in
-`ptyjobs.cli.commands`, with a `register(add)`; it is imported by name when it is needed, so that
-`ptyjobs list` does not load the others. Never runs a command (see `main`). Never imports the MCP
-SDK.
+`ptyjobs.cli.commands` with a `register(add)`; it is imported by name on demand, so that
+`ptyjobs list` does not load the others. Never runs a command (see `main`) and never imports the
+MCP SDK.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Command = Callable[[argparse.Namespace, config.Config], int]
 
     class Add(Protocol):
-        """Adds one sub-command: its description is the function's docstring."""
+        """Adds one subcommand; the function's docstring is its description."""
 
         def __call__(
             self, name: str, command: Command, *, job: bool = False, examples: str = ""
@@ -54,7 +54,7 @@ EXIT_CODES = {
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
-    """argparse's formatter without `shutil`, which imports every archive format for the width."""
+    """argparse's formatter without `shutil`, which imports all archive formats to get the width."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
@@ -67,12 +67,12 @@ def _columns() -> int:
         pass
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or 80
-    except (AttributeError, ValueError, OSError):  # closed, or no terminal
+    except (AttributeError, ValueError, OSError):  # closed, or not a terminal
         return 80
 
 
 class _HelpAll(argparse.Action):
-    """`--help-all`: the help with all the settings."""
+    """`--help-all`: the help including all settings."""
 
     def __call__(self, *_: object) -> NoReturn:
         parser(full=True).print_help()
@@ -80,16 +80,16 @@ class _HelpAll(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a usage error as BadInput: one line, or JSON where that was asked for."""
+    """Reports a usage error as BadInput: one line, or JSON if requested."""
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{message[:1].upper()}{message[1:]}.", advice=f"Usage: {self.prog} --help")
 
 
 def parser(*names: str, flags: bool = True, full: bool = False) -> argparse.ArgumentParser:
-    """The parser of these commands, of all by default; `flags`: with every setting's flag.
+    """Build the parser of these commands, by default of all.
 
-    `full`: the help says what each of these flags is for.
+    `flags`: add a flag for every setting; `full`: document these flags in the help.
     """
     top = Parser(
         prog="ptyjobs",
@@ -124,7 +124,7 @@ def parser(*names: str, flags: bool = True, full: bool = False) -> argparse.Argu
 
 
 def alone(name: str) -> argparse.ArgumentParser:
-    """The parser of one command for the words after its name: a third of the work of `parser`."""
+    """Build the parser for the words after one command's name; a third of the cost of `parser`."""
     made: list[argparse.ArgumentParser] = []
 
     def add(
@@ -167,12 +167,12 @@ def _serve(args: argparse.Namespace, settings: config.Config) -> int:
 
 
 def completes(action: argparse.Action, *words: str) -> None:
-    """Words that shells offer for a value; others may be typed all the same."""
+    """Set completions that shells offer for a value; other values remain valid."""
     action.completes = words  # type: ignore[attr-defined]  # argparse's actions take any attribute
 
 
 def print_json(value: object, *, indent: int | None = None) -> None:
-    """Print a value of the model, or plain JSON types, as one JSON document."""
+    """Print a model value or plain JSON types as one JSON document."""
     import json
 
     from ptyjobs.model import to_json

@@ -1,6 +1,6 @@
-"""Files that a person names: one that cannot be read or written is told in a sentence.
+"""User-named files: report I/O errors as one-line messages.
 
-Owns the words only. Never opens a file. What is wrong with standard output is not told here.
+Owns the wording. Never opens a file and never reports errors of standard output.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def named(file: str | Path | None, *, advice: str = "") -> Iterator[None]:
-    """An OSError inside becomes a BadInput about the file it names, else about `file`.
+    """Convert an OSError inside to a BadInput about the file it names, else about `file`.
 
-    None stands for standard output, whose errors pass.
+    `file` None means standard output, whose errors are not converted.
     """
     try:
         yield
@@ -35,14 +35,14 @@ def named(file: str | Path | None, *, advice: str = "") -> Iterator[None]:
 
 
 def must_not_exist(file: str | Path, *, force: bool) -> None:
-    """Raise BadInput for a file that is there already, unless `force`; devices may be written."""
+    """Raise BadInput if the file exists, unless `force`; devices may be written."""
     if not force and os.path.isfile(file):
         name = os.fspath(file)
         raise BadInput(f"{name} exists already.", advice="Name another file, or use --force.")
 
 
 def source(word: str, settings: Config) -> tuple[Path, bool]:
-    """The file or the job's directory that `word` names, and whether it is a job.
+    """The file or job directory that `word` names, and True if it is a job.
 
     A file wins over a job of the same name. Raises BadInput or UnknownJob for neither.
     """
@@ -53,7 +53,7 @@ def source(word: str, settings: Config) -> tuple[Path, bool]:
     path = Path(word)
     if path.is_file() or (path / "spec.json").exists():
         return path, path.is_dir()
-    if "/" in word or path.exists():  # no job is named like that
+    if "/" in word or path.exists():  # job ids contain no "/"
         what = "There is no file" if not path.exists() else "There is no recording in"
         raise BadInput(f"{what} {word!r}.", advice="Name a recording or a job.")
     try:

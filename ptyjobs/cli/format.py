@@ -1,7 +1,7 @@
-"""How the command line says things: ages, sizes, ends, and text that cannot harm a terminal.
+"""Format values for the command line: ages, sizes, exits, and terminal-safe program text.
 
-Owns the words only; never prints and never asks. Every text that a program wrote (title, last
-line) goes through `safe`, because an escape sequence in it would act on the person's terminal.
+Owns the wording; never prints and never asks. Every text from a program (title, last line) goes
+through `safe`, because an escape sequence in it would act on the user's terminal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LONGEST_PROMPT = 24  # characters
 
 
 def age(seconds: float) -> str:
-    """A duration in two or three characters: 4s, 12m, 3h, 2d."""
+    """Format a duration in two or three characters: 4s, 12m, 3h, 2d."""
     seconds = max(0.0, seconds)
     for limit, unit, letter in ((100, 1, "s"), (6000, 60, "m"), (172800, 3600, "h")):
         if seconds < limit:
@@ -27,7 +27,7 @@ def age(seconds: float) -> str:
 
 
 def amount(size: float) -> str:
-    """A number of bytes: 512B, 1.4K, 23M."""
+    """Format a number of bytes: 512B, 1.4K, 23M."""
     for letter in "BKMGT":
         if size < 1000 or letter == "T":
             return f"{size:.0f}{letter}" if size >= 10 or letter == "B" else f"{size:.1f}{letter}"
@@ -36,7 +36,7 @@ def amount(size: float) -> str:
 
 
 def safe(text: str) -> str:
-    """One line of what a program wrote: no control, no line end, nothing invisible."""
+    """Program text as one line, without control or invisible characters."""
     if text.isascii() and text.isprintable():
         return text
     from ptyjobs.text.sanitize import for_model
@@ -45,7 +45,7 @@ def safe(text: str) -> str:
 
 
 def fit(text: str, cells: int) -> str:
-    """`text` cut and padded to exactly `cells` columns of a terminal."""
+    """Cut and pad `text` to exactly `cells` terminal columns."""
     if text.isascii():
         return text[: cells - 1] + "~" if len(text) > cells > 0 else text.ljust(cells)
     used, kept = 0, []
@@ -66,10 +66,10 @@ def widths(
     last: int,
     narrow: Sequence[tuple[int, int]],
 ) -> list[int]:
-    """Columns of a table whose last cell takes the rest of `width`; 0 leaves a column out.
+    """Column widths of a table whose last column takes the rest of `width`; 0 omits a column.
 
-    Each column is as wide as its cells, within `limits`. While the last one has less than `last`
-    columns, `narrow` says which other column gives way, and to which limit.
+    Each column is as wide as its widest cell, within `limits`. While the last column is narrower
+    than `last`, `narrow` gives the next column to shrink and its new limit.
     """
     found = [min(max(len(row[n]) for row in rows), most) for n, most in enumerate(limits)]
     wanted = min(max(len(row[-1]) for row in rows), last)
@@ -81,14 +81,14 @@ def widths(
 
 
 def line(cells: Sequence[str], widths: Sequence[int], *, width: int) -> str:
-    """The cells of a row in their columns, cut to `width` unless it is 0."""
+    """Format a row's cells in their columns, cut to `width` unless it is 0."""
     parts = [fit(cell, size) for cell, size in zip(cells, widths, strict=False) if size]
     whole = "  ".join([*parts, cells[-1]]).rstrip()
     return fit(whole, width).rstrip() if width else whole
 
 
 def _width(char: str) -> int:
-    import unicodedata  # an extension: most lines are ASCII
+    import unicodedata  # an extension module that ASCII lines do not need
 
     if unicodedata.combining(char):
         return 0
@@ -96,7 +96,7 @@ def _width(char: str) -> int:
 
 
 def turn(status: Status) -> str:
-    """What the job is about, in a few words: its readiness, or how it ended."""
+    """A job's readiness, current activity or exit in a few words."""
     if status.state.ended:
         how = str(status.exit).removeprefix("exited with ") if status.exit else ""
         known = status.exit is not None and status.exit.cause
@@ -114,10 +114,10 @@ def turn(status: Status) -> str:
     if status.waiting.reason is Reason.PASSWORD:
         return "asks for a secret"
     prompt = safe(status.waiting.prompt.strip())
-    # A longer one is rather a line of an editor than a prompt.
+    # A longer one is more likely an editor's line than a prompt.
     return f"waits at {prompt}" if 0 < len(prompt) <= LONGEST_PROMPT else "waits for input"
 
 
 def exit_code(status: Status) -> int:
-    """A job's end as a shell's exit code; 1 where it is unknown."""
+    """A job's exit as a shell exit code; 1 if unknown."""
     return 1 if status.exit is None else status.exit.shell_code

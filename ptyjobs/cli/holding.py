@@ -1,7 +1,7 @@
-"""What an attached person sees and does about holding: the key, the notices, leaving.
+"""Holding a job while attached: the hold key, the notices, and release on detach.
 
-Owns whether this person holds the job, as far as they have been told, and the words about it.
-Never draws (`attach` does) and never decides who may type (the holder does).
+Owns this user's hold state, as last reported to them, and the wording of the notices. Never draws
+(`attach` does) and never decides who may type (the holder does).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NONE = ("", "none")
 
 
 def key_bytes(name: str) -> tuple[bytes, ...]:
-    """Every form in which terminals send a control key: plain, kitty's and xterm's."""
+    """All encodings of a control key that terminals send: plain, kitty's and xterm's."""
     from ptyjobs.input import keys
     from ptyjobs.terminal import Modes
 
@@ -36,10 +36,10 @@ def key_bytes(name: str) -> tuple[bytes, ...]:
 
 
 class Holding:
-    """The hold of one attached person; `notice` shows a line to them."""
+    """The hold of one attached user; `notice` shows them a line."""
 
     def __init__(self, jobs: Jobs, job_id: str, key: str, notice: Callable[[str], None]) -> None:
-        """`key`: name of the control key that holds and releases; "" or "none": there is none."""
+        """`key`: name of the control key that toggles the hold; "" or "none" for no key."""
         self._jobs, self._job_id, self._notice = jobs, job_id, notice
         self._key = "" if key in NONE else key
         self._pattern: re.Pattern[bytes] | None = None
@@ -52,31 +52,31 @@ class Holding:
 
     @property
     def words(self) -> str:
-        """For the title: the key, where there is one."""
+        """The key for the title, if there is one."""
         return f", {self._key} {'releases' if self.mine else 'holds'}" if self._key else ""
 
     def split(self, data: bytes) -> list[bytes]:
-        """Keys without the key that holds: each piece but the first comes behind one."""
+        """Split typed bytes at each press of the hold key."""
         return self._pattern.split(data) if self._pattern else [data]
 
     def toggle(self) -> None:
-        """The key was pressed: hold the job, or release it."""
+        """Hold the job or release it, after the key was pressed."""
         try:
             if self.mine:
                 self._jobs.hand_back(self._job_id, by=self._name)
             else:
                 self._jobs.hold(self._job_id, by=self._name)
-        except PtyJobsError as error:  # somebody else holds it, or it has ended
+        except PtyJobsError as error:  # another user holds it, or it has ended
             self._notice(error.worded(HINTS))
 
     def leave(self) -> None:
-        """The person leaves: a hold of theirs ends."""
+        """Release this user's hold when they detach."""
         if self.mine:
             with contextlib.suppress(PtyJobsError):  # it has ended, and the hold with it
                 self._jobs.hand_back(self._job_id, by=self._name)
 
     def changed(self, event: JsonObject, *, bell: Callable[[str], None]) -> None:
-        """The holder told who holds, what is asked, and who else is there."""
+        """Show a change of the hold, the agent's request, or the other attached users."""
         held, asks = str(event["held"]), safe(str(event["asks"]))
         names = event["people"]
         others = [n for n in names if n != self._name] if isinstance(names, list) else []

@@ -1,7 +1,7 @@
-"""Run one command: `ptyjobs` alone serves MCP on stdio; sub-commands are for people.
+"""Run one command: `ptyjobs` alone serves MCP on stdio; subcommands are for users.
 
-Owns the way from the words to a command, its exit code, and how errors are shown at a terminal.
-The commands and their parsers are in `command` and `commands`.
+Owns command dispatch, the exit code, and the display of errors at a terminal. Never defines a
+command (see `command` and `commands`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the words, loading only the commands that they need."""
+    """Parse the arguments, loading only the commands they need."""
     if not argv:
         return parser("serve").parse_args(argv)
     argv = [ALIASES.get(argv[0], argv[0]), *argv[1:]]
@@ -51,9 +51,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code."""
+    """Run one command; returns its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a locale that cannot say it must not end us
+    if isinstance(sys.stdout, io.TextIOWrapper):  # unencodable characters must not raise
         sys.stdout.reconfigure(errors="replace")
     as_json = "--json" in argv
     try:
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         as_json = args.json
         settings = config.load(flags=config.flags_of(args))
         command: Command = args.command
-        gc.freeze()  # neither now nor at the exit is what was imported looked over for garbage
+        gc.freeze()  # never scan the imported modules for garbage, even at exit
         gc.enable()
         code = command(args, settings)
         sys.stdout.flush()
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _report(error, as_json=as_json)
         return _CODES.get(error.code, 1)
     except BrokenPipeError:  # `ptyjobs logs | head`
-        sys.stdout = None  # nothing is left to flush at the exit
+        sys.stdout = None  # nothing is left to flush at exit
         return 0
     except OSError as error:
         if error.errno not in _UNWRITABLE or error.filename is not None:
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except Exception:  # the border of the program: a fault of ours has an exit code of its own
+    except Exception:  # program boundary: internal errors have their own exit code
         import traceback
 
         traceback.print_exc()

@@ -1,7 +1,7 @@
-"""Numbers on the command line: checked when they are parsed, with units.
+"""Numbers with units on the command line, checked during parsing.
 
-Owns the argparse types for durations and counts. A value that cannot be used is reported with the
-flag's name by the parser.
+Owns the argparse types for durations and counts. Never reports errors itself: the parser reports an
+invalid value with the flag's name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 
 from ptyjobs.config import types
 
-YEAR = 31_536_000.0  # seconds; the longest duration that a setting takes as well
+YEAR = 31_536_000.0  # seconds; also the longest duration that a setting accepts
 
 
 def duration(word: str) -> float:

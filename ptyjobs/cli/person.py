@@ -1,6 +1,6 @@
-"""Who sits at this terminal: the name by which jobs are held and typing is told apart.
+"""Identity of the user at this terminal: the name for holds and for the authorship of input.
 
-Owns the name and the session it belongs to. Never asks anybody.
+Owns the name and the session it belongs to. Never prompts.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import sys
 
 
 def name() -> str:
-    """User and terminal, e.g. `ben@pts/3`; without a terminal the process of the caller."""
+    """User and terminal, e.g. `ben@pts/3`; without a terminal, the calling process."""
     try:
         where = os.ttyname(sys.stdin.fileno()).removeprefix("/dev/")
-    except (OSError, ValueError, AttributeError):  # no terminal, or none open
+    except (OSError, ValueError, AttributeError):  # no terminal, or standard input is closed
         where = f"pid {os.getppid()}"
     return f"{_user()}@{where}"
 
@@ -23,10 +23,10 @@ def _user() -> str:
 
     try:
         return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user without an entry
+    except KeyError:  # no passwd entry, as in some containers
         return str(os.getuid())
 
 
 def session() -> int:
-    """The session leader of this terminal: while it lives, its person is there."""
+    """This terminal's session leader; while it lives, the user counts as present."""
     return os.getsid(0)

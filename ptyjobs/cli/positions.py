@@ -1,4 +1,4 @@
-"""A moment of a job as a person names it: a log offset (`1234`) or a time (`3.5s`, `2m`)."""
+"""User-given moments of a job: a log offset (`1234`) or a time (`3.5s`, `2m`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOMENT = re.compile(r"(?:(?P<offset>\d+)|(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<uni
 
 
 def moment(word: str) -> tuple[int | None, float | None]:
-    """(log offset, None) or (None, seconds since the start); BadInput for any other word."""
+    """Parse to (log offset, None) or (None, seconds since the start); raises BadInput."""
     match = _MOMENT.match(word.strip())
     if match is None:
         raise BadInput(
@@ -24,7 +24,7 @@ def moment(word: str) -> tuple[int | None, float | None]:
 
 
 def offset_at(job: JobDir, word: str) -> int:
-    """The log offset of a moment: what came after it comes from there on."""
+    """The log offset of a moment; later output starts there."""
     offset, seconds = moment(word)
     if offset is not None:
         return offset

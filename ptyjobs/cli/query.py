@@ -1,8 +1,9 @@
-"""All jobs at one glance: a word from every living holder at once, and the records of the others.
+"""Status of all jobs: query every live holder in parallel, and read the records of ended jobs.
 
-Owns the round of questions: all are sent before the first answer is read, and nobody is waited for
-longer than `patience`. A holder that does not answer in time keeps what its record says. Where a
-brief word is enough, the holder of a quiet job is not even woken (`holder/status_cache.py`).
+Owns the parallel query: all requests are sent before the first answer is read, and the whole round
+is limited to `patience` seconds. Never waits longer: a job whose holder does not answer in time is
+shown from its record. For a brief status, the holder of a quiet job is not even woken
+(`holder/status_cache.py`).
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
     from ptyjobs.client.files import JobDir
     from ptyjobs.client.registry import Registry
 
-PATIENCE = 1.0  # seconds that all answers together may take
-ENDED_SHOWN = 10  # ended jobs that are shown unless all were asked for
+PATIENCE = 1.0  # seconds that the whole round may take
+ENDED_SHOWN = 10  # ended jobs that are shown unless `all` is set
 
 
 def glance(
     registry: Registry, *, all: bool = False, brief: bool = False, patience: float = PATIENCE
 ) -> list[Status]:
-    """Every living job, and the last ended ones or `all` of them; newest first.
+    """The live jobs, and the last ended ones or `all` of them; newest first.
 
-    `brief` leaves out what costs a holder most: CPU, memory, processes, ports, directory.
+    `brief` omits the facts that cost a holder most: CPU, memory, processes, ports, directory.
     """
     jobs = registry.all()
     told = _seen(jobs) if brief else {}
@@ -55,7 +56,7 @@ def glance(
 
 
 def _seen(jobs: Sequence[JobDir]) -> dict[str, Status]:
-    """Those quiet jobs of which the disk holds the truth of this moment."""
+    """The cached statuses of quiet jobs whose status on disk is current."""
     found = {}
     for job in jobs:
         status = status_cache.read(job)
@@ -81,7 +82,7 @@ def _ask(jobs: Sequence[JobDir], *, brief: bool, patience: float) -> dict[str, S
                 sock = stack.enter_context(connect(job, blocking=False))
                 sock.send(question)
             except (ConnectionClosed, BlockingIOError, BrokenPipeError, ConnectionResetError):
-                continue  # it has ended, or it is stuck and many wait for it
+                continue  # it has ended, or it hangs and its backlog is full
             pending[sock.fileno()] = (job.job_id, sock, protocol.Decoder())
             poll.register(sock.fileno(), select.POLLIN)
         while pending and (left := limit - time.monotonic()) > 0:
@@ -94,7 +95,7 @@ def _ask(jobs: Sequence[JobDir], *, brief: bool, patience: float) -> dict[str, S
                 for message in decoder.feed(data):
                     if isinstance(message, dict) and "ok" in message:
                         status = from_json(Status, protocol.member(message, "ok", dict)["status"])
-                        if status.job_id == job_id:  # it has been told what it is to start
+                        if status.job_id == job_id:  # else a spare holder without a job
                             answers[job_id] = status
                 if not data or job_id in answers:
                     poll.unregister(number)

@@ -1,4 +1,4 @@
-"""A job's output passed on as it comes, where standard output is not a terminal."""
+"""Copy a job's live output to a standard output that is not a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ptyjobs.protocol import Data
 
 
 def stream(jobs: Jobs, job_id: str, *, show: bool = True) -> int:
-    """Without a terminal of our own: the output as it comes, the program's exit code."""
+    """Copy the job's output until it ends; returns the program's exit code."""
     offset = 0
     try:
         follow = jobs.follow(job_id, since=0)
@@ -21,7 +21,7 @@ def stream(jobs: Jobs, job_id: str, *, show: bool = True) -> int:
                 offset = message.offset + len(message.data)
             elif message.get("event") == "exit":
                 break
-    except HolderLost:  # it had ended before we could look
+    except HolderLost:  # it ended before we connected
         pass
     while (found := jobs.raw(job_id, since=offset))[1]:
         _out(found[1], show=show)

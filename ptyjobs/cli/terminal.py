@@ -1,8 +1,8 @@
-"""The person's own terminal while a program of ours uses it: raw, and given back as it was.
+"""The user's terminal while a command uses it: raw mode, and restoration afterwards.
 
-Owns its modes, its size and the signals that concern it (resize, suspend, continue, hang-up). The
-subtle thing: whatever ends us, an exception or a signal, the terminal is restored on the way out,
-and a terminal that has gone meanwhile is no second error.
+Owns its modes, its size and the signals that concern it (resize, suspend, continue, hang-up). Never
+interprets a job's output beyond what restoring needs. The subtle thing: the terminal is restored
+after any exception or signal, and a terminal that was closed meanwhile is not a second error.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from ptyjobs.model import Size
 if TYPE_CHECKING:
     from typing import Any
 
-# What a program may have left on: alternate screen, mouse, focus, paste, keyboard, cursor, colours.
+# Modes a program may leave set: alternate screen, mouse, focus, paste, keyboard, cursor, colours.
 _MODES = (
     "\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2026l"
     "\x1b[<u\x1b[>4m\x1b[?1l\x1b>\x1b[?7h\x1b[?25h\x1b[0 q\x1b[r"
 )
 RESTORE = f"{_MODES}\x1b[!p\x1b[m"
-# The same with the cursor kept: resetting the margins moves it, the soft reset forgets it.
+# The same, keeping the cursor: DECSTBM moves it, and DECSTR discards the saved position.
 _RESTORE_HERE = f"\x1b7{_MODES}\x1b8\x1b[!p\x1b[m"
 _ALTERNATE = (b"\x1b[?1049", b"\x1b[?1047", b"\x1b[?47")
-# The alternate screen for ourselves. Without a soft reset, which would forget the cursor.
+# Our own alternate screen. No soft reset (DECSTR): it discards the saved cursor.
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
 _NOTED = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _FATAL = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -40,24 +40,24 @@ _ESCAPES = re.compile(
     rb"|\x1b[ -/]*[0-OQ-WYZ\\`-~]|[\x0e\x0f]"
 )
 _PUSHES = re.compile(rb"\x1b\[2([23])(?:;[02][0-9;]*)?t")  # 22 saves the title, 23 restores it
-_LONGEST = 4096  # bytes of an unfinished sequence that are waited for
+_LONGEST = 4096  # maximum bytes of an incomplete sequence that are held back
 
 
 def _leaving(number: int) -> SystemExit:
-    """The end by a signal. From now on no second one (a hang-up sends several) cuts it short."""
+    """Exit for a signal; ignores further ones (a hang-up sends several) during clean-up."""
     for other in _FATAL:
         signal.signal(other, signal.SIG_IGN)
     return SystemExit(128 + number)
 
 
 def terminal_size() -> Size | None:
-    """The person's terminal; None where it does not know its size (a serial line, `script`)."""
+    """The terminal's size; None if it has none (a serial line, `script`)."""
     cols, rows = os.get_terminal_size(sys.stdout.fileno())
     return Size(rows, cols) if rows and cols else None
 
 
 def plain(data: bytes, size: Size) -> bytes:
-    """What a screen shows, as lines without any sequence."""
+    """The contents of a screen as lines without escape sequences."""
     from ptyjobs.render.ansi import to_text
     from ptyjobs.terminal import Screen
 
@@ -75,30 +75,30 @@ class Terminal:
         self._old: list[Any] = termios.tcgetattr(self._in)
         self._unfinished = b""
         self._own_screen = False
-        self._tail = b""  # of what was passed on: a sequence may be cut
-        self._alternate = False  # the program has left its alternate screen on
-        self._titles = 0  # titles that were saved and are not restored yet
-        self.passing = False  # the cursor stands where the program has it
+        self._tail = b""  # end of the last output: a sequence may be split
+        self._alternate = False  # the program is on the alternate screen
+        self._titles = 0  # saved titles that are not yet restored
+        self.passing = False  # the terminal has the program's cursor position
         self.signals = -1  # readable when `take_signals` has something
 
     def size(self) -> Size | None:
-        """None where the terminal knows none, or has gone."""
+        """The size; None if the terminal has none or is closed."""
         try:
             return terminal_size()
-        except OSError:  # it has gone
+        except OSError:  # the terminal is closed
             return None
 
     def write(self, data: bytes) -> None:
-        """All of it; SystemExit as by SIGHUP when the terminal has gone."""
+        """Write all of `data`; raises SystemExit, as for SIGHUP, if the terminal is closed."""
         view = memoryview(data)
         while view:
             try:
                 view = view[os.write(self._out, view) :]
-            except OSError:  # EIO: it has gone
+            except OSError:  # EIO: the terminal is closed
                 raise _leaving(signal.SIGHUP) from None
 
     def pass_on(self, data: bytes) -> None:
-        """A program's own output: where it leaves the cursor, the person's shell goes on."""
+        """Write a program's output; the shell's prompt later follows its last cursor position."""
         self.write(data)
         seen = self._tail + data
         on, off = (max(seen.rfind(word + end) for word in _ALTERNATE) for end in (b"h", b"l"))
@@ -111,24 +111,24 @@ class Terminal:
         self.passing = True
 
     def title(self, text: str) -> None:
-        """Name the window until the terminal is given back; its own title is saved first."""
+        """Set the window title until the terminal is restored; the old title is saved first."""
         if not self._titles:
             self._titles = 1
             self.write(b"\x1b[22;0t")
         self.write(f"\x1b]2;{text}\x07".encode("utf-8", "replace"))
 
     def read(self) -> bytes:
-        """What was typed; SystemExit as by SIGHUP when the terminal has gone."""
+        """Read typed bytes; raises SystemExit, as for SIGHUP, if the terminal is closed."""
         try:
             data = os.read(self._in, 4096)
-        except OSError:  # EIO: it has gone
+        except OSError:  # EIO: the terminal is closed
             data = b""
         if not data:
             raise _leaving(signal.SIGHUP)
         return data
 
     def strip(self, data: bytes) -> bytes:
-        """Output for a terminal that knows no sequences; one that is cut waits for its end."""
+        """Remove escape sequences, for a dumb terminal; an incomplete one is held back."""
         data = _ESCAPES.sub(b"", self._unfinished + data)
         at = data.find(b"\x1b")
         self._unfinished = data[at:] if at >= 0 and len(data) - at < _LONGEST else b""
@@ -136,9 +136,9 @@ class Terminal:
 
     @contextlib.contextmanager
     def raw(self, *, own_screen: bool = False) -> Iterator[None]:
-        """Raw mode; restored on any way out. SIGTERM, SIGHUP and SIGQUIT raise SystemExit.
+        """Raw mode, always restored on exit. SIGTERM, SIGHUP and SIGQUIT raise SystemExit.
 
-        With `own_screen` on the alternate screen, so that nothing of ours stays.
+        With `own_screen`, uses the alternate screen, so that nothing we draw remains.
         """
         self._own_screen = own_screen
 
@@ -157,13 +157,13 @@ class Terminal:
             signal.set_wakeup_fd(old_wake)
             self._restore()
             for number, handler in handlers.items():
-                if signal.getsignal(number) is not signal.SIG_IGN:  # we are not leaving
+                if signal.getsignal(number) is not signal.SIG_IGN:  # we are not exiting
                     signal.signal(number, handler)
             os.close(wake)
             os.close(self.signals)
 
     def _restore(self) -> None:
-        with contextlib.suppress(OSError, termios.error, SystemExit):  # the terminal has gone
+        with contextlib.suppress(OSError, termios.error, SystemExit):  # the terminal is closed
             self.write(b"\x1b[23;0t" * self._titles)
             self._titles = 0
             if self._own_screen:
@@ -174,7 +174,7 @@ class Terminal:
                 new_line = "" if self._tail.endswith(b"\n") else "\r\n"
                 self.write(f"{_RESTORE_HERE}{new_line}".encode())
             else:
-                # Below what the job showed: the prompt must not stand in the middle of it.
+                # Move below the job's output: the prompt must not appear in the middle of it.
                 rows = os.get_terminal_size(self._out).lines
                 self.write(f"{RESTORE}\x1b[{rows or 1};1H\r\n".encode())
             termios.tcsetattr(self._in, termios.TCSAFLUSH, self._old)
@@ -184,18 +184,18 @@ class Terminal:
         return list(os.read(self.signals, 64))
 
     def suspend(self) -> None:
-        """Stop ourselves, with the terminal as the shell knows it; returns when continued."""
+        """Restore the terminal and stop this process; returns when it is continued."""
         self._restore()
         os.kill(os.getpid(), signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Raw again: the shell may have set its own modes meanwhile."""
-        tty.setraw(self._in, termios.TCSADRAIN)  # what was typed ahead counts
+        """Set raw mode again: the shell may have set its own modes meanwhile."""
+        tty.setraw(self._in, termios.TCSADRAIN)  # keep type-ahead
         if self._own_screen:
             self.write(ENTER.encode())
 
     def announce(self, words: str) -> None:
-        """Ring, and have the terminal show a notice where it can (OSC 9)."""
+        """Ring the bell, and show a desktop notification if the terminal supports OSC 9."""
         if not self.dumb:
-            with contextlib.suppress(SystemExit):  # the terminal has gone
+            with contextlib.suppress(SystemExit):  # the terminal is closed
                 self.write(f"\x07\x1b]9;ptyjobs: {words}\x07".encode())

@@ -1,7 +1,8 @@
-"""A job's screen on a terminal of another size: the part around the cursor, and a status line.
+"""Show a job's screen on a terminal of another size: the part around the cursor, a status line.
 
-Owns a screen of the job's size and draws as much of it as fits. Draws at most `RATE` times a
-second, whatever the job prints. Answers the program's queries, because the terminal sees none.
+Owns a screen of the job's size and draws the part that fits. Never draws more than `RATE` times a
+second, regardless of the job's output. Answers the program's queries, because they never reach the
+terminal.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from ptyjobs.model import Size
 if TYPE_CHECKING:
     from ptyjobs.terminal import Screen
 
-RATE = 30.0  # pictures a second
+RATE = 30.0  # frames per second
 
 
 class Mirror:
-    """A window of the size `mine` onto a screen."""
+    """A window of size `mine` on a screen of size `size`."""
 
     def __init__(self, size: Size, mine: Size, write: Callable[[bytes], None]) -> None:
         from ptyjobs.terminal import Screen
@@ -33,11 +34,11 @@ class Mirror:
 
     @property
     def due(self) -> float | None:
-        """When the next picture is to be drawn (monotonic seconds); None when nothing changed."""
+        """Time of the next draw (monotonic seconds); None if nothing has changed."""
         return self._next if self._dirty else None
 
     def feed(self, data: bytes) -> bytes:
-        """Output of the job; what the terminal replies to queries in it."""
+        """Process the job's output; returns the replies to queries in it."""
         self._dirty = True
         return self._screen.feed(data)
 
@@ -47,14 +48,14 @@ class Mirror:
             self._bar, self._dirty = text, True
 
     def draw(self, now: float) -> None:
-        """Draw what has changed, if it is time."""
+        """Draw if something has changed and a draw is due."""
         if self._dirty and now >= self._next:
             self._next = now + 1.0 / RATE
             self._dirty = False
             self._write(self.picture())
 
     def picture(self) -> bytes:
-        """The rows and columns around the cursor; the terminal itself cuts what is too wide."""
+        """The rows and columns around the cursor; the terminal itself cuts wide rows."""
         screen, mine = self._screen, self._mine
         top = max(0, min(screen.cursor_row - mine.rows + 1, screen.size.rows - mine.rows))
         left = max(0, screen.cursor_col - mine.cols + 1)
@@ -70,7 +71,7 @@ class Mirror:
         return ("".join(out) + "\x1b[?2026l").encode("utf-8", "replace")
 
     def _line(self, row: int, left: int) -> str:
-        """A row from column `left` on, with its colours."""
+        """A row from column `left` on, with colours."""
         from ptyjobs.render.ansi import pieces, text_cells
         from ptyjobs.terminal.style import sgr
 

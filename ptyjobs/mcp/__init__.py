@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def main(config: Config, zygote: Zygote | None = None) -> int:
-    """Serve MCP over standard input and output (or HTTP) until the client leaves; the exit code.
+    """Serve MCP over stdio or HTTP until the client disconnects; returns the exit code.
 
-    The zygote is forked before the SDK is imported: its import takes half a second and 45 MB,
-    which no holder should inherit, and holders get ready meanwhile.
+    The zygote is forked before the SDK is imported: the import takes half a second and 45 MB that
+    no holder should inherit, and the zygote pre-builds holders meanwhile.
     """
     from ptyjobs.client.preparation import check_config
 
@@ -23,8 +23,8 @@ def main(config: Config, zygote: Zygote | None = None) -> int:
         from ptyjobs.client import zygote as zygotes
 
         zygote = zygotes.start(ahead=True, share_heap=config.share_heap)
-    # Importing the SDK makes 120,000 objects that all live on: letting the collector
-    # look at them time and again costs a tenth of the start. They are exempt from later rounds too.
+    # Importing the SDK creates 120,000 long-lived objects; collecting garbage meanwhile costs a
+    # tenth of the start-up time. Freezing exempts them from later collections too.
     gc.disable()
     try:
         from ptyjobs.mcp import serve

@@ -1,4 +1,4 @@
-"""`python -m ptyjobs.mcp`: the server alone, with every setting as a flag."""
+"""`python -m ptyjobs.mcp`: only the server, with a flag for every setting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ptyjobs.mcp.advice import HINTS
 
 
 def run() -> int:
-    """Read flags, file and environment, then serve; 2 for settings that cannot be used."""
+    """Load flags, file and environment, then serve; returns 2 for invalid settings."""
     parser = argparse.ArgumentParser(prog="ptyjobs.mcp", description="The MCP server of ptyjobs.")
     config.add_flags(parser)
     try:

@@ -1,7 +1,7 @@
-"""The next step after an error, in the words of the tools.
+"""Hints for the next step after an error, in terms of the MCP tools.
 
-Owns the wording of hints for tool results and resources, over stdio and HTTP. Never changes a
-message. The tools of older servers have words of their own (`compat`).
+Owns the wording of hints for tool results and resources, over stdio and HTTP. Never changes an
+error message. The compatibility tools have their own hints (`compat`).
 """
 
 from __future__ import annotations

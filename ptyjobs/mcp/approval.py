@@ -1,12 +1,12 @@
-"""Ask the user about a call that a rule wants approved, through the client's own dialog.
+"""Ask the user to approve a call, through the client's own dialog, where a rule requires it.
 
 Owns elicitation in both protocol eras: a request to the client (before 2026-07-28), or an
 `input_required` result that the client answers by repeating its call. Never decides what needs
-approval (`policy.rules`). A client that did not declare elicitation on this very request is not
-asked; the refusal then says what to tell the user.
+approval (`policy.rules`). If the request did not declare elicitation, the user is not asked, and
+the refusal says what the model should tell the user.
 
-An approval holds for one call: the repeated call must carry the state that was handed out for
-exactly these arguments, and each state is taken once.
+An approval covers one call: the repeated call must carry the state issued for exactly these
+arguments, and each state is accepted once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ptyjobs.mcp.results import Result
 if TYPE_CHECKING:
     from ptyjobs.errors import NeedsApproval
 
-FIRST_WITHOUT_REQUESTS = "2026-07-28"  # servers send no requests from this revision on
+FIRST_WITHOUT_REQUESTS = "2026-07-28"  # from this revision on, servers send no requests
 KEY = "approval"
 FORM: dict[str, Any] = {"type": "object", "properties": {}}  # accepting it is the answer
 MOST_PENDING = 100
@@ -32,19 +32,19 @@ Context = Any  # mcp.server.context.ServerRequestContext, as in server.py
 
 
 def declared(ctx: Context | None) -> bool:
-    """True if this very request says that its sender can ask the user."""
+    """True if this request declares elicitation."""
     capabilities = ctx.session.client_capabilities if ctx is not None else None
     return capabilities is not None and capabilities.elicitation is not None
 
 
 class Approvals:
-    """The questions of one server that wait for an answer."""
+    """Pending approval questions of one server."""
 
     def __init__(self) -> None:
         self._pending: dict[str, str] = {}
 
     def answered(self, name: str, arguments: Mapping[str, Any] | None, params: Any) -> bool | None:
-        """The user's answer that a repeated call carries; None if it carries none of ours."""
+        """The user's answer carried by a repeated call; None if it answers no pending question."""
         state = getattr(params, "request_state", None)
         if not state or self._pending.pop(state, None) != _fingerprint(name, arguments):
             return None
@@ -54,12 +54,12 @@ class Approvals:
     async def ask(
         self, name: str, arguments: Mapping[str, Any] | None, error: NeedsApproval, ctx: Context
     ) -> bool | Result:
-        """The answer, or the result that makes the client ask and call again."""
+        """The user's answer, or the result that makes the client ask and repeat the call."""
         message = f"ptyjobs: {error.message} Allow it once?"
         if ctx.session.protocol_version < FIRST_WITHOUT_REQUESTS:
             try:
                 answer = await ctx.session.elicit_form(message, FORM, ctx.request_id)
-            except MCPError:  # it declared what it cannot do
+            except MCPError:  # declared, but not supported
                 return False
             return bool(answer.action == "accept")
         state = secrets.token_urlsafe(16)
@@ -81,6 +81,6 @@ def _fingerprint(name: str, arguments: Mapping[str, Any] | None) -> str:
 
 
 def declined(error: NeedsApproval) -> Result:
-    """What the model reads when the user said no."""
+    """Result of a call that the user declined."""
     text = f"The user declined: {error.facts.get('command', '')!r}. Ask what to do instead."
     return Result(text, {"error": error.code}, is_error=True)

@@ -1,10 +1,10 @@
-"""Serve one connection whose first request was only a probe.
+"""Let a connection fall back from the 2026-07-28 era to the handshake era.
 
-Owns the change from the 2026-07-28 era to the handshake era on one connection. The SDK fixes the
-era at the first request and refuses `initialize` after `server/discover` (-32022). A client that
-probes with discover and gives up after a few seconds, because this machine was slow to start us,
-falls back to `initialize`: as long as it has asked nothing else, it is served anew. Never looks at
-anything but the methods of requests.
+Owns that switch. The SDK fixes the era at the first request and refuses `initialize` after
+`server/discover` (-32022). A client that probes with discover and times out after a few seconds,
+because this machine started us slowly, falls back to `initialize`: if it has sent nothing but
+probes, the connection is served again from the start. Never looks at anything but the methods of
+requests.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Serve = Callable[[Any, Any], Awaitable[None]]
 
 
 class _Era(Inbound):
-    """The messages of one era: ends before an `initialize` that follows nothing but probes."""
+    """The messages of one era; it ends at an `initialize` that follows only probes."""
 
     def __init__(self, transport: StdioTransport, first: SessionMessage | None) -> None:
         super().__init__(transport)
         self._first = first
-        self.probes: list[RequestId] | None = []  # None once anything else was asked
+        self.probes: list[RequestId] | None = []  # None after any other request
         self.next: SessionMessage | None = None  # the request that opens the next era
 
     async def receive(self) -> SessionMessage | Exception:
@@ -52,7 +52,7 @@ class _Era(Inbound):
 
 
 async def serve(transport: StdioTransport, run: Serve) -> None:
-    """Call `run` with the streams of each era until the client leaves."""
+    """Call `run` with the streams of each era until the client disconnects."""
     first: SessionMessage | None = None
     while True:
         era = _Era(transport, first)

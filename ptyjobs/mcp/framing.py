@@ -1,9 +1,9 @@
-"""JSON-RPC frames: one line of bytes to a message and back, and the answers to malformed lines.
+"""JSON-RPC framing: encode and decode one line, and answer malformed lines.
 
-Owns: what is said to a line that is no message. Never reads or writes anything. The SDK drops such
-lines in silence, and its serialiser raises on half a surrogate pair, which ends the whole server;
-here every request gets an answer under its own id where that can be read, and such halves become
-U+FFFD in both directions.
+Owns the error responses to malformed lines. Never does I/O. The SDK drops such lines silently, and
+its serialiser raises on a lone surrogate, which ends the whole server; here every request is
+answered under its own id if the id is readable, and lone surrogates become U+FFFD in both
+directions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ID = re.compile(rb'"id"\s*:\s*(?:(-?\d{1,15})|"([\w-]{1,64})")\s*[,}]')
 
 
 def encode(message: Any) -> bytes:
-    """One JSON-RPC message as the bytes of one line; never fails on a lone surrogate."""
+    """Encode a JSON-RPC message as one line; never fails on a lone surrogate."""
     try:
         text: str = message.model_dump_json(by_alias=True, exclude_unset=True)
         return text.encode() + b"\n"
@@ -39,22 +39,22 @@ def encode(message: Any) -> bytes:
 
 
 def error_line(request_id: RequestId | None, code: int, message: str) -> bytes:
-    """A JSON-RPC error as the bytes of one line."""
+    """Encode a JSON-RPC error as one line."""
     body = {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}}
     return json.dumps(body).encode() + b"\n"
 
 
 def decode(line: bytes) -> tuple[Any | None, list[bytes]]:
-    """The message of a line, or None and the error lines that answer it.
+    """Decode a line to its message, or to None and the error lines that answer it.
 
-    Batches are refused (the protocol dropped them) once for every request in them.
+    Batches are refused (the protocol dropped them), with one error per request in the batch.
     """
     try:
         message = jsonrpc_message_adapter.validate_json(line, by_name=False)
     except ValidationError:
         return _decode_odd(line)
     if isinstance(message, JSONRPCNotification) and b'"id"' in line:
-        return _decode_odd(line)  # an id that is no id would make it pass for a notification
+        return _decode_odd(line)  # with an invalid id it would pass as a notification
     return message, []
 
 
@@ -81,12 +81,12 @@ def _decode_odd(line: bytes) -> tuple[Any | None, list[bytes]]:
 
 def _refusal(value: Any, fault: str) -> list[bytes]:
     if _is_answer(value):
-        return []  # a broken answer is no request: to answer it would confuse its sender
+        return []  # a malformed response is no request: never answer it
     return [error_line(_readable_id(value), INVALID_REQUEST, f"Invalid request: {fault}")]
 
 
 def _repaired(value: Any) -> Any:
-    """A parsed value whose texts hold no half of a surrogate pair."""
+    """The parsed value with lone surrogates replaced in every string."""
     return json.loads(scrub(json.dumps(value, ensure_ascii=False)))
 
 
@@ -97,7 +97,7 @@ def _is_answer(value: Any) -> bool:
 
 
 def _fault(value: Any) -> str:
-    """What is wrong with a parsed message, in a phrase; empty when a repair made it valid."""
+    """Describe the fault of a parsed message in a phrase; empty if the repair made it valid."""
     if not isinstance(value, dict):
         return "a message is a JSON object"
     if value.get("jsonrpc") != "2.0":
@@ -114,7 +114,7 @@ def _fault(value: Any) -> str:
 
 
 def _guess_id(line: bytes) -> RequestId | None:
-    """The id in a line that is not JSON, if one can be seen beyond doubt: its sender waits."""
+    """The unambiguous request id in a line that is not JSON, because its sender is waiting."""
     found = _ID.findall(line)
     if len(found) != 1 or line.count(b'"id"') != 1:
         return None

@@ -1,11 +1,11 @@
-"""What each tool does: checked arguments in, a call of the client, a `Result` out.
+"""Tool handlers: checked arguments in, one client call, a `Result` out.
 
-Owns the translation between the tools' parameters and the client's, the cap on waiting, and the
-order of calls on one job. Never imports the SDK, keeps nothing about jobs.
+Owns the mapping of tool parameters to client parameters, the cap on waiting, and the order of
+calls on one job. Never imports the SDK and keeps no state of jobs.
 
-Order: calls that type into one job (execute under its name, interact) run one after another as
-they came, so that two pipelined inputs never interleave. Everything else (tail, kill, a wait)
-passes them by: a job that is being waited for must stay visible and killable.
+Order: calls that type into the same job (execute under its name, interact) run one at a time in
+the order of arrival, so that two pipelined inputs never interleave. Everything else (tail, kill, a
+wait) bypasses that queue: a job that is being waited for must stay visible and killable.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ MARK = 200  # characters of a label in the recording
 
 
 class Orders:
-    """One queue for each job, kept only while somebody stands in it."""
+    """One queue per job, removed when it is empty."""
 
     def __init__(self) -> None:
         self._queues: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @contextlib.asynccontextmanager
     async def of(self, job_id: str) -> AsyncIterator[None]:
-        """Wait for the turn; turns come in the order of the calls. No id, no queue."""
+        """Enter the job's queue in the order of the calls; without an id there is no queue."""
         if not job_id:
             yield
             return
@@ -71,27 +71,27 @@ def _nobody(job_ids: tuple[str, ...], message: str) -> AbstractAsyncContextManag
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """What a handler works with besides its arguments."""
+    """The context of one call: everything a handler uses besides its arguments."""
 
     jobs: AsyncJobs
     config: Config
     orders: Orders = field(default_factory=Orders)
     on_progress: Callable[[str], None] | None = None
-    tasks: Tasks | None = None  # where this request may be answered by a task
-    approved: bool = False  # the user has said yes to what a rule wanted asked
+    tasks: Tasks | None = None  # set if a task may answer this request
+    approved: bool = False  # the user approved the call that a rule asks about
     person: Callable[[tuple[str, ...], str], AbstractAsyncContextManager[None]] = _nobody
 
     def watch(self, job_id: str, result: Result) -> Result:
-        """`result` with the viewer's address of the job, while a viewer runs."""
+        """Add the viewer's address of the job to `result` while a viewer runs."""
         address = viewer_link.link(self.config.state_dir, job_id)
         return replace(result, text=f"{result.text}\n(watch: {address})") if address else result
 
     def seconds(self, asked: float | None, default: float) -> float:
-        """A wait within the cap of the configuration."""
+        """The seconds to wait, limited to the configured cap."""
         return min(default if asked is None else asked, self.config.max_wait)
 
     def cut(self, asked: float | None, result: Result, *, timed_out: bool) -> Result:
-        """`result` with a note if its wait was shorter than asked for."""
+        """Add a note to `result` if its wait was shorter than requested."""
         longest = self.config.max_wait
         if not timed_out or asked is None or asked <= longest:
             return result
@@ -100,7 +100,7 @@ class ToolCall:
 
 
 def rules_of(config: Config) -> Rules | None:
-    """The permission rules, None without any."""
+    """The permission rules; None if none are configured."""
     if not config.permissions:
         return None
     from ptyjobs.policy.rules import Rules
@@ -133,7 +133,7 @@ async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
         log_full=args["log_full"],
         notify=args["notify"],
     )
-    async with call.orders.of(args["name"]):  # without a name nobody can know it before it starts
+    async with call.orders.of(args["name"]):  # without a name no caller knows the id yet
         answer = await call.jobs.start(
             spec,
             name=args["name"],
@@ -157,14 +157,14 @@ async def interact(call: ToolCall, args: dict[str, Any]) -> Result:
         raise BadInput(
             "interact: input and secret exclude each other.", advice="Give only one of them."
         )
-    insist = secret.endswith("!")  # no name of a secret does
+    insist = secret.endswith("!")  # names of secrets never end in "!"
     secret = secret.removesuffix("!")
     if secret:
         text = read_secret(secret, call.config)
         if call.config.redact and call.jobs.redactor is not None:
             call.jobs.redactor.add(*(Known.of(line, name=secret) for line in lines_of(text)))
     mouse = mouse_syntax.parse(args["mouse"])
-    # Keys alone pass a call that waits: an interrupt must reach what it is to interrupt.
+    # Keys alone bypass the queue: an interrupt must not wait behind the program it interrupts.
     queue = args["job_id"] if text or mouse or not keys else ""
     async with call.orders.of(queue):
         if args["mark"]:
@@ -188,7 +188,7 @@ async def interact(call: ToolCall, args: dict[str, Any]) -> Result:
 
 
 def read_secret(name: str, config: Config) -> str:
-    """The secret of that name, from where the configuration says; BadInput, Refused."""
+    """Read a secret from its configured source; raises BadInput or Refused."""
     where = config.secrets.get(name)
     if where is None:
         known = ", ".join(sorted(config.secrets)) or "none"
@@ -253,7 +253,7 @@ async def _wait(
 
 
 async def _next_event(call: ToolCall, args: dict[str, Any], job_ids: tuple[str, ...]) -> Result:
-    """What happens next to any job of this session and has not been reported."""
+    """Wait for the next unreported events of any job of this session."""
     if job_ids != ("*",) or (args["until"] or "event") != "event" or args["pattern"]:
         raise BadInput(
             'wait: job_id="*" and until="event" go together, without pattern.',
@@ -276,9 +276,9 @@ async def _wait_or_task(
     condition: dict[str, Any],
     asked: float | None,
 ) -> WaitResult | Result:
-    """Wait for `task_after` seconds; a wait that then goes on becomes a task.
+    """Wait for `task_after` seconds, then turn an unfinished wait into a task.
 
-    Without a timeout of its own such a wait goes on until its condition is met.
+    Without a timeout argument, such a task waits until its condition is met.
     """
     from ptyjobs.mcp.tasks import LONGEST
 
@@ -299,7 +299,7 @@ async def _wait_or_task(
         if done:
             return waiting.result()
         task = tasks.create(waiting, job_ids=job_ids, timeout=limit, **condition)
-    except BaseException:  # cancelled by the client, or no room for the task's file
+    except BaseException:  # cancelled by the client, or the task's file cannot be written
         waiting.cancel()
         raise
     task_id = task["taskId"]
@@ -327,7 +327,7 @@ async def _picture(call: ToolCall, job_id: str, format: str) -> Result:
 
         try:
             data = await asyncio.to_thread(png.to_png, screen)
-        except Unsupported as error:  # Pillow is missing, the screen is too large: text serves too
+        except Unsupported as error:  # no Pillow, or the screen is too large: fall back to text
             view = await call.jobs.tail(job_id)
             shown = results.of_view(job_id, view)
             return replace(shown, text=f"{shown.text}\n(no picture: {error.message})")

@@ -1,9 +1,9 @@
-"""Streamable HTTP, only when asked for: on the loopback interface or a unix socket.
+"""Opt-in streamable HTTP on the loopback interface or a unix socket.
 
-Owns who may connect. On TCP a caller needs the token in `$STATE/http-token` (0600, made once) and
-must come with a Host and Origin of this machine, because every web page in a browser can reach
-loopback. A unix socket lies in a 0700 directory and is 0600: the file system checks; sandboxed jobs
-of the same user are turned away. The protocol itself is the SDK's.
+Owns access control. On TCP a caller needs the token in `$STATE/http-token` (0600, created once) and
+a Host and Origin of this machine, because every web page in a browser can reach loopback. A unix
+socket has mode 0600 in a 0700 directory, so the file system checks; connections from sandboxed
+jobs of the same user are refused. Never implements the protocol (the SDK does).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Asgi = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 def serve_http(config: Config, zygote: Zygote, surface: Surface) -> int:
-    """Serve until a signal comes; the exit code. Raises BadConfig before anything listens."""
+    """Serve until a signal arrives; returns the exit code. Raises BadConfig before listening."""
     with _listening(config) as (listener, shown, token):
         asyncio.run(_serve(config, zygote, surface, listener, shown, token))
     return 0
@@ -87,20 +87,20 @@ def _security(listener: socket.socket) -> TransportSecuritySettings:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, but signals are ours: it would raise them again and skip our clean-up."""
+    """uvicorn's server without its signal handlers, which re-raise and skip our clean-up."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     def stop(self) -> None:
-        """End now: sessions of streams that stay open would hold a graceful end for ever."""
+        """Shut down at once: open streams would block a graceful shutdown indefinitely."""
         self.should_exit = True
         self.force_exit = True
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's, but a connection on which no request comes is closed."""
+    """uvicorn's protocol, which also closes connections that send no request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -119,12 +119,12 @@ class _Private(socket.socket):
         if same_user(connection):
             return connection, address
         connection.close()
-        raise ConnectionAbortedError  # asyncio goes on with the next one
+        raise ConnectionAbortedError  # asyncio continues with the next connection
 
 
 @contextlib.contextmanager
 def _listening(config: Config) -> Iterator[tuple[socket.socket, str, str]]:
-    """The listening socket, what to tell a person, and the token a caller needs ("": none)."""
+    """Yield the listening socket, the line to print, and the required token ("" for none)."""
     if config.http.startswith("unix:"):
         path = Path(config.http.removeprefix("unix:"))
         with _unix(path) as listener:
@@ -173,7 +173,7 @@ def _unix(path: Path) -> Iterator[socket.socket]:
 
 
 def token_of(config: Config) -> str:
-    """The token in the state directory, made at the first use."""
+    """The token in the state directory, created at first use."""
     Path(config.state_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
     path = Path(config.state_dir, TOKEN_FILE)
     with contextlib.suppress(FileExistsError):
@@ -187,7 +187,7 @@ def token_of(config: Config) -> str:
 
 
 def with_token(inner: Asgi, token: str) -> Asgi:
-    """`inner` for callers that send `Authorization: Bearer TOKEN`; others get 401."""
+    """Wrap `inner` to require `Authorization: Bearer TOKEN`; other requests get 401."""
     wanted = f"Bearer {token}".encode()
 
     async def checked(scope: Scope, receive: Any, send: Any) -> None:

@@ -1,10 +1,10 @@
-"""Tools as data: parameters, their JSON schema, and the check of a call's arguments.
+"""Tools as data: parameters, their JSON schema, and argument validation.
 
-Owns: what a tool's arguments may be and what is said when they are not. Never runs a tool, never
-imports the SDK (whose own validation answers with a page of pydantic text). Models and clients
-are met half-way where nothing is ambiguous: numbers and booleans given as strings, one word where
-a list is meant, null for "not given", a time beyond the cap. A text is never decoded: the input
-`[1,2]` is five characters to type.
+Owns the validation of arguments and its error messages. Never runs a tool and never imports the
+SDK (whose own validation answers with a page of pydantic text). Unambiguous deviations are
+accepted: numbers and booleans given as strings, one word in place of a list, null for an omitted
+argument, a time above the cap. A text is never decoded: the input `[1,2]` is five characters to
+type.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Handler = Callable[[Any, dict[str, Any]], Awaitable[Any]]
 
 
 class Wrong(Exception):
-    """What was expected instead, as a phrase; `check` adds tool, parameter and value."""
+    """The expected value, as a phrase; `check` adds tool, parameter and value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Param:
     """One parameter. `kind`: text, integer, number, flag, words, keys (lists) or
     table (an object).
 
-    Numbers lie in [low, high]; a number with `cap` is a time in seconds that is cut to the cap
-    instead of refused, because a model that asks for ten minutes means "long".
+    Numbers must be in [low, high]. A number with `cap` is a time in seconds; longer times are
+    reduced to the cap, not refused, because a model that asks for ten minutes means "long".
     """
 
     name: str
@@ -41,7 +41,7 @@ class Param:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
-    unlisted: tuple[str, ...] = ()  # choices that are taken, but not offered
+    unlisted: tuple[str, ...] = ()  # choices that are accepted but not in the schema
     cap: bool = False
 
     def schema(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _words(value: Any) -> tuple[str, ...]:
 
 
 def _keys(value: Any) -> tuple[str, ...]:
-    """A list of names without blanks; some clients send lists as JSON text, no name looks so."""
+    """Parse key names; a list sent as JSON text is accepted, since no key name looks like one."""
     if isinstance(value, str):
         if value.startswith("["):
             try:
@@ -184,7 +184,7 @@ RESULT: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool: all that its schema, its documentation and its dispatch are made from."""
+    """One tool: the source of its schema, its documentation and its dispatch."""
 
     name: str
     title: str
@@ -194,12 +194,12 @@ class Tool:
     read_only: bool = False
     destructive: bool = False
     idempotent: bool = False
-    core: bool = False  # always in the model's view, never behind a tool search
+    core: bool = False  # always loaded, never deferred to a tool search
     meta: Mapping[str, Any] = field(default_factory=dict)
     output: Mapping[str, Any] = field(default_factory=dict)  # schema of structuredContent
 
     def schema(self) -> dict[str, Any]:
-        """The JSON schema of its arguments."""
+        """The JSON schema of the arguments."""
         schema: dict[str, Any] = {
             "type": "object",
             "properties": {param.name: param.schema() for param in self.params},
@@ -209,10 +209,10 @@ class Tool:
         return {**schema, "required": required} if required else schema
 
     def wire(self, *, structured: bool = False, longest: float | None = None) -> dict[str, Any]:
-        """The tool as it stands in a `tools/list` result.
+        """The tool's entry in a `tools/list` result.
 
-        `structured`: with the schema of the structuredContent that its results then have.
-        `longest`: seconds that no call waits longer than; named where a wait has a `timeout`.
+        `structured`: include the schema of structuredContent.
+        `longest`: the longest wait of any call in seconds; named where a wait has a `timeout`.
         """
         hints: dict[str, Any] = {"readOnlyHint": self.read_only}
         if not self.read_only:
@@ -232,7 +232,7 @@ class Tool:
         return {**wire, "_meta": meta} if meta else wire
 
     def _limited(self, longest: float | None) -> dict[str, Any]:
-        """The schema, with the longest wait in it where this tool only waits."""
+        """The schema; for a tool that only waits, it includes the longest wait."""
         schema = self.schema()
         timeout = schema["properties"].get("timeout")
         if self.read_only and timeout is not None and longest is not None:
@@ -240,7 +240,7 @@ class Tool:
         return schema
 
     def check(self, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The arguments with defaults filled in; raises BadInput in one or two lines."""
+        """Validate the arguments and fill in defaults; raises BadInput of one or two lines."""
         given = dict(arguments or {})
         checked: dict[str, Any] = {}
         for param in self.params:

@@ -1,8 +1,8 @@
-"""Elicitation: the client itself tells its person that an agent asks for them.
+"""Elicitation: have the client notify its user that an agent asks for a person.
 
-Owns the request in URL mode: the address is that of the job in the viewer, and nothing a person
-types goes through the client or the model. Never asks for a value (form mode), so never for a
-secret. Each message is elicited once; a person who declines in the client declines the request.
+Owns the request in URL mode: the address opens the job in the viewer, and nothing the user types
+goes through the client or the model. Never asks for a value (form mode), so never for a secret.
+Each message is elicited once; declining in the client declines the agent's request.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ BY = "the client"
 
 
 def declared(ctx: Context | None) -> bool:
-    """True if this client opens addresses for its person (elicitation in URL mode)."""
+    """True if the client declares elicitation in URL mode (it opens addresses for its user)."""
     capabilities = ctx.session.client_capabilities if ctx is not None else None
     elicitation = capabilities and capabilities.elicitation
     return bool(elicitation and elicitation.url is not None)
 
 
 class Elicitation:
-    """What was elicited by one server process."""
+    """The elicitations of one server process."""
 
     def __init__(self, jobs: AsyncJobs) -> None:
         self._jobs = jobs
@@ -43,7 +43,7 @@ class Elicitation:
     async def asking(
         self, ctx: Context | None, job_ids: Sequence[str], message: str
     ) -> AsyncIterator[None]:
-        """Elicit `message` beside a wait for a person, where that is possible."""
+        """Elicit `message` during a wait for a person, if the client and a viewer allow it."""
         tasks = []
         if message and declared(ctx):
             for job_id in job_ids:
@@ -62,8 +62,8 @@ class Elicitation:
         text = f"Job {job_id} asks for you: {message}"
         try:
             answer = await ctx.session.elicit_url(text, address, uuid.uuid4().hex, ctx.request_id)
-        except (MCPError, NoBackChannelError):  # it cannot, in spite of what it declared
+        except (MCPError, NoBackChannelError):  # declared, but not supported
             return
         if answer.action == "decline":
-            with contextlib.suppress(PtyJobsError):  # answered meanwhile, or ended
+            with contextlib.suppress(PtyJobsError):  # already answered, or the job has ended
                 await self._jobs.done(job_id, by=BY, declined=True)

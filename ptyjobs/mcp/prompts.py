@@ -1,6 +1,6 @@
-"""Prompts: common flows that a person picks in a client.
+"""Prompts: common workflows that a user picks in a client.
 
-Owns their texts. A prompt only phrases what the tools already can.
+Owns their texts. Never adds a capability: each prompt only uses the existing tools.
 """
 
 from __future__ import annotations

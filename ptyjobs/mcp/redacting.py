@@ -1,7 +1,8 @@
-"""The one border through which everything goes that a model reads: here secrets are taken out.
+"""Redact secrets in everything a model reads, in one place.
 
-Owns `Border`: results with their facts, errors, resources, progress notes, pictures. Never decides
-what is a secret (`client.known_secrets`, the holder) and never finds one (`text.redaction`).
+Owns `Border`: results with their facts, errors, resources, progress messages, pictures. Never
+decides what is a secret (`client.known_secrets`, the holder) and never searches for one
+(`text.redaction`).
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ _OURS = frozenset({"job_id", "taskId", "uri"})
 
 
 class Border:
-    """What one server's clients may read."""
+    """Redacts everything that one server sends to its clients."""
 
     def __init__(self, redactor: Redactor, *, counted: bool = True) -> None:
-        """`counted`: a status line tells how many places were replaced."""
+        """`counted`: status lines state the number of redactions."""
         self._redactor = redactor
         self._counted = counted
 
     def result(self, result: Result) -> Result:
-        """`result` without secrets, and their number in its status line."""
+        """Redact `result` and add the number of redactions to its status line."""
         if not self._redactor:
             return result
         job = _JOB.match(result.text)
@@ -47,11 +48,11 @@ class Border:
         )
 
     def text(self, text: str) -> str:
-        """A text of its own: a resource, a progress note, a description."""
+        """Redact a text outside a result: a resource, a progress message, a description."""
         return self._redactor.redact(text).text if self._redactor else text
 
     def facts(self, facts: Any) -> Any:
-        """Values for programs, with every text in them redacted."""
+        """Redact every string in structured values."""
         if not self._redactor:
             return facts
         if isinstance(facts, str):
@@ -72,13 +73,13 @@ def _counted(text: str, count: int) -> str:
 
 
 def hide(screen: Screen, redactor: Redactor) -> int:
-    """Cover the cells of a scratch screen that hold secrets, before it is drawn; their number."""
+    """Mask secrets in a scratch screen before it is drawn; returns the number masked."""
     rows = screen.text()
     spans = redactor.spans("\n".join(rows))
     if not spans:
         return 0
     here = (screen.cursor_row, screen.cursor_col)
-    places = []  # all of them before the first is covered: a covered row reads differently
+    places = []  # find all before masking the first: masking changes the row's text
     start = 0
     for row, text in enumerate(rows):
         for first, last, _ in spans:
@@ -95,6 +96,6 @@ def hide(screen: Screen, redactor: Redactor) -> int:
 
 
 def _column(screen: Screen, row: int, before: str) -> int:
-    """The column behind the text `before` of a row: a wide character takes two."""
+    """The column after the text `before` in a row; a wide character takes two."""
     cols = screen.size.cols
     return next((col for col in range(cols) if screen.row_text(row, 0, col) == before), cols)

@@ -1,9 +1,9 @@
-"""Resources: `job://{id}/screen` and `job://{id}/output`, and telling subscribers of changes.
+"""Resources: `job://{id}/screen` and `job://{id}/output`, with update notifications.
 
-Owns the URIs and the watch over subscribed jobs. Never a way to reach what the tools cannot: many
-clients do not show resources to a model at all. A change is told in both eras: to
+Owns the URIs and the polling of subscribed jobs. Never offers anything that the tools do not: many
+clients do not show resources to a model at all. Updates are sent in both eras: to
 `resources/subscribe` callers on their connection, to `subscriptions/listen` streams through the
-SDK's bus. While nobody is subscribed nothing is watched.
+SDK's bus. Without subscribers no job is polled.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Resources:
         self._listen = ListenHandler(self._bus)
         self._sessions: dict[str, list[Any]] = {}  # subscribed URI -> sessions of the older era
         self._watched: Counter[str] = Counter()  # URI -> subscribers of both eras
-        self._seen: dict[str, object] = {}  # job id -> what it showed when last told
-        self._told: dict[str, float] = {}  # job id -> when (the loop's clock)
+        self._seen: dict[str, object] = {}  # job id -> its content at the last notification
+        self._told: dict[str, float] = {}  # job id -> time of the last notification (loop clock)
         self._watcher: asyncio.Task[None] | None = None
         self._list_listeners = 0
         self._list_watcher: asyncio.Task[None] | None = None
@@ -144,7 +144,7 @@ class Resources:
             return await self._listen(ctx, params)
 
     async def complete(self, ctx: Any, params: types.CompleteRequestParams) -> Any:
-        """Job ids that begin with what was typed, for the URI templates."""
+        """Complete job ids from a typed prefix, for the URI templates."""
         value = params.argument.value
         ids = [job.job_id for job in await self._jobs.list()]
         found = [job_id for job_id in ids if job_id.startswith(value)]
@@ -176,7 +176,7 @@ class Resources:
 
     @contextlib.contextmanager
     def _watching_list(self) -> Iterator[None]:
-        """Tell listeners when a job is made, renamed or removed, while one of them is there."""
+        """While there are listeners, notify them of created, renamed and removed jobs."""
         self._list_listeners += 1
         if self._list_watcher is None:
             self._list_watcher = asyncio.get_running_loop().create_task(self._look_at_list())
@@ -198,7 +198,7 @@ class Resources:
 
     def _watch(self, uri: str, change: int) -> None:
         self._watched[uri] += change
-        if change > 0:  # what comes from now on is news
+        if change > 0:  # report only changes from now on
             job_id = _parse(uri)[0]
             self._seen.setdefault(job_id, self._trace(job_id))
         if self._watched[uri] <= 0:
@@ -234,7 +234,7 @@ class Resources:
         try:
             return self._jobs.trace(job_id)
         except UnknownJob:
-            return None  # removed: one last note, then silence
+            return None  # removed: one last notification
 
 
 def _parse(uri: str) -> tuple[str, str]:

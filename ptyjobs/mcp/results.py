@@ -1,10 +1,9 @@
-"""What a model reads: values of the client as a status line and the output under it.
+"""Format client values as tool results: a status line with the output below it.
 
-Owns every sentence of a tool result. Never calls anything, never imports the SDK: values in,
-`Result` out. Each text is written for a reader who must decide what to do next and pays for every
-word: the state first, then what decided it, then the next step only where it is not obvious.
-Everything passes through `text.sanitize`, because a program's output must not reach a model with
-characters that cannot be seen.
+Owns every sentence of a tool result. Never calls the client and never imports the SDK: values in,
+`Result` out. The reader must decide what to do next and pays for every word, so each text gives
+the state first, then its cause, then the next step only if it is not obvious. Everything passes
+through `text.sanitize`, because program output must not carry invisible characters to a model.
 """
 
 from __future__ import annotations
@@ -39,22 +38,22 @@ if TYPE_CHECKING:
 
 MAX_ERROR = 1000
 MAX_PROMPT = 80
-SHOWN_WAIT = 0.9995  # seconds: shorter waits tell a model nothing
-LATE_LINES = 5  # of output before an input, behind the report of a hold
+SHOWN_WAIT = 0.9995  # seconds; shorter waits are not shown
+LATE_LINES = 5  # of output before an input, after the report of a hold
 META_KEY = "ptyjobs/result"
 SEPARATOR = " · "
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One tool result: the text a model reads, the same facts for programs, pictures (PNG)."""
+    """One tool result: the text for the model, the same facts as data, pictures (PNG)."""
 
     text: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     images: tuple[bytes, ...] = ()
     is_error: bool = False
     structured: Mapping[str, Any] | None = None
-    task: Mapping[str, Any] | None = None  # a CreateTaskResult that answers instead of the text
+    task: Mapping[str, Any] | None = None  # a CreateTaskResult, sent in place of the text
 
 
 def of_answer(
@@ -65,10 +64,10 @@ def of_answer(
     again: str = "wait",
     boundary: str = "auto",
 ) -> Result:
-    """The answer of execute, interact or a wait for one job.
+    """Format the answer of execute, interact or a wait for one job.
 
-    `prefix` goes before the state, `secrets` are the names that may be offered at a password
-    prompt, `again` is the call named as the next step on a time-out.
+    `prefix` precedes the state, `secrets` are the names to offer at a password prompt, `again` is
+    the call suggested as the next step after a timeout.
     """
     fresh = answer.fresh
     parts = [prefix, answer.unmatched]
@@ -93,12 +92,12 @@ def of_answer(
     parts += [f"{answer.held}: your input is refused until released"] if answer.held else []
     body = fresh.text
     prompt = answer.verdict.prompt
-    if fresh.view == "lines" and len(prompt) > MAX_PROMPT:  # cut in the status line: whole here
+    if fresh.view == "lines" and len(prompt) > MAX_PROMPT:  # the status line cuts it
         body = f"{body}\n{prompt}" if body else prompt
     before = ""
     if fresh.late.strip():
         late = fresh.late.rstrip()
-        if answer.handback:  # which says where the whole of it is
+        if answer.handback:  # the handback says where the complete output is
             late = "\n".join(late.split("\n")[-LATE_LINES:])
         before = f"--- before this input:\n{fenced(late, boundary)}\n--- reply:\n"
     if answer.handback:
@@ -110,7 +109,7 @@ def of_answer(
 
 def _verdict_parts(answer: Answer, *, secrets: Collection[str], again: str) -> list[str]:
     verdict, fresh = answer.verdict, answer.fresh
-    # On a whole screen the cursor's row is no prompt, and the reply shows it anyway.
+    # In a full-screen view the cursor's row is no prompt, and the reply shows it anyway.
     shown = replace(verdict, prompt="") if fresh.view in ("screen", "rows") else verdict
     parts = [describe(shown, answer.state), _service_part(answer)]
     if verdict.says:
@@ -126,14 +125,14 @@ def _verdict_parts(answer: Answer, *, secrets: Collection[str], again: str) -> l
         parts.append("screen")
     elif fresh.view == "rows":
         parts.append(f"changed rows: {spans(fresh.rows)}")
-    if unsettled:  # output(since=) goes on from here; a whole reply needs no such place
+    if unsettled:  # output(since=) continues from here; a complete reply needs no offset
         parts.append(f"log {fresh.end}")
     parts.append(_next_step(answer, secrets=secrets, again=again))
     return parts
 
 
 def _service_part(answer: Answer) -> str:
-    """Why a service is not ready, where that is not what ended the wait; how its leader ended."""
+    """Describe its leader's exit if a service still serves, or why it is not ready; else ""."""
     service, verdict = answer.service, answer.verdict
     if verdict.reason is Reason.SERVICE_READY:
         left = f"its command {answer.verdict.exit}; what it started serves"
@@ -144,7 +143,7 @@ def _service_part(answer: Answer) -> str:
 
 
 def service_words(service: Service, *, now: float) -> str:
-    """A service's readiness as a phrase: `ready since 12 s`, `not ready: ...`."""
+    """Describe a service's readiness as a phrase: `ready for 12 s`, `not ready: ...`."""
     if service.ready:
         where = ", ".join(map(str, service.listening))
         return f"ready for {duration(max(0.0, now - service.since))}" + (
@@ -154,7 +153,7 @@ def service_words(service: Service, *, now: float) -> str:
 
 
 def describe(verdict: Verdict, state: State) -> str:
-    """Whose turn it is and why, as a phrase."""
+    """Describe a verdict as a phrase: the job's state and its cause."""
     at = f" at {quoted(verdict.prompt)}" if verdict.prompt.strip() else ""
     match verdict.reason:
         case Reason.EXITED:
@@ -181,7 +180,7 @@ def describe(verdict: Verdict, state: State) -> str:
 
 
 def doubt(confidence: Confidence) -> str:
-    """What is not nearly certain, in parentheses; empty otherwise, which is almost always."""
+    """A medium or low confidence in parentheses; otherwise, which is nearly always, empty."""
     return f" ({confidence})" if confidence in (Confidence.MEDIUM, Confidence.LOW) else ""
 
 
@@ -206,7 +205,7 @@ def _next_step(answer: Answer, *, secrets: Collection[str], again: str) -> str:
 
 
 def exit_words(end: Exit | None, state: State) -> str:
-    """How a job ended."""
+    """Describe the end of a job."""
     if end is None:
         return str(state)
     words = str(end)
@@ -264,7 +263,7 @@ def _answer_facts(answer: Answer) -> dict[str, Any]:
         "why": verdict.why,
         "says": verdict.says,
     }
-    zero_counts = ("exit_code", "pattern")  # everywhere else nought means "not so"
+    zero_counts = ("exit_code", "pattern")  # in all other fields 0 means "absent"
     facts.update({k: v for k, v in optional.items() if v or (k in zero_counts and v is not None)})
     return facts
 
@@ -279,7 +278,7 @@ def of_wait(
     secrets: Collection[str] = (),
     boundary: str = "auto",
 ) -> Result:
-    """The answer of wait: for several jobs who fulfilled it, then each answer in full."""
+    """Format the answer of wait: for several jobs, the ids that met it, then each full answer."""
     if len(job_ids) == 1 and answers:
         return of_answer(answers[0], secrets=secrets, again="wait again", boundary=boundary)
     others = [job_id for job_id in job_ids if job_id not in met]
@@ -302,20 +301,20 @@ def of_wait(
 
 
 def of_events(events: Events) -> Result:
-    """What happened to jobs that no call waited for."""
+    """Format events of jobs that no call waited for."""
     facts = {"events": to_json(events.transitions), "running": list(events.running)}
     return Result(f"[events] {events.line}", facts)
 
 
 def no_events(running: Sequence[str], *, waited: float) -> Result:
-    """The answer of a wait for events in which there were none."""
+    """Format the answer of a wait for events that timed out."""
     parts = ["no event", duration(waited)]
     parts += [f"still running: {', '.join(running)}"] if running else ["no job runs"]
     return Result(one_line("[events] " + SEPARATOR.join(parts)), {"events": []})
 
 
 def of_view(job_id: str, view: View, *, state: str = "", boundary: str = "auto") -> Result:
-    """The answer of tail."""
+    """Format the answer of tail."""
     row, col = view.cursor
     parts = [state, "screen" if view.alternate else "", f"{view.size.rows}x{view.size.cols}"]
     parts += [f"cursor {row + 1},{col + 1}"] if view.alternate else []
@@ -329,7 +328,7 @@ def of_view(job_id: str, view: View, *, state: str = "", boundary: str = "auto")
 def of_page(
     job_id: str, page: Page, *, since: int | None, grep: str = "", boundary: str = "auto"
 ) -> Result:
-    """The answer of output."""
+    """Format the answer of output."""
     parts = [f"output {page.offset}-{page.next} of {page.floor}-{page.end}"]
     if page.matches is not None:
         parts.append(f"{page.matches:,} lines match {quoted(grep)}")
@@ -344,7 +343,7 @@ def of_page(
 
 
 def of_error(error: PtyJobsError, hints: Mapping[Hint, str] = HINTS) -> Result:
-    """What failed and what to do, in a line or two; `hints` words the next step."""
+    """Format an error in one or two lines; `hints` supplies the next step."""
     text = sanitize.for_model(error.worded(hints))[0]
     if len(text) > MAX_ERROR:
         text = sanitize.budget(text, MAX_ERROR - 60).text
@@ -352,7 +351,7 @@ def of_error(error: PtyJobsError, hints: Mapping[Hint, str] = HINTS) -> Result:
 
 
 def of_start(answer: Answer) -> Result:
-    """The answer of an execute that was not to wait."""
+    """Format the answer of an execute that does not wait."""
     parts = ["started", "wait or interact with this job_id shows its output"]
     return Result(block(answer.job_id, parts, ""), _answer_facts(answer))
 
@@ -369,9 +368,9 @@ def block(
     boundary: str = "auto",
     before: str = "",
 ) -> str:
-    """Status line, output and notes of one job; `boundary` as the setting of that name.
+    """Join the status line, output and notes of one job; `boundary`: the setting of that name.
 
-    `before`: lines of ours between status line and output.
+    `before`: our own lines between the status line and the output.
     """
     head = f"[{job_id}] " + SEPARATOR.join(part for part in parts if part)
     lines = [one_line(head)]
@@ -389,9 +388,9 @@ _OURS = re.compile(r"^(?:\[[\w.-]{1,80}\] |---|~~~|\(.*\)$)", re.MULTILINE)
 
 
 def fenced(body: str, boundary: str) -> str:
-    """The output of a program between two fences, longer than any in it; 8 characters.
+    """Enclose program output in two fences longer than any in it; adds 8 characters or more.
 
-    With `auto` only where one of its lines could be taken for ours.
+    With `auto`, only if one of its lines could be mistaken for ours.
     """
     if boundary == "never" or (boundary == "auto" and not _OURS.search(body)):
         return body
@@ -401,7 +400,7 @@ def fenced(body: str, boundary: str) -> str:
 
 
 def fit(text: str) -> str:
-    """`text` within the hard cap of a result; clients hide anything longer from the model."""
+    """Cut `text` to the hard cap of a result; clients hide longer results from the model."""
     if len(text) <= HARD_MAX_CHARS:
         return text
     return sanitize.budget(text, HARD_MAX_CHARS - 200, hint="read it with output by pages").text
@@ -412,13 +411,13 @@ def one_line(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A short text in double quotes; of a long one the end, where a prompt has its question."""
+    """Quote a text; a long one is cut to its end, where a prompt has its question."""
     text = text if len(text) <= MAX_PROMPT else "…" + text[-MAX_PROMPT + 1 :]
     return json.dumps(sanitize.for_model(text)[0], ensure_ascii=False).replace("\\\\u{", "\\u{")
 
 
 def spans(rows: Sequence[int]) -> str:
-    """Row numbers from 0 as a person counts them: `1-3, 7`; `none` when there are none."""
+    """Format 0-based row numbers as 1-based ranges: `1-3, 7`; `none` if empty."""
     found: list[list[int]] = []
     for row in rows:
         if found and row == found[-1][1] + 1:
@@ -430,7 +429,7 @@ def spans(rows: Sequence[int]) -> str:
 
 
 def byte_size(count: float) -> str:
-    """A number of bytes with three digits at most before the unit."""
+    """Format a number of bytes with at most three digits before the unit."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1000 or unit == "GiB":
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

@@ -1,8 +1,8 @@
-"""The life of the server process: start, signals, the end.
+"""Life cycle of the server process: start-up, signals, shutdown.
 
-Owns signals, the order of the shutdown and the exit. A client may give half a second between its
-first signal and SIGKILL, so the end is bounded and leaves nothing to finish: holders see their
-lease end and kill their jobs from another session, whether or not this process lives to see it.
+Owns signals, the order of the shutdown and the exit. Never waits for jobs to end. A client may
+allow half a second between its first signal and SIGKILL, so the shutdown is bounded: holders
+detect the closed lease and kill their jobs from another session, even after this process exits.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(config: Config, zygote: Zygote) -> int:
-    """Serve as the configuration says; the exit code (128 + N after signal N)."""
+    """Serve as configured; returns the exit code (128 + N after signal N)."""
     check(config)
-    if not config.session:  # this process is the session: its own calls and events belong together
+    if not config.session:  # this process is the session of its calls and events
         config = replace(config, session=f"server-{secrets.token_hex(8)}")
     if config.http != "none":
         from ptyjobs.mcp.http import serve_http
@@ -49,13 +49,13 @@ def run(config: Config, zygote: Zygote) -> int:
 
 async def _serve_and_exit(config: Config, zygote: Zygote) -> NoReturn:
     code = await serve_stdio(config, zygote)
-    # No unwinding: a call in flight or a library's thread could hold it beyond the client's
-    # patience, and nothing is left to save.
+    # No unwinding: a call in flight or a library's thread could delay it past the client's
+    # time limit, and nothing is left to save.
     os._exit(code)
 
 
 def surface(config: Config) -> Surface:
-    """The tools that this configuration serves."""
+    """The tools served under this configuration."""
     if config.compat == "none":
         return NATIVE
     from ptyjobs.mcp.compat import background_job, bgtask
@@ -68,7 +68,7 @@ def surface(config: Config) -> Surface:
 
 
 async def serve_stdio(config: Config, zygote: Zygote) -> int:
-    """Serve one client on standard input and output until it leaves or a signal comes."""
+    """Serve one client on stdio until it disconnects or a signal arrives."""
     ending = asyncio.Event()
     caught: list[int] = []
 
@@ -106,16 +106,16 @@ async def _close(jobs: AsyncJobs, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             await jobs.close()
     except TimeoutError:
-        pass  # the leases end with this process: holders finish without us
+        pass  # the leases close when this process exits, and holders do the rest
 
 
 async def _watch_parent(transport: StdioTransport) -> None:
-    """End like at the end of input when the launcher has died.
+    """Stop the transport, as at end of input, when the launcher exits.
 
-    A launcher (uvx, npx, a shell) that is killed leaves our input open in the client's hands, so
-    its end alone would never come.
+    If a launcher (uvx, npx, a shell) is killed, the client still holds our input open, so EOF
+    alone would never arrive.
     """
     parent = os.getppid()
-    while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of it (PDEATHSIG: of threads)
+    while os.getppid() == parent:  # noqa: ASYNC110 - no event for it (PDEATHSIG: per thread)
         await asyncio.sleep(PARENT_CHECK)
     transport.stop()

@@ -1,12 +1,12 @@
-"""The SDK's lowlevel server over our tool table: both protocol eras, one dispatch.
+"""The SDK's low-level server on top of our tool table: one dispatch for both protocol eras.
 
-Owns the MCP objects (tools, resources, prompts as the protocol sees them) and the wire shape of a
+Owns the MCP objects (tools, resources and prompts in protocol form) and the wire format of a
 result. Never decides what a tool does or says (handlers, results), never touches a descriptor
 (transport).
 
-Results are text. A result with structuredContent makes some clients show the model only that, as
-escaped JSON a third longer than the text, so the machine-readable facts go into `_meta`, which no
-model pays for; `structured` in the configuration adds structuredContent that repeats the text.
+Results are text. Given structuredContent, some clients show the model only that, as escaped JSON a
+third longer than the text. So the machine-readable facts go into `_meta`, which clients do not pass
+to the model; the setting `structured` adds structuredContent that repeats the text.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ HEARTBEAT = 20.0
 call that says nothing for half a minute."""
 
 CACHE_HINTS: dict[CacheableMethod, CacheHint] = {
-    # ours never change while we run; what jobs show is stale at once
+    # our lists never change while we run; the contents of jobs are stale at once
     "tools/list": CacheHint(3_600_000, "public"),
     "prompts/list": CacheHint(3_600_000, "public"),
     "resources/templates/list": CacheHint(3_600_000, "public"),
@@ -62,23 +62,23 @@ Context = Any  # mcp.server.context.ServerRequestContext, generic in types that 
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """What one server shows: its name, its tools and how they are explained."""
+    """The face of one server: its name, title, tools and instructions."""
 
     name: str
     title: str
     tools: tuple[Tool, ...]
     instructions: str | None = None
     extras: bool = True  # resources and prompts
-    hints: Mapping[Hint, str] = field(default_factory=lambda: HINTS)  # the next step after an error
+    hints: Mapping[Hint, str] = field(default_factory=lambda: HINTS)  # next steps after errors
 
 
 NATIVE = Surface("ptyjobs", "Interactive jobs", tools.TOOLS, tools.INSTRUCTIONS)
 
 
 class Progress:
-    """Tells the client the last line of output, at most twice a second and never after the end.
+    """Reports the last line of output as progress, at most twice a second, never after the end.
 
-    A call of which there is no news says so every `HEARTBEAT` seconds.
+    Without new output, the last message is repeated every `HEARTBEAT` seconds.
     """
 
     def __init__(self, ctx: Context, border: Border) -> None:
@@ -118,7 +118,7 @@ class Progress:
 
 
 def _client_name(ctx: Context | None) -> str:
-    """Name of the client program, for the journal and the recording."""
+    """The client's name, for the journal and the recording."""
     params = ctx.session.client_params if ctx is not None else None
     return results.one_line(params.client_info.name)[:60] if params is not None else ""
 
@@ -169,7 +169,7 @@ class App:
             cache_hints=CACHE_HINTS,
             **extras,
         )
-        # Its spans go nowhere without an exporter, and it costs a tenth of every call.
+        # Without an exporter its spans are discarded, and it costs a tenth of every call.
         server.middleware.clear()
         if self.surface.extras:
             self.tasks.install(server, self.wire)
@@ -188,7 +188,7 @@ class App:
         ctx: Context | None = None,
         params: types.CallToolRequestParams | None = None,
     ) -> Result:
-        """Run one tool; everything that a caller can mend comes back as an error result."""
+        """Run one tool; errors that the caller can correct are returned as error results."""
         tool = self._tools.get(name)
         if tool is None:
             near = difflib.get_close_matches(name, self._tools, n=1)
@@ -214,7 +214,7 @@ class App:
     async def _approved(
         self, tool: Tool, call: ToolCall, arguments: Any, ctx: Context | None, params: Any
     ) -> Result:
-        """Run a handler; where a rule wants the user asked, ask."""
+        """Run a handler; ask the user first if a rule requires it."""
         answer = self.approvals.answered(tool.name, arguments, params)
         checked = tool.check(arguments)
         try:
@@ -233,7 +233,7 @@ class App:
         return result
 
     def wire(self, result: Result) -> dict[str, Any]:
-        """A result as the protocol carries it, without secrets."""
+        """The result in protocol form, redacted."""
         result = self.border.result(result)
         content: list[dict[str, Any]] = [{"type": "text", "text": result.text}]
         for image in result.images:

@@ -1,7 +1,7 @@
-"""The jobs of one server process, from its start to its end, whatever it is served over.
+"""The jobs of one server process from start to exit, independent of the transport.
 
-Owns what must happen beside the calls: the guard over left-behind processes, forgetting ended jobs
-by the configured retention, giving up the leases at the end. Never speaks the protocol.
+Owns the background work: killing orphaned processes, removing ended jobs after the configured
+retention, closing the leases on exit. Never speaks the protocol.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ptyjobs.errors import PtyJobsError
 if TYPE_CHECKING:
     from ptyjobs.client.zygote import Zygote
 
-SWEEP_AFTER = 1.0  # seconds after the start: what a killed server's jobs left is ended then
+SWEEP_AFTER = 1.0  # seconds after the start until orphans of a killed server are killed
 
 logger = logging.getLogger(__name__)
 
 
 def check(config: Config) -> None:
-    """Raise BadConfig for settings that would fail, or fail open, only at the first job."""
+    """Raise BadConfig for settings that would otherwise fail, or fail open, at the first job."""
     redactor(config)
     if config.allowed_commands or config.block_dangerous or config.compat == "mcp-background-job":
         from ptyjobs.policy import Policy
@@ -37,7 +37,7 @@ def check(config: Config) -> None:
 
 @contextlib.asynccontextmanager
 async def session(config: Config, zygote: Zygote) -> AsyncIterator[AsyncJobs]:
-    """The client of this process; at the end every session job ends, without being waited for."""
+    """Yield this process's client; on exit, end all session jobs without waiting for them."""
     jobs = AsyncJobs(config, zygote=zygote)
     jobs.redactor = redactor(config)
     loop = asyncio.get_running_loop()
@@ -49,13 +49,13 @@ async def session(config: Config, zygote: Zygote) -> AsyncIterator[AsyncJobs]:
             yield jobs
     finally:
         cleaning.cancel()
-        jobs.end_session()  # holders end their session jobs, the zygote sees to it
+        jobs.end_session()  # holders end their session jobs; the zygote makes sure of it
         loop.remove_signal_handler(signal.SIGCHLD)
 
 
 @contextlib.asynccontextmanager
 async def _viewer(config: Config) -> AsyncIterator[None]:
-    """The viewer beside the server, where the setting `viewer` asks for it."""
+    """Run the viewer with the server if the setting `viewer` asks for it."""
     if config.viewer == "none":
         yield
         return
@@ -75,7 +75,7 @@ async def _viewer(config: Config) -> AsyncIterator[None]:
 
 async def _clean(jobs: AsyncJobs, interval: float) -> None:
     await asyncio.sleep(SWEEP_AFTER)
-    with contextlib.suppress(OSError):  # the first start says what is wrong with the directory
+    with contextlib.suppress(OSError):  # the first start of a job reports the error
         await asyncio.to_thread(jobs.registry.sweep)
     while True:
         await asyncio.sleep(interval)

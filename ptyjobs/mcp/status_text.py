@@ -1,7 +1,7 @@
-"""What a model reads of jobs at rest: `status` in a few lines, `list` in one line a job.
+"""Texts about jobs without a call in progress: status, list, matches, ports, killed.
 
-Owns those two texts; the rules of `results` hold (short, exact, nothing unseen). `now` is passed
-in, in seconds since the epoch.
+Owns those texts; the rules of `results` apply (short, exact, no invisible characters). Never reads
+a clock: `now` is passed in, in seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from ptyjobs.client.port_table import PortHolder
     from ptyjobs.client.search import Matches
 
-SHOWN_FORCED = 5  # processes named that did not end within the grace
+SHOWN_FORCED = 5  # processes named at most that did not exit within the grace period
 
 
 def of_status(status: Status, *, now: float) -> Result:
-    """All that is known of a job; `now` in seconds since the epoch."""
+    """Format the full status of a job; `now` in seconds since the epoch."""
     lines = [_status_head(status, now=now), f"command: {status.command}"]
     lines.append(f"directory: {status.directory or status.cwd}")
     where = [f"{status.size.rows}x{status.size.cols}", f"lifetime {status.lifetime}"]
@@ -122,7 +122,7 @@ def of_list(
     ended_hidden: int = 0,
     elsewhere: Collection[str] = (),
 ) -> Result:
-    """One line a job, in the order given; `elsewhere`: jobs of other projects, with directory."""
+    """One line per job, in the given order; `elsewhere`: other projects' jobs, with directory."""
     if not statuses:
         text = "No jobs." if not ended_hidden else "No running jobs."
         return Result(f"{text} Start one with execute(command=...).", {"jobs": []})
@@ -139,7 +139,7 @@ def of_list(
 
 
 def of_matches(matches: Matches, pattern: str) -> Result:
-    """The lines found in all jobs, newest job first."""
+    """The matching lines of all jobs, newest job first."""
     lines = [one_line(f"[{one.job_id}] line {one.line}: {one.text}") for one in matches.found]
     more = "; older ones are left out" if matches.more else ""
     count = f"{len(matches.found)} lines match {quoted(pattern)} in {matches.jobs} jobs{more}"
@@ -148,7 +148,7 @@ def of_matches(matches: Matches, pattern: str) -> Result:
 
 
 def of_ports(holders: Sequence[PortHolder], *, own: int = 0) -> Result:
-    """One line a port, those of jobs first; `own`: pid of this server."""
+    """One line per port, ports of jobs first; `own`: pid of this server."""
     lines = []
     for one in holders:
         if one.job_id:
@@ -165,7 +165,7 @@ def of_ports(holders: Sequence[PortHolder], *, own: int = 0) -> Result:
 
 
 def of_killed(killed: Killed, asked: str) -> Result:
-    """The answer of kill: `killed`, `already_terminated` or `signalled`."""
+    """Format the answer of kill: `killed`, `already_terminated` or `signalled`."""
     result, processes, status = killed.result, killed.processes, killed.status
     if result == "signalled":
         parts = [f"signal {asked} sent", status.state.value]
@@ -189,12 +189,12 @@ def of_killed(killed: Killed, asked: str) -> Result:
 
 
 def plain_exit(end: Exit | None) -> str:
-    """The code or signal without its cause, after text that names the cause; "" if unknown."""
+    """The exit code or signal for use after a text that names the cause; "" if unknown."""
     return str(replace(end, cause="")) if end else ""
 
 
 def force_words(forced: Sequence[str]) -> str:
-    """The processes that did not end within the grace, in a phrase; "" if there were none."""
+    """Describe processes that did not exit within the grace period; "" if there were none."""
     if not forced:
         return ""
     shown = ", ".join(forced[:SHOWN_FORCED]) + (" ..." if len(forced) > SHOWN_FORCED else "")

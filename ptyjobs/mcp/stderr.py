@@ -1,8 +1,8 @@
 """Standard error that never blocks.
 
-Owns what is written to descriptor 2. A client that never reads it leaves a pipe of 64 KiB; a
-server that logs into a full one stands still for ever, with all its jobs. So: warnings and worse
-only, and what does not fit is dropped and counted.
+Owns writes to descriptor 2. Never waits for a reader: if the client does not read the pipe, it
+fills at 64 KiB, and a blocking write would hang the server and all its jobs. So only warnings and
+errors are logged, and writes that do not fit are dropped and counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 
 
 class DroppingStream(io.TextIOBase):
-    """A text stream onto a descriptor; writes that would block are dropped."""
+    """A text stream on a descriptor that drops writes that would block."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -31,19 +31,19 @@ class DroppingStream(io.TextIOBase):
     def write(self, text: str, /) -> int:
         data = text.encode("utf-8", "backslashreplace")
         try:
-            # Up to PIPE_BUF bytes go in whole once poll says there is room (pipe(7)).
+            # After poll reports room, up to PIPE_BUF bytes are written atomically (pipe(7)).
             for start in range(0, len(data), select.PIPE_BUF):
                 if not self._room.poll(0):
                     self.dropped += len(data) - start
                     break
                 os.write(self._fd, data[start : start + select.PIPE_BUF])
-        except OSError:  # nobody holds the other end any more
+        except OSError:  # the read end is closed
             self.dropped += len(data)
         return len(text)
 
 
 def install(level: int = logging.WARNING) -> DroppingStream:
-    """Make standard error, standard output and logging go through one dropping stream."""
+    """Route standard error, standard output and logging through one dropping stream."""
     try:
         fd = fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 3)
     except OSError:  # started with descriptor 2 closed

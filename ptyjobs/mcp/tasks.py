@@ -1,15 +1,15 @@
-"""MCP tasks: a wait that outlasts its call goes on, and its end wakes the client.
+"""MCP tasks: a wait outlasts its call, and its completion wakes the client.
 
 Owns the extension `io.modelcontextprotocol/tasks` (revision 2026-07-28) as far as `wait` needs it:
-which requests may be answered by a task, `tasks/get`, `tasks/cancel`, and the stored waits behind
-them. Never decides what a wait means (client) or says (results). The SDK has no task runtime; this
-is the one module to replace when it gets one.
+which requests a task may answer, `tasks/get`, `tasks/cancel`, and the stored waits that back them.
+Never decides what a wait means (client) or how its result reads (results). The SDK has no task
+runtime; this is the one module to replace when it gets one.
 
 A client may declare the extension on one request and not on the next (its main conversation does,
-its sub-agents do not), so the decision is made request by request. Task ids are bearer tokens. A
-task belongs to the state directory: any server there answers for it, and takes its wait over when
-the server that began it is gone. A program that failed is a completed task, never a failed one,
-because clients flatten the text of failed tasks.
+its sub-agents do not), so the decision is made per request. Task ids are bearer tokens. A task
+belongs to the state directory: any server on it answers requests about the task, and takes over
+the wait if the server that started it has exited. A program that failed is a completed task, never
+a failed one, because clients flatten the text of failed tasks.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from ptyjobs.mcp.redacting import Border
 
 EXTENSION = "io.modelcontextprotocol/tasks"
-POLL_INTERVAL = 1000  # milliseconds between two `tasks/get` of one client
+POLL_INTERVAL = 1000  # milliseconds between two `tasks/get` requests of a client
 MESSAGE_INTERVAL = 1.0  # seconds between two changes of a status message
-LONGEST = 86400.0  # seconds: a task without a timeout of its own ends after a day
+LONGEST = 86400.0  # seconds; a task without a timeout ends after a day
 MISSING_CAPABILITY = -32021  # the request did not declare the extension
 
 Context = Any  # mcp.server.context.ServerRequestContext, as in server.py
@@ -54,14 +54,14 @@ class TaskParams(RequestParams):
 
 
 def declared(ctx: Context | None) -> bool:
-    """True if this very request says that its sender understands tasks."""
+    """True if this request declares the tasks extension."""
     capabilities = ctx.session.client_capabilities if ctx is not None else None
     return EXTENSION in ((capabilities and capabilities.extensions) or {})
 
 
 @dataclass(slots=True)
 class _Running:
-    """One wait that this process carries out."""
+    """One wait that runs in this process."""
 
     wait: StoredWait
     task: asyncio.Task[None] | None = None
@@ -87,7 +87,7 @@ class Tasks:
         self._wire: Wire
 
     def install(self, server: Server[Any], wire: Wire) -> None:
-        """Serve the extension on `server`; `wire` gives a result its protocol shape."""
+        """Serve the extension on `server`; `wire` converts a result to protocol form."""
         self._wire = wire
         server.extensions[EXTENSION] = {}
         server.add_request_handler("tasks/get", TaskParams, self._get)
@@ -105,9 +105,9 @@ class Tasks:
         timeout: float,
         budget: int,
     ) -> dict[str, Any]:
-        """Turn a wait that goes on into a task; the `CreateTaskResult` that answers its call.
+        """Turn an unfinished wait into a task; returns the `CreateTaskResult` for its call.
 
-        Raises OSError when the state directory takes no file.
+        Raises OSError if the task's file cannot be created in the state directory.
         """
         now = time.time()
         wait = self._store.create(
@@ -131,7 +131,7 @@ class Tasks:
         return {"resultType": "task", **self._shown(wait)}
 
     def close(self) -> None:
-        """Stop waiting; another server on the same state directory can go on."""
+        """Stop waiting; another server on the same state directory can take over."""
         for running in self._running.values():
             if running.task is not None:
                 running.task.cancel()
@@ -177,12 +177,12 @@ class Tasks:
             raise MCPError(code=INVALID_PARAMS, message="There is no such task.")
         return wait
 
-    # -- carrying out
+    # -- running waits
 
     def _adopt(self, wait: StoredWait) -> StoredWait:
-        """Carry on a wait whose server is gone, from the same read positions."""
+        """Continue a wait whose server has exited, from the same read positions."""
         if not self._store.claim(wait.wait_id):
-            return wait  # another server carries it out
+            return wait  # it runs in another server
         current = self._store.load(wait.wait_id) or wait  # completed just before our claim?
         if current.status != "working":
             self._store.release(wait.wait_id)
@@ -228,7 +228,7 @@ class Tasks:
         self._store.release(wait.wait_id)
 
     async def _result(self, wait: StoredWait, found: WaitResult) -> Result:
-        """The text of the call, with what a new conversation needs to understand it."""
+        """The result text, with the context that a new conversation needs to understand it."""
         result = results.of_wait(
             wait.job_ids,
             found.answers,

@@ -1,10 +1,10 @@
-"""The tool table, and the instructions that teach a model the loop.
+"""The tool table, and the instructions that teach a model to use the tools.
 
-Owns every word a model reads before its first call. One entry a tool: its schema, its validation,
-the reference in README.md and SPEC.md and its dispatch are made from it. Clients cut descriptions
-at 2 to 4 thousand characters and tool lists cost every conversation. Limits, counted as a client
-sends name, description and schema to its model: 5,300 bytes for the five loaded tools, 7,600 for
-all nine (tested).
+Owns every word a model reads before its first call. Each tool has one entry, from which its
+schema, validation, dispatch and reference (README.md, SPEC.md) are generated. Clients cut
+descriptions at 2,000 to 4,000 characters, and the tool list uses tokens in every conversation.
+Limits, counting name, description and schema as a client sends them to its model: 5,300 bytes for
+the five loaded tools, 7,600 for all nine (tested).
 """
 
 from __future__ import annotations

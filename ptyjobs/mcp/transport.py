@@ -1,17 +1,18 @@
 """The stdio transport: lines of JSON-RPC on two private descriptors, inside the event loop.
 
-Owns: the descriptors, back-pressure, draining at the end of input. Never knows tools.
+Owns the descriptors, back-pressure, and draining at end of input. Never knows tools.
 The SDK's own transport reads and writes on worker threads, which costs more than half of a call,
-lets a client that stops reading block a thread for ever, and never answers a line it cannot parse.
+lets a client that stops reading block a thread indefinitely, and never answers a line it cannot
+parse.
 
-What makes it hard:
+Difficulties:
 
 * Standard input and output may be shared with other processes (a shell's terminal, a parent that
-  keeps the pipe). O_NONBLOCK belongs to the open file description, so setting it would change
-  theirs too. Where /proc allows it the pipe is opened anew, which makes a description of our own;
-  otherwise the flag is set and put back at the end.
+  keeps the pipe open). O_NONBLOCK belongs to the open file description, so setting it would affect
+  them too. If /proc allows it, the pipe is reopened, which creates a private description;
+  otherwise the flag is set and restored at the end.
 * epoll refuses regular files and /dev/null, which never block: they are read in slices instead.
-* At the end of input the SDK cancels every call in flight; here their answers get a bounded time,
+* At end of input the SDK cancels every call in flight; here calls get a bounded time to finish,
   so that `ptyjobs < script.jsonl` answers everything.
 """
 
@@ -47,7 +48,7 @@ HIGH_WATER = 4 << 20
 
 
 def private_descriptor(fd: int, *, write: bool) -> tuple[int, Callable[[], None]]:
-    """A non-blocking descriptor of the same file, and the call that gives it back."""
+    """A non-blocking descriptor of the same file, and the function that releases it."""
     access = os.O_WRONLY if write else os.O_RDONLY
     with contextlib.suppress(OSError):  # a socket, no /proc, or another user's pipe: share instead
         own = os.open(f"/proc/self/fd/{fd}", access | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
@@ -66,7 +67,7 @@ def private_descriptor(fd: int, *, write: bool) -> tuple[int, Callable[[], None]
 
 
 def _seekable(fd: int) -> bool:
-    """A regular file: opened anew it would start at offset 0 again."""
+    """True for a regular file, which must not be reopened: it would start at offset 0 again."""
     try:
         os.lseek(fd, 0, os.SEEK_CUR)
     except OSError:
@@ -77,9 +78,9 @@ def _seekable(fd: int) -> bool:
 class StdioTransport:
     """Both directions of one client on a pair of descriptors.
 
-    `read` and `write` are what `mcp.server.lowlevel.Server.run` takes (its `ReadStream` and
-    `WriteStream` protocols). `drain` is how long, in seconds, calls in flight may still answer
-    after the end of input.
+    `read` and `write` are the streams for `mcp.server.lowlevel.Server.run` (its `ReadStream` and
+    `WriteStream` protocols). `drain`: seconds that calls in flight have to finish after the end
+    of input.
     """
 
     def __init__(self, fd_in: int, fd_out: int, *, drain: float = 1.0) -> None:
@@ -116,7 +117,7 @@ class StdioTransport:
         try:
             self._loop.add_reader(self._in, self._on_readable)
         except OSError as error:
-            if error.errno != errno.EPERM:  # EPERM: epoll takes no regular files; they never block
+            if error.errno != errno.EPERM:  # EPERM: epoll refuses regular files; they never block
                 raise
             self._loop.call_soon(self._on_slice)
 
@@ -202,7 +203,7 @@ class StdioTransport:
         return message
 
     async def _finish(self) -> None:
-        """After the end of input: wait, bounded, until every call is answered and written."""
+        """After end of input, wait up to `drain` seconds for every answer to be written."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._drain):
                 while not self._stopped and (self._in_flight or self._outbox):
@@ -210,7 +211,7 @@ class StdioTransport:
                     await self._settled.wait()
 
     def stop(self) -> None:
-        """End the input now, as if the client had closed it; calls in flight are not waited for."""
+        """End the input as if the client had closed it, without waiting for calls in flight."""
         self._stopped = True
         self._settled.set()
         self._end()
@@ -226,7 +227,7 @@ class StdioTransport:
             await self._writable.wait()
 
     def forget(self, request_ids: Iterable[RequestId]) -> None:
-        """These requests will not be answered."""
+        """Stop expecting answers to these requests."""
         for request_id in request_ids:
             self._settle(request_id)
 
@@ -258,7 +259,7 @@ class StdioTransport:
                 data = data[os.write(self._out, data) :]
             except BlockingIOError:
                 break
-            except OSError:  # EPIPE: the client is gone, which ends the session like its EOF
+            except OSError:  # EPIPE: the client closed its end, which ends the session like EOF
                 self._break()
                 return memoryview(b"")
         return data
@@ -289,7 +290,7 @@ class StdioTransport:
         self.stop()
 
     def close(self) -> None:
-        """Give the descriptors back; what was not written is dropped."""
+        """Release the descriptors; unwritten data is dropped."""
         self._end()
         self._loop.remove_writer(self._out)
         self._outbox.clear()
@@ -305,7 +306,7 @@ class _Stream:
         self._transport = transport
 
     async def aclose(self) -> None:
-        """Nothing to do: `StdioTransport.close` gives the descriptors back."""
+        """Do nothing: `StdioTransport.close` releases the descriptors."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -320,7 +321,7 @@ class _Stream:
 
 
 class Inbound(_Stream):
-    """The messages of the client, as the SDK reads them."""
+    """The client's messages, as a stream for the SDK."""
 
     async def receive(self) -> SessionMessage | Exception:
         return await self._transport._next()
@@ -341,10 +342,10 @@ class _Outbound(_Stream):
 async def stdio(
     fd_in: int = 0, fd_out: int = 1, *, drain: float = 1.0
 ) -> AsyncIterator[StdioTransport]:
-    """A transport on standard input and output.
+    """Yield a transport on standard input and output.
 
-    Descriptors 0 and 1 themselves then point at /dev/null, so that neither a stray `print` nor a
-    child can write into the protocol, or block on it.
+    Descriptors 0 and 1 then refer to /dev/null, so that neither a stray `print` nor a child
+    process can write into the protocol stream or block on it.
     """
     transport = StdioTransport(fd_in, fd_out, drain=drain)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)

@@ -38,10 +38,10 @@ def register(add: Add) -> None:
 def attach_job(args: argparse.Namespace, settings: Config) -> int:
     """Join a job from this terminal; C-\\ leaves it running.
 
-    Its terminal takes the size of yours while you are there, and your terminal's scrollback gets
-    the lines above its screen. Several people may be attached; the size is that of the one who
-    came last. Ends with 0 after the detach key, else with the job's own exit code; 4 when its
-    holder was lost.
+    While you are attached, the job's terminal has the size of yours, and your terminal's scrollback
+    receives the lines above its screen. Several people may be attached; the last to attach sets the
+    size. Exits with 0 after the detach key, else with the job's own exit code; 4 if its holder was
+    lost.
     """
     with Jobs(settings) as jobs:
         job_id = args.job or _newest(jobs)

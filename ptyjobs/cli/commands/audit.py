@@ -1,4 +1,4 @@
-"""`audit`: read the journal of what was done to jobs, and by whom."""
+"""`audit`: read the journal of actions on jobs and their authors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def register(add: Add) -> None:
 def audit(args: argparse.Namespace, settings: Config) -> int:
     """Show who started, typed, held and killed what, oldest first.
 
-    What was typed unseen is not in the journal. It is written unless `audit = false`.
+    Text typed without echo is not in the journal. `audit = false` disables it.
     """
     after = time.time() - args.since if args.since is not None else 0.0
 

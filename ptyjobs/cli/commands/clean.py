@@ -19,7 +19,7 @@ def register(add: Add) -> None:
 
 
 def clean(args: argparse.Namespace, settings: Config) -> int:
-    """Forget ended jobs that are older than the configured retention; prints their ids."""
+    """Delete ended jobs that are older than the configured retention; prints their ids."""
     with Jobs(settings) as jobs:
         removed = jobs.registry.clean(
             retention=settings.retention,

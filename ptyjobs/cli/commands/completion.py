@@ -1,8 +1,8 @@
-"""`completion`: completion files for bash, zsh and fish, made from the parsers.
+"""`completion`: completion files for bash, zsh and fish, generated from the parsers.
 
-Owns the three scripts. The words of commands and flags are written into the script, so that a TAB
-starts no Python; only a job id is asked for, with `ptyjobs list --ids`: of running jobs where the
-command needs one. Behind `--` it is the shell's own completion of commands.
+Owns the three scripts. Commands and flags are written into the script, so that a TAB starts no
+Python; only job ids are queried, with `ptyjobs list --ids` (running jobs only, if the command needs
+one). After `--` the shell completes a command line itself.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 IDS = "command ptyjobs list --ids 2>/dev/null"
 JOB_ARGUMENTS = ("job", "jobs", "source")  # arguments that are job ids
-RUNNING = ("attach", "kill", "send", "wait", "ports")  # commands that are for jobs that run
-COMMAND_LINES = ("run", "record")  # commands that take a command line behind `--`
+RUNNING = ("attach", "kill", "send", "wait", "ports")  # commands for running jobs
+COMMAND_LINES = ("run", "record")  # commands that take a command line after `--`
 EXAMPLES = """\
   bash  ptyjobs completion bash > ~/.local/share/bash-completion/completions/ptyjobs
   zsh   ptyjobs completion zsh > ~/.zfunc/_ptyjobs       (a folder of $fpath)
@@ -52,7 +52,7 @@ def _flags(command: dict[str, Any]) -> list[str]:
 
 
 def _choices(command: dict[str, Any]) -> dict[str, list[str]]:
-    """Flag, or "" for the argument without one -> the words that its value may be."""
+    """Map each flag ("" for a positional argument) to the choices for its value."""
     return {
         flag: words
         for argument in command["arguments"]
@@ -62,12 +62,12 @@ def _choices(command: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _ids(name: str) -> str:
-    """The shell command that prints the ids of the jobs that a command is for."""
+    """The shell command that prints the ids of the jobs a command applies to."""
     return IDS.replace("--ids", "--ids --running") if name in RUNNING else IDS
 
 
 def _values(command: dict[str, Any]) -> list[str]:
-    """The flags that take a value of no fixed choice."""
+    """The flags that take a value without fixed choices."""
     taking = (
         a for a in command["arguments"] if a["takes"] and not (a["choices"] or a["completes"])
     )
@@ -75,7 +75,7 @@ def _values(command: dict[str, Any]) -> list[str]:
 
 
 def _takes_files(command: dict[str, Any]) -> bool:
-    """A recording will do where a job does."""
+    """True if the command accepts a recording in place of a job."""
     return any(a["name"] == "source" for a in command["arguments"])
 
 
@@ -96,7 +96,7 @@ _BASH_COMMAND = """\
 
 
 def bash(commands: Commands) -> str:
-    """For bash(1): a function for complete(1)."""
+    """The script for bash(1): a function for its builtin `complete`."""
     cases = []
     for name, command in commands.items():
         words = [f"    {name})", f'      flags="{" ".join(_flags(command))}"']
@@ -131,7 +131,7 @@ complete -o default -F _ptyjobs ptyjobs"""
 
 
 def zsh(commands: Commands) -> str:
-    """For zsh(1): a function for compinit."""
+    """The script for zsh(1): a function for compinit."""
     names = "\n".join("    " + _quoted(f"{n}:{c['summary']}") for n, c in commands.items())
     cases = []
     for name, command in commands.items():
@@ -197,7 +197,7 @@ fi"""
 
 
 def fish(commands: Commands) -> str:
-    """For fish(1): one complete line a word."""
+    """The script for fish(1): one `complete` line per word."""
     lines = [
         "# fish completion for ptyjobs, made by `ptyjobs completion fish`",
         f"function __ptyjobs_ids; {IDS}; end",

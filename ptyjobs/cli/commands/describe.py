@@ -1,7 +1,7 @@
-"""`describe`: the whole surface, made from the parsers, the settings and the tools themselves.
+"""`describe`: the complete interface, generated from the parsers, the settings and the tools.
 
-Owns the shape of that description and the command reference in docs/reference/. Nothing in it is
-written by hand, so it cannot be out of date.
+Owns the format of that description and the command reference in docs/reference/. Never contains
+hand-written text, so it cannot be out of date.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ptyjobs.cli.command import Add
 
-VERSION = 1  # of the shape; grows when a member changes its meaning
+VERSION = 1  # of the format; incremented when a member changes its meaning
 
 
 def register(add: Add) -> None:
@@ -27,9 +27,9 @@ def register(add: Add) -> None:
 
 
 def describe(args: argparse.Namespace, settings: Config) -> int:
-    """Everything that can be asked of ptyjobs: commands, flags, settings, exit codes, MCP tools.
+    """Describe the interface of ptyjobs: commands, flags, settings, exit codes, MCP tools.
 
-    As text the command reference; with --json all of it, for programs.
+    As text, the command reference; with --json, all of it for programs.
     """
     print(json.dumps(surface(), indent=2) if args.json else reference(), end="\n")
     return 0
@@ -45,7 +45,7 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 
 
 def arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """What a command takes, without -h and without the settings' own flags."""
+    """A command's arguments, without -h and the flags of the settings."""
     return [
         action
         for action in parser._actions
@@ -84,7 +84,7 @@ def surface() -> dict[str, Any]:
 
 
 def _tools() -> list[dict[str, Any]]:
-    """The MCP tools that `serve` offers; made without the SDK."""
+    """The MCP tools that `serve` offers, without loading the SDK."""
     from ptyjobs.mcp.tools import TOOLS
 
     return [
@@ -112,7 +112,7 @@ def _argument(action: argparse.Action) -> dict[str, Any]:
 
 
 def reference() -> str:
-    """The commands as Markdown: what each does, and what it takes."""
+    """The commands as Markdown, with descriptions and arguments."""
     lines = []
     for name, parser in commands().items():
         summary = _summary(parser).removesuffix(".")

@@ -1,7 +1,7 @@
-"""`doctor`: what this machine lets ptyjobs see, contain and start, with advice.
+"""`doctor`: check what ptyjobs can observe, contain and start on this machine, with advice.
 
-Owns the checks: each looks at one thing and says it in a line. Starts nothing but the short-lived
-children with which the kernel and the sandboxes are tried.
+Owns the checks; each one tests one thing and reports it in one line. Never starts anything but
+short-lived children that probe the kernel and the sandboxes.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ptyjobs.model import Tier, to_json
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
 
-DESCRIPTORS_A_JOB = 12  # a server's and a holder's, generously
+DESCRIPTORS_A_JOB = 12  # in a server and a holder, with a margin
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, what it is, and what to do when it could be better."""
+    """One line of the report: the subject, its state, and advice if it can be improved."""
 
     name: str
     value: str
@@ -43,7 +43,7 @@ def register(add: Add) -> None:
 
 
 def doctor(args: argparse.Namespace, settings: Config) -> int:
-    """What this machine lets ptyjobs see and contain, with advice; 1 when something is amiss."""
+    """Check what ptyjobs can observe and contain here, with advice; 1 if something is wrong."""
     findings = [finding for check in CHECKS for finding in check(settings)]
     if args.json:
         print(json.dumps(to_json(findings)))

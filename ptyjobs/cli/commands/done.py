@@ -1,4 +1,4 @@
-"""`done`: answer a job whose agent asks for a person."""
+"""`done`: answer an agent that asked for a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`events`: what happened to jobs, one line a batch of transitions."""
+"""`events`: report the events of jobs, one line per batch."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def register(add: Add) -> None:
 
 
 def events(args: argparse.Namespace, settings: Config) -> int:
-    """What happened to jobs: ends, questions, matches, lost holders. Each is reported once.
+    """Report job events: exits, questions, matches, lost holders. Each is reported once.
 
-    One line for what happens together, with the jobs that still run; nothing while nothing
-    changes. What a job is watched for is set at its start (`run --notify`, execute(notify=)).
+    Simultaneous events share one line, which also names the jobs that still run; without events
+    nothing is printed. A job's events are chosen at its start (`run --notify`, execute(notify=)).
     """
     from ptyjobs.client.known_secrets import redactor
 
@@ -69,5 +69,5 @@ def events(args: argparse.Namespace, settings: Config) -> int:
             if args.json:
                 print_json(batch)
             else:
-                print(border.redact(batch.line).text, flush=True)  # a monitor's reader is a model
+                print(border.redact(batch.line).text, flush=True)  # the reader may be a model
     return 0

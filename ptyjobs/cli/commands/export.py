@@ -47,8 +47,8 @@ def export(args: argparse.Namespace, settings: Config) -> int:
     """Write a job's recording to a file, or to standard output.
 
     Formats: v3 and v2 (asciicast), html (one page that plays it, with marks and search, without
-    network), raw (the bytes of the log), txt (all its text). What a cast cannot hold, bytes that
-    are no UTF-8, is kept beside it as FILE.raw.
+    network), raw (the bytes of the log), txt (all its text). If the log is not valid UTF-8, which
+    a cast cannot represent, the bytes are also written to FILE.raw.
     """
     out = Path(args.file) if args.file else None
     form = args.format or form_of(args.file)
@@ -72,7 +72,7 @@ def export(args: argparse.Namespace, settings: Config) -> int:
 
 @contextlib.contextmanager
 def masked_copy(job: JobDir, settings: Config) -> Iterator[JobDir]:
-    """A copy of a job's files without secrets."""
+    """Yield a redacted copy of a job's files."""
     import shutil
     import tempfile
 
@@ -91,20 +91,20 @@ def masked_copy(job: JobDir, settings: Config) -> Iterator[JobDir]:
 
 
 def form_of(file: str) -> str:
-    """The format that a file's name asks for."""
+    """The format for a file's name."""
     suffix = Path(file).suffix.lower()
     forms = {".raw": "raw", ".log": "raw", ".txt": "txt", ".html": "html", ".htm": "html"}
     return forms.get(suffix, "v3")
 
 
 def write(what: JobDir | Recording, out: Path | None, *, form: str, input: bool) -> list[Path]:
-    """Write `what` as `form` to `out`, None for standard output; the files that were written."""
+    """Write `what` as `form` to `out` (None: standard output); returns the files written."""
     files = [out] if out else []
     with _opened(out) as binary:
         if form == "raw":
             export_raw(what, binary)
             return files
-        # UTF-8 whatever the locale is: a cast is, and a text is what the program printed.
+        # UTF-8 in any locale: casts are UTF-8, and a text has the characters the program printed.
         text = io.TextIOWrapper(binary, encoding="utf-8", errors="replace", newline="")
         try:
             if form in ("txt", "html"):
@@ -112,7 +112,7 @@ def write(what: JobDir | Recording, out: Path | None, *, form: str, input: bool)
                 if form == "txt":
                     text.write(text_of(whole))
                 else:
-                    from ptyjobs.recordings.page import html_page  # with the renderers
+                    from ptyjobs.recordings.page import html_page  # loads the renderers
 
                     text.write(html_page(whole, input=input))
                 return files

@@ -1,4 +1,4 @@
-"""`fixture`: from a recording or a job to a regression test."""
+"""`fixture`: turn a recording or a job into a regression test."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def register(add: Add) -> None:
 def fixture(args: argparse.Namespace, settings: Config) -> int:
     """Write a pytest test that runs a recorded program again, with its input, screen by screen.
 
-    The program is run twice to see what varies (times, process ids): any text fits there. Accept
-    changed screens with `pytest --screen-update`.
+    The program is run twice to find the parts that vary (times, process ids); the test accepts any
+    text there. Accept changed screens with `pytest --screen-update`.
     """
     from ptyjobs.testing import stub
 

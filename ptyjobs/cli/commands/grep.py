@@ -1,4 +1,4 @@
-"""`grep`: one pattern over the output of all jobs."""
+"""`grep`: search the output of all jobs for a pattern."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 
 
 def grep(args: argparse.Namespace, settings: Config) -> int:
-    """Lines that match, of all jobs that are kept: newest job first, last line first.
+    """Print matching lines of all kept jobs: newest job first, last line first.
 
-    Each behind its job and line number. 1 if there is none.
+    Each is preceded by its job and line number. 1 if no line matches.
     """
     from ptyjobs.client import search
     from ptyjobs.client.registry import Registry

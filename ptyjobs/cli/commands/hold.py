@@ -1,4 +1,4 @@
-"""`hold`: keep a job's input for oneself."""
+"""`hold`: take exclusive input of a job."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def register(add: Add) -> None:
 def hold(args: argparse.Namespace, settings: Config) -> int:
     """Hold a job: only you can type until you release it.
 
-    The agent's input is refused and it is told who holds the job; it goes on reading. Ends with
-    `ptyjobs release`, or ten seconds after this terminal has gone.
+    The agent can still read, but its input is refused with a message that names the holder. The
+    hold ends with `ptyjobs release`, or ten seconds after this terminal closes.
     """
     with Jobs(settings) as jobs:
         jobs.hold(args.job, by=person.name(), session=person.session())

@@ -1,10 +1,10 @@
-"""`hook`: answer a hook of a coding agent with what its session should know about jobs.
+"""`hook`: answer a coding agent's hooks with the jobs that concern its session.
 
-Owns the two texts, and which jobs they are about: those below the project's folder at the start
-of a session, those that the session's own servers started at its end. Never starts a job or ends
-one. A hook must never disturb a session, so input that cannot be read is answered with nothing.
-The PreToolUse hook is not here: it runs before every Bash call and cannot wait for this package
-(see `plugin/hooks/bash_hint.py`).
+Owns the two texts and their choice of jobs: at the start of a session, jobs below the project's
+folder; at its end, jobs that the session's own servers started. Never starts or ends a job. A hook
+must never disturb a session, so unreadable input gets an empty answer. The PreToolUse hook is not
+here: it runs before every Bash call and cannot wait for this package to load (see
+`plugin/hooks/bash_hint.py`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ptyjobs.config import Config
     from ptyjobs.model import Status
 
-MAX_TEXT = 300  # characters of a hook's text: each costs the session's model tokens
-LOST_SHOWN = 86_400.0  # seconds that a lost job is told of
+MAX_TEXT = 300  # characters of a hook's text, which costs the session tokens
+LOST_SHOWN = 86_400.0  # seconds that a lost job is reported
 MAX_ANCESTORS = 64
 
 
@@ -36,7 +36,7 @@ def register(add: Add) -> None:
 
 
 def hook(args: argparse.Namespace, settings: Config) -> int:
-    """Answer a hook of a coding agent: its event as JSON on standard input, the answer in JSON."""
+    """Answer a coding agent's hook: reads the event as JSON on standard input, prints JSON."""
     try:
         event = json.load(sys.stdin)
     except ValueError:
@@ -66,7 +66,7 @@ def _session_start(event: Mapping[str, object], settings: Config) -> dict[str, o
 
 
 def start_text(statuses: Sequence[Status], *, folder: str, now: float) -> str:
-    """The persistent jobs below `folder` that run or were lost lately; empty without any."""
+    """List persistent jobs below `folder` that run or were lost recently; empty if none."""
     below = [status for status in statuses if _is_below(status.cwd, folder=folder)]
     running = [
         status
@@ -107,7 +107,7 @@ def _named(statuses: Sequence[Status]) -> str:
 
 
 def _stop(event: Mapping[str, object], settings: Config) -> dict[str, object]:
-    """Block once, with the jobs that the session itself left asking or running."""
+    """Block once, naming the jobs that the session left asking or running."""
     client = os.environ.get("CLAUDE_PID", "")
     if event.get("stop_hook_active") or not client.isdigit():
         return {}
@@ -123,11 +123,11 @@ def _stop(event: Mapping[str, object], settings: Config) -> dict[str, object]:
 
 
 def stop_text(statuses: Sequence[Status]) -> str:
-    """The jobs that ask something, and those that run on in the background; empty without any.
+    """List the jobs that ask a question and the running background jobs; empty if none.
 
-    A shell or REPL at its prompt is neither: it ends with the session and nobody waits for it.
-    It has a line editor, which takes the terminal out of canonical mode; a question is read by
-    the line (termios(3)).
+    A shell or REPL at its prompt is neither: it ends with the session and no one waits for it.
+    Its line editor leaves canonical mode, whereas a question is read in canonical mode
+    (termios(3)).
     """
     asking, running = [], []
     for status in statuses:
@@ -148,7 +148,7 @@ def stop_text(statuses: Sequence[Status]) -> str:
 
 
 def _reads_lines(pid: int | None) -> bool:
-    """True if the terminal of a process is in canonical mode (False where that is unknown)."""
+    """True if the process's terminal is in canonical mode (False if unknown)."""
     import termios
 
     try:
@@ -157,7 +157,7 @@ def _reads_lines(pid: int | None) -> bool:
         return False
     try:
         return bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)
-    except termios.error:  # its input is no terminal
+    except termios.error:  # its input is not a terminal
         return False
     finally:
         os.close(descriptor)
@@ -179,7 +179,7 @@ def _descends(pid: int | None, *, ancestor: int) -> bool:
 
 
 def _first_time(settings: Config, *, session: str, text: str) -> bool:
-    """True once per session and set of jobs: a user who was told is not told at every turn."""
+    """True once per session and set of jobs, so that the user is not reminded at every turn."""
     import hashlib
 
     from ptyjobs.client.files import private_directory
@@ -195,7 +195,7 @@ def _first_time(settings: Config, *, session: str, text: str) -> bool:
             if now - entry.stat().st_mtime > LOST_SHOWN:
                 os.unlink(entry.path)
         os.close(os.open(os.path.join(folder, name), os.O_CREAT | os.O_EXCL, 0o600))
-    except OSError:  # told already, or nowhere to note it: then rather silence
+    except OSError:  # already reported, or not recordable: stay silent
         return False
     return True
 

@@ -44,7 +44,7 @@ def kill(args: argparse.Namespace, settings: Config) -> int:
         if args.all:
             args.jobs = [status.job_id for status in jobs.list() if not status.state.ended]
         for job_id in dict.fromkeys(args.jobs):
-            jobs.registry.find(job_id)  # a misspelt id stops it before anything is killed
+            jobs.registry.find(job_id)  # check all ids before killing any job
         for job_id in dict.fromkeys(args.jobs):
             killed = jobs.kill(job_id, signal=args.signal, grace=args.grace)
             done.append({"job_id": job_id, **to_json(killed)})

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from ptyjobs.config import Config
     from ptyjobs.model import Status
 
-WATCH_PAUSE = 1.0  # seconds between two looks of list --watch
+WATCH_PAUSE = 1.0  # seconds between two updates of list --watch
 HEAD = ("JOB", "STATE", "AGE", "QUIET", "WHY", "TITLE OR COMMAND", "LAST LINE")
-LIMITS = (64, 9, 4, 5, 30, 32)  # columns at most; a job id is never cut: other commands take it
+LIMITS = (64, 9, 4, 5, 30, 32)  # columns at most; a job id is never cut, as other commands need it
 COMMAND = 5
-LAST_LINE = 24  # columns that the last line gets at least
+LAST_LINE = 24  # minimum columns of the last line
 NARROW = ((COMMAND, 20), (COMMAND, 0), (4, 20), (3, 0), (2, 0), (4, 12))
 """What gives way to the last line, first the command, then the reason, silence and age."""
 EXAMPLES = """\
@@ -43,7 +43,7 @@ def register(add: Add) -> None:
 
 
 def list_jobs(args: argparse.Namespace, settings: Config) -> int:
-    """All jobs, running ones first, then newest first: state and why, age, silence, last words."""
+    """List jobs, running ones first, then newest first: state and why, age, silence, last line."""
     registry = Registry(settings.state_dir)
     chosen = _chosen(args, registry)
     if args.ids:
@@ -75,7 +75,7 @@ def list_jobs(args: argparse.Namespace, settings: Config) -> int:
 
 
 def _chosen(args: argparse.Namespace, registry: Registry) -> set[str] | None:
-    """The ids of the jobs that were selected; None for all."""
+    """The ids of the selected jobs; None for all."""
     if not args.where and not args.label:
         return None
     from ptyjobs.client import search
@@ -97,13 +97,13 @@ def _show_table(found: Sequence[Status], *, watch: bool) -> None:
 
 
 def table(found: Sequence[Status], *, now: float, width: int = 0) -> list[str]:
-    """One line a job under a head, running jobs first; cut to `width` columns where it is not 0."""
+    """A header and one line per job, running jobs first; cut to `width` columns unless it is 0."""
     if not found:
         return ["No jobs. Start one: ptyjobs run -d -- CMD"]
     running_first = sorted(found, key=lambda status: status.state.ended)
     rows = [HEAD, *(_row(status, now) for status in running_first)]
     columns = widths(rows, LIMITS, width=width, last=LAST_LINE, narrow=NARROW)
-    if not columns[COMMAND]:  # the last column says what there is to say
+    if not columns[COMMAND]:  # the last column has the information
         rows = [HEAD, *((*row[:-1], row[-1] or row[COMMAND]) for row in rows[1:])]
     return [line(row, columns, width=width) for row in rows]
 

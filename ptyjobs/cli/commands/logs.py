@@ -48,10 +48,10 @@ def register(add: Add) -> None:
 
 
 def logs(args: argparse.Namespace, settings: Config) -> int:
-    """A job's output as it was, or with --text (--grep, --last, --json) line by line as text.
+    """Print a job's output as bytes, or with --text (--grep, --last, --json) as lines of text.
 
-    To a terminal only text and colours, unless --raw. With -f also what comes, until the job ends.
-    1 when --grep found nothing.
+    On a terminal, only text and colours pass, unless --raw is given. With -f, follows until the
+    job ends. 1 if --grep found nothing.
     """
     from ptyjobs.cli.positions import offset_at
     from ptyjobs.client.sync import Jobs
@@ -66,13 +66,13 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
             raise BadInput("--raw and text exclude each other.", advice="Leave one of them out.")
         if text and not args.follow:
             return _text(jobs, args, since)
-        start = job.log.floor if args.discard else 0  # what was given up was seen
+        start = job.log.floor if args.discard else 0  # discarded bytes were already printed
         start = max(since or 0, start)
         if not text:
             harmless = sys.stdout.isatty() and not args.raw
             _pass_on(jobs, args, start, _Bytes(harmless=harmless))
             return 0
-        if args.last is not None:  # the last lines, and what comes behind them
+        if args.last is not None:  # the last lines, and the output that follows
             start = _lines_end(job.log)
             _text(jobs, args, since, stop=start)
         lines = _Lines(args.grep, as_json=args.json)
@@ -82,7 +82,7 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
 
 
 class _Bytes:
-    """Passes output on; `harmless`: as text and colours."""
+    """Writes output bytes to standard output; `harmless`: only text and colours."""
 
     def __init__(self, *, harmless: bool) -> None:
         self._filter = Harmless() if harmless else None
@@ -93,16 +93,16 @@ class _Bytes:
 
 
 class _Lines:
-    """Prints output line by line as text, those that match alone."""
+    """Prints output as lines of text; with a pattern, only matching lines."""
 
     def __init__(self, grep: str, *, as_json: bool) -> None:
-        from ptyjobs.text.patterns import plain  # with pexpect: not for raw bytes
+        from ptyjobs.text.patterns import plain  # loads pexpect, which raw bytes do not need
 
         self._plain = plain
         self._pattern = _pattern(grep) if grep else None
         self._json = as_json
         self._rest = b""
-        self._offset = 0  # of the line that is not whole yet
+        self._offset = 0  # of the incomplete last line
         self.found = False
 
     def feed(self, offset: int, data: bytes) -> None:
@@ -116,7 +116,7 @@ class _Lines:
             sys.stdout.flush()
 
     def end(self) -> None:
-        """The last line has no line end."""
+        """Print the last line if it has no line end."""
         if self._rest:
             self._print(self._rest)
 
@@ -132,14 +132,14 @@ class _Lines:
 
 
 def _lines_end(log: LogReader) -> int:
-    """The log offset behind the last whole line."""
+    """The log offset after the last complete line."""
     end = log.end
     first, data = log.read(max(log.floor, end - 65536), 65536)
     return first + data.rfind(b"\n") + 1 if b"\n" in data else end
 
 
 def _pass_on(jobs: Jobs, args: argparse.Namespace, offset: int, sink: _Bytes | _Lines) -> None:
-    """Give the sink the log from `offset` on, with -f to the job's end."""
+    """Feed the log from `offset` on to the sink; with -f, until the job ends."""
     offset = _stored(jobs, args, offset, sink)
     if not args.follow:
         return
@@ -159,7 +159,7 @@ def _pass_on(jobs: Jobs, args: argparse.Namespace, offset: int, sink: _Bytes | _
 
 
 def _stored(jobs: Jobs, args: argparse.Namespace, offset: int, sink: _Bytes | _Lines) -> int:
-    """What the log has from `offset` on; its end."""
+    """Feed the stored log from `offset` on to the sink; returns the log's end."""
     while True:
         first, data = jobs.raw(args.job, since=offset)
         if not data:
@@ -173,7 +173,7 @@ def _stored(jobs: Jobs, args: argparse.Namespace, offset: int, sink: _Bytes | _L
 
 
 def _discard(jobs: Jobs, job_id: str, before: int) -> None:
-    """Make room in the log of a living job; an ended one's is left to `clean`."""
+    """Discard log bytes of a running job; `clean` removes the logs of ended jobs."""
     try:
         jobs.discard(job_id, before=before)
     except JobEnded:
@@ -207,7 +207,7 @@ def _text(
             print("\n".join(_shown(line) for line in lines), end="\n" if lines else "")
             args.found = getattr(args, "found", False) or bool(lines)
             lines = []
-    if stop is not None and args.last is not None:  # what is not whole yet is followed
+    if stop is not None and args.last is not None:  # the incomplete line is printed when followed
         lines = (lines[:-1] if since is not None and since > stop else lines)[-args.last :]
         lines = lines if args.last else []
     if args.json:
@@ -219,6 +219,6 @@ def _text(
 
 
 def _shown(line: str) -> str:
-    """A line as this standard output can take it."""
+    """The line in characters that this standard output can encode."""
     encoding = sys.stdout.encoding or "utf-8"
     return line.encode(encoding, "replace").decode(encoding) if os.name == "posix" else line

@@ -42,8 +42,8 @@ def register(add: Add) -> None:
 def play(args: argparse.Namespace, settings: Config) -> int:
     """Replay a recording or a job in this terminal: blank pauses, '.' steps, q quits.
 
-    A recording is an asciicast (v2, v3) or a raw log. At its own pace, --speed times as fast,
-    with pauses cut to --idle-limit seconds.
+    A recording is an asciicast (v2, v3) or a raw log. It plays at its original speed times --speed,
+    with pauses limited to --idle-limit seconds.
     """
     path, _ = source(args.source, settings)
     with named(path):
@@ -66,7 +66,7 @@ def play(args: argparse.Namespace, settings: Config) -> int:
 
 
 def _facts(recording: Recording) -> dict[str, object]:
-    """What a player must know of it."""
+    """The properties of a recording that a player needs."""
     return {
         "rows": recording.size.rows,
         "cols": recording.size.cols,
@@ -94,14 +94,14 @@ def _out(data: bytes) -> None:
 
 
 def _resize(moment: Moment) -> None:
-    """Ask the terminal for the size (xterm's window operation 8; others ignore it)."""
+    """Request the recorded size from the terminal (xterm window operation 8; others ignore it)."""
     if sys.stdout.isatty():
         _out(f"\x1b[8;{moment.size.rows};{moment.size.cols}t".encode())
 
 
 @contextlib.contextmanager
 def _keys() -> Iterator[Wait]:
-    """Keys from the terminal without echo; only time where there is none."""
+    """Yield a wait for keys, read without echo; without a terminal it waits for time only."""
     if not sys.stdout.isatty():
         yield lambda seconds: _sleep(seconds)
         return
@@ -133,7 +133,7 @@ def _keys() -> Iterator[Wait]:
 
 
 def _pass_line_feeds(fd: int) -> None:
-    """No carriage return before a line feed: the recording has those that there were."""
+    """Stop the terminal from adding CR before LF: the recording has the original bytes."""
     modes = termios.tcgetattr(fd)
     modes[1] &= ~termios.OPOST
     termios.tcsetattr(fd, termios.TCSADRAIN, modes)

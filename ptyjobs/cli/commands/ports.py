@@ -1,4 +1,4 @@
-"""`ports`: who listens on which port."""
+"""`ports`: list listening ports and the jobs that own them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def register(add: Add) -> None:
 
 
 def ports(args: argparse.Namespace, settings: Config) -> int:
-    """Listening ports with their job, project directory and git worktree, or other process.
+    """List listening ports with their job, project directory and git worktree, or other process.
 
-    1 when none of the given ports is held.
+    1 if nothing listens on the given ports.
     """
     from ptyjobs.client.port_table import table
     from ptyjobs.client.registry import Registry

@@ -18,9 +18,9 @@ def register(add: Add) -> None:
 
 
 def ps(args: argparse.Namespace, settings: Config) -> int:
-    """The processes of a Procfile with their jobs: state, port, addresses, last line.
+    """List the processes of a Procfile with their jobs: state, port, addresses, last line.
 
-    1 if one of them does not run.
+    1 if any of them is not running.
     """
     from ptyjobs.cli.commands.up import procfile_path
     from ptyjobs.cli.format import safe, turn

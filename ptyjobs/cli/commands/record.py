@@ -37,9 +37,9 @@ def register(add: Add) -> None:
 def record(args: argparse.Namespace, settings: Config) -> int:
     """Run a command in this terminal and write what it shows to a recording.
 
-    Ends with the command's own exit code. Its bytes are kept beside the recording (FILE.raw) when
-    they are no UTF-8. Without --input nothing that is typed is written; with it only what the
-    terminal showed, so never a password.
+    Exits with the command's own exit code. If the output is not valid UTF-8, its bytes are also
+    written to FILE.raw. Without --input, no typed text is recorded; with it, only text that the
+    terminal echoed, so never a password.
     """
     words = args.words[1:] if args.words[:1] == ["--"] else args.words
     if not words:
@@ -47,7 +47,7 @@ def record(args: argparse.Namespace, settings: Config) -> int:
     command = words[0] if len(words) == 1 else shlex.join(words)
     out = Path(args.output or f"{Path(words[0].split()[0]).name}.cast")
     must_not_exist(out, force=args.force)
-    if not out.parent.is_dir():  # told before the command has run, not after
+    if not out.parent.is_dir():  # report this before the command runs
         raise BadInput(f"There is no directory {str(out.parent)!r}.", advice="Make it first.")
     with Jobs(settings) as jobs:
         interactive = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
@@ -56,7 +56,7 @@ def record(args: argparse.Namespace, settings: Config) -> int:
         job_id = jobs.start(prepare(settings, command=command, rows=rows, cols=cols)).job_id
         if interactive:
             code = attach.attach(jobs, job_id, detach_key=settings.detach_key, stays=False)
-            if not jobs.status(job_id).state.ended:  # detached: that ends a recording
+            if not jobs.status(job_id).state.ended:  # detaching ends the recording
                 jobs.kill(job_id)
         else:
             from ptyjobs.cli.stream import stream

@@ -1,4 +1,4 @@
-"""`release`: hand a job back to whoever else types into it."""
+"""`release`: end a hold and hand the job's input back."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def register(add: Add) -> None:
 
 
 def release(args: argparse.Namespace, settings: Config) -> int:
-    """Release a held job; the agent learns what was done meanwhile. 1 if nobody held it.
+    """Release a held job; the agent is sent what happened meanwhile. 1 if it was not held.
 
-    If the agent had asked for a person, this answers it: done.
+    If the agent asked for a person, this also answers it with "done".
     """
     with Jobs(settings) as jobs:
         held = jobs.hand_back(args.job, by=person.name(), message=args.message)

@@ -32,14 +32,14 @@ def register(add: Add) -> None:
 def restart(args: argparse.Namespace, settings: Config) -> int:
     """End jobs and start each again as it was; earlier runs stay readable.
 
-    1 if one has ended again, or a service is not ready in time.
+    1 if a job has already ended again, or a service is not ready in time.
     """
     from ptyjobs.client.sync import Jobs
 
     answers = []
     with Jobs(settings, reader=READER) as jobs:
         for job_id in args.jobs:
-            jobs.registry.find(job_id)  # a misspelt id stops it before anything is ended
+            jobs.registry.find(job_id)  # check all ids before ending any job
         for job_id in args.jobs:
             answer = jobs.restart(job_id, wait=args.wait, grace=args.grace)
             answers.append(answer)

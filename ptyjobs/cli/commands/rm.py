@@ -1,4 +1,4 @@
-"""`rm`: forget ended jobs at once, with all that is kept of them."""
+"""`rm`: delete ended jobs and their files at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def register(add: Add) -> None:
 
 
 def rm(args: argparse.Namespace, settings: Config) -> int:
-    """Forget ended jobs with all that is kept of them; prints their ids."""
+    """Delete ended jobs and all their files; prints their ids."""
     names = list(dict.fromkeys(args.jobs))
     with Jobs(settings) as jobs:
         found = [jobs.registry.find(name) for name in names]

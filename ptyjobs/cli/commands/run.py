@@ -1,6 +1,6 @@
-"""`run`: start a job as a person; attached, detached, or as a filter in a pipe.
+"""`run`: start a job from a shell; attached, detached, or as a filter in a pipe.
 
-Owns the way from the words of a command line to a JobSpec.
+Owns the conversion of a command line to a JobSpec.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def register(add: Add) -> None:
 
 
 def command_of(words: Sequence[str]) -> str:
-    """The shell line of a command's words: one word is a line already, several are quoted."""
+    """The shell command line for the given words: one is used unchanged, several are quoted."""
     words = words[1:] if words[:1] == ["--"] else words
     if not words:
         raise BadInput("No command was given.", advice="ptyjobs run -- CMD ...")
@@ -111,9 +111,9 @@ def command_of(words: Sequence[str]) -> str:
 def run(args: argparse.Namespace, settings: Config) -> int:
     """Start a job: attached, or with -d detached.
 
-    Ends with the program's own exit code (128 + N for signal N). With -d prints the job id.
-    Attached it stays when you leave with the detach key, and ends with your terminal. Without a
-    terminal the output is passed on as it comes, and the job ends with this command.
+    Exits with the program's own exit code (128 + N for signal N). With -d, prints the job id.
+    An attached job keeps running after the detach key, and ends when your terminal closes. Without
+    a terminal, output is copied to standard output, and the job ends with this command.
     """
     from ptyjobs.cli import attach
 
@@ -131,7 +131,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         rows=size.rows if size and not flags.get("rows") else None,
         cols=size.cols if size and not flags.get("cols") else None,
         lifetime="persistent" if args.detach or interactive else "session",
-        stderr="merged",  # a person sees both
+        stderr="merged",  # the user sees both
         timeout=args.timeout,
         on_exit=args.on_exit,
         ready=args.ready,
@@ -146,7 +146,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
     with interrupts.raised(), Jobs(settings, reader=READER) as jobs:
         job_id = ""
         try:
-            with interrupts.held():  # it is told or ended, whenever a signal comes
+            with interrupts.held():  # a signal waits until the id is printed or known
                 job_id = jobs.start(spec, name=args.name, replace=args.replace).job_id
                 if args.held:
                     session = person.session() if args.detach else 0
@@ -161,7 +161,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
                     jobs, job_id, detach_key=settings.detach_key, hold_key=settings.hold_key
                 )
             code = stream(jobs, job_id, show=not args.json)
-        except (KeyboardInterrupt, SystemExit):  # C-c before the terminal is raw, or a signal
+        except (KeyboardInterrupt, SystemExit):  # C-c before raw mode, or a signal
             with interrupts.held():
                 if job_id and not args.detach:
                     jobs.kill(job_id)
@@ -173,7 +173,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
 
 
 def _ready(answer: Answer) -> int:
-    """0 if the service is ready; otherwise say why not."""
+    """Return 0 if the service is ready; otherwise report why it is not."""
     if answer.verdict.reason is Reason.SERVICE_READY:
         return 0
     service = answer.service

@@ -1,4 +1,4 @@
-"""`screen`: what a job shows, or showed, as text or as a picture."""
+"""`screen`: print a job's present or past screen as text or as a picture."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def register(add: Add) -> None:
 
 
 def screen(args: argparse.Namespace, settings: Config) -> int:
-    """What a job shows now, or showed at a moment: text, ansi, svg, png or html.
+    """Print a job's screen, now or at an earlier moment: text, ansi, svg, png or html.
 
-    Of a recording the last screen, or that of a moment.
+    For a recording, its last screen or the one at a given moment.
     """
     form = args.format or _format_of(args.output)
     path, is_job = source(args.source, settings)
@@ -98,7 +98,7 @@ def _picture(jobs: Jobs, job_id: str, at: str) -> Screen:
 
 
 def _played(path: Path, at: str) -> Screen:
-    """What a recording shows at its end, or at a moment."""
+    """The screen of a recording at its end or at a given moment."""
     from ptyjobs.recordings import read
     from ptyjobs.recordings.turns import Terminal
 
@@ -115,7 +115,7 @@ def _played(path: Path, at: str) -> Screen:
 
 
 def render(picture: Screen, form: str, *, title: str = "") -> bytes:
-    """The screen in one of FORMATS."""
+    """Render the screen in one of FORMATS."""
     from ptyjobs.render import ansi as render
 
     if form == "png":

@@ -42,10 +42,10 @@ def register(add: Add) -> None:
 
 
 def send(args: argparse.Namespace, settings: Config) -> int:
-    """Type into a job and print the answer; 1 when it has not answered in time."""
+    """Type into a job and print the answer; 1 if there is no answer in time."""
     text = _text(args)
     with Jobs(settings, reader=READER) as jobs:
-        jobs.who = person.name()  # who holds the job may also type like this
+        jobs.who = person.name()  # the user who holds the job may also use `send`
         if args.secret:
             if not _asks_for_secret(jobs, args.job):
                 raise BadInput(

@@ -21,7 +21,7 @@ def register(add: Add) -> None:
     serving = add("serve", serve)
     before = len(serving._actions)
     config.add_flags(serving)
-    for action in serving._actions[before:]:  # what the top level was given must not be reset here
+    for action in serving._actions[before:]:  # defaults here would override top-level flags
         action.default = argparse.SUPPRESS
 
 
@@ -29,6 +29,6 @@ def serve(args: argparse.Namespace, settings: Config) -> int:
     """Serve MCP on standard input and output (what a client starts)."""
     from ptyjobs.mcp import main as serve_mcp
 
-    if settings.http == "none" and sys.stdin.isatty():  # a person tries what a client starts
+    if settings.http == "none" and sys.stdin.isatty():  # a user ran the client's command by hand
         print(AT_A_TERMINAL, file=sys.stderr, flush=True)
     return serve_mcp(settings)

@@ -1,7 +1,7 @@
-"""`setup`: configure the MCP clients of this machine, or take that back.
+"""`setup`: configure the MCP clients of this machine, or undo it.
 
-Owns the words of the answer and which command is written: this installation's, or uvx. What is
-done to a file is in `ptyjobs.setup`.
+Owns the wording of the report and the command that is written: this installation's, or uvx. Never
+edits a file (`ptyjobs.setup` does).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def register(add: Add) -> None:
 
 
 def setup(args: argparse.Namespace, settings: Config) -> int:
-    """Configure the MCP clients of this machine; 1 when one could not be."""
+    """Configure the MCP clients of this machine; 1 if one could not be configured."""
     from ptyjobs.setup import work
 
     world = here()
@@ -104,7 +104,7 @@ def here() -> World:
 
 
 def server_of(run: str | None) -> Server:
-    """How clients start ptyjobs: this installation by its absolute path, or uvx."""
+    """The command with which clients start ptyjobs: this installation's absolute path, or uvx."""
     if run == "uvx" or (run is None and _is_ephemeral()):
         return Server("uvx", ("ptyjobs",))
     script = os.path.join(os.path.dirname(sys.executable), "ptyjobs")
@@ -114,5 +114,5 @@ def server_of(run: str | None) -> Server:
 
 
 def _is_ephemeral() -> bool:
-    """True in an environment that uvx made: it is gone when its cache is cleaned."""
+    """True in an environment created by uvx, which is deleted when uvx's cache is cleaned."""
     return f"{os.sep}archive-v0{os.sep}" in os.path.realpath(sys.prefix) + os.sep

@@ -22,7 +22,7 @@ def register(add: Add) -> None:
 
 
 def status(args: argparse.Namespace, settings: Config) -> int:
-    """Everything that is known of one job."""
+    """Show the full status of one job."""
     from ptyjobs.client.sync import Jobs
 
     with Jobs(settings) as jobs:
@@ -39,12 +39,12 @@ def status(args: argparse.Namespace, settings: Config) -> int:
 
 
 def hyperlink(address: str) -> str:
-    """An address that a terminal makes clickable (OSC 8)."""
+    """The address as a clickable terminal hyperlink (OSC 8)."""
     return f"\x1b]8;;{address}\x1b\\{address}\x1b]8;;\x1b\\"
 
 
 def page(found: Status, *, now: float | None = None) -> list[str]:
-    """A status for a person, a fact a line."""
+    """Format a status for a user, one fact per line."""
     now = time.time() if now is None else now
     ended = found.state.ended
     until = found.ended if found.ended is not None else now

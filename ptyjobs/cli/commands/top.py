@@ -1,8 +1,8 @@
-"""`top`: all jobs, live; attach to one or end it from there.
+"""`top`: live dashboard of all jobs; attach to a job or end it from there.
 
-Owns the dashboard: what stands in its rows, the selected job, and the keys. It is drawn with plain
-sequences on the alternate screen, only when something has changed. While a job is attached the
-dashboard is gone, and it comes back when the person detaches.
+Owns the dashboard: the contents of its rows, the selected job, and the keys. It is drawn with plain
+escape sequences on the alternate screen, only when something has changed. It is hidden while a job
+is attached and shown again after detaching. Never starts a job.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from ptyjobs.model import Size, Status, to_json
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
 
-PAUSE = 1.0  # seconds between two looks
+PAUSE = 1.0  # seconds between two updates
 HELP = " up/down select   Enter attach   x end it   s status   a ended too   q quit "
 HEAD = ("JOB", "STATE", "AGE", "QUIET", "CPU", "MEM", "OUT", "PORTS", "WHY", "LAST LINE")
 LIMITS = (64, 9, 4, 5, 5, 5, 5, 11, 28)  # columns at most; a job id is never cut
-LAST_LINE = 20  # columns that the last line gets at least
+LAST_LINE = 20  # minimum columns of the last line
 NARROW = ((6, 0), (3, 0), (8, 18), (5, 0), (2, 0), (7, 0))
 """What gives way to it: output, silence, a part of the reason, memory, age, ports."""
 KEY = re.compile(rb"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])|[^\x00]", re.DOTALL)
@@ -51,7 +51,7 @@ def register(add: Add) -> None:
 
 
 def top(args: argparse.Namespace, settings: Config) -> int:
-    """All jobs, live: state, silence, CPU, memory, output, ports; attach or end one from there."""
+    """Show all jobs live: state, silence, CPU, memory, output, ports; attach to or end a job."""
     with Jobs(settings) as jobs:
         if args.json:
             print(json.dumps(to_json(glance(jobs.registry, all=args.all))))
@@ -76,7 +76,7 @@ def _attach(jobs: Jobs, job_id: str, settings: Config, board: Board) -> None:
 
     try:
         attach(jobs, job_id, detach_key=settings.detach_key)
-    except PtyJobsError as error:  # its holder was lost: the board goes on and says so
+    except PtyJobsError as error:  # its holder was lost: the dashboard reports it
         board.notice = error.worded(HINTS)
 
 
@@ -86,16 +86,16 @@ class Board:
     def __init__(self, jobs: Jobs, terminal: Terminal, *, all: bool) -> None:
         self._jobs, self._terminal, self._all = jobs, terminal, all
         self._found: list[Status] = []
-        self._selected = ""  # a job id: rows come and go
-        self._used: dict[str, tuple[float, float]] = {}  # job id -> when, CPU seconds then
-        self._load: dict[str, float] = {}  # job id -> CPU in percent since the last look
+        self._selected = ""  # a job id, because rows change
+        self._used: dict[str, tuple[float, float]] = {}  # job id -> (time, CPU seconds then)
+        self._load: dict[str, float] = {}  # job id -> CPU in percent since the last update
         self._shown: list[str] = []
         self._details = False
-        self._doomed = ""  # the job whose end is to be confirmed
+        self._doomed = ""  # the job to end once the user confirms
         self.notice = ""
 
     def run(self) -> str | None:
-        """Until the person attaches (that job's id) or quits (None)."""
+        """Run until the user attaches (returns that job's id) or quits (None)."""
         self._shown = []
         due = time.monotonic()
         while True:
@@ -136,13 +136,13 @@ class Board:
             self._selected = ids[0] if ids else ""
 
     def _on_key(self, data: bytes) -> tuple[bool, str | None]:
-        """(whether to leave, the job to attach to)."""
+        """Handle a key; returns (leave the dashboard, job to attach to)."""
         doomed, self._doomed = self._doomed, ""
         self.notice = ""
         if doomed and data not in (b"y", b"Y"):
-            return False, None  # the key answers the question and does nothing else
+            return False, None  # the key only answers the question
         if doomed:
-            with contextlib.suppress(PtyJobsError):  # it has ended by itself
+            with contextlib.suppress(PtyJobsError):  # it has already ended
                 self._jobs.kill(doomed)
             self.notice = f"{doomed} was ended"
             self._look()
@@ -180,7 +180,7 @@ class Board:
         self._terminal.write(picture.encode("utf-8", "replace"))
 
     def lines(self, size: Size, *, now: float) -> list[str]:
-        """The whole dashboard, `size.rows` lines at most."""
+        """The complete dashboard, at most `size.rows` lines."""
         running = [status for status in self._found if not status.state.ended]
         memory, load = (
             sum(s.rss for s in running),

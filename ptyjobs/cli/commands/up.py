@@ -43,16 +43,16 @@ def register(add: Add) -> None:
 
 
 def procfile_path(file: str) -> str:
-    """The Procfile that was named, or that of the directory where this runs."""
+    """The given Procfile, or the one in the current directory."""
     from ptyjobs.client import procfile
 
     return os.path.abspath(file) if file else procfile.find(os.getcwd())
 
 
 def up(args: argparse.Namespace, settings: Config) -> int:
-    """Start the processes of a Procfile as jobs that stay, each with a terminal and $PORT.
+    """Start the processes of a Procfile as persistent jobs, each with a terminal and $PORT.
 
-    Those that run already are left alone. 1 if one of them does not run, or is not ready.
+    Running ones are left alone. 1 if any of them is not running or not ready.
     """
     from ptyjobs.client import services
     from ptyjobs.client.sync import Jobs

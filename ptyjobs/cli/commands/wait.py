@@ -58,10 +58,10 @@ def register(add: Add) -> None:
 
 
 def wait(args: argparse.Namespace, settings: Config) -> int:
-    """Wait until it is your turn, or for an exit, a pattern, a port or silence.
+    """Wait until a job is ready for input, or for an exit, a pattern, a port or silence.
 
-    Of several jobs the first one ends the wait, or with --all the last one. A pattern is looked for
-    in what came since the job's start or the last send or wait. 1 when time is over.
+    With several jobs, the first one ends the wait, or with --all the last one. A pattern is
+    searched in the output since the job's start or the last send or wait. 1 after a timeout.
     """
     words = {"exited": args.exited, "port": args.port, "quiet": args.quiet}
     until = next((word for word, asked in words.items() if asked), "ready")
@@ -87,7 +87,7 @@ def wait(args: argparse.Namespace, settings: Config) -> int:
 
 
 def _printed_before(jobs: Jobs, result: WaitResult, pattern: str) -> WaitResult:
-    """The job had ended before the wait: its log tells whether it printed that."""
+    """If the job had already ended, search its whole log for the pattern."""
     answer = result.answers[0]
     page = jobs.output(answer.job_id, grep=pattern) if answer.state.ended else None
     match = re.search(pattern, page.text) if page is not None and page.matches else None

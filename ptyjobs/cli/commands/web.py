@@ -1,4 +1,4 @@
-"""`web`: the viewer for browsers. Owns the words about it; the viewer itself is `ptyjobs.web`."""
+"""`web`: start the browser viewer. Owns its messages; the viewer itself is `ptyjobs.web`."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def _port(word: str) -> int:
 
 
 def web(args: argparse.Namespace, settings: Config) -> int:
-    """Show all jobs in a browser: live, and their past.
+    """Show all jobs in a browser, live and recorded.
 
-    Serves on this machine alone. The address that is printed holds a secret: whoever has it sees
-    your jobs, and with --write types into them. With --port the address stays the same, and open
-    pages find a viewer that is started again. Ends with C-c.
+    Serves on this machine only. The printed address contains a secret: anyone who has it can see
+    your jobs, and with --write can type into them. With --port the address stays the same, and open
+    pages reconnect to a restarted viewer. C-c stops it.
     """
     try:
         from ptyjobs.web.server import Viewer, forever

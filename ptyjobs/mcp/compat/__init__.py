@@ -1,1 +1,1 @@
-"""The tools of two older servers, mcp-background-job and mcp-bgtask, on top of our own."""
+"""The tools of two older servers, mcp-background-job and mcp-bgtask, built on our own."""

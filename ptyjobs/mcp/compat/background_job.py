@@ -1,14 +1,14 @@
-"""The seven tools of mcp-background-job, under their real names, over our jobs.
+"""The seven tools of mcp-background-job, under their original names, on top of our jobs.
 
-Owns that server's names, parameters, return fields, words and error sentences (version 0.1.2, as
-its clients see them: a JSON object as text and as structuredContent). What it promised and did not
-do works here: command lines run in a shell, prompts without a line end are seen, slow answers are
-waited for, kill reaches the whole tree, limits are what the settings say. What differs on purpose:
-`stdout` is what the terminal got (with `stderr` of the settings at "separate" the two are apart
-again), and very long output keeps head and tail.
+Owns that server's names, parameters, return fields and messages (version 0.1.2, as its clients see
+them: a JSON object as text and as structuredContent). Features it documents but does not implement
+work here: command lines run in a shell, prompts without a line end are detected, slow answers are
+awaited, kill ends the whole process tree, and the configured limits apply. Two deliberate
+differences: `stdout` is the terminal output (including standard error, unless the setting `stderr`
+is "separate"), and very long output is cut to its head and tail.
 
-The prompt: `stdout` of an interaction ends with the line the program now waits at, unless it is
-the same prompt as before the input, which would be noise in every reply of a REPL.
+The prompt: `stdout` of an interaction ends with the line the program now waits at, unless that
+prompt equals the one before the input, which would be noise in every reply of a REPL.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ HINTS = {
     Hint.WHOLE_LINE: "Send the whole line.",
     Hint.OWN_JOB: "Use execute_command for such a command.",
     Hint.ONE_KEY: "Start the program with execute_command.",
-    Hint.INSIST: "",  # no tool of that server sends secrets
-    Hint.CELL_ORIGIN: "",  # no tool of that server points
+    Hint.INSIST: "",  # that server has no tool that sends secrets
+    Hint.CELL_ORIGIN: "",  # that server has no tool that sends mouse input
 }
 """The next step after an error, in the words of its tools."""
 _SHELL_SYNTAX = set("|&;<>()$`\\\"'*?[]#~={}!%\n ")
@@ -104,7 +104,7 @@ async def _execute(call: ToolCall, args: dict[str, Any]) -> Result:
 
 
 def _checked(command: str, call: ToolCall) -> list[str]:
-    """The command's words; Refused with that server's sentence."""
+    """The command split into words; raises Refused with that server's message."""
     if not command:
         raise Refused("Command cannot be empty")
     try:
@@ -154,7 +154,7 @@ async def _output(call: ToolCall, args: dict[str, Any]) -> Result:
 
 
 async def whole(call: ToolCall, job_id: str) -> str:
-    """The job's whole text; of a very long one head and tail."""
+    """The job's complete text; very long text is cut to head and tail."""
     first = await call.jobs.output(job_id, since=0, limit=MAX_OUTPUT)
     if not first.more:
         return _clean(first.text)
@@ -179,7 +179,7 @@ def _last(text: str, lines: int) -> str:
 
 
 def stderr_text(call: ToolCall, job_id: str, *, since: int = 0) -> str:
-    """What went to a separate standard error from `since` on; empty when there is none."""
+    """Separate standard error from offset `since` on; empty if it is not separate."""
     directory = call.jobs.registry.find(job_id).path / "stderr"
     if not directory.is_dir():
         return ""
@@ -195,7 +195,7 @@ def _stderr_end(call: ToolCall, job_id: str) -> int:
 
 async def _interact(call: ToolCall, args: dict[str, Any]) -> Result:
     job_id, text = args["job_id"], args["input"]
-    text = text.removesuffix("\n")  # that server added one unless there was one
+    text = text.removesuffix("\n")  # that server appends a line end if there is none
     try:
         async with call.orders.of(job_id):
             before = await call.jobs.status(job_id)

@@ -1,8 +1,9 @@
-"""The six tools of mcp-bgtask, under their names, over our jobs.
+"""The six tools of mcp-bgtask, under their original names, on top of our jobs.
 
-Owns that server's names, parameters and friendly texts. Tasks have names that the caller chooses,
-any text; a name becomes a job id as it is where it can, otherwise through a digest. An ended
-task's name is free again, its output stays readable until the name is used anew.
+Owns that server's names, parameters and messages. The caller names a task with any text; a name
+that is a valid job id is used unchanged, any other is mapped through a digest. The name of an
+ended task can be reused; its output stays readable until the
+name is reused.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ HINTS = {
     Hint.WHOLE_LINE: "Send the whole line.",
     Hint.OWN_JOB: "Use run-background-task for such a command.",
     Hint.ONE_KEY: "Start the program with run-background-task.",
-    Hint.INSIST: "",  # no tool of that server sends secrets
-    Hint.CELL_ORIGIN: "",  # no tool of that server points
+    Hint.INSIST: "",  # that server has no tool that sends secrets
+    Hint.CELL_ORIGIN: "",  # that server has no tool that sends mouse input
 }
 """The next step after an error, in the words of its tools."""
 
 
 def job_id_of(name: str) -> str:
-    """The job id of a task name: the name itself, or a readable part of it and a digest."""
+    """Map a task name to a job id: the name itself, or a readable part of it plus a digest."""
     try:
         return check_job_id(name)
     except BadInput:
@@ -91,7 +92,7 @@ async def _list(call: ToolCall, args: dict[str, Any]) -> Result:
 
 
 def _name_of(call: ToolCall, job_id: str) -> str:
-    """The task name behind a job id; jobs that others started are shown by their id."""
+    """Map a job id to its task name; jobs started by other clients keep their id."""
     spec = call.jobs.registry.find(job_id).spec()
     return spec.tags.get("task", job_id) if spec else job_id
 
