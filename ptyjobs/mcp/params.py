@@ -125,7 +125,7 @@ def _words(value: Any) -> tuple[str, ...]:
 
 
 def _keys(value: Any) -> tuple[str, ...]:
-    """Parse key names; a list sent as JSON text is accepted, since no key name looks like one."""
+    """Parse blank-separated key names or a list; some clients send lists as JSON text."""
     if isinstance(value, str):
         if value.startswith("["):
             try:

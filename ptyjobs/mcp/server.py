@@ -62,7 +62,7 @@ Context = Any  # mcp.server.context.ServerRequestContext, generic in types that 
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """The face of one server: its name, title, tools and instructions."""
+    """The name, title, tools and instructions that one server presents."""
 
     name: str
     title: str

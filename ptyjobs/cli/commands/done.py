@@ -25,7 +25,7 @@ def register(add: Add) -> None:
 
 
 def done(args: argparse.Namespace, settings: Config) -> int:
-    """Tell an agent that asked for a person that it is done, or declined."""
+    """Answer an agent that asked for a person: done, or declined."""
     with Jobs(settings) as jobs:
         jobs.done(args.job, by=person.name(), message=args.message, declined=args.declined)
     if args.json:

@@ -1,9 +1,8 @@
 """The six tools of mcp-bgtask, under their original names, on top of our jobs.
 
 Owns that server's names, parameters and messages. The caller names a task with any text; a name
-that is a valid job id is used unchanged, any other is mapped through a digest. The name of an
-ended task can be reused; its output stays readable until the
-name is reused.
+that is a valid job id is used unchanged, any other is mapped through a digest. An ended
+task's output stays readable until its name is reused.
 """
 
 from __future__ import annotations
