@@ -30,6 +30,7 @@ from ptyjobs.holder.termination import Termination
 from ptyjobs.holder.typed_lines import TypedLines
 from ptyjobs.process import tree
 from ptyjobs.process.port_lease import PortLease, lease
+from ptyjobs.store.audit import Entry, Journal
 
 if TYPE_CHECKING:
     from ptyjobs.holder.job import Job
@@ -176,8 +177,6 @@ class JobService:
         job = self.job
         if not getattr(job, "spec", None) or not job.spec.audit:
             return
-        from ptyjobs.store.audit import Entry, Journal  # after the fork: few holders journal much
-
         end = job.log.end if hasattr(job, "log") else 0
         entry = Entry(
             time.time(), job.spec.job_id, what, who, session, end if offset < 0 else offset, text

@@ -30,7 +30,8 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
 
 
 def python(jobs: Jobs) -> str:
-    spec = prepare(jobs.config, argv=(sys.executable, "-i", "-q"), name="py")
+    env = {"PYTHON_BASIC_REPL": "1"}  # one whose prompt is plain text in the log
+    spec = prepare(jobs.config, argv=(sys.executable, "-i", "-q"), name="py", env=env)
     return jobs.start(spec, name="py", wait=15).job_id
 
 
