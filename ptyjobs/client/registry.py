@@ -132,6 +132,9 @@ class Registry:
                 started=_started(job),
             )
         status = replace(status, job_id=job.job_id)
+        ready = status.service is not None and status.service.ready
+        if ready and status.state.ended and not is_alive(job):  # no process of it is left
+            status = replace(status, service=None)
         if status.state.ended or is_alive(job):
             segments = job.log.segments()
             if not segments:
