@@ -6,7 +6,9 @@ lines and `now` go in, batches to report come out. Every batch may cost its read
 * a lone transition is reported `GATHER` seconds after it arrived; a second one within that time
   makes it a burst, which is gathered until `BURST_GAP` seconds pass without another, or for at
   most `BURST` seconds;
-* after a batch, transitions within `PAUSE` seconds are held and become one batch;
+* after a line, transitions within `PAUSE` seconds are held and become one line, so a burst that
+  begins more slowly is two lines: its first transition, which is not delayed for others that may
+  come, and all others;
 * a state that a call of the same session returned is not reported: the transition names the
   session (`to`), or a separate line ("answered") follows while the transition is held;
 * each end of a run is reported once, even if several processes recorded it.

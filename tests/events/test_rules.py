@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import random
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ptyjobs.client.event_rules import BURST, BURST_GAP, GATHER, PAUSE, EventRules
 from ptyjobs.store.journal import ANSWERED, STARTED, Transition
 
@@ -74,6 +77,38 @@ def test_what_follows_within_the_pause_is_held_and_becomes_one_line() -> None:
     session.until(10)
     assert session.jobs == [["a"], ["b", "c", "d"]]
     assert session.woken[1][0] == GATHER + PAUSE
+
+
+def test_a_burst_that_begins_slowly_is_its_first_at_once_and_all_others_in_one_line() -> None:
+    session = Session()
+    times = [0.0, GATHER + 0.001, *(0.1 + n * 0.095 for n in range(20))]  # up to 1.9 s
+    for number, time in enumerate(times):
+        session.comes(time, event(f"j{number}"))
+    session.until(10)
+    assert [(time, len(batch)) for time, batch in session.woken] == [
+        (GATHER, 1),
+        (GATHER + PAUSE, 21),
+    ]
+
+
+@given(st.lists(st.floats(0, 20), min_size=1, max_size=60))
+def test_any_arrivals_make_at_most_one_line_in_two_seconds_and_none_is_late(
+    times: list[float],
+) -> None:
+    session = Session()
+    arrived = {f"j{number}": time for number, time in enumerate(sorted(times))}
+    for job, time in arrived.items():
+        session.comes(time, event(job))
+    session.until(60)
+    lines = [time for time, _ in session.woken]
+    assert all(b - a >= PAUSE - 1e-9 for a, b in itertools.pairwise(lines))
+    reported = {t.job_id: time for time, batch in session.woken for t in batch}
+    assert reported.keys() == arrived.keys()
+    late = {job: reported[job] - time for job, time in arrived.items()}
+    assert all(-1e-9 <= seconds <= PAUSE + BURST_GAP for seconds in late.values()), late
+    first, *others = sorted(arrived.values())
+    if not others or others[0] - first > GATHER:  # alone: at once
+        assert lines[0] == first + GATHER
 
 
 def test_what_a_call_has_returned_is_not_reported() -> None:
