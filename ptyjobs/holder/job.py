@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 EXIT_QUIET = 0.05  # seconds without output after the leader's end, while the terminal is still open
 EXIT_CAP = 0.25  # seconds until the end is published in any case; later output still counts
 BELIEF = 5.0  # seconds without output for which a program's report "working" is believed
+PROGRESS_BELIEF = 1.0  # the same for a progress indicator, which few programs draw less often
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
 REOPEN = 0.2  # seconds between two attempts to read a terminal that the job has closed
@@ -275,23 +276,29 @@ class Job:
         return self.kernel.probe()
 
     def _read_reports(self, data: bytes) -> None:
-        """Read the program's own status reports (OSC 7501) in this output."""
+        """Read the program's own reports (OSC 7501, OSC 9;4) in this output."""
         if self.pty is not None and self.program.feed(data, group=self.pty.foreground() or 0):
             self._said = self.input.inputs
 
     def look(self, now: float) -> Probe:
-        """Probe the kernel; add the program's own status report where it is believed.
+        """Probe the kernel; add the program's own report where it is believed.
 
-        "working" is believed of a program that reads keys while it works, as long as it keeps
-        writing: so a file with such a report, printed at a prompt, delays an answer by at most
-        `BELIEF`.
+        "working", or a progress indicator of a program without status reports, is believed of a
+        program that reads keys while it works, as long as it keeps writing: so a file with such a
+        report, printed at a prompt, delays an answer by at most `BELIEF`.
         """
         probe = self.kernel.probe()
-        record = self.program.current(group=probe.group)
-        if record is None or record.state != "working" or probe.canonical:
+        if probe.wait is not Wait.SOFT or probe.canonical:
             return probe
-        if probe.wait is Wait.SOFT and now < self.last_output + BELIEF:
-            return dataclasses.replace(probe, wait=Wait.BUSY, doing="it says that it works")
+        record = self.program.current(group=probe.group)
+        if record is not None:
+            doing, belief = "it says that it works", BELIEF
+            works = record.state == "working"
+        else:
+            doing, belief = "its progress indicator runs", PROGRESS_BELIEF
+            works = self.program.progresses(group=probe.group)
+        if works and now < self.last_output + belief:
+            return dataclasses.replace(probe, wait=Wait.BUSY, doing=doing)
         return probe
 
     @property

@@ -1,11 +1,12 @@
-"""Programs that report their own state: OSC 7501, the Program Status Protocol.
+"""Programs that report their own state: OSC 7501 (Program Status Protocol), OSC 9;4 (progress).
 
 Owns the reports of one job (`ESC ] 7501 ; key=value:key=value ST`): a tree of records, bounded, and
-independent of how the output is split into chunks. Never decides that a wait is over. The subtle
-thing: any printed file can contain such a report, so a record stores the process group that had the
-terminal when it came, and its texts are untrusted.
+independent of how the output is split into chunks; and whether a progress indicator runs (`ESC ] 9
+; 4 ; state ; percent ST`, ConEmu's, which many terminals show). Never decides that a wait is over.
+The subtle thing: any printed file can contain such a report, so it counts only for the process
+group that had the terminal when it came, and its texts are untrusted.
 
-Records are dropped on OSC 133;A (a shell is back at its prompt) and on RIS.
+Both are dropped on OSC 133;A (a shell is back at its prompt) and on RIS.
 """
 
 from __future__ import annotations
@@ -22,8 +23,14 @@ MAX_TITLE, MAX_MESSAGE = 192, 2048  # bytes of UTF-8
 STATES = ("idle", "working", "done", "blocked", "error")
 KINDS = ("permission", "question", "auth")
 
-_START = b"\x1b]7501;"
-_SEQUENCE = re.compile(rb"\x1b\]7501;([^\x07\x1b]*)(?:\x07|\x1b\\)|\x1b\]133;(A)|\x1b(c)")
+_START, _PROMPT, _PROGRESS = b"\x1b]7501;", b"\x1b]133;", b"\x1b]9;4;"
+_STARTS = (_START, _PROMPT, _PROGRESS)
+_MARKS = (_START, b"\x1b]133;A", _PROGRESS, b"\x1bc")
+_SEQUENCE = re.compile(
+    rb"\x1b\]7501;([^\x07\x1b]*)(?:\x07|\x1b\\)|\x1b\]133;(A)|\x1b(c)"
+    rb"|\x1b\]9;4;([0-4])(?:;[0-9;]{0,16})?(?:\x07|\x1b\\)"
+)
+_RUNS = (b"1", b"3")  # with a percentage, without; 0 removes it, 2 is an error, 4 a pause
 _OPEN = re.compile(rb"\x1b(?:\][0-9]{0,4}(?:;[^\x07\x1b]*\x1b?)?)?\Z")
 _APP = re.compile(r"[A-Za-z0-9_.+-]{1,32}\Z")
 
@@ -54,6 +61,7 @@ class ProgramStatus:
     def __init__(self) -> None:
         self._carry = b""
         self._records: dict[str, Record] = {}
+        self._progress = 0  # process group whose progress indicator runs
 
     @property
     def open(self) -> bool:
@@ -61,7 +69,7 @@ class ProgramStatus:
         return bool(self._carry)
 
     def feed(self, data: bytes, *, group: int) -> bool:
-        """Process output; True if it contained a report. `group` has the terminal now."""
+        """Process output; True if it contained a 7501 report. `group` has the terminal now."""
         if not self._carry and b"\x1b" not in data:
             return False
         data = self._carry + data
@@ -69,14 +77,17 @@ class ProgramStatus:
         unfinished = _OPEN.search(data, max(0, len(data) - MAX_SEQUENCE))
         if unfinished is not None:
             tail = data[unfinished.start() :]
-            if _START.startswith(tail[:7]) or tail.startswith((_START, b"\x1b]133;")):
+            if any(tail.startswith(start) or start.startswith(tail) for start in _STARTS):
                 self._carry, data = tail, data[: unfinished.start()]
-        if _START not in data and b"\x1b]133;A" not in data and b"\x1bc" not in data:
+        if not any(mark in data for mark in _MARKS):
             return False
         reported = False
-        for body, prompt, reset in _SEQUENCE.findall(data):
+        for body, prompt, reset, progress in _SEQUENCE.findall(data):
             if prompt or reset:
                 self._records.clear()
+                self._progress = 0
+            elif progress:
+                self._progress = group if progress in _RUNS else 0
             elif len(body) <= MAX_SEQUENCE:
                 reported |= self._report(body.decode("utf-8", "replace"), group)
         return reported
@@ -109,6 +120,10 @@ class ProgramStatus:
         while len(self._records) > MAX_RECORDS:
             self._records.pop(next(iter(self._records)))
         return True
+
+    def progresses(self, *, group: int) -> bool:
+        """True if a progress indicator of that process group runs."""
+        return bool(group) and self._progress == group
 
     def current(self, *, group: int) -> Record | None:
         """The record of that process group: blocked first, then working, then its own.

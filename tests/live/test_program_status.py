@@ -66,3 +66,42 @@ def test_a_secret_prompt_is_one_whatever_the_program_says(jobs: Jobs) -> None:
     script = r"printf '\033]7501;state=working\033\\'; stty -echo; printf 'Password: '; read x"
     answer = jobs.execute(script, name="a", wait=20)
     assert answer.verdict.reason.value == "password"
+
+
+# A full-screen program that takes keys all the time, and shows its progress while it works.
+INDICATOR = r"""
+import os, select, sys, time, tty
+tty.setraw(0)
+out = lambda text: os.write(1, text.encode())
+out("\x1b[?1049h> ")
+os.read(0, 100)
+out("\x1b]9;4;3\x07\r\n")
+for step in range(4):
+    select.select([0], [], [], 0.6)
+    out("\rstep %d " % step)
+out("\x1b]9;4;0\x07result\r\n> ")
+os.read(0, 100)
+"""
+
+
+def test_a_progress_indicator_is_no_turn_of_a_program_that_takes_keys(jobs: Jobs) -> None:
+    jobs.execute(argv=[sys.executable, "-c", INDICATOR], name="p", wait=20)
+    answer = jobs.interact("p", input="g", enter=False, timeout=30)
+    assert answer.verdict.reason.ready
+    assert "result" in answer.fresh.text
+
+
+def test_printed_marks_and_progress_fake_no_more_than_a_note(jobs: Jobs, tmp_path: Path) -> None:
+    fake = tmp_path / "fake"
+    marks = ("9;4;3", "133;C", "133;D;7", "133;A", "133;B", "9;4;1;50")
+    fake.write_text("".join(f"\x1b]{mark}\x07" for mark in marks) + "text\n")
+    jobs.execute("bash --norc --noprofile -i", name="sh", env={"PS1": "$ "}, wait=20)
+    # A prompt is not believed while the kernel shows that a command runs ...
+    answer = jobs.interact("sh", input=f"cat {fake}; sleep 1; echo after", timeout=20)
+    assert answer.fresh.text.split() == ["text", "after"]
+    assert answer.verdict.reason.ready
+    # ... nor is work, once the kernel shows that the shell reads.
+    answer = jobs.interact("sh", input=f"cat {fake}", timeout=20)
+    assert (answer.fresh.text.strip(), answer.verdict.reason.ready) == ("text", True)
+    secret = f"cat {fake}; stty -echo; printf 'Password: '; read x; stty echo"
+    assert jobs.interact("sh", input=secret, timeout=20).verdict.reason.value == "password"

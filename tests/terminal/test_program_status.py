@@ -70,6 +70,38 @@ def test_the_tree_is_bounded() -> None:
     assert len(status._records) == MAX_RECORDS
 
 
+def progresses(*sequences: bytes, group: int = 1) -> bool:
+    status = ProgramStatus()
+    for data in sequences:
+        assert not status.feed(data, group=1)
+    return status.progresses(group=group)
+
+
+def test_a_progress_indicator_runs_until_it_is_removed_fails_or_pauses() -> None:
+    for runs in (
+        b"\x1b]9;4;3\x07",
+        b"\x1b]9;4;1;40\x1b\\",
+        b"\x1b]9;4;3;\x07",
+        b"\x1b]9;4;1;0\x07",
+    ):
+        assert progresses(runs)
+        assert not progresses(runs, group=2)
+        for end in (b"\x1b]9;4;0\x07", b"\x1b]9;4;2;40\x07", b"\x1b]9;4;4;40\x07",
+                    b"\x1b]133;A\x07", b"\x1bc"):  # fmt: skip
+            assert not progresses(runs, end)
+            assert progresses(runs, end, runs)
+    for other in (b"\x1b]9;4\x07", b"\x1b]9;4;7\x07", b"\x1b]9;41;1\x07", b"\x1b]9;4;1;x\x07",
+                  b"\x1b]9;working\x07"):  # fmt: skip
+        assert not progresses(other)
+
+
+@given(st.lists(st.integers(0, 40), max_size=6))
+def test_any_split_shows_the_same_progress(cuts: list[int]) -> None:
+    stream = b"a\x1b]9;4;3\x07b\x1b]9;4;0\x07c\x1b]9;4;1;50\x1b\\d"
+    bounds = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    assert progresses(*(stream[start:end] for start, end in itertools.pairwise(bounds)))
+
+
 STREAM = b"".join((
     b"text\x1b[31m", report("state=working", "\x07"), b"\x1b]0;title\x07", b"\x1b]133;A\x07",
     report(f"state=blocked:kind=auth:msg={b64('key?')}"), b"\x1b]8;;http://x\x1b\\more",
@@ -90,7 +122,8 @@ def test_any_split_says_the_same(cuts: list[int]) -> None:
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_no_bytes_raise_or_grow(before: bytes, after: bytes) -> None:
     status = ProgramStatus()
-    for data in (before, b"\x1b]7501;" + before, after, b"\x1b]7501;" + b"x" * 9000, after):
+    for data in (before, b"\x1b]7501;" + before, after, b"\x1b]7501;" + b"x" * 9000, after,
+                 b"\x1b]9;4;" + before, b"\x1b]9;4;1" + b"5" * 9000):  # fmt: skip
         status.feed(data, group=1)
     assert len(status._carry) <= 4096 + 600
 
