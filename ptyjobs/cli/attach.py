@@ -24,6 +24,7 @@ import time
 from ptyjobs.cli import person
 from ptyjobs.cli.format import exit_code, turn
 from ptyjobs.cli.holding import Holding, key_bytes
+from ptyjobs.cli.program_reports import ProgramReports
 from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
 from ptyjobs.cli.viewport import Mirror
 from ptyjobs.client import orphans
@@ -43,6 +44,7 @@ NOTICE = 30.0  # seconds that a notice is shown, at most until the next key or o
 HINT = 2.0  # seconds that it covers the last row, at most until the next key or output
 HISTORY = 1000  # job scrollback lines copied into the terminal's own scrollback
 BAR_PAUSE = 1.0  # seconds between two updates of the status line
+BETWEEN = 0.05  # seconds until the next attempt to write between two sequences
 _CLEAR = b"\x1b[H\x1b[2J"
 
 
@@ -101,9 +103,11 @@ def attach(
             with terminal.raw():
                 session.run()
         except Ended as end:
+            session.reports.update([end.status], now=time.monotonic(), again=True)
             return _tell_end(terminal, end.status)
         except Detached:
             session.holds.leave()
+            session.reports.clear()
             if stays:
                 print(f"[detached from {job_id}; it goes on: ptyjobs attach {job_id}]")
             return 0
@@ -165,6 +169,9 @@ class Session:
         self._notice = ""  # text of the hint, if not the detach key
         self._below: tuple[bytes, Size] | None = None  # the repaint that the hint covers
         self._painted = False
+        self.reports = ProgramReports(terminal)
+        self._reported = 0  # bytes shown when the job was last reported
+        self._bytes = 0
 
     def close(self) -> None:
         self._typing.close()
@@ -173,6 +180,7 @@ class Session:
     def run(self) -> None:
         """Relay both directions. Returns if the connection is lost; raises Ended or Detached."""
         keyboard = sys.stdin.fileno()
+        self.reports.begin()
         while True:
             follows = {self._typing.fileno(): self._typing}
             if self._view is not self._typing:
@@ -210,6 +218,8 @@ class Session:
             self._refresh()
         if self._hint_until is not None and now >= self._hint_until:
             self._unhint()
+        if self.reports.wanted and now >= self.reports.due:
+            self._report(now)
 
     def _status_words(self) -> str:
         try:
@@ -220,10 +230,22 @@ class Session:
         words = (f"{self._job_id}", turn(status) or status.state.value, people)
         return " \u00b7 ".join(filter(None, (*words, f"{self._key} detaches")))
 
+    def _report(self, now: float) -> None:
+        """Report the job to the terminal, between two sequences of its output."""
+        if not self._terminal.between:
+            self.reports.due = now + BETWEEN
+            return
+        again, self._reported = self._reported != self._bytes, self._bytes
+        with contextlib.suppress(HolderLost):  # the typing connection reports the end
+            self.reports.update([self._jobs.status(self._job_id)], now=now, again=again)
+
     def _patience(self) -> float | None:
         picture = self._mirror.due if self._mirror is not None else None
         bar = self._bar_due if self._mirror is not None else None
-        times = [t for t in (self._hint_at, self._hint_until, picture, bar) if t is not None]
+        report = self.reports.due if self.reports.wanted else None
+        times = [
+            t for t in (self._hint_at, self._hint_until, picture, bar, report) if t is not None
+        ]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _on_keys(self, data: bytes) -> None:
@@ -257,6 +279,7 @@ class Session:
                 self._terminal.suspend()
             elif number == signal.SIGCONT:
                 self._terminal.resume()
+                self._reported = -1  # the shell's prompt has dropped our report
                 self._refresh()
 
     def _refresh(self, *, claim: bool = True) -> None:
@@ -313,6 +336,7 @@ class Session:
 
     def _show(self, data: bytes) -> None:
         self._unhint()
+        self._bytes += len(data)
         if self._mirror is not None:
             replies = self._mirror.feed(data)
             if replies and not self._read_only:

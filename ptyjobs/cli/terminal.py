@@ -41,6 +41,13 @@ _ESCAPES = re.compile(
 )
 _PUSHES = re.compile(rb"\x1b\[2([23])(?:;[02][0-9;]*)?t")  # 22 saves the title, 23 restores it
 _LONGEST = 4096  # maximum bytes of an incomplete sequence that are held back
+_REPORTS = b"\x1b]7501;?\x1b\\"  # the query for program reports, and its answer
+_ANSWER = re.compile(rb"\x1b\]7501;\?(?:\x1b\\|\x07)")
+_STRINGS = re.compile(rb"\x1b[\]PX^_]|\x07|\x1b\\")
+_CUT = re.compile(
+    rb"(?:\x1b(?:\[[0-?]*)?[ -/]*"
+    rb"|[\xc0-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf7][\x80-\xbf]{0,2})\Z"
+)
 
 
 def _leaving(number: int) -> SystemExit:
@@ -78,6 +85,10 @@ class Terminal:
         self._tail = b""  # end of the last output: a sequence may be split
         self._alternate = False  # the program is on the alternate screen
         self._titles = 0  # saved titles that are not yet restored
+        self._string = False  # the last output ends within a control string
+        self._asked = False  # the query for program reports is unanswered
+        self._typed = b""  # perhaps the first part of its answer
+        self.wants_reports = False  # the terminal shows program reports (OSC 7501)
         self.passing = False  # the terminal has the program's cursor position
         self.signals = -1  # readable when `take_signals` has something
 
@@ -104,11 +115,25 @@ class Terminal:
         on, off = (max(seen.rfind(word + end) for word in _ALTERNATE) for end in (b"h", b"l"))
         if on != off:
             self._alternate = on > off
+        if self._string or b"\x1b" in data:
+            for match in _STRINGS.finditer(seen):
+                self._string = match[0] not in (b"\x07", b"\x1b\\")
         if b"t" in data:
             for match in _PUSHES.finditer(data):
                 self._titles = max(0, self._titles + (1 if match[1] == b"2" else -1))
         self._tail = seen[-8:]
         self.passing = True
+
+    @property
+    def between(self) -> bool:
+        """True if the passed output does not end within a sequence or a character."""
+        return not self._string and _CUT.search(self._tail) is None
+
+    def ask_for_reports(self) -> None:
+        """Ask whether the terminal shows program reports; `wants_reports` is the answer."""
+        if not self.wants_reports:
+            self._asked = True
+            self.write(_REPORTS)
 
     def title(self, text: str) -> None:
         """Set the window title until the terminal is restored; the old title is saved first."""
@@ -125,6 +150,18 @@ class Terminal:
             data = b""
         if not data:
             raise _leaving(signal.SIGHUP)
+        return self._without_answer(data) if self._asked else data
+
+    def _without_answer(self, data: bytes) -> bytes:
+        """Take the answer to our query out of the input; a later one is the job's."""
+        data, self._typed = self._typed + data, b""
+        match = _ANSWER.search(data)
+        if match is not None:
+            self._asked, self.wants_reports = False, True
+            return data[: match.start()] + data[match.end() :]
+        start = data.rfind(b"\x1b]7")  # shorter beginnings are keys
+        if start >= 0 and _REPORTS.startswith(data[start:]):
+            data, self._typed = data[:start], data[start:]
         return data
 
     def strip(self, data: bytes) -> bytes:

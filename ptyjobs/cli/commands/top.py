@@ -20,6 +20,7 @@ from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.advice import HINTS
 from ptyjobs.cli.commands.status import page
 from ptyjobs.cli.format import age, amount, fit, line, safe, turn, widths
+from ptyjobs.cli.program_reports import ProgramReports
 from ptyjobs.cli.query import glance
 from ptyjobs.cli.terminal import Terminal
 from ptyjobs.client.sync import Jobs
@@ -66,6 +67,7 @@ def top(args: argparse.Namespace, settings: Config) -> int:
         while True:
             with terminal.raw(own_screen=True):
                 chosen = board.run()
+            board.reports.clear()
             if chosen is None:
                 return 0
             _attach(jobs, chosen, settings, board)
@@ -93,14 +95,17 @@ class Board:
         self._details = False
         self._doomed = ""  # the job to end once the user confirms
         self.notice = ""
+        self.reports = ProgramReports(terminal)
 
     def run(self) -> str | None:
         """Run until the user attaches (returns that job's id) or quits (None)."""
         self._shown = []
+        self.reports.begin()
         due = time.monotonic()
         while True:
             if time.monotonic() >= due:
                 self._look()
+                self.reports.update(self._found, now=due)
                 due = time.monotonic() + PAUSE
             self._draw()
             sources = [sys.stdin.fileno(), self._terminal.signals]
