@@ -134,7 +134,9 @@ def of_list(
     if ended_hidden:
         lines.append(f"({ended_hidden} ended: all=true)")
     keys = ("job_id", "state", "command", "started", "ended", "exit", "pid")
-    facts = [{k: to_json(s).get(k) for k in keys} for s in statuses]
+    facts = [{k: to_json(getattr(s, k)) for k in keys} for s in statuses]
+    for status, known in zip(statuses, facts, strict=True):
+        known |= {"age": status.age} if status.age else {}
     return Result(fit("\n".join(lines)), {"jobs": facts})
 
 
