@@ -381,6 +381,7 @@ class Status:
     waiting: Verdict | None = None  # the current readiness
     output_age: float | None = None  # seconds since the last output
     doing: str = ""
+    age: float = 0.0  # seconds since the facts of a flooding job were read; 0: read on request
     stalled: bool = False  # no output, CPU time or I/O lately
     cpu: float = 0.0  # seconds of CPU the tree has used
     rss: int = 0  # bytes of resident memory of the tree

@@ -616,16 +616,22 @@ class AsyncJobs(Base):
             )
         )
 
-    async def list(self, *, detail: bool = False) -> list[Status]:
-        """All jobs, newest first; with `detail`, live jobs are asked for their figures."""
+    async def list(self, *, detail: bool = False, brief: bool = False) -> list[Status]:
+        """All jobs, newest first; with `detail`, live jobs are asked for their figures.
+
+        With `brief`, live jobs have their readiness and last line, but no figures: from their
+        cached status where that is current, so that most holders are not even woken.
+        """
         jobs = self.registry.all()
-        found = [self.registry.status(job) for job in jobs]
+        cached = self._cached(jobs) if brief else {}
+        found = [cached.get(job.job_id) or self.registry.status(job) for job in jobs]
         for status in found:
             self._returned(status)
-        if detail:
-            live = [s.job_id for s in found if not s.state.ended]
+        if detail or brief:
+            live = [s.job_id for s in found if not s.state.ended and s.job_id not in cached]
+            call = calls.status(brief=not detail)
             asked = await asyncio.gather(
-                *(self._call(job_id, calls.status()) for job_id in live), return_exceptions=True
+                *(self._call(job_id, call) for job_id in live), return_exceptions=True
             )
             fresh = {s.job_id: s for s in asked if isinstance(s, Status)}
             found = [fresh.get(s.job_id, s) for s in found]

@@ -248,6 +248,17 @@ class Base:
         except FileNotFoundError:  # no job yet
             return 0
 
+    def _cached(self, jobs: Sequence[JobDir]) -> dict[str, Status]:
+        """Status of each live job whose cached status on disk is current, by id."""
+        from ptyjobs.client.files import status_cache
+
+        found = {}
+        for job in jobs:
+            status = status_cache.read(job, after=self._seen.get(job.job_id, 0))
+            if status is not None and registry.is_alive(job):
+                found[job.job_id] = status
+        return found
+
     def event_feed(
         self,
         *,

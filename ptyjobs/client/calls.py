@@ -155,8 +155,8 @@ def repaint(*, scrollback: int = 0) -> Call[tuple[Size, bytes]]:
     return Call(RepaintRequest(scrollback), parse, ended)
 
 
-def status() -> Call[Status]:
-    return Call(StatusRequest(), _status, lambda job: job.status)
+def status(*, brief: bool = False) -> Call[Status]:
+    return Call(StatusRequest(brief), _status, lambda job: job.status)
 
 
 def resize(size: Size) -> Call[Status]:

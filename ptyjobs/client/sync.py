@@ -674,14 +674,21 @@ class Jobs(Base):
             retention=config.retention, keep=config.retention_count, total=config.log_total
         )
 
-    def list(self, *, detail: bool = False) -> list[Status]:
-        """All jobs, newest first; with `detail`, live jobs are asked for their figures."""
-        found = [self.registry.status(job) for job in self.registry.all()]
-        if detail:
+    def list(self, *, detail: bool = False, brief: bool = False) -> list[Status]:
+        """All jobs, newest first; with `detail`, live jobs are asked for their figures.
+
+        With `brief`, live jobs have their readiness and last line, but no figures: from their
+        cached status where that is current, so that most holders are not even woken.
+        """
+        jobs = self.registry.all()
+        cached = self._cached(jobs) if brief else {}
+        found = [cached.get(job.job_id) or self.registry.status(job) for job in jobs]
+        if detail or brief:
+            call = calls.status(brief=not detail)
             for index, status in enumerate(found):
-                if not status.state.ended:
+                if not status.state.ended and status.job_id not in cached:
                     with contextlib.suppress(PtyJobsError):
-                        found[index] = self._call(status.job_id, calls.status())
+                        found[index] = self._call(status.job_id, call)
         return found
 
     def warm_up(self) -> None:

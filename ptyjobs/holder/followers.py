@@ -80,7 +80,8 @@ class Followers:
         `scrollback`: lines above the screen included in the repaint.
         """
         job = self._job
-        job.fold.catch_up(job.log.end)
+        if since is None:
+            job.fold.catch_up(job.log.end)  # a repaint shows the screen; bytes need none
         if size is not None:
             self._resize_to(size)
         offset = job.log.end if since is None else max(since, job.log.floor)

@@ -189,7 +189,7 @@ class Holder:
     def _next_time(self) -> float:
         now = time.monotonic()
         job = self.job
-        times = [self.service.inputs.due, self.service.glimpses.due, now + 60.0]
+        times = [self.service.inputs.due, self.service.glimpses.next_due, now + 60.0]
         times.append(self.service.notices.due(now))
         times.append(self.service.watches.due)
         if self.service.hold.held is not None:

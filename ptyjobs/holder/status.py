@@ -33,9 +33,11 @@ from ptyjobs.store.log import LogWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ptyjobs.terminal import Screen
+
 STALLED_AFTER = 10.0  # seconds without output, CPU or I/O
 MAX_PROCESSES = 50
-CATCH_UP = 64 << 10  # bytes that are still rendered when a job has ended, for its last line
+CATCH_UP = 64 << 10  # maximum bytes folded for a status; beyond, only the last output is drawn
 IN_DIRECTORY = 'cd -- "$1" && exec /bin/sh -c "$2"'
 
 
@@ -88,29 +90,40 @@ class Reporter:
             tries=tuple(self._restarts().tries),
         )
         if not live or not started:
-            near = started and job.log.end - job.fold.offset <= CATCH_UP
-            return self._with_last_words(basic) if near and job.state.ended else basic
+            return self._with_last_words(basic) if started and job.state.ended else basic
         now = replace(self._with_turn(basic), attached=attached, waiters=waiters)
         return now if brief else self._with_figures(now)
 
     def _with_turn(self, basic: Status) -> Status:
         """Add the fields a list shows: readiness and the last line of output."""
         job = self._job
-        basic = self._with_last_words(basic)
-        waiting, doing = self._readiness() if job.pty is not None else (None, "")
+        screen = self._screen()
+        basic = self._with_last_words(basic, screen)
+        waiting, doing = self._readiness(screen) if job.pty is not None else (None, "")
         return replace(
             basic,
             waiting=waiting,
             doing=doing,
             output_age=round(time.monotonic() - job.last_output, 3),
-            progress=job.fold.screen.progress,
+            progress=screen.progress or job.fold.screen.progress,
         )
 
-    def _with_last_words(self, basic: Status) -> Status:
+    def _screen(self) -> Screen:
+        """The job's screen; during a flood only its last output, because an onlooker must not
+        make the holder draw what no reader will see.
+        """
         job = self._job
+        behind = job.log.end - job.fold.offset
+        if behind > CATCH_UP or (behind and job.courtesy.hot):
+            return job.fold.peek(job.log.end)
         job.fold.catch_up(job.log.end)
-        rows = [row for row in job.fold.screen.text() if row.strip()]
-        return replace(basic, title=job.fold.screen.title, last_line=rows[-1] if rows else "")
+        return job.fold.screen
+
+    def _with_last_words(self, basic: Status, screen: Screen | None = None) -> Status:
+        screen = screen or self._screen()
+        rows = [row for row in screen.text() if row.strip()]
+        title = screen.title or self._job.fold.screen.title
+        return replace(basic, title=title, last_line=rows[-1] if rows else "")
 
     def _with_figures(self, known: Status) -> Status:
         """Add all figures, including the costly ones from /proc: processes, CPU, memory, ports."""
@@ -155,13 +168,12 @@ class Reporter:
         watch = self._watches.own
         return None if watch is None or watch.gone else watch.service
 
-    def _readiness(self) -> tuple[Verdict | None, str]:
+    def _readiness(self, screen: Screen) -> tuple[Verdict | None, str]:
         """Current readiness from one kernel probe, and the program's activity."""
         job = self._job
         probe = job.look(time.monotonic())
         if probe.wait not in (Wait.HARD, Wait.SOFT):
             return None, probe.doing
-        screen = job.fold.screen
         prompt = screen.row_text(screen.cursor_row, 0, screen.cursor_col)
         secret = probe.canonical and not probe.echo
         certain = probe.wait is Wait.HARD and not probe.unread

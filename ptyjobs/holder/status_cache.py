@@ -1,15 +1,17 @@
-"""Cached status of a quiet job on disk: listing a hundred jobs need not wake their holders.
+"""Cached status of a job on disk: listing a hundred jobs need not wake their holders.
 
-Owns `glimpse.json` in a job's directory: the brief status at one moment and its witnesses, the
-threads whose CPU time must be unchanged. A holder writes it once per lull, and again when a reader
-had to ask because it was out of date. Never costs anything else.
+Owns `glimpse.json` in a job's directory: the brief status at one moment and what proves that it is
+current. A holder writes it once per lull, again when a reader had to ask because it was out of
+date, and during a flood `REFRESH` apart while readers ask. Never costs anything else.
 
 The subtle thing: a program begins to wait, or to work, without any event at which a record could be
-written, so a record alone would become wrong unnoticed. The witnesses are the threads by which the
-probe itself would consider its last answer still valid (`probe.py`): if none of them has run for
-another nanosecond, all are in the very system calls that were judged. A reader checks the
-witnesses, the holder's lock and the end of the log, and asks the holder when one of the three has
-changed. Not noticed: terminal modes changed from outside the foreground program while it slept.
+written, so a record alone would become wrong unnoticed. The proof of a quiet job are its witnesses,
+the threads by which the probe itself would consider its last answer still valid (`probe.py`): if
+none of them has run for another nanosecond, all are in the very system calls that were judged. A
+reader checks the witnesses, the holder's lock and the end of the log, and asks the holder when one
+of the three has changed. Not noticed: terminal modes changed from outside the foreground program
+while it slept. The proof of a flooding job is the flood: a record at most `FRESH` seconds old whose
+log has grown since and was written within `FLOWING` seconds; the status then has that `age`.
 """
 
 from __future__ import annotations
@@ -21,15 +23,21 @@ import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.model import Status, from_json, told
+from ptyjobs.store.log import segment_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from ptyjobs.holder.job import Job
     from ptyjobs.store.jobdir import JobDir
 
 NAME = "glimpse.json"
 LULL = 1.0  # seconds without output until it is written
+REFRESH = 0.2  # seconds between two records of a flood
+WATCHED = 3.0  # seconds after a reader's question for which a flood is recorded
+FRESH = 0.5  # maximum age of a flood's record, in seconds
+FLOWING = 0.25  # seconds since the last write to the log within which a flood still flows
 MOST = 8  # maximum number of witnesses that a reader must check
 
 
@@ -38,22 +46,45 @@ class Glimpses:
 
     def __init__(self, job: Job, look: Callable[[], Status]) -> None:
         self._job, self._look = job, look
-        self.due = float("inf")  # monotonic seconds
+        self.due = float("inf")  # monotonic seconds: the next record of a quiet job
+        self._flow_due = float("inf")  # the next record of a flood
+        self._watched_until = 0.0
+
+    @property
+    def next_due(self) -> float:
+        """When `step` has something to do (monotonic seconds)."""
+        return min(self.due, self._flow_due)
+
+    def asked(self, now: float) -> None:
+        """A reader had to ask: the glimpse on disk was out of date."""
+        self._watched_until = now + WATCHED
+        if self._job.courtesy.hot:
+            self._flow_due = now
+        else:
+            self.due = 0.0
 
     def step(self, now: float) -> None:
         """Write the glimpse if it is due."""
         job = self._job
-        if now < self.due:
+        if now < self.next_due:
             return
-        self.due = float("inf")
+        flows = now >= self._flow_due and job.courtesy.hot
+        if now >= self.due:
+            self.due = float("inf")
+        watched = flows and now < self._watched_until
+        self._flow_due = now + REFRESH if watched else float("inf")
         if job.pty is None or job.state.ended or job.ending:
             return
         status = self._look()
-        witnesses = job.kernel.witnesses()
-        if 0 < len(witnesses) <= MOST:
-            facts = {"status": told(status), "heard": job.last_output, "witnesses": witnesses}
-            with contextlib.suppress(OSError):  # a full disk: readers ask the holder instead
-                job.dir.write(NAME, facts)
+        facts = {"status": told(status), "heard": job.last_output}
+        if flows:
+            self._write({**facts, "at": now})
+        elif 0 < len(witnesses := job.kernel.witnesses()) <= MOST:
+            self._write({**facts, "witnesses": witnesses})
+
+    def _write(self, facts: dict[str, object]) -> None:
+        with contextlib.suppress(OSError):  # a full disk: readers ask the holder instead
+            self._job.dir.write(NAME, facts)
 
     def remove(self) -> None:
         """The job has ended: its record replaces the glimpse."""
@@ -61,18 +92,40 @@ class Glimpses:
             os.unlink(os.path.join(self._job.dir.folder, NAME))
 
 
-def read(job: JobDir) -> Status | None:
-    """The brief status of a live holder's job, if the one on disk is current."""
+def read(job: JobDir, *, after: int = 0) -> Status | None:
+    """The brief status of a live holder's job, if the one on disk is current.
+
+    `after`: log offset up to which the reader has been answered; a flood's record must be newer.
+    """
     try:
         facts = json.loads(_content(os.path.join(job.folder, NAME)))
+        if facts["status"]["job_id"] != job.job_id:
+            return None
+        now = time.monotonic()
+        if "at" in facts:
+            return _of_flood(job, facts, now, after)
         for pid, ran in facts["witnesses"]:
             if int(_content(f"/proc/{pid}/schedstat").split()[0]) != ran:
                 return None
-        age = max(0.0, time.monotonic() - facts["heard"])
-        status = from_json(Status, {**facts["status"], "output_age": age})
-        return status if status.job_id == job.job_id and status.end == job.log.end else None
+        if job.log.end != facts["status"].get("end", 0):
+            return None
+        return from_json(Status, {**facts["status"], "output_age": max(0.0, now - facts["heard"])})
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None  # there is none, a witness has exited, or a newer version wrote it
+
+
+def _of_flood(job: JobDir, facts: dict[str, Any], now: float, after: int) -> Status | None:
+    """The recorded status of a job that has printed ever since, with its age."""
+    recorded = facts["status"].get("end", 0)
+    age = now - facts["at"]
+    if not 0 <= age <= FRESH or recorded < after:
+        return None
+    start, size = job.log.segments()[-1]
+    written = os.stat(os.path.join(job.folder, segment_name(start))).st_mtime
+    if start + size <= recorded or time.time() - written > FLOWING:
+        return None
+    status = {**facts["status"], "end": start + size, "age": round(age, 3)}
+    return from_json(Status, {**status, "output_age": round(max(0.0, time.time() - written), 3)})
 
 
 def _content(path: str) -> bytes:

@@ -377,7 +377,7 @@ async def status(call: ToolCall, args: dict[str, Any]) -> Result:
 async def list_jobs(call: ToolCall, args: dict[str, Any]) -> Result:
     if args["ports"]:
         return status_text.of_ports(await asyncio.to_thread(call.jobs.ports), own=os.getpid())
-    found = await call.jobs.list(detail=True)
+    found = await call.jobs.list(brief=True)
     shown, ended, hidden = [], 0, 0
     for job in found:
         ended += job.state.ended
@@ -388,7 +388,8 @@ async def list_jobs(call: ToolCall, args: dict[str, Any]) -> Result:
     from ptyjobs.client.search import project_of
 
     here = project_of(call.config.working_dir or os.getcwd())
-    mine = {job.job_id for job in shown if job.cwd and project_of(job.cwd) == here}
+    near = {cwd for cwd in {job.cwd for job in shown} if cwd and project_of(cwd) == here}
+    mine = {job.job_id for job in shown if job.cwd in near}
     shown.sort(key=lambda job: job.job_id not in mine)
     elsewhere = {job.job_id for job in shown} - mine
     return status_text.of_list(

@@ -7,7 +7,8 @@ than `FAR` bytes behind, lines that only scroll by are skipped (modes, titles an
 carried), because they will never be visible. Output that addresses the screen is folded, since its
 cells may stay for hours, unless it is more than `HARD` bytes behind. Output that edits only the
 cursor's row (`grep --color` erases to its end after each colour) is skipped if the tail scrolls so
-far that every row of the screen is rewritten.
+far that every row of the screen is rewritten. An onlooker's question about a flood folds nothing:
+`peek` draws the last few KB on a screen of their own.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ PASSED = 256  # stretches of a flood whose lines have been counted
 DRAW = 16 << 10  # bytes drawn at once in a flood; the terminal's buffer takes longer to fill
 HARD = 32 << 20  # bytes behind at which the middle is skipped unconditionally
 IDLE_SLICE = 64 << 10  # bytes folded at once while idle
+PEEK = 4 << 10  # bytes before the end that a peek draws
+
+_SAFE_START = re.compile(rb"[\r\n\x1b]")  # cannot be inside a character or a sequence
 
 # Both begin with a literal, so the search is a memory search: fifty times as fast as for a set.
 ADDRESSES = re.compile(
@@ -252,6 +256,33 @@ class Fold:
         """True if the output from `target` on scrolls every present row off the screen."""
         _, data = self.log.read(target, TAIL)
         return not addresses(data, ROWS) and data.count(b"\n") > 2 * self.size.rows
+
+    def peek(self, end: int) -> Screen:
+        """A scratch screen with only the last output up to `end`; nothing is folded.
+
+        Shows the last lines of output that scrolls; of a screen drawn by addresses, whatever was
+        drawn last.
+        """
+        data = self._last(end)
+        start = _SAFE_START.search(data)
+        screen = Screen(self.size, scrollback=0)
+        screen.replies_on = False
+        screen.feed(data if start is None or len(data) < PEEK else data[start.start() :])
+        return screen
+
+    def _last(self, end: int) -> bytes:
+        """The last `PEEK` bytes before `end`, from memory if available, else from disk."""
+        if self._recent_start + self._recent_bytes == end and self._recent_bytes >= PEEK:
+            parts: list[bytes] = []
+            size = 0
+            for part in reversed(self._recent):
+                parts.append(part[-PEEK:])
+                size += len(parts[-1])
+                if size >= PEEK:
+                    break
+            return b"".join(reversed(parts))[-PEEK:]
+        _, data = self.log.read(max(0, end - PEEK), PEEK)
+        return data
 
     def _next(self, limit: int) -> tuple[int, bytes]:
         """Bytes from `offset` on, from memory if available, else from disk."""

@@ -85,3 +85,18 @@ def test_the_record_of_an_ended_job_stands_alone(shell: Shell) -> None:
     assert not (job.path / status_cache.NAME).exists()
     assert Registry(shell.state).status(job).state is State.KILLED
     assert "killed" in row(shell, "end")
+
+
+def test_a_flood_that_is_watched_is_told_from_disk(shell: Shell) -> None:
+    command = "i=0; while :; do i=$((i+1)); echo line $i of a flood; done"
+    shell.run("run", "-d", "--name", "flood", "--", command)
+    job = Registry(shell.state).find("flood")
+
+    def current() -> Status | None:
+        assert "of a flood" in row(shell, "flood")
+        return status_cache.read(job)
+
+    assert world.eventually(lambda: current() is not None)
+    status = status_cache.read(job)
+    assert status is None or 0 < status.age <= status_cache.FRESH
+    shell.run("kill", "flood")

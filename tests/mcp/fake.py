@@ -104,7 +104,7 @@ class FakeJobs:
         self._check(job_id)
         return self.jobs[job_id].end, 0
 
-    async def list(self, *, detail: bool = False) -> list[Status]:
+    async def list(self, *, detail: bool = False, brief: bool = False) -> list[Status]:
         self.calls.append(("list", (), {"detail": detail}))
         return list(self.jobs.values())
 

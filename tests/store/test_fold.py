@@ -232,3 +232,18 @@ def test_lines_counted_as_they_come_are_those_that_a_reader_of_the_log_counts(
     ours, theirs = live.fold.screen, plain.fold.screen
     assert ours.repaint() == theirs.repaint()
     assert (ours.first_line, ours.title) == (theirs.first_line, theirs.title)
+
+
+@pytest.mark.parametrize("kept", [0, 300], ids=["from disk", "from memory"])
+def test_a_peek_draws_the_last_line_and_folds_nothing(tmp_path: Path, kept: int) -> None:
+    data = lines(400) + b"the last line\r\n> "
+    world = World(tmp_path / "job", data)
+    for at in range(len(data) - kept, len(data), 20):
+        world.fold.push(at, data[at : at + 20], 0)
+    screen = world.fold.peek(world.end)
+    shown = [row.rstrip() for row in screen.text() if row.strip()]
+    assert shown[-2:] == ["the last line", ">"]
+    assert "\x1b" not in "".join(shown)
+    assert screen.row_text(screen.cursor_row, 0, screen.cursor_col) == "> "
+    assert world.fold.offset == 0
+    assert not any(row.strip() for row in world.fold.screen.text())
