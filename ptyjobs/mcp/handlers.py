@@ -15,7 +15,6 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +31,13 @@ from ptyjobs.text.secrets import Known, lines_of
 if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
     from ptyjobs.client.calls import WaitResult
+    from ptyjobs.mcp.person import CallElicitation
     from ptyjobs.mcp.tasks import Tasks
     from ptyjobs.policy.rules import Rules
 
 LISTED_ENDED = 10
-MARK = 200  # characters of a label in the recording
 """Ended jobs that `list` shows without being asked for all."""
+MARK = 200  # characters of a label in the recording
 
 
 class Orders:
@@ -65,10 +65,6 @@ class Orders:
                 del self._queues[job_id]
 
 
-def _nobody(job_ids: tuple[str, ...], message: str) -> AbstractAsyncContextManager[None]:
-    return contextlib.nullcontext()
-
-
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """The context of one call: everything a handler uses besides its arguments."""
@@ -79,7 +75,7 @@ class ToolCall:
     on_progress: Callable[[str], None] | None = None
     tasks: Tasks | None = None  # set if a task may answer this request
     approved: bool = False  # the user approved the call that a rule asks about
-    person: Callable[[tuple[str, ...], str], AbstractAsyncContextManager[None]] = _nobody
+    person: CallElicitation | None = None  # set if the client may be asked to notify its user
 
     def watch(self, job_id: str, result: Result) -> Result:
         """Add the viewer's address of the job to `result` while a viewer runs."""
@@ -223,8 +219,7 @@ async def wait(call: ToolCall, args: dict[str, Any]) -> Result:
         "any_of": args["mode"] == "any",
         "budget": call.config.max_chars // min(len(job_ids), 4),
     }
-    async with call.person(job_ids, args["message"]):
-        found = await _wait(call, job_ids, condition, args["timeout"])
+    found = await _wait_elicited(call, job_ids, condition, args["timeout"])
     if isinstance(found, Result):
         return found
     result = results.of_wait(
@@ -237,6 +232,19 @@ async def wait(call: ToolCall, args: dict[str, Any]) -> Result:
         boundary=call.config.boundary,
     )
     return call.cut(args["timeout"], result, timed_out=found.timed_out)
+
+
+async def _wait_elicited(
+    call: ToolCall, job_ids: tuple[str, ...], condition: dict[str, Any], asked: float | None
+) -> WaitResult | Result:
+    """Wait; a wait for a person also has the client notify its user, if it can."""
+    if call.person is None:
+        return await _wait(call, job_ids, condition, asked)
+    found = await call.person.question(job_ids, condition)
+    if found is not None:
+        return found
+    async with call.person.asking(job_ids, condition["message"]):
+        return await _wait(call, job_ids, condition, asked)
 
 
 async def _wait(

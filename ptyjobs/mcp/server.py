@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import difflib
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -200,7 +199,7 @@ class App:
         progress = Progress(ctx, self.border) if wanted else None
         self.jobs.who = self.jobs.who or _client_name(ctx)
         tasks = self.tasks if declared(ctx) and self.surface.extras else None
-        person = functools.partial(self.elicitation.asking, ctx)
+        person = self.elicitation.of(ctx, params)
         call = ToolCall(self.jobs, self.config, self.orders, progress, tasks, person=person)
         try:
             result = await self._approved(tool, call, arguments, ctx, params)

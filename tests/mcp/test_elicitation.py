@@ -16,6 +16,7 @@ class Session:
     def __init__(self, action: str, *, url: bool = True) -> None:
         elicitation = SimpleNamespace(url=SimpleNamespace() if url else None)
         self.client_capabilities = SimpleNamespace(elicitation=elicitation)
+        self.protocol_version = "2025-11-25"
         self.asked: list[tuple[str, str]] = []
         self.action = action
 
@@ -44,7 +45,7 @@ async def test_a_client_is_asked_once_and_may_decline(tmp_path: Path) -> None:
     jobs, session = Jobs(tmp_path), Session("decline")
     elicitation = Elicitation(jobs)  # type: ignore[arg-type]  # a double
     for _ in range(2):
-        async with elicitation.asking(context(session), ("db",), "log in"):
+        async with elicitation.of(context(session), None).asking(("db",), "log in"):
             await asyncio.sleep(0)
             await asyncio.sleep(0)
     assert session.asked == [("Job db asks for you: log in", "http://127.0.0.1:9/#token=t&job=db")]
@@ -53,7 +54,8 @@ async def test_a_client_is_asked_once_and_may_decline(tmp_path: Path) -> None:
 
 async def test_without_viewer_or_capability_nobody_is_asked(tmp_path: Path) -> None:
     jobs, session = Jobs(tmp_path), Session("accept")
-    async with Elicitation(jobs).asking(context(session), ("db",), "log in"):  # type: ignore[arg-type]  # a double
+    elicitation = Elicitation(jobs)  # type: ignore[arg-type]  # a double
+    async with elicitation.of(context(session), None).asking(("db",), "log in"):
         pass
     assert session.asked == []
     assert not declared(context(Session("accept", url=False)))
