@@ -226,8 +226,9 @@ class Session:
             status = self._jobs.status(self._job_id)
         except HolderLost:  # the typing connection reports the end
             return self._words
-        people = f"{status.attached} attached" if status.attached > 1 else ""
-        words = (f"{self._job_id}", turn(status) or status.state.value, people)
+        others = [name for name in status.people if name != self._name]
+        people = f"with {', '.join(others)}" if others else ""
+        words = (f"{self._job_id}", turn(status) or status.state.value, status.held, people)
         return " \u00b7 ".join(filter(None, (*words, f"{self._key} detaches")))
 
     def _report(self, now: float) -> None:

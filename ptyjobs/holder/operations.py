@@ -283,6 +283,9 @@ def done(service: JobService, request: DoneRequest) -> Reply:
     how = DECLINED if request.declined else DONE
     service.asking.answer(asking.Reply(how, request.message, request.by))
     service.note("answer", who=request.by, text=f"{how} {request.message}".strip())
+    if service.hold.held is not None and service.hold.held.by == request.by:
+        service.hand_back(by=request.by, words=request.message)
+        service.tell_people()
     service.person_answered()
     return {}
 

@@ -199,15 +199,20 @@ class JobService:
         self.note("hold", who=by)
         self.tell_people()
 
-    def release(self, *, by: str, message: str, how: str = "") -> bool:
-        """End the hold; waits for a person continue."""
+    def hand_back(self, *, by: str, words: str, how: str = "") -> bool:
+        """End the hold, if there is one; its report is for each agent's next reply."""
         job = self.job
         job.typed.prove(job.log.end)
         if self.hold.held is not None:
             self.lines.flush(self.hold.held.by, job.log.end)
         released = self.hold.release(time.monotonic(), how=how)
         if released:
-            self.note("release", who=by, text=how or message)
+            self.note("release", who=by, text=how or words)
+        return released
+
+    def release(self, *, by: str, message: str, how: str = "") -> bool:
+        """End the hold; waits for a person continue."""
+        released = self.hand_back(by=by, words=message, how=how)
         if self.asking.message:
             self.asking.answer(Reply(DONE, message, by))
         elif released:

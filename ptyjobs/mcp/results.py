@@ -102,7 +102,8 @@ def of_answer(
         before = f"--- before this input:\n{fenced(late, boundary)}\n--- reply:\n"
     if answer.handback:
         report = fenced(answer.handback, boundary)
-        before = f"--- a person:\n{report}\n--- output:\n{before}"
+        rest = f"\n--- output:\n{before}" if before or body else ""
+        before = f"--- a person:\n{report}{rest}"
     text = block(answer.job_id, parts, body, answer.notes, boundary=boundary, before=before)
     return Result(text, _answer_facts(answer))
 

@@ -10,16 +10,17 @@ is quiet again. A reconnect names its offset and resumes there, without gap or r
 
 Frames: binary are raw bytes of the log, in order; text is JSON with a `type`: `mode`, `size`,
 `repaint` (the next binary frame rebuilds the screen), `offset`, `skipped`, `job` (its row, see
-`rows`), `person` (who holds, what is asked, who is there), `exit`, `did`, `refused`, `readonly`,
-`error`, `pong`. A browser sends keys as binary, and as text `{"drawn": bytes}`, `{"rows", "cols"}`,
-`{"signal": name}`, `{"kill": true}`, `{"hold": true or false}`, `{"done": true or false,
-"message"}`, `{"ping": n}`.
+`rows`), `person` (who holds, what is asked, who else is there), `exit`, `did`, `refused`,
+`readonly`, `error`, `pong`. A browser sends keys as binary, and as text `{"drawn": bytes}`,
+`{"rows", "cols"}`, `{"signal": name}`, `{"kill": true}`, `{"hold": true or false}`, `{"done": true
+or false, "message"}`, `{"ping": n}`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     from ptyjobs.client import AsyncJobs
     from ptyjobs.web.catalogue import Catalogue
 
-NAME = "a browser"  # name of its users at the holder
+NAME = "a browser"  # name of its user at the holder, without a browser's own number
+OWN = re.compile(r"[0-9a-z]{1,8}")  # number that a browser gives itself, to be told from others
 REACH = 4 << 20  # bytes folded for the last screen of an ended job
 CHUNK = 128 << 10  # bytes of one frame
 SCROLLBACK = 5000  # scrollback lines that a browser is sent
@@ -54,8 +56,15 @@ class Feed:
     """Streams one live job to one socket."""
 
     def __init__(
-        self, socket: ServerConnection, jobs: AsyncJobs, catalogue: Catalogue, job_id: str
+        self,
+        socket: ServerConnection,
+        jobs: AsyncJobs,
+        catalogue: Catalogue,
+        job_id: str,
+        *,
+        number: str = "",
     ) -> None:
+        self._name = f"browser {number}" if OWN.fullmatch(number) else NAME
         self._socket = socket
         self._jobs = jobs
         self._catalogue = catalogue
@@ -80,7 +89,7 @@ class Feed:
             since = None
         try:
             follow = await self._jobs.follow(
-                self._job_id, since=since, input=write, name=NAME, scrollback=SCROLLBACK
+                self._job_id, since=since, input=write, name=self._name, scrollback=SCROLLBACK
             )
         except HolderLost:
             await ended(self._socket, self._jobs, self._job_id, since=since)
@@ -142,9 +151,10 @@ class Feed:
                     await self._size(from_json(Size, message["size"]))
                 elif message["event"] == "person":
                     self._catalogue.refresh(self._job_id)
-                    mine = f" by {NAME} since " in message["held"]
-                    facts = {key: message[key] for key in ("held", "asks", "people")}
-                    await self.tell("person", **facts, mine=mine)
+                    mine = f" by {self._name} since " in message["held"]
+                    others = [name for name in message["people"] if name != self._name]
+                    facts = {key: message[key] for key in ("held", "asks")}
+                    await self.tell("person", **facts, others=others, mine=mine)
                 elif message["event"] in ("exit", "gone"):
                     over = True
             behind = started and await self._catch_up(log)
@@ -258,12 +268,14 @@ class Feed:
             elif asked.get("kill") is True:
                 await self._jobs.kill(self._job_id)
             elif asked.get("hold") is True:
-                await self._jobs.hold(self._job_id, by=NAME)
+                await self._jobs.hold(self._job_id, by=self._name)
             elif asked.get("hold") is False:
-                await self._jobs.hand_back(self._job_id, by=NAME)
+                await self._jobs.hand_back(self._job_id, by=self._name)
             elif "done" in asked:
                 declined, message = not asked["done"], str(asked.get("message", ""))
-                await self._jobs.done(self._job_id, by=NAME, message=message, declined=declined)
+                await self._jobs.done(
+                    self._job_id, by=self._name, message=message, declined=declined
+                )
         except PtyJobsError as error:
             await self.tell("refused", message=error.worded(HINTS))
 
@@ -301,6 +313,7 @@ async def serve(
     *,
     since: int | None,
     write: bool,
+    number: str = "",
 ) -> None:
-    """Serve `/ws/job/ID?since=OFFSET`."""
-    await Feed(socket, jobs, catalogue, job_id).run(since=since, write=write)
+    """Serve `/ws/job/ID?since=OFFSET&as=NUMBER`."""
+    await Feed(socket, jobs, catalogue, job_id, number=number).run(since=since, write=write)

@@ -113,6 +113,7 @@ class Viewer:
                             job_id,
                             since=_since(query),
                             write=self.write,
+                            number=query.get("as", ""),
                         )
                     case ["replay", job_id]:
                         await timeline.serve(socket, self.jobs, job_id)

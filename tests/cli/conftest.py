@@ -83,10 +83,10 @@ class Outer:
         self.tmux("new-session", "-d", "-s", name, *size, "bash", "--norc", "-c", ours)
 
     def type(self, *keys: str, name: str = "0") -> None:
-        self.tmux("send-keys", "-t", name, *keys)
+        self.tmux("send-keys", "-t", f"={name}:", *keys)  # a bare 0 is a pane of the newest session
 
     def screen(self, *, name: str = "0", history: int = 0) -> str:
-        return self.tmux("capture-pane", "-p", "-t", name, "-S", str(-history))
+        return self.tmux("capture-pane", "-p", "-t", f"={name}:", "-S", str(-history))
 
     def sees(self, *words: str, name: str = "0", unless: str = "") -> str:
         """The screen, once it shows all of `words` (and not `unless`)."""
@@ -99,7 +99,7 @@ class Outer:
         return self.screen(name=name)
 
     def pid(self, name: str = "0") -> int:
-        return int(self.tmux("display-message", "-p", "-t", name, "#{pane_pid}"))
+        return int(self.tmux("display-message", "-p", "-t", f"={name}:", "#{pane_pid}"))
 
     def close(self) -> None:
         self.tmux("kill-server")

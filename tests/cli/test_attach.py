@@ -49,7 +49,7 @@ def attached_pid(outer: Outer) -> int:
 
 def modes(outer: Outer) -> str:
     """The modes of the person's terminal, as stty has them."""
-    tty = outer.tmux("display-message", "-p", "-t", "0", "#{pane_tty}").strip()
+    tty = outer.tmux("display-message", "-p", "-t", "=0:", "#{pane_tty}").strip()
     return subprocess.run(["stty", "-a", "-F", tty], capture_output=True, text=True).stdout
 
 
@@ -75,7 +75,7 @@ def test_a_full_screen_program_looks_right_follows_the_size_and_leaves_no_trace(
     outer.sees("hello", unless="detaches")
     assert status("vi")["size"] == {"rows": 20, "cols": 70}
     assert status("vi")["attached"] == 1
-    outer.tmux("resize-window", "-t", "0", "-x", "60", "-y", "15")
+    outer.tmux("resize-window", "-t", "=0:", "-x", "60", "-y", "15")
     assert world.eventually(lambda: status("vi")["size"] == {"rows": 15, "cols": 60})
     outer.type("C-\\")
     outer.sees("left:0", unless="~")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.live
 
 
 def title(outer: Outer) -> str:
-    return outer.tmux("display-message", "-p", "-t", "0", "#{pane_title}").strip()
+    return outer.tmux("display-message", "-p", "-t", "=0:", "#{pane_title}").strip()
 
 
 def test_the_title_is_restored(shell: Shell, outer: Outer) -> None:
@@ -89,6 +90,10 @@ def test_a_status_line_says_what_the_job_does(shell: Shell, outer: Outer) -> Non
     shown = outer.sees("sleep", "\n9\n")
     assert world.eventually(lambda: "sleep in" in outer.screen().splitlines()[9])
     assert shown.splitlines()[9].startswith(" sh · ")
+    outer.open("$PTYJOBS attach sh", rows=10, cols=60, name="1")
+    assert world.eventually(lambda: re.search(r" · with \S+@pts/\d+", outer.screen()))
+    outer.type("C-\\", name="1")
+    assert world.eventually(lambda: " · with " not in outer.screen())
     outer.type("C-\\")
     outer.sees("left:0")
 

@@ -38,7 +38,7 @@ def test_a_pipe_gets_the_bytes_and_a_terminal_what_cannot_harm_it(
     shown = outer.sees("one two")
     assert "[6n" not in shown
     assert "R" not in shown.replace("PTYJOBS", "")
-    assert outer.tmux("display-message", "-p", "-t", "0", "#{pane_title}").strip() != "owned"
+    assert outer.tmux("display-message", "-p", "-t", "=0:", "#{pane_title}").strip() != "owned"
     both = shell.run("logs", "j", "--raw", "--text")
     assert (both.returncode, "--raw" in both.stderr) == (2, True)
 

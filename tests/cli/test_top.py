@@ -34,7 +34,7 @@ def test_top_shows_selects_attaches_and_ends(
     outer.sees("2 running")
     outer.type("s")
     outer.sees("command    python3 -q -i")
-    outer.tmux("resize-window", "-t", "0", "-x", "100", "-y", "12")
+    outer.tmux("resize-window", "-t", "=0:", "-x", "100", "-y", "12")
     outer.sees("2 running", "q quit")
     outer.type("x")
     outer.sees("End py and all that it started? y/n")

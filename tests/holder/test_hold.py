@@ -305,3 +305,19 @@ def test_a_hold_ends_with_a_job_that_does_not_restart_after_all(jobs: Jobs) -> N
     assert jobs.status("py").held, "the next run is to come"
     jobs.kill("py")
     assert not jobs.status("py").held
+
+
+def test_done_hands_back_the_hold_of_its_person_and_of_no_other(jobs: Jobs) -> None:
+    job_id = python(jobs)
+    for by, held in (("ann", True), ("ben", False)):
+        ben = Someone(jobs, "ben")
+        jobs.hold(job_id, by="ben")
+        ben.type("20 + 22", "42\r\n")
+        jobs.wait(job_id, until="person", message=f"look, {by}", timeout=0)
+        jobs.done(job_id, by=by, message="looked")
+        assert bool(jobs.status(job_id).held) is held
+        answer = jobs.wait(job_id, until="person", timeout=10)
+        assert answer.verdict.why == f"done by {by}"
+        assert answer.verdict.match == "looked"
+        assert ("typed: 20 + 22" in answer.handback) is not held
+        ben.follow.close()

@@ -161,9 +161,12 @@ def _status(state: Path, job_id: str) -> dict[str, Any]:
 
 
 def _settled(state: Path, job_id: str, prompt: str) -> bool:
-    """True once the program waits again, at another prompt."""
+    """True once the program waits again, at another prompt; the far side of ssh is only silent."""
     found = _status(state, job_id)
-    return found["waiting"] is not None and prompt not in found["waiting"]["prompt"]
+    if found["waiting"] is not None:
+        return prompt not in found["waiting"]["prompt"]
+    silent = (found["output_age"] or 0) > 0.5
+    return silent and found["last_line"] != "" and prompt not in found["last_line"]
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_a_job_is_joined_over_ssh(shell: Shell, outer: Outer, far: str, status: 
     assert status("py")["size"] == {"rows": 12, "cols": 60}
     outer.type("print('from', 'far')", "Enter")
     outer.sees("from far", unless="detaches")
-    outer.tmux("resize-window", "-t", "0", "-x", "50", "-y", "10")
+    outer.tmux("resize-window", "-t", "=0:", "-x", "50", "-y", "10")
     assert world.eventually(lambda: status("py")["size"] == {"rows": 10, "cols": 50})
     outer.type("import os; print(*os.get_terminal_size())", "Enter")
     outer.sees("50 10")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ import pytest
 
 from ptyjobs.web.session import is_stranger, token_for
 from tests.web.browser import Browser
-from tests.web.harness import run, server, stop
+from tests.web.harness import SCREEN, run, server, serving, stop
 
 pytestmark = pytest.mark.live
 
@@ -133,3 +134,37 @@ def test_another_users_connection_is_told_apart(tmp_path: Path) -> None:
                 assert is_stranger(peer, local)
         finally:
             other.wait(20)
+
+
+def test_two_browsers_and_a_terminal_are_three_people(tmp_path: Path, browser: Browser) -> None:
+    run(tmp_path, "run", "-d", "--name", "cat", "--", "cat")
+    other = Browser()
+    try:
+        with serving(tmp_path, "--write") as url:
+            for page, number in ((browser, "101"), (other, "202")):
+                page.go(url)
+                page.wait(f"{CARDS} === 1")
+                page.run(f"localStorage.setItem('number', '{number}')")
+                page.run("location.hash = '#/job/cat'")
+            browser.wait(f"{MODE} === 'you can type · with browser 202'")
+            other.wait(f"{MODE} === 'you can type · with browser 101'")
+            for page, word in ((browser, "first"), (other, "second")):
+                page.run("ptyjobsTerminal.focus()")
+                page.type(word)
+                page.press("Enter", 13)
+                page.wait(f"{SCREEN}.split('{word}').length === 3")  # its echo, and cat's line
+            browser.run("document.getElementById('hold').click()")
+            browser.wait("document.getElementById('hold').textContent === 'Release'")
+            note = "document.getElementById('note').textContent"
+            other.wait(f"{note}.startsWith('held by browser 101 since')")
+            assert other.run("document.getElementById('hold').textContent") == "Hold"
+            other.run("document.getElementById('hold').click()")
+            other.wait(f"{note}.includes('held by browser 101')")
+    finally:
+        other.close()
+    acts = [json.loads(line) for line in run(tmp_path, "audit", "--json").splitlines()]
+    typed = {(act["who"], act["text"]) for act in acts if act["what"] == "input"}
+    assert typed == {("browser 101", "first"), ("browser 202", "second")}
+    events = (tmp_path / "state" / "jobs" / "cat" / "events").read_text()
+    assert '"browser 101"' in events
+    assert '"browser 202"' in events

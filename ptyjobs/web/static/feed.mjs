@@ -17,6 +17,13 @@ export function token() {
   return localStorage.getItem("token") || "";
 }
 
+// The number by which people at other places tell this browser from another one.
+export function number() {
+  const own = localStorage.getItem("number") || String(100 + crypto.getRandomValues(new Uint16Array(1))[0] % 900);
+  localStorage.setItem("number", own);
+  return own;
+}
+
 // What the viewer allows, or in `words` why there is no connection to it.
 export async function session() {
   try {

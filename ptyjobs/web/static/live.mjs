@@ -1,14 +1,14 @@
 // A live job: its bytes as they come, what is typed, its state in words.
 
 import { $, connection, note } from "/page.mjs";
-import { Link } from "/feed.mjs";
+import { Link, number } from "/feed.mjs";
 import { headline, menu, terminal } from "/terminal.mjs";
 
 const STEP = 128 << 10; // bytes drawn after which the viewer is told
 const KEYS = { Esc: "\x1b", Tab: "\t", "C-c": "\x03", "C-d": "\x04", "←": "\x1b[D", "↑": "\x1b[A", "↓": "\x1b[B", "→": "\x1b[C" };
 
 export function live(id) {
-  let held = "", asks = "", mine = false;
+  let held = "", asks = "", mine = false, others = [];
   let offset = null, write = false, over = false, rebuild = false, told = 0, drawn = 0, row = null;
   const shown = terminal();
   const { term } = shown;
@@ -22,14 +22,19 @@ export function live(id) {
     write = allowed;
     term.options.disableStdin = !allowed;
     $("fit").hidden = $("act").hidden = $("keys").hidden = $("hold").hidden = !allowed;
-    if (!allowed) person({ held: "", asks: "", people: [], mine: false });
-    $("mode").textContent = over ? "" : allowed ? "you can type" : "read-only";
+    if (!allowed) person({ held: "", asks: "", others: [], mine: false });
+    mode();
+  };
+  // Who else is here is said beside what this page may do.
+  const mode = () => {
+    const words = over ? "" : write ? "you can type" : "read-only";
+    $("mode").textContent = [words, ...(others.length && words ? [`with ${others.join(", ")}`] : [])].join(" · ");
   };
   may(false);
   $("mode").textContent = "";
   const show = () => { if (row) headline(row); };
 
-  const link = new Link(() => `/ws/job/${encodeURIComponent(id)}` + (offset === null ? "" : `?since=${offset}`), {
+  const link = new Link(() => `/ws/job/${encodeURIComponent(id)}?as=${number()}` + (offset === null ? "" : `&since=${offset}`), {
     state: (words) => {
       if (over) return;
       connection(words);
@@ -60,7 +65,7 @@ export function live(id) {
         case "repaint": offset = message.offset; rebuild = true; term.reset(); break;
         case "skipped": skipped(); break;
         case "readonly": note("Read-only: start the viewer with --write to type."); break;
-        case "person": person(message); break;
+        case "person": person(message); mode(); break;
         case "did": note(message.words); break;
         case "refused": note(message.message); break;
         case "error": done(); $("state").textContent = message.message; break;
@@ -81,7 +86,7 @@ export function live(id) {
     document.title = now.asks ? `(!) ${id}: ${now.asks}` : id;
     if (now.asks && now.asks !== asks && "Notification" in window && Notification.permission === "granted") new Notification(`${id}: ${now.asks}`);
     if (now.held !== held) note(now.held ? (now.mine ? "You hold this job: nobody else types." : `${now.held}: what you type is refused.`) : "Released.");
-    ({ held, asks, mine } = now);
+    ({ held, asks, mine, others } = now);
   }
   $("hold").onclick = () => {
     if ("Notification" in window && Notification.permission === "default") Notification.requestPermission();
