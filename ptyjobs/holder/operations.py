@@ -207,6 +207,7 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
             enter=data.endswith((b"\r", b"\n")),
             nbytes=len(data),
             escape=data.endswith(b"\x1b"),
+            signal=data.endswith((b"\x03", b"\x1c")),
         ),
     )
     if quiet_input:

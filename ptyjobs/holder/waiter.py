@@ -142,7 +142,7 @@ class Waiter:
             view=self.ask.view,
             hint=f"output(job_id, since={mark.offset})",
             since=self.ask.since_generation,
-            prompts=[prompt.raw for prompt in self.job.memory.of(0) if prompt.raw][:PROMPTS],
+            prompts=self.job.memory.shown()[:PROMPTS],
         )
 
     def observe(self, screen: Screen) -> bool:

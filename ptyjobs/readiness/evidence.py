@@ -160,6 +160,7 @@ class PromptGuess:
     continuation: bool = False
     sure: bool = True  # False: inferred from silence after a prompt-like line
     marked: bool = False  # the program marked it (OSC 133)
+    wrapped: bool = False  # only the last row of a longer prompt
     times: int = 1
 
     @property
@@ -218,6 +219,10 @@ class PromptMemory:
     def of(self, pid: int) -> list[PromptGuess]:
         """The prompts of that process, newest first; of all processes for pid 0."""
         return [p for p in reversed(self._prompts.values()) if pid in (0, p.pid)]
+
+    def shown(self) -> list[str]:
+        """The prompts as displayed, newest first, without those known by their last row only."""
+        return [p.raw for p in reversed(self._prompts.values()) if p.raw and not p.wrapped]
 
     def __bool__(self) -> bool:
         return bool(self._prompts)

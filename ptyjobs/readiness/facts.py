@@ -87,6 +87,7 @@ class Sent:
     enter: bool = False  # it ended with Enter
     nbytes: int = 0
     escape: bool = False  # it ended with ESC, which may be a key or the start of one
+    signal: bool = False  # it ended with C-c or C-\\, which may become a signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class Look:
     synchronized: bool = False  # DECSET 2026 is on
     cursor_visible: bool = True
     blank: bool = False  # an alternate screen without any character
+    wrapped: bool = False  # the row above wraps into the cursor's row
 
 
 class Shown(Protocol):
@@ -139,6 +141,7 @@ def look_at(screen: Shown) -> Look:
         cursor_visible=screen.modes.cursor_visible,
         blank=screen.alternate
         and not any(screen.row_text(y).strip() for y in range(screen.size.rows)),
+        wrapped=row > 0 and screen.wraps(row - 1),
     )
 
 

@@ -105,6 +105,14 @@ class Weighing:
         entered = self.sent is not None and self.sent.enter
         return entered and bool(self.look.after_cursor[:1].strip())
 
+    def _only_signalled(self) -> bool:
+        """The row ends with the kernel's echo of a signal key; the program has printed nothing.
+
+        Its handler may run in another thread, while the reading thread still waits.
+        """
+        signal = self.sent is not None and self.sent.signal
+        return signal and self.look.before_cursor.endswith(("^C", "^\\"))
+
     def left_the_line(self) -> bool:
         """Enter was pressed at a prompt, and the cursor is on an empty row without a prompt.
 
@@ -132,6 +140,8 @@ class Weighing:
             return _waits(self._escape(), "a lone ESC, which may begin a key")
         if look.blank:
             return _silent(tuning.BLANK, "its screen is empty")
+        if self._only_signalled():
+            return _waits(tuning.SIGNALLED, "nothing but the echo of its signal key is shown")
         working = self._children_work()
         if look.alternate or self.now.keys:
             screen = _waits(
@@ -141,7 +151,8 @@ class Weighing:
         if marks == "busy" and self._same_program():
             if self.asks():
                 return _waits(tuning.ASIDE, "it accepts input after a question of a command")
-            return _silent(tuning.WORKING, "its marks say that it works")
+            patience = tuning.WORKING if look.before_cursor.strip() else tuning.BLANK
+            return _silent(patience, "its marks say that it works")
         if (marks == "edit" and not self.left_the_line()) or self.editing():
             return _waits(tuning.EDIT, "still in the same line")
         if working:
@@ -169,7 +180,9 @@ class Weighing:
             return _waits(tuning.SHAPE, "it accepts input, the cursor is set in")
         mode = probe.canonical, probe.echo
         if not text and probe.echo and all(mode != (p.canonical, p.echo) for p in prompts):
-            return _silent(tuning.WORKING, "it accepts input, and not by its line editor")
+            entered = self.sent is not None and self.sent.enter  # else no command was given
+            patience = tuning.WORKING if entered else tuning.QUESTION
+            return _silent(patience, "it accepts input, and not by its line editor")
         if not text and self._reader_alone():
             return _waits(
                 tuning.ASIDE, "a thread of it reads a line, and the rest sleeps as before"

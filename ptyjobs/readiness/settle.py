@@ -352,6 +352,7 @@ class Settle:
                     continuation=continuation,
                     sure=sure,
                     marked=weighing.marked,
+                    wrapped=look.wrapped,
                 )
             )
         return self._verdict(now, rule, look=look, continuation=continuation)

@@ -43,6 +43,7 @@ LONGEST_RING = 1.0  # the same on a machine so busy that timers fire late; chose
 ESCAPE = 0.2  # a lone ESC: programs wait for the rest of a key (vim 100 ms, nano 50)
 ESCDELAY = 1.1  # the same if the ESC gave its wait a time-out (ncurses 1 s, newt 0.5 s)
 LATE_TIMER = 1.2  # times its length: a time-out has surely been handled, even on a busy machine
+SIGNALLED = 1.1  # C-c is shown but not answered: Poly/ML looks for signals each second
 BLINK = 0.6  # readline shows a matching bracket for 0.5 s, its input in its own buffer
 FRAME = 0.150  # a synchronized frame that never ends is no frame; chosen
 

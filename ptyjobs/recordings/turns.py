@@ -107,7 +107,7 @@ class Terminal:
 
     def fresh(self, start: Mark, *, typed: str = "") -> FreshText:
         """The answer that begins at `start`."""
-        prompts = [prompt.raw for prompt in self.memory.of(0) if prompt.raw]
+        prompts = self.memory.shown()
         return FreshText(start, typed=typed, budget=BUDGET, prompts=prompts)
 
 
@@ -228,6 +228,7 @@ def _sent(typed: str | None) -> Sent | None:
         enter=typed.endswith("\n"),
         nbytes=len(typed.encode()),
         escape=typed.endswith("\x1b"),
+        signal=typed.endswith(("\x03", "\x1c")),
     )
 
 

@@ -57,9 +57,9 @@ class Mark:
     cursor, of row 0, of the oldest kept line); `rows` are the texts of the visible primary rows.
     `alternate`: taken on the alternate screen; then `line` is the first free primary line. `order`
     is the order of the last OSC 133 mark. `form`: there was text below the cursor's row, as in a
-    menu. `newlines`: line feeds logged by the job up to here, None if unknown.
-    `looks`: the rows with their styles, kept where a form or a hidden cursor may show a selection
-    by style alone.
+    menu. `wrapped`: the row above wraps into the mark's row.
+    `newlines`: line feeds logged by the job up to here, None if unknown. `looks`: the rows with
+    their styles, kept where a form or a hidden cursor may show a selection by style alone.
     """
 
     line: int = 0
@@ -75,6 +75,7 @@ class Mark:
     first_line: int = 0
     floor_line: int = 0
     order: int = -1
+    wrapped: bool = False
     form: bool = False
     newlines: int | None = None
     rows: tuple[str, ...] = field(default=(), repr=False)
@@ -117,6 +118,7 @@ def mark(
         cells_before=screen.row_text(row, 0, col),
         cells_after=screen.row_text(row, col).rstrip(" "),
         order=screen.marks[-1].order if screen.marks else -1,
+        wrapped=row > 0 and screen.wraps(row - 1),
         form=form,
         rows=tuple(screen.text()),
         looks=looks(screen) if form or not screen.modes.cursor_visible else (),

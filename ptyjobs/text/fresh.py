@@ -79,7 +79,8 @@ class FreshText:
         self._view = view
         self._hint = hint
         self._since = mark.generation if since is None else since
-        self._prompts = tuple(dict.fromkeys((mark.cells_before, *prompts)))
+        own = "" if mark.wrapped else mark.cells_before  # else only the end of a prompt
+        self._prompts = tuple(dict.fromkeys((own, *prompts)))
         self._head: list[Line] = []
         self._head_chars = 0
         self._next = mark.line  # the first line that is not in the head

@@ -491,3 +491,58 @@ def test_a_signal_key_is_a_signal_while_the_kernel_makes_one_of_it(jobs: Jobs) -
     answer = job.send(keys=["C-c"])
     assert answer.state.ended
     assert answer.fresh.text.endswith("interrupted")
+
+
+READER_THREAD = r"""
+import os, select, threading, time, tty
+tty.setraw(0); lines, (r, w) = [], os.pipe()
+def prompt(): os.write(1, b"\x1b[?2004hcmd> ")
+def read():
+    while True:
+        data = os.read(0, 99)
+        if not data.endswith(b"\r"): continue
+        os.write(1, b"\x1b[?2004l\r\n"); lines.append(data); os.write(w, b"x")
+def work():
+    while os.read(r, 1):
+        if b"slow" in lines.pop(): time.sleep(3)
+        os.write(1, b"done\r\n"); prompt()
+threading.Thread(target=read, daemon=True).start(); prompt()
+worker = threading.Thread(target=work); worker.start(); worker.join()
+"""
+
+
+def test_a_command_that_a_thread_read_is_not_over_while_nothing_is_shown(jobs: Jobs) -> None:
+    job = Session(jobs, program(READER_THREAD))
+    assert job.send("quick").fresh.text == "done"
+    assert job.send("slow").fresh.text == "done"
+
+
+SIGNAL_THREAD = r"""
+import os, select, signal, threading, time, tty
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+def handle():
+    while True:
+        signal.sigwait([signal.SIGINT]); time.sleep(0.5); os.write(1, b"interrupted\r\n> ")
+threading.Thread(target=handle, daemon=True).start()
+r, w = os.pipe(); os.write(1, b"> ")
+while True:
+    select.select([0, r], [], []); os.write(1, b"got " + os.read(0, 99) + b"> ")
+"""
+
+
+def test_the_echo_of_a_signal_key_is_no_answer(jobs: Jobs) -> None:
+    job = Session(jobs, program(SIGNAL_THREAD))
+    job.send("a")
+    answer = job.send(keys=["C-c"])
+    assert answer.fresh.text.endswith("interrupted")
+    assert answer.verdict.prompt == "> "
+
+
+def test_a_question_is_not_split_by_the_end_of_a_wrapped_one(jobs: Jobs) -> None:
+    long = "Shall the file that was not found be made again in the directory of the user? " * 2
+    source = f"input({long + '(yes/no) '!r}); input('Delete it? (yes/no) ')"
+    width = len(long) + 1  # the row wraps behind the bracket
+    job = Session(jobs, program(source), cols=width)
+    assert job.first.verdict.prompt == long + "(yes/no) "
+    answer = job.send("yes")
+    assert (answer.fresh.text, answer.verdict.prompt) == ("", "Delete it? (yes/no) ")

@@ -227,14 +227,17 @@ class Judge:
             inner = relays.look(stats, tty, self._proc, pid=pid, master=master) if members else None
             if inner is not None:
                 behind.append((inner, members))
+        if depth == _DEPTH and behind:
+            key = pid, outer.stat.start
+            ttys = {inner.tty.rdev for inner, _ in behind}
+            pids = {s.pid for s in stats.values() if s.tty in ttys}
+            pids.update(s.pid for _, members in behind for s in members)
+            inners = [inner for inner, _ in behind]
+            if self._embedded.answers(key, pids, inners, self._shown()):
+                return outer
         if len(behind) == 1:
             inner, members = behind[0]
             best = _best(self._judge_all(members, inner.tty, inner.mode, depth - 1))
-            key = pid, outer.stat.start
-            pids = {s.pid for s in stats.values() if s.tty == inner.tty.rdev}
-            pids |= {s.pid for s in members}
-            if depth == _DEPTH and self._embedded.answers(key, pids, inner, self._shown()):
-                return outer
             return replace(
                 best,
                 runtime=best.runtime + outer.runtime,

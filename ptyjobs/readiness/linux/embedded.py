@@ -59,21 +59,24 @@ class Embedded:
         self._own: set[tuple[int, int]] = set()
 
     def answers(
-        self, key: tuple[int, int], members: Iterable[int], inner: Inner, shown: Shown
+        self, key: tuple[int, int], members: Iterable[int], inners: list[Inner], shown: Shown
     ) -> bool:
-        """True if the program `key` (pid, start) handled the last input itself."""
+        """True if the program `key` (pid, start) handled the last input itself.
+
+        `members`: the programs on all its ptys.
+        """
         rest = self._rest(members)
         if rest is None:
             return False
         before = self._base(key, rest, shown)
-        if inner.unread:
+        if any(inner.unread for inner in inners):
             return False
         if shown.alternate and rest.silent:
             self._own.add(key)
             return True
         if before is None or before != rest:
             return False
-        echo = _ECHOED * shown.typed if inner.mode.echo else 0
+        echo = _ECHOED * shown.typed if any(inner.mode.echo for inner in inners) else 0
         if shown.output - shown.typed_at > echo:
             self._own.add(key)
         return key in self._own
