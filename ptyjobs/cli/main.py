@@ -15,6 +15,7 @@ from ptyjobs import config
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.advice import HINTS
 from ptyjobs.cli.command import ALIASES, COMMANDS, alone, parser
+from ptyjobs.config import umask
 from ptyjobs.errors import BadInput, PtyJobsError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # unencodable characters must not raise
         sys.stdout.reconfigure(errors="replace")
     as_json = "--json" in argv
+    umask.make_usable()
     try:
         args = _parse(argv)
         as_json = args.json

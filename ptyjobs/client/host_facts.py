@@ -6,6 +6,7 @@ Reads the kernel when called; caches nothing.
 from __future__ import annotations
 
 from ptyjobs.process import cgroup, sandbox, tree
+from ptyjobs.process.own_env import proc_is_hidden
 from ptyjobs.process.peercred import same_user
 from ptyjobs.readiness.linux.probe import self_test
 
@@ -13,4 +14,6 @@ SUBREAPER = tree.SUBREAPER
 cgroup_base = cgroup.base
 sandboxes = sandbox.available
 
-__all__ = ["SUBREAPER", "cgroup_base", "same_user", "sandboxes", "self_test"]
+__all__ = [
+    "SUBREAPER", "cgroup_base", "proc_is_hidden", "same_user", "sandboxes", "self_test",
+]  # fmt: skip

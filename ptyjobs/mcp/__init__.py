@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 from typing import TYPE_CHECKING
+
+from ptyjobs.config import umask
 
 if TYPE_CHECKING:
     from ptyjobs.client.zygote import Zygote
@@ -19,10 +22,13 @@ def main(config: Config, zygote: Zygote | None = None) -> int:
     from ptyjobs.client.preparation import check_config
 
     check_config(config)
-    if zygote is None:
-        from ptyjobs.client import zygote as zygotes
+    if words := umask.make_usable():
+        print(f"ptyjobs: {words}", file=sys.stderr, flush=True)
+    from ptyjobs.client import zygote as zygotes
 
+    if zygote is None:
         zygote = zygotes.start(ahead=True, share_heap=config.share_heap)
+    zygotes.close_memory()  # jobs run as this user; the server's environment may hold secrets
     # Importing the SDK creates 120,000 long-lived objects; collecting garbage meanwhile costs a
     # tenth of the start-up time. Freezing exempts them from later collections too.
     gc.disable()

@@ -8,12 +8,16 @@ reused pid can never answer in its place (fs/proc/base.c: the inode holds the st
 
 from __future__ import annotations
 
+import functools
 import os
+import resource
 import stat as _stat
 from dataclasses import dataclass
 from typing import NamedTuple
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC
+_REOPENED = -2  # in place of a descriptor: the file is opened for each read
+SPARE_FDS = 16  # descriptors that kept files leave to the rest of the process
 PTMX = os.makedev(5, 2)  # Documentation/admin-guide/devices.txt
 DEV_TTY = os.makedev(5, 0)
 
@@ -128,8 +132,22 @@ def threads(proc: str, pid: int) -> list[int]:
         return []
 
 
+def _may_keep(fd: int) -> bool:
+    """True if this process may keep `fd` open: enough descriptors remain for its other uses.
+
+    The kernel gives out the lowest free number (open(2)), so a high one means that few are left.
+    """
+    return fd < _keep_below()
+
+
+@functools.cache
+def _keep_below() -> float:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return float("inf") if limit == resource.RLIM_INFINITY else limit - SPARE_FDS
+
+
 class _Kept:
-    """One /proc file that is kept open and read repeatedly."""
+    """One /proc file that is kept open, if descriptors are plentiful, and read repeatedly."""
 
     __slots__ = ("_fd", "_path")
 
@@ -142,8 +160,13 @@ class _Kept:
             raise ProcessExited(path) from error
         except PermissionError as error:
             raise Denied(path) from error
+        if not _may_keep(self._fd):
+            os.close(self._fd)
+            self._fd = _REOPENED
 
     def read(self, size: int) -> bytes:
+        if self._fd == _REOPENED:
+            return read(self._path, size)
         if self._fd < 0:
             raise ProcessExited(self._path)
         try:
@@ -156,7 +179,7 @@ class _Kept:
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
-            self._fd = -1
+        self._fd = -1
 
 
 class Thread:
@@ -285,6 +308,8 @@ class Memory:
             except OSError:  # EIO: not mapped, or the memory from before an exec
                 data = b""
             if len(data) == size:
+                if not _may_keep(self._fd):
+                    self.close()
                 return data
             self.close()
         raise ProcessExited(self._path)
@@ -358,7 +383,7 @@ def oom_kills(proc: str = "/proc") -> int:
     """Processes that the kernel has killed for lack of memory since boot (vmstat)."""
     try:
         data = read_all(f"{proc}/vmstat")
-    except OSError:  # no /proc
+    except (ProcessExited, Denied):  # no /proc
         return 0
     _, _, rest = data.partition(b"\noom_kill ")
     return int(rest.split(None, 1)[0]) if rest else 0

@@ -18,6 +18,7 @@ outside.
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import functools
 import os
@@ -37,6 +38,7 @@ KINDS = ("none", "bwrap", "landlock")
 HOLDER_NAME = "ptyjobs-confine"
 """Process name (at most 15 bytes) of a holder whose job is in a sandbox."""
 
+_PR_SET_NAME = 15  # linux/prctl.h
 _LOADER_VARIABLE = re.compile(r"LD_\w+|GCONV_PATH|LOCPATH|GLIBC_TUNABLES")
 _SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib")
 _REPLACED = ("/tmp", "/run", "/dev", "/proc")
@@ -147,7 +149,8 @@ def peer_is_sandboxed(pid: int) -> bool:
 def mark_holder() -> None:
     """Mark this process as the holder of a sandboxed job, for `peer_is_sandboxed`."""
     if sys.platform == "linux":
-        Path("/proc/self/comm").write_text(HOLDER_NAME)
+        # Not by /proc/self/comm: a process that is not dumpable may not write it (`own_env`).
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, HOLDER_NAME.encode(), 0, 0, 0)
 
 
 def _below_a_sandbox(pid: int) -> bool:

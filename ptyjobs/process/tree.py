@@ -15,6 +15,8 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from ptyjobs.process import no_proc
+
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 PR_SET_TIMERSLACK = 29
 SUBREAPER = sys.platform == "linux"  # elsewhere a kill reaches only current descendants of the job
@@ -57,12 +59,15 @@ def precise_timers() -> None:
 
 
 def children(pid: int) -> list[int]:
-    """The living and dead children of `pid` (/proc/PID/task/*/children)."""
+    """The living and dead children of `pid` (/proc/PID/task/*/children).
+
+    Without /proc, only our own can be found.
+    """
     found: list[int] = []
     try:
         tasks = os.listdir(f"/proc/{pid}/task")
     except OSError:  # ENOENT, ESRCH: it has exited
-        return found
+        return no_proc.children() if pid == os.getpid() and sys.platform == "linux" else found
     for task in tasks:
         try:
             with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
@@ -103,12 +108,12 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def read_stat(pid: int) -> Stat | None:
-    """Read /proc/PID/stat; None if the process has exited."""
+    """Read /proc/PID/stat; None if the process has exited. Without /proc, little is known."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             data = file.read()
     except OSError:  # ENOENT, ESRCH: it has exited
-        return None
+        return None if os.path.exists("/proc/self/stat") else _own_child(pid)
     head, _, tail = data.rpartition(b")")
     fields = tail.split()
     return Stat(
@@ -122,6 +127,18 @@ def read_stat(pid: int) -> Stat | None:
         started=int(fields[19]),
         rss=int(fields[21]) * _PAGE,
     )
+
+
+def _own_child(pid: int) -> Stat | None:
+    """The facts that system calls tell of a child of ours."""
+    state = no_proc.state(pid) if sys.platform == "linux" else ""
+    if not state:
+        return None
+    try:
+        group, session = os.getpgid(pid), os.getsid(pid)
+    except OSError:  # ESRCH: a zombie; EPERM: another session
+        group = session = 0
+    return Stat(pid, "", state, os.getpid(), group, session, 0.0, 0, 0)
 
 
 def alive(root: int, *, but: Collection[int] = ()) -> list[int]:

@@ -31,6 +31,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ptyjobs.config import umask
 from ptyjobs.errors import StartFailed
 from ptyjobs.process import cgroup, own_env, tree
 from ptyjobs.process.tree_kill import TreeKill
@@ -154,6 +155,7 @@ def _main(
 ) -> None:
     os.setsid()  # leave the process group that a client signals
     own_env.clean()
+    umask.make_usable()
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     _close_others({requests.fileno(), lease})
@@ -164,6 +166,7 @@ def _main(
 
     signal.signal(signal.SIGCHLD, lambda *_: None)  # to wake us, and each holder
     holder_main.warm_up(share_heap=share_heap)
+    own_env.close_memory()  # after its test of the kernel, which inspects a fork without exec
     loop = _Loop(requests, lease, counts=share_heap)
     gc.collect()
     if ahead and share_heap:

@@ -79,6 +79,7 @@ def test_it_ends_with_its_zygote(jobs: Jobs) -> None:
     assert jobs.execute("echo again", wait=10).fresh.text == "again"
 
 
+@world.SEES_ALL
 def test_it_keeps_no_descriptor_of_its_zygote(jobs: Jobs) -> None:
     """Otherwise a holder would keep open the descriptors that must close with the zygote."""
     spare = spare_of(jobs)

@@ -114,6 +114,7 @@ def test_a_long_hold_is_reported_in_twenty_lines(jobs: Jobs) -> None:
     assert len(results.of_answer(answer).text) < 12_000
 
 
+@world.SEES_ALL
 def test_input_that_waits_for_its_turn_is_reported_as_not_typed(jobs: Jobs) -> None:
     script = "import time; input('> '); time.sleep(600)"
     spec = prepare(jobs.config, argv=(sys.executable, "-c", script), name="py")

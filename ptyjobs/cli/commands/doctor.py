@@ -18,7 +18,7 @@ from pathlib import Path
 from ptyjobs import __version__
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.cli.advice import HINTS
-from ptyjobs.config import Config
+from ptyjobs.config import Config, umask
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.model import Tier, to_json
 
@@ -86,11 +86,25 @@ def _readiness(_settings: Config) -> list[Finding]:
         advice = f"Yama forbids it: sysctl kernel.yama.ptrace_scope=1 (now {yama})."
     elif tier is not Tier.FULL:
         advice = "/proc/PID/syscall cannot be read here (a container profile, or another system)."
-    proc = "mounted" if os.path.isdir("/proc/self") else "absent"
     return [
         Finding("readiness", words[tier], advice, tier is Tier.FULL),
-        Finding("/proc", f"{proc}, yama ptrace_scope {yama}"),
+        _proc(f"yama ptrace_scope {yama}"),
     ]
+
+
+def _proc(yama: str) -> Finding:
+    """What the state of /proc takes from every user of it."""
+    from ptyjobs.client import host_facts
+
+    if not os.path.isdir("/proc/self"):
+        advice = (
+            "Ports, programs and what a killed holder leaves cannot be found; kill is complete."
+        )
+        return Finding("/proc", f"absent, {yama}", advice, ok=False)
+    if host_facts.proc_is_hidden():
+        advice = "Jobs of this user can read the server's memory: mount /proc without hidepid."
+        return Finding("/proc", f"mounted with hidepid, {yama}", advice)
+    return Finding("/proc", f"mounted, {yama}")
 
 
 def _containment(_settings: Config) -> list[Finding]:
@@ -121,6 +135,8 @@ def _limits(settings: Config) -> list[Finding]:
         full = int(most) - int(used) < settings.max_jobs
         advice = "Raise it: sysctl kernel.pty.max" if full else ""
         found.append(Finding("terminals", f"{used} of {most} in use", advice, not full))
+    if words := umask.words():
+        found.append(Finding("umask", words, ok=False))
     encoding = sys.stdout.encoding or "unknown"
     utf8 = encoding.lower().replace("-", "") == "utf8"
     advice = "" if utf8 else "Set LANG=C.UTF-8 for this command line; jobs are not affected."
