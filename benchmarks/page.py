@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -87,13 +88,15 @@ def first_card(browser: Browser, url: str) -> float:
     return start
 
 
-def report(browser: Browser, pid: int, words: str) -> None:
+def report(browser: Browser, pid: int, words: str) -> float:
+    """Print the sizes; returns the private one in megabytes."""
     facts = {one["name"]: one["value"] for one in browser.ask("Performance.getMetrics")["metrics"]}
     own, resident = private(page_process(pid))
     heap = facts["JSHeapUsedSize"] / 1e6
     print(
         f"{words:24} private {own:5.0f} MB, resident {resident:5.0f}, JavaScript heap {heap:4.0f}"
     )
+    return own
 
 
 def main() -> None:
@@ -124,9 +127,14 @@ def main() -> None:
             browser.run("location.hash = '#/job/flood'")
             browser.wait("document.getElementById('mode').textContent === 'you can type'")
             ptyjobs(state, "send", "flood", "", "--timeout", "0")
+            sizes = []
             for minute in range(1, round(args.minutes) + 1):
                 time.sleep(60)
-                report(browser, browser.pid, f"{minute} min of 5 MB/s")
+                sizes.append(report(browser, browser.pid, f"{minute} min of 5 MB/s"))
+            if len(sizes) > 2:  # the first minute fills the scrollback
+                times = range(2, len(sizes) + 1)
+                slope = statistics.linear_regression(times, sizes[1:]).slope
+                print(f"slope from the second minute on: {slope:+.2f} MB a minute")
         finally:
             browser.close()
             viewer.terminate()

@@ -2,7 +2,8 @@
 
 Owns the masking of bytes: a secret becomes as many asterisks, so that no offset changes its
 meaning. Never touches a job that runs. The subtle thing: colours stand in the middle of a value, so
-secrets are looked for in the text without escape sequences, and these stay as they are.
+secrets are looked for in the text without escape sequences. These stay as they are; only strings
+such as a title are searched, too.
 """
 
 from __future__ import annotations
@@ -18,25 +19,34 @@ if TYPE_CHECKING:
     from ptyjobs.store.jobdir import JobDir
     from ptyjobs.text.redaction import Redactor
 
+STRINGS = (b"]", b"P", b"X", b"^", b"_")  # second byte of OSC, DCS, SOS, PM, APC (ECMA-48)
 BLOCK = 4 << 20  # bytes that are looked at together
 OVERLAP = 16 << 10  # bytes of the block before that are looked at again: a longer value is none
 
 
 def mask_job(job: JobDir, redactor: Redactor) -> int:
-    """Mask the secrets in the log and in the typed text of an ended job; how many there were."""
+    """Mask the secrets in the log, the typed text and the marks of a job; how many there were."""
     return _mask_log(job, redactor) + _mask_typed(job, redactor)
 
 
 def secret_ranges(data: bytes, redactor: Redactor) -> list[tuple[int, int]]:
-    """Start and end of each piece of a secret in terminal output, without escape sequences."""
+    """Start and end of each piece of a secret in terminal output.
+
+    Looked for in the text without escape sequences, and within each string such as a title.
+    """
+    found: list[tuple[int, int]] = []
     views, places, gone = [0], [0], 0
     for match in ESCAPES.finditer(data):
+        if match[0][1:2] in STRINGS:
+            inner = match[0].decode("utf-8", "surrogateescape")
+            for first, last, _ in redactor.spans(inner):
+                sizes = [len(inner[:at].encode("utf-8", "surrogateescape")) for at in (first, last)]
+                found.append((match.start() + sizes[0], match.start() + sizes[1]))
         views.append(match.start() - gone)
         gone += match.end() - match.start()
         places.append(match.end())
     view = ESCAPES.sub(b"", data)
     text = view.decode("utf-8", "surrogateescape")
-    found: list[tuple[int, int]] = []
     for first, last, _ in redactor.spans(text):
         start = len(text[:first].encode("utf-8", "surrogateescape"))
         end = start + len(text[first:last].encode("utf-8", "surrogateescape"))
@@ -102,7 +112,7 @@ def _mask_typed(job: JobDir, redactor: Redactor) -> int:
 def _masked_event(line: str, redactor: Redactor) -> str:
     try:
         entry = json.loads(line)
-        if entry[2] != "i" or len(entry) < 4:
+        if entry[2] not in ("i", "m") or len(entry) < 4:
             return line
     except (ValueError, LookupError):  # cut by a crash
         return line

@@ -12,7 +12,9 @@ from ptyjobs.store.fold import Fold
 from ptyjobs.store.jobdir import JobDir
 from ptyjobs.store.log import LogReader
 from ptyjobs.terminal import Screen
+from ptyjobs.text.patterns import ESCAPES
 
+ESCAPE_REACH = 256  # bytes before a page in which an escape sequence is looked for
 PAGE_ROWS = 500  # rows of the scratch screen a page is rendered on
 
 
@@ -116,6 +118,8 @@ def page(log: LogReader, *, size: Size, since: int | None, limit: int, last: boo
     start = max(floor if since is None else since, floor)
     first, data = log.read(start, max(4 * limit, 4096))
     lost = first - start if data else max(0, end - start)
+    skipped = _escape_rest(log, first, data)
+    first, data = first + skipped, data[skipped:]
     if first + len(data) < end:
         newline = data.rfind(b"\n")
         if newline >= 0:
@@ -137,6 +141,15 @@ def page(log: LogReader, *, size: Size, since: int | None, limit: int, last: boo
         text = _render(data, size)
     following = first + len(data)
     return Page(text, first, following, end, floor, lost=lost, more=following < end)
+
+
+def _escape_rest(log: LogReader, offset: int, data: bytes) -> int:
+    """Bytes of `data`, which begins at `offset`, that end an escape sequence begun before it."""
+    at = max(log.floor, offset - ESCAPE_REACH)
+    first, before = log.read(at, offset - at)
+    start = before.rfind(b"\x1b") if first + len(before) == offset else -1
+    match = ESCAPES.match(before + data[:ESCAPE_REACH], start) if start >= 0 else None
+    return max(0, match.end() - len(before)) if match else 0
 
 
 def _line_start(log: LogReader, offset: int) -> int:

@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import io
 import json
 import os
 import random
 import re
 import shlex
+import shutil
 import string
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 from urllib.parse import quote
 
 import pytest
 
-from ptyjobs.mcp import redacting, results
+from ptyjobs.cli.commands import hook
+from ptyjobs.cli.commands.export import masked_copy
+from ptyjobs.client import event_lines
+from ptyjobs.client.events import Events
+from ptyjobs.config import Config
+from ptyjobs.errors import BadInput, Refused, UnknownJob
+from ptyjobs.mcp import redacting, results, status_text
 from ptyjobs.mcp.redacting import Border
-from ptyjobs.model import Answer, Reason, Size, State, Verdict
+from ptyjobs.mcp.results import Result
+from ptyjobs.mcp.server import App, Progress
+from ptyjobs.mcp.tasks import _Running
+from ptyjobs.model import Answer, Lifetime, Reason, Size, State, Status, Verdict
+from ptyjobs.recordings import export_cast, export_raw, read, text_of
+from ptyjobs.recordings.page import described
 from ptyjobs.render import ansi
 from ptyjobs.store import views
 from ptyjobs.store.grep import search
+from ptyjobs.store.jobdir import JobDir
+from ptyjobs.store.journal import Transition
 from ptyjobs.store.log import LogReader, LogWriter
+from ptyjobs.store.waits import StoredWait
 from ptyjobs.terminal import Screen
 from ptyjobs.text.fresh import FreshText, mark
 from ptyjobs.text.redaction import Redactor
 from ptyjobs.text.secrets import Known, digests_of, pack, unpack
+from tests.mcp.fake import FakeJobs
 from tests.mcp.live import Server
 from tests.text.test_redaction import SALT, leaks
 
@@ -154,6 +175,110 @@ class Generated:
         assert found[2] == "", "a regular expression must not find the secret"
         return found
 
+    # -- texts of ours that quote the output
+
+    def line(self) -> str:
+        """One line of the output, such as the last one."""
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", self.output.decode()).split("\r\n")
+        return max(lines, key=len) if self.random.random() < 0.5 else self.random.choice(lines)
+
+    def error(self) -> list[str]:
+        error = self.random.choice((UnknownJob, Refused, BadInput))(f"No match in {self.line()!r}.")
+        return [Border(self.redactor).result(results.of_error(error)).text]
+
+    def event(self) -> list[str]:
+        one = Transition("pattern", "j", 1.0, 2.0, what="printed", text=self.line())
+        events = Events(event_lines.line([one], running=["j"]), (one,), ("j",))
+        result = Border(self.redactor).result(results.of_events(events))
+        return [result.text, json.dumps(result.facts, ensure_ascii=False)]
+
+    def listed(self) -> list[str]:
+        status = Status("j", State.RUNNING, f"run {self.line()}", "/", last_line=self.line(),
+            title=self.line(), asks=self.line(), output_age=1.0)  # fmt: skip
+        found = (status_text.of_status(status, now=9.0), status_text.of_list([status], now=9.0))
+        shown = [Border(self.redactor).result(result) for result in found]
+        return [text for one in shown for text in (one.text, json.dumps(one.facts))]
+
+    def app(self) -> App:
+        jobs = FakeJobs()
+        jobs.redactor = self.redactor
+        return App(jobs, replace(Config(), structured=self.random.random() < 0.5))  # type: ignore[arg-type]  # a double
+
+    def wire(self) -> list[str]:
+        """A result in protocol form, with its structured content."""
+        shown = views.view(self.screen(), lines=1000, end=0)
+        return [_strings(self.app().wire(results.of_view("j", shown)))]
+
+    def resource(self) -> list[str]:
+        app = self.app()
+        shown = views.view(self.screen(), lines=1000, end=0)
+        params = SimpleNamespace(uri="job://py/screen")
+        listed = app.resources._described(Status("j", State.RUNNING, self.line(), "/"))
+        with mock.patch.object(app.jobs, "tail", return_value=shown):
+            read = asyncio.run(app.resources.read(None, params))  # type: ignore[arg-type]  # a double
+        return [_strings(read), listed]
+
+    def task(self) -> list[str]:
+        """A task's message and result, and a progress note."""
+        app = self.app()
+        app.tasks._wire = app.wire
+        wait = StoredWait("w", 0, 0, 9, ["j"], "ready", [], True, 9, "r", {})
+        app.tasks._running["w"] = _Running(wait)
+        app.tasks.progress("w", self.line())
+        done = Result(f"[j] exited\n{self.line()}", {"last": self.line()})
+        notes: list[str] = []
+        asyncio.run(self._progress(app, notes))
+        return [_strings(app.tasks._shown(wait)), _strings(app.wire(done)), *notes]
+
+    async def _progress(self, app: App, notes: list[str]) -> None:
+        shown = asyncio.Event()
+
+        async def report(count: int, total: None, line: str) -> None:
+            notes.append(line)
+            shown.set()
+
+        context = SimpleNamespace(session=SimpleNamespace(report_progress=report))
+        progress = Progress(context, app.border)
+        progress(self.line())
+        if progress._task is not None:  # the line was not empty
+            await shown.wait()
+        progress.close()
+
+    def hook(self) -> list[str]:
+        status = Status("j", State.RUNNING, self.line(), "/", lifetime=Lifetime.PERSISTENT)
+        with mock.patch.object(hook, "_statuses", return_value=[status]):
+            answer = hook.answer("session-start", {"cwd": "/"}, self._settings())
+        assert answer
+        return [_strings(answer)]
+
+    def _settings(self) -> Config:
+        """Settings by which the secret is known."""
+        os.environ["GENERATED"] = self.secret
+        return replace(Config(), secrets={"S": "env:GENERATED"})
+
+    def export(self, place: Path) -> list[str]:
+        """A redacted export: cast, page, text and bytes."""
+        job = JobDir(place / "j")
+        job.path.mkdir()
+        spec = {"job_id": "j", "argv": ["sh"], "command": f"run {self.secret}", "cwd": "/"}
+        size = {"rows": self.size.rows, "cols": self.size.cols}
+        (job.path / "spec.json").write_text(json.dumps({**spec, "env": {}, "size": size}))
+        log = LogWriter(job.path, limit=1 << 20)
+        log.append(f"\x1b]2;at {self.secret}\x07".encode() + self.output)
+        log.close()
+        events = [[1.0, 0, code, f"say {self.secret}"] for code in ("i", "m")]
+        (job.path / "events").write_text("".join(json.dumps(e) + "\n" for e in events))
+        with masked_copy(job, self._settings()) as copy:
+            cast, raw = io.StringIO(), io.BytesIO()
+            export_cast(copy, cast, input=True)
+            export_raw(copy, raw)
+            page = described(read(copy.path), input=True)
+            rows = "\n".join("".join(text for text, _ in row) for row in page.pop("texts"))
+            found = [_strings([json.loads(one) for one in cast.getvalue().splitlines()])]
+            found += [raw.getvalue().decode(), _strings(page), rows, text_of(read(copy.path))]
+        shutil.rmtree(job.path)
+        return [re.sub(r"\x1b\[[0-9;]*m", "", text) for text in found]
+
     def run(self, place: Path) -> list[str]:
         """One output path, chosen at random."""
         self.redactor = Redactor([Known.of(self.secret, name="S")])
@@ -162,10 +287,23 @@ class Generated:
             if (way := self.random.randrange(4)) < 3:
                 self.redactor = Redactor(unpack(packed))
                 return (self.tail, self.title, self.picture)[way]()
-        way = self.random.randrange(6)
-        if way < 4:
-            return (self.replies, self.tail, self.title, self.picture)[way]()
+        ways = (self.replies, self.tail, self.title, self.picture, self.error, self.event,
+            self.listed, self.wire, self.resource, self.task, self.hook)  # fmt: skip
+        way = self.random.randrange(len(ways) + 3)
+        if way < len(ways):
+            return ways[way]()
+        if way == len(ways):
+            return self.export(place)
         return [*self.output_pages(place), *self.grep(place)]
+
+
+def _strings(value: object) -> str:
+    """All texts in plain JSON types, one a line."""
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple)):
+        return "\n".join(map(_strings, value))
+    return str(value)
 
 
 def test_no_way_out_shows_a_secret(tmp_path: Path) -> None:

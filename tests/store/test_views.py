@@ -33,3 +33,13 @@ def test_a_search_over_a_hole_counts_what_is_lost(tmp_path: Path) -> None:
     holed(tmp_path)
     found = grep(str(tmp_path), "f", since=None, limit=8000)
     assert (found.matches, found.lost) == (2, 5000)
+
+
+def test_a_page_that_begins_within_an_escape_sequence_shows_none_of_it(tmp_path: Path) -> None:
+    log = LogWriter(tmp_path, limit=1 << 20)
+    log.append(b"one \x1b[1;42mtwo\x1b[m 2mm")
+    log.close()
+    for since in range(5, 11):
+        assert page(LogReader(tmp_path), size=Size(), since=since, limit=99).text == "two 2mm"
+    assert page(LogReader(tmp_path), size=Size(), since=16, limit=99).text == " 2mm"
+    assert page(LogReader(tmp_path), size=Size(), since=18, limit=99).text == "2mm"

@@ -86,8 +86,12 @@ def masked_copy(job: JobDir, settings: Config) -> Iterator[JobDir]:
         copy = Path(folder, job.job_id)
         ignored = shutil.ignore_patterns("sock", "alive", ".*")
         shutil.copytree(job.path, copy, ignore=ignored)
-        mask_job(JobDir(copy), secrets)
-        yield JobDir(copy)
+        masked = JobDir(copy)
+        mask_job(masked, secrets)
+        if (spec := masked.spec()) is not None:
+            command = secrets.redact(spec.command).text
+            masked.write("spec.json", replace(spec, command=command, argv=()))
+        yield masked
 
 
 def form_of(file: str) -> str:

@@ -43,10 +43,29 @@ def hook(args: argparse.Namespace, settings: Config) -> int:
         return 0
     if not isinstance(event, dict):
         return 0
-    answer = _ANSWERS[args.event](event, settings)
-    if answer:
-        print(json.dumps(answer))
+    if reply := answer(args.event, event, settings):
+        print(json.dumps(reply))
     return 0
+
+
+def answer(name: str, event: Mapping[str, object], settings: Config) -> dict[str, object]:
+    """The answer to the hook `name`, for a model; empty if it has nothing to say."""
+    reply = _ANSWERS[name](event, settings)
+    return _redacted(reply, settings) if reply else {}
+
+
+def _redacted(reply: dict[str, object], settings: Config) -> dict[str, object]:
+    """`reply` without the values of secrets: a command line may hold some."""
+    from ptyjobs.client.known_secrets import redactor
+
+    border = redactor(settings)
+
+    def clean(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: clean(inner) for key, inner in value.items()}
+        return border.redact(value).text if isinstance(value, str) else value
+
+    return {key: clean(inner) for key, inner in reply.items()}
 
 
 def _statuses(settings: Config) -> list[Status]:
