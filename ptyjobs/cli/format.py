@@ -95,6 +95,14 @@ def _width(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
+def listening(status: Status) -> str:
+    """The listening sockets: address, protocol if it is not TCP, and owner."""
+    return ", ".join(
+        f"{one} ({one.pid} {safe(one.program)})" if one.pid else str(one)
+        for one in status.listening
+    )
+
+
 def turn(status: Status) -> str:
     """A job's readiness, current activity or exit in a few words."""
     if status.state.ended:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from ptyjobs.cli.commands import top
-from ptyjobs.model import State, Status
+from ptyjobs.model import Listening, Size, State, Status
 from tests.cli.conftest import Outer, Shell
 from tests.faults import world
 
@@ -23,9 +23,10 @@ def test_top_shows_selects_attaches_and_ends(
     shell.run("run", "-d", "--name", "web", "--", server)
     shell.run("wait", "web", "--port")
     outer.open("echo before; $PTYJOBS top", rows=20, cols=150)
-    ports = status("web")["ports"]
-    assert isinstance(ports, list)
-    outer.sees("2 running", "py", "waits at >>>", "web", "Serving HTTP", str(ports[0]))
+    found = status("web")["listening"]
+    assert isinstance(found, list)
+    owner = f"{found[0]['address']} ({found[0]['pid']} python3)"
+    outer.sees("2 running", "py", "waits at >>>", "web", "Serving HTTP", "LISTENS", owner)
     outer.type("Down", "Enter")
     outer.sees("py: C-\\ detaches", unless="2 running")
     outer.type("40+2", "Enter")
@@ -35,7 +36,7 @@ def test_top_shows_selects_attaches_and_ends(
     outer.type("s")
     outer.sees("command    python3 -q -i")
     outer.tmux("resize-window", "-t", "=0:", "-x", "100", "-y", "12")
-    outer.sees("2 running", "q quit")
+    outer.sees("2 running", "q quit", f" {found[0]['port']} ", unless=owner)
     outer.type("x")
     outer.sees("End py and all that it started? y/n")
     outer.type("y")
@@ -87,3 +88,22 @@ def test_k_moves_as_in_vi_and_asks_nothing() -> None:
     made._on_key(b"j")
     made._on_key(b"k")
     assert (made._selected, made._doomed) == ("a", "")
+
+
+def test_addresses_have_protocol_and_owner_where_there_is_room() -> None:
+    made, _ = board(("a",))
+    made._load, made.notice = {}, ""
+    sockets = (
+        Listening("tcp", "[::]:3000", 3000, 31, "node"),
+        Listening("udp", "127.0.0.1:53", 53, 32, "dns\x1b[m"),
+        Listening("unix", "unix:/run/x"),
+    )
+    made._found = [Status("a", State.RUNNING, "cat", "/", ports=(3000,), listening=sockets)]
+    shown = made._row(made._found[0], 0.0, wide=True)
+    assert shown[7].startswith("[::]:3000 (31 node), 127.0.0.1:53/udp (32 dns")
+    assert shown[7].endswith(", unix:/run/x")
+    assert "\x1b" not in shown[7]
+    assert made._row(made._found[0], 0.0, wide=False)[7] == "3000"
+    wide, narrow = (made.lines(Size(24, cols), now=0.0)[2] for cols in (160, 80))
+    assert "[::]:3000 (31 node), 127.0.0.1:53/udp" in wide
+    assert " 3000 " in narrow

@@ -7,7 +7,7 @@ import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.command import print_json
-from ptyjobs.cli.format import age, amount, safe, turn
+from ptyjobs.cli.format import age, amount, listening, safe, turn
 
 if TYPE_CHECKING:
     import argparse
@@ -75,8 +75,7 @@ def page(found: Status, *, now: float | None = None) -> list[str]:
         ("run", f"{found.run}" if found.run > 1 else ""),
         *(("before", safe(one)) for one in found.tries),
         ("port", f"{found.port}" if found.port else ""),
-        ("listening", ", ".join(f"{one} ({one.pid} {safe(one.program)})"
-                                for one in found.listening)),
+        ("listening", listening(found)),
         ("dropped", f"the first {amount(found.floor)} of output" if found.floor else ""),
         *(("fault", error) for error in found.errors),
     ]  # fmt: skip

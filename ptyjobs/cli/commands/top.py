@@ -19,7 +19,7 @@ import time
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.advice import HINTS
 from ptyjobs.cli.commands.status import page
-from ptyjobs.cli.format import age, amount, fit, line, safe, turn, widths
+from ptyjobs.cli.format import age, amount, fit, line, listening, safe, turn, widths
 from ptyjobs.cli.program_reports import ProgramReports
 from ptyjobs.cli.query import glance
 from ptyjobs.cli.terminal import Terminal
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
 PAUSE = 1.0  # seconds between two updates
 HELP = " up/down select   Enter attach   x end it   s status   a ended too   q quit "
-HEAD = ("JOB", "STATE", "AGE", "QUIET", "CPU", "MEM", "OUT", "PORTS", "WHY", "LAST LINE")
-LIMITS = (64, 9, 4, 5, 5, 5, 5, 11, 28)  # columns at most; a job id is never cut
+HEAD = ("JOB", "STATE", "AGE", "QUIET", "CPU", "MEM", "OUT", "LISTENS", "WHY", "LAST LINE")
+LIMITS = (64, 9, 4, 5, 5, 5, 5, 40, 28)  # columns at most; a job id is never cut
+WIDE = 120  # columns from which the address and owner of a listening socket have room
 LAST_LINE = 20  # minimum columns of the last line
 NARROW = ((6, 0), (3, 0), (8, 18), (5, 0), (2, 0), (7, 0))
-"""What gives way to it: output, silence, a part of the reason, memory, age, ports."""
+"""What gives way to it: output, silence, a part of the reason, memory, age, listening sockets."""
 KEY = re.compile(rb"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])|[^\x00]", re.DOTALL)
 KEYS = {
     b"\x1b[A": "up", b"\x1bOA": "up", b"k": "up", b"\x1b[B": "down", b"\x1bOB": "down",
@@ -198,7 +199,8 @@ class Board:
         at = ids.index(self._selected) if self._selected in ids else 0
         first = max(0, min(at - room // 2, len(ids) - room))
         seen = self._found[first : first + room]
-        cells = [HEAD, *(self._row(status, now) for status in seen)]
+        wide = size.cols >= WIDE
+        cells = [HEAD, *(self._row(status, now, wide=wide) for status in seen)]
         columns = widths(cells, LIMITS, width=size.cols, last=LAST_LINE, narrow=NARROW)
         head, *rows = (fit(line(row, columns, width=0), size.cols) for row in cells)
         rows = [
@@ -218,7 +220,7 @@ class Board:
         facts = page(chosen, now=now) if chosen else []
         return ["-" * size.cols, *(fit(fact, size.cols) for fact in facts)][: size.rows // 2]
 
-    def _row(self, status: Status, now: float) -> tuple[str, ...]:
+    def _row(self, status: Status, now: float, *, wide: bool) -> tuple[str, ...]:
         since = status.ended if status.ended is not None else status.started
         live = not status.state.ended
         return (
@@ -229,7 +231,7 @@ class Board:
             f"{self._load.get(status.job_id, 0):.0f}%" if live else "",
             amount(status.rss) if live else "",
             amount(status.end),
-            ",".join(map(str, status.ports)),
+            listening(status) if wide else ",".join(map(str, status.ports)),
             turn(status),
             safe((status.last_line or status.title or status.command).strip()),
         )
