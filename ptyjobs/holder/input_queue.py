@@ -248,8 +248,10 @@ class InputQueue:
 
         A program in raw mode may treat the bytes of one read as one key or as a paste, and a CR
         among them as text; ESC and a key in the same read are Alt. So keys are written one by one,
-        and Enter after a text separately. Line editors, which show the terminal's own cursor on the
-        primary screen, get text and Enter together; between the two they would draw suggestions.
+        and Enter after a text separately, in an event loop that asks for pastes and for focus
+        reports or kitty's keys even later: its text field may measure the time between keys. Line
+        editors, which show the terminal's own cursor on the primary screen, get text and Enter
+        together; between the two they would draw suggestions.
         """
         if baseline is None or baseline.canonical or baseline.wait is Wait.OPAQUE:
             return []
@@ -262,7 +264,11 @@ class InputQueue:
         if not strokes and len(data) > 1 and data.endswith(b"\r"):
             fold = self._job.fold
             fold.catch_up(self._job.log.end)
-            if fold.screen.alternate or not fold.screen.modes.cursor_visible:
+            modes, mark = fold.screen.modes, self._job.evidence.snapshot().mark
+            fields = modes.bracketed_paste and (modes.kitty_flags or modes.focus)
+            if fields and baseline.wait is Wait.SOFT and mark not in ("A", "B"):
+                cuts.append((len(data) - 1, Gap.TYPED))
+            elif fold.screen.alternate or not modes.cursor_visible:
                 cuts.append((len(data) - 1, Gap.PAINTED))
         return cuts
 

@@ -275,6 +275,11 @@ class Job:
         """Probe the foreground program."""
         return self.kernel.probe()
 
+    def showing(self, text: str) -> int:
+        """How often the screen shows `text`."""
+        self.fold.catch_up(self.log.end)
+        return sum(row.count(text) for row in self.fold.screen.text())
+
     def _read_reports(self, data: bytes) -> None:
         """Read the program's own reports (OSC 7501, OSC 9;4) in this output."""
         if self.pty is not None and self.program.feed(data, group=self.pty.foreground() or 0):

@@ -27,7 +27,8 @@ from ptyjobs.model import (
     to_json,
 )
 from ptyjobs.process import login_shell, tree
-from ptyjobs.readiness.settle import Wait
+from ptyjobs.readiness import tuning
+from ptyjobs.readiness.facts import Wait, look_at
 from ptyjobs.store.log import LogWriter
 
 if TYPE_CHECKING:
@@ -174,6 +175,9 @@ class Reporter:
         probe = job.look(time.monotonic())
         if probe.wait not in (Wait.HARD, Wait.SOFT):
             return None, probe.doing
+        drawing = time.monotonic() - job.last_output < tuning.STILL and look_at(screen).fields
+        if probe.wait is Wait.SOFT and drawing:
+            return None, probe.doing  # a user interface with an animation works
         prompt = screen.row_text(screen.cursor_row, 0, screen.cursor_col)
         secret = probe.canonical and not probe.echo
         certain = probe.wait is Wait.HARD and not probe.unread

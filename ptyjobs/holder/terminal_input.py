@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ptyjobs.readiness.facts import Probe
+from ptyjobs.readiness.facts import Probe, Wait
 from ptyjobs.readiness.linux.embedded import Shown
 
 PIECE = 1024  # bytes of input written at once
@@ -26,6 +26,13 @@ REPLY_HOLD_MOST = 0.15  # seconds in total, for a program that keeps sending que
 UNREAD = 0.0005  # seconds between two checks whether the program has read its input
 UNREAD_MOST = 0.6  # seconds in total; then the rest is typed ahead (loops with lags of 0.2 s)
 PAINTED_MOST = 0.15  # seconds a program that has read a text gets to draw it before Enter
+# Seconds between the drawn text and Enter for a program that takes fast keys for a paste, and an
+# Enter among them for a line break: Codex 0.171 for 0.12 s after the last one, Gemini CLI 0.03 s.
+TYPED_GAP = 0.15
+# Maximum seconds until such a program, while busy, draws the text: if it draws something else, and
+# if it draws nothing, as Codex for 3 s after its start on a busy machine.
+TYPED_MOST, TYPED_SILENT = 1.0, 10.0
+TAIL = 8  # characters by which a drawn text is recognised
 ESCAPE_GAP = 0.03  # minimum seconds after a lone ESC
 ESCAPE_MOST = 1.2  # maximum seconds after it: the timeout of ncurses is 1 s
 
@@ -36,6 +43,7 @@ class Gap(enum.Enum):
     NONE = "none"
     READ = "read"  # the program has read the previous piece: a key for programs that read chunks
     PAINTED = "painted"  # and has written output since: Enter after a text
+    TYPED = "typed"  # and TYPED_GAP has passed since: Enter in a text field of a user interface
     ESCAPED = "escaped"  # and no longer waits for the rest of a key that begins with ESC
 
 
@@ -54,6 +62,9 @@ class Port(Protocol):
     def probe(self) -> Probe:
         """Probe the foreground program."""
 
+    def showing(self, text: str) -> int:
+        """How often the screen shows `text`."""
+
     @property
     def written(self) -> int:
         """Bytes that the job has written so far."""
@@ -71,6 +82,10 @@ class Outgoing:
     gap: Gap = Gap.NONE
     since: int = 0  # log offset when the previous piece had been written
     read_at: float = 0.0  # when that piece was first seen to be read; 0: not yet
+    tail: str = ""  # the last characters before it
+    shown: int = 0  # how often the screen showed them before they were typed
+    shown_at: float = 0.0  # when it first showed them once more; 0: not yet
+    looked_at: int = 0  # bytes that the job had written when the screen was last searched
 
 
 class TerminalInput:
@@ -118,7 +133,11 @@ class TerminalInput:
         for (start, gap), (end, _) in itertools.pairwise(bounds):
             if end > start:
                 piece = whole[start:end]
-                self.queue.append(Outgoing(owner, piece, after, latest, person, gap))
+                item = Outgoing(owner, piece, after, latest, person, gap)
+                if gap is Gap.TYPED:
+                    item.tail = data[:start].decode("utf-8", "replace")[-TAIL:]
+                    item.shown = self._port.showing(item.tail)
+                self.queue.append(item)
 
     def type(self, data: bytes, now: float, *, owner: int) -> None:
         """Type a person's keys: at once if no input is queued before them, else in order."""
@@ -160,7 +179,8 @@ class TerminalInput:
             if not head.left:
                 self.queue.popleft()
                 if self.queue and self.queue[0].gap is not Gap.NONE:
-                    self.queue[0].latest = now + UNREAD_MOST + ESCAPE_MOST
+                    most = TYPED_SILENT if self.queue[0].gap is Gap.TYPED else ESCAPE_MOST
+                    self.queue[0].latest = now + UNREAD_MOST + most
                     self.queue[0].since = self._port.written
                     self._piece_in = now
             if self.queue:
@@ -183,6 +203,10 @@ class TerminalInput:
         waited = now - head.read_at
         if head.gap is Gap.PAINTED:
             return self._port.written > head.since or waited >= PAINTED_MOST
+        if head.gap is Gap.TYPED:
+            if not head.shown_at and self._shown(head, waited):
+                head.shown_at = now
+            return head.shown_at > 0.0 and now - head.shown_at >= TYPED_GAP
         if head.gap is Gap.ESCAPED:
             if waited < ESCAPE_GAP:
                 return False
@@ -190,6 +214,18 @@ class TerminalInput:
             own = probe.returns or probe.wakes
             return waited >= min(own, ESCAPE_MOST) or not 0.0 < own <= ESCAPE_MOST
         return True
+
+    def _shown(self, head: Outgoing, waited: float) -> bool:
+        """True once the text before `head` is drawn, or it seems that it will not be."""
+        written = self._port.written
+        if written > head.looked_at:
+            head.looked_at = written
+            if self._port.showing(head.tail) > head.shown:
+                return True
+        if waited < PAINTED_MOST:
+            return False
+        most = TYPED_MOST if written > head.since else TYPED_SILENT
+        return waited >= most or self._port.probe().wait is not Wait.BUSY
 
     def unsent(self, owner: int) -> int:
         """Bytes of `owner` that have not been written yet."""

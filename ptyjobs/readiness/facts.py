@@ -103,6 +103,7 @@ class Look:
     cursor_visible: bool = True
     blank: bool = False  # an alternate screen without any character
     wrapped: bool = False  # the row above wraps into the cursor's row
+    fields: bool = False  # asks for pastes, and for focus reports or kitty's keys: text fields
 
 
 class Shown(Protocol):
@@ -139,6 +140,8 @@ def look_at(screen: Shown) -> Look:
         alternate=screen.alternate,
         synchronized=screen.modes.synchronized,
         cursor_visible=screen.modes.cursor_visible,
+        fields=screen.modes.bracketed_paste
+        and (screen.modes.focus or screen.modes.kitty_flags > 0),
         blank=screen.alternate
         and not any(screen.row_text(y).strip() for y in range(screen.size.rows)),
         wrapped=row > 0 and screen.wraps(row - 1),

@@ -54,9 +54,22 @@ class Weighing:
         same = current is not None and current.raw == self.look.before_cursor
         return same and current is not None and current.marked
 
+    @property
+    def interface(self) -> bool:
+        """True if a user interface with text fields is shown: it draws them while it works too.
+
+        Line editors ask for pastes as well, but not for focus reports or kitty's keys; shells that
+        do mark their prompts.
+        """
+        near = self.probe.wait is Wait.SOFT
+        return near and self.look.fields and self.now.mark not in ("A", "B")
+
     def rule(self) -> Rule:
         """The first matching line of the table."""
         near = self.probe.wait is Wait.SOFT
+        if self.interface and not self.look.alternate:
+            field = _waits(tuning.STILL, "a text field is shown, and nothing is animated")
+            return replace(field, alone=False)
         mark = tuning.MARK if near else tuning.MARK_FAR
         marks = self.marks()
         if marks == "prompt":

@@ -76,6 +76,7 @@ class Settle:
         self._exit: Exit | None = None
         self._match: tuple[int, str] | None = None
         self._unsent = 0
+        self._typed = now  # when the last piece of the input was written
 
     # -- events
 
@@ -96,6 +97,7 @@ class Settle:
         """`left` bytes of the input have not been written to the terminal yet."""
         if left != self._unsent:
             self._unsent = left
+            self._typed = now
             self._deadline.due = min(self._deadline.due, now)
 
     def on_look(self, now: float, look: Look) -> None:
@@ -166,6 +168,10 @@ class Settle:
         shown = rule.settle <= tuning.MARK_FAR  # a prompt is
         if not shown:
             rule = replace(rule, settle=max(rule.settle, self._situation.quiet_floor))
+        sent = self._situation.sent
+        entered = sent is not None and sent.enter and weighing.interface
+        if entered and confirmation.output <= self._typed:
+            rule = replace(rule, settle=max(rule.settle, tuning.REACTION))
         watched = confirmation.watched_until(rule.settle)
         at = max(confirmation.output + rule.settle, streak + rule.settle, watched)
         if self._situation.evidence.snapshot().synchronized:
@@ -248,6 +254,8 @@ class Settle:
         """Its line editor has not moved, and it draws elsewhere (a clock in a toolbar)."""
         accepting = self._candidate.accepting or now
         since = max(accepting, self._confirmation.still, self._deadline.start)
+        if weighing.interface:
+            return False  # it animates its work
         edits = weighing.marks() == "edit" and not weighing.left_the_line()
         return now - since > tuning.POLLING and (edits or weighing.editing())
 

@@ -35,6 +35,10 @@ QUESTION = 1.0  # text that is no known prompt; 1 s of silence alone is right in
 WORKING = 2.0  # evidence that it still works: double the 1 s that was too short in the set
 BLANK = 10.0  # an empty row where a prompt is usual: it waits for something; chosen
 
+# A user interface draws no animation; spinners draw every 0.03 to 0.2 s (Gemini CLI, pi, Codex).
+STILL = 0.330
+REACTION = 1.0  # the same if it has drawn nothing since Enter: Codex took 0.1 s on a busy machine
+
 # -- Timers of the programs themselves.
 
 TICK = 0.300  # a timer this short drives the screen (a spinner), not housekeeping; chosen

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ptyjobs.holder.terminal_input import PIECE, TerminalInput
+import pytest
+
+from ptyjobs.holder.terminal_input import (
+    PAINTED_MOST,
+    PIECE,
+    TYPED_GAP,
+    TYPED_MOST,
+    TYPED_SILENT,
+    Gap,
+    TerminalInput,
+)
 from ptyjobs.readiness.facts import Probe, Wait
 
 
@@ -13,6 +23,8 @@ class Terminal:
         self.room = room
         self.taken = b""
         self.written = 0
+        self.screen = ""
+        self.wait = Wait.BUSY
 
     def write(self, data: bytes | memoryview) -> int:
         count = min(len(data), self.room)
@@ -27,7 +39,14 @@ class Terminal:
         return False
 
     def probe(self) -> Probe:
-        return Probe(wait=Wait.BUSY)
+        return Probe(wait=self.wait)
+
+    def showing(self, text: str) -> int:
+        return self.screen.count(text)
+
+    def draws(self, screen: str) -> None:
+        self.screen = screen
+        self.written += len(screen)
 
 
 def test_a_key_goes_straight_in() -> None:
@@ -70,3 +89,53 @@ def test_a_paste_goes_in_whole_and_in_pieces() -> None:
     terminal.room = 1 << 20
     typing.pump(2.0)
     assert terminal.taken == pasted
+
+
+def field(terminal: Terminal) -> TerminalInput:
+    """A text typed into a text field, its Enter still to come."""
+    typing = TerminalInput(terminal)
+    text = "make a file"
+    typing.enqueue(f"{text}\r".encode(), owner=1, cuts=[(len(text), Gap.TYPED)])
+    typing.pump(10.0)
+    typing.pump(10.0)
+    assert terminal.taken == b"make a file"
+    return typing
+
+
+def entered(terminal: Terminal, typing: TerminalInput, at: float) -> bool:
+    typing.pump(at)
+    return terminal.taken.endswith(b"\r")
+
+
+def test_enter_in_a_text_field_follows_the_drawn_text_by_a_pause() -> None:
+    terminal = Terminal()
+    terminal.screen = "before: make a file"
+    typing = field(terminal)
+    terminal.draws("before: make a file, and a spinner")  # not yet this one
+    assert not entered(terminal, typing, 10.1)
+    terminal.draws("before: make a file > make a file")
+    assert not entered(terminal, typing, 10.2)
+    assert not entered(terminal, typing, 10.19 + TYPED_GAP)
+    assert entered(terminal, typing, 10.21 + TYPED_GAP)
+
+
+@pytest.mark.parametrize(
+    ("wait", "drawn", "seconds"),
+    [
+        (Wait.SOFT, "", PAINTED_MOST),  # it waits, and draws nothing: the text is hidden
+        (Wait.SOFT, "***", PAINTED_MOST),
+        (Wait.BUSY, "spinner", TYPED_MOST),
+        (Wait.BUSY, "", TYPED_SILENT),
+    ],
+)
+def test_enter_does_not_wait_forever_for_a_text_that_is_not_drawn(
+    wait: Wait, drawn: str, seconds: float
+) -> None:
+    terminal = Terminal()
+    typing = field(terminal)
+    terminal.wait = wait
+    terminal.draws(drawn)
+    assert not entered(terminal, typing, 10.0 + seconds - 0.01)
+    entered(terminal, typing, 10.0 + seconds + 0.01)
+    assert not entered(terminal, typing, 10.0 + seconds + TYPED_GAP)
+    assert entered(terminal, typing, 10.0 + seconds + TYPED_GAP + 0.02)

@@ -12,7 +12,18 @@ from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
 from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, normal
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait
 from ptyjobs.readiness.settle import Settle
-from ptyjobs.readiness.tuning import BANNER, FIRST, MARK, PAINT, POLLING, RETRY, STOPPED, WORKING
+from ptyjobs.readiness.tuning import (
+    BANNER,
+    FIRST,
+    MARK,
+    PAINT,
+    POLLING,
+    REACTION,
+    RETRY,
+    STILL,
+    STOPPED,
+    WORKING,
+)
 
 HARD = Probe(Wait.HARD, pid=7, tid=7, runtime=100, start=1, doing="cat in read")
 SOFT = replace(HARD, wait=Wait.SOFT, canonical=False, echo=False, signature="epoll_wait/2")
@@ -553,3 +564,57 @@ def test_a_question_of_a_command_that_cannot_be_looked_at() -> None:
         verdict = world.run(patience * 0.2)
         assert verdict is not None, row
         assert verdict.reason is Reason.QUIET
+
+
+FIELD = Look(before_cursor=" > ", after_cursor="  Type your message", fields=True)
+
+
+def text_field() -> World:
+    """A user interface that shows its text field " > " all the time, also before the send."""
+    world = World()
+    world.evidence.feed(b"\x1b[?2004h > ")
+    world.memory.learn(PromptGuess(text=" > ", raw=" > ", pid=7, start=1))
+    world.look, world.probe = FIELD, SOFT
+    world.settle(baseline=SOFT, sent=ENTER)
+    return world
+
+
+def test_an_animation_beside_a_text_field_is_work() -> None:
+    world = text_field()
+    for _ in range(100):  # 10 s
+        world.say(b"\x1b[5;1Hworking")
+        assert world.run(0.1) is None
+    world.say(b"answer")
+    verdict = world.run(1.0)
+    assert verdict is not None
+    assert verdict.reason is Reason.WAITING_FOR_INPUT
+    assert STILL - 0.01 <= verdict.waited - 10.0 <= STILL + 0.1
+
+
+def test_a_line_editor_with_the_same_prompt_is_answered_at_once() -> None:
+    world = text_field()
+    world.look = replace(FIELD, fields=False)
+    world.say(b"\x1b[?2004l\r\nanswer\r\n\x1b[?2004h > ")
+    verdict = world.run(1.0)
+    assert verdict is not None
+    assert verdict.waited < STILL / 2
+
+
+def test_a_shell_that_marks_its_prompts_has_no_text_field() -> None:
+    world = text_field()
+    world.say(b"answer\x1b]133;A\x07 > ")
+    verdict = world.run(1.0)
+    assert verdict is not None
+    assert verdict.reason is Reason.PROMPT
+    assert verdict.waited < STILL / 2
+
+
+def test_a_user_interface_gets_time_to_react_to_enter() -> None:
+    world = text_field()
+    world.machine.on_unsent(world.now, 1)
+    world.say(b"make a file")  # the text, drawn
+    world.now += 0.2
+    world.machine.on_unsent(world.now, 0)  # Enter
+    verdict = world.run(5.0)
+    assert verdict is not None
+    assert REACTION <= verdict.waited <= REACTION + 0.3
