@@ -54,9 +54,19 @@ else:
     def replace(value, /, **changes):
         """Copy of a value with some fields changed."""
         cls = type(value)
-        for one in cls.__frozen_fields__:
-            changes.setdefault(one.name, getattr(value, one.name))
-        return cls(**changes)
+        setters = getattr(cls, "__frozen_setters__", None)
+        if setters is None:  # a class of the standard library's
+            import dataclasses
+
+            return dataclasses.replace(value, **changes)
+        made = cls.__new__(cls)
+        for put, old in zip(setters.values(), value.__frozen_values__, strict=True):
+            put(made, old)
+        for name, new in changes.items():
+            if name not in setters:
+                raise TypeError(f"{cls.__name__} has no {name!r} to be given")
+            setters[name](made, new)
+        return made
 
     def dataclass(*, frozen, slots):
         assert frozen, "a changing value is none"
@@ -111,6 +121,7 @@ else:
         made = type(cls)(cls.__name__, cls.__bases__, space)
         made.__qualname__ = cls.__qualname__
         made.__init__ = _filling(made)
+        made.__frozen_setters__ = {name: made.__dict__[name].__set__ for name in names}
         made.__frozen_values__ = property(
             attrgetter(*names)
             if len(names) > 1

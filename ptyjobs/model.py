@@ -422,7 +422,8 @@ def to_json(value: Any) -> Any:
     if cls in _PLAIN:
         return value
     if fields := names_of(cls):
-        return {name: to_json(getattr(value, name)) for name in fields}
+        pairs = zip(fields, value.__frozen_values__, strict=True)
+        return {name: v if type(v) in _PLAIN else to_json(v) for name, v in pairs}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, (list, tuple)):

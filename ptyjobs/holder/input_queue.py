@@ -11,9 +11,10 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ptyjobs._dataclass import replace
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.older_clients import readable
@@ -58,14 +59,14 @@ class InputQueue:
         job: Job,
         *,
         type_: Callable[[QueuedInput], None],
-        with_people: Callable[[Answer, str], Answer],
+        with_people: Callable[[Answer, str, tuple[str, ...]], Answer],
         guard: Guard,
         answered: Callable[[str, Answer], None],
     ) -> None:
         """Take the callbacks of the service.
 
-        `answered` is called with a peer's session and the answer sent to it; `with_people` adds the
-        answer fields about people (hold and hand-back).
+        `answered` is called with a peer's session and the answer sent to it; `with_people` adds
+        notes and the answer fields about people (hold and hand-back).
         """
         self._job = job
         self._type = type_
@@ -231,7 +232,7 @@ class InputQueue:
                 peer.send({"id": request, "error": outcome.to_wire()})
                 return
             notes_now = outcome.notes + notes + job.notes + self.answer_notes(outcome)
-            answer = self._with_people(replace(outcome, notes=notes_now), peer.reader)
+            answer = self._with_people(outcome, peer.reader, notes_now)
             shown = readable(answer, protocol=peer.protocol)
             peer.send({"id": request, "ok": {"answer": to_json(shown)}})
             self._guard(self._answered, peer.session, answer)

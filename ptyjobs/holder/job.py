@@ -121,6 +121,7 @@ class Job:
         self.started = time.time()
         self.log = LogWriter(self.dir.folder, limit=spec.log_limit)
         self.pacing = LogPacing(self.log, waits=spec.log_full == "wait")
+        self.dir.log = LogReader(self.dir.folder, writer=self.log)
         self.events = EventWriter(self.dir.folder, started=now)
         self.typed = TypedText(self.dir.log, self.events, self.display_at, self.on_typed)
         if spec.size != self.fold.size:

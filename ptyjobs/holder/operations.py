@@ -172,8 +172,8 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
     now = time.monotonic()
     job.courtesy.resume()
     job.drain(now)
-    if request.secret and not (request.insist or job.at_secret_prompt):
-        mode = job.terminal()
+    mode = job.terminal()
+    if request.secret and not (request.insist or mode.secret):
         why = (
             "its terminal shows what is typed"
             if mode.canonical
@@ -189,7 +189,7 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
     notes = _cooked_line_note(service, data)
     mark = job.mark_now()
     typed = request.input or request.shown
-    quiet_input = job.at_secret_prompt or request.secret
+    quiet_input = mode.secret or request.secret
     ask = Ask(
         timeout=max(0.0, request.timeout),
         ready=not queued.patterns,
@@ -216,7 +216,7 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
     else:
         enters = data.count(b"\r") - len(re.findall(r"\r\n|\r|\n", typed))
         text = typed + "\n" * enters if typed else data.decode("utf-8", "replace")
-        job.typed.typed(now, job.log.end, text, echo=job.terminal().echo, who=who)
+        job.typed.typed(now, job.log.end, text, echo=mode.echo, who=who)
         service.watches.on_typed(text)
     service.inputs.wait(
         queued.peer, queued.number, ask, mark=mark, data=data, strokes=strokes, notes=notes
@@ -305,6 +305,8 @@ def _key_modes(service: JobService) -> Modes:
 
 def _strokes(service: JobService, names: Sequence[str], modes: Modes) -> list[bytes]:
     """The bytes of each key. While ISIG is on, a signal key is the kernel's own byte."""
+    if not names:
+        return []
     plain = replace(modes, kitty_flags=0, modify_other_keys=0)
     signals = service.job.terminal().signals
     strokes: list[bytes] = []

@@ -157,10 +157,11 @@ class JobService:
 
     # -- people
 
-    def _with_people(self, answer: Answer, reader: str) -> Answer:
-        """Add the answer fields about people for `reader`."""
+    def _with_people(self, answer: Answer, reader: str, notes: tuple[str, ...]) -> Answer:
+        """Set the notes and the answer fields about people for `reader`."""
         return replace(
             answer,
+            notes=notes,
             attached=self.followers.people,
             held=self.hold.words(),
             handback=self.hold.handback(reader),

@@ -233,6 +233,8 @@ class TerminalInput:
 
     def drop(self, owner: int) -> int:
         """Discard queued input of `owner`; returns the number of bytes."""
+        if not self.queue:
+            return 0
         dropped = self.unsent(owner)
         self.queue = deque(item for item in self.queue if item.owner != owner)
         return dropped

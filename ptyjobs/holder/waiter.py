@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ptyjobs._dataclass import replace
 from ptyjobs.config.defaults import MAX_CHARS
 from ptyjobs.errors import BadPattern
 from ptyjobs.holder.job import Job

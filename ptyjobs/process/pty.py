@@ -54,7 +54,11 @@ class LineMode:
 
 
 _FLAGS = (termios.ICANON, termios.ECHO, termios.ISIG)
-_TERMINALS = {flags: LineMode(*flags) for flags in itertools.product((False, True), repeat=3)}
+_MASK = sum(_FLAGS)
+_MODES = {
+    sum(itertools.compress(_FLAGS, flags)): LineMode(*flags)
+    for flags in itertools.product((False, True), repeat=3)
+}
 
 
 class Pty:
@@ -185,8 +189,7 @@ class Pty:
         return f"/dev/pts/{number}"
 
     def terminal(self) -> LineMode:
-        local = termios.tcgetattr(self.master)[3]
-        return _TERMINALS[tuple(bool(local & flag) for flag in _FLAGS)]
+        return _MODES[termios.tcgetattr(self.master)[3] & _MASK]
 
     def resize(self, size: Size) -> None:
         """Set the size; the kernel sends SIGWINCH to the foreground group."""

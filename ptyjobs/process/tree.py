@@ -19,6 +19,8 @@ from ptyjobs.process import no_proc
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 PR_SET_TIMERSLACK = 29
+ONE_THREAD = 3  # links of /proc/PID/task: 2, and one per thread (fs/proc/base.c)
+READ = 16 << 10
 SUBREAPER = sys.platform == "linux"  # elsewhere a kill reaches only current descendants of the job
 
 
@@ -64,17 +66,30 @@ def children(pid: int) -> list[int]:
     Without /proc, only our own can be found.
     """
     found: list[int] = []
+    folder = f"/proc/{pid}/task"
     try:
-        tasks = os.listdir(f"/proc/{pid}/task")
+        alone = os.stat(folder).st_nlink == ONE_THREAD
+        tasks = [str(pid)] if alone else os.listdir(folder)
     except OSError:  # ENOENT, ESRCH: it has exited
         return no_proc.children() if pid == os.getpid() and sys.platform == "linux" else found
     for task in tasks:
         try:
-            with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
-                found += map(int, file.read().split())
+            found += map(int, _content(f"{folder}/{task}/children").split())
         except OSError:  # the thread has exited
             continue
     return found
+
+
+def _content(path: str) -> bytes:
+    """A whole /proc file, without the system calls by which `open` inspects a file."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.read(fd, READ)
+        while data and (more := os.read(fd, READ)):
+            data += more
+        return data
+    finally:
+        os.close(fd)
 
 
 def descendants(pid: int) -> list[int]:
@@ -110,8 +125,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 def read_stat(pid: int) -> Stat | None:
     """Read /proc/PID/stat; None if the process has exited. Without /proc, little is known."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            data = file.read()
+        data = _content(f"/proc/{pid}/stat")
     except OSError:  # ENOENT, ESRCH: it has exited
         return None if os.path.exists("/proc/self/stat") else _own_child(pid)
     head, _, tail = data.rpartition(b")")

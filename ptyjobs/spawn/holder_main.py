@@ -112,7 +112,9 @@ def warm_up(*, share_heap: bool = True) -> None:
     gathering = Gathering()
     watch = gathering if share_heap else contextlib.nullcontext()
     with tempfile.TemporaryDirectory(prefix="ptyjobs-") as name, watch:
-        _rehearse(name)
+        folder = Path(name) / "jobs" / _SPEC.job_id  # its journals go below `name`
+        folder.mkdir(parents=True)
+        _rehearse(str(folder))
     if not share_heap:
         return
     gathering.add((main, begin, fork, tree.bare_fork, cgroup.make, cgroup.fork_into))
@@ -147,6 +149,7 @@ _SPEC = JobSpec(
     command="",
     cwd="/",
     env={"PATH": os.defpath, "TERM": "xterm-256color"},
-    notify=(),
+    notify=("exited",),
+    audit=True,
 )
 _START = protocol.encode({"id": 0, "op": "start", "spec": to_json(_SPEC), "wait": 2.0})

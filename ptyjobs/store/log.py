@@ -162,18 +162,30 @@ class LogWriter:
             self.gaps.append(Gap(self.end, self.end + count, name))
         self.end += count
 
+    def segments(self) -> list[tuple[int, int]]:
+        """(first offset, bytes) of each kept segment, oldest first."""
+        if self._fd < 0:
+            return [*self._kept]
+        return [*self._kept, (self._start, self.end - self._start)]
+
     def close(self) -> None:
         self._close_segment()
 
 
 class LogReader:
-    """Reads a job's log by offset, live or ended, from the files alone."""
+    """Reads a job's log by offset, live or ended.
 
-    def __init__(self, directory: str | Path) -> None:
+    It lists the directory to find the segments, unless it has the `writer` in the same process.
+    """
+
+    def __init__(self, directory: str | Path, *, writer: LogWriter | None = None) -> None:
         self._dir = directory
+        self._writer = writer
 
     def segments(self) -> list[tuple[int, int]]:
         """(first offset, bytes) of each kept segment, oldest first."""
+        if self._writer is not None:
+            return self._writer.segments()
         found = []
         try:
             with os.scandir(self._dir) as entries:

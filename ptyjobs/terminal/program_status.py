@@ -130,6 +130,8 @@ class ProgramStatus:
 
         None if it has reported nothing; reports of other groups do not count.
         """
+        if not self._records:
+            return None
         said = [r for r in self._records.values() if r.group == group]
         for state in ("blocked", "working"):
             for record in reversed(said):

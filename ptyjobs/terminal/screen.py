@@ -78,6 +78,7 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
         self._init_feeding()
         self._init_replies()
         self._init_state(max(1, size.rows), max(1, size.cols), max(0, scrollback))
+        self._size = Size(self.lines, self.columns)
         self._dirty: set[int] = set(range(self.lines))
         self._dirty_seen = 0
 
@@ -90,7 +91,9 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
     @property
     def size(self) -> Size:
         """Rows and columns."""
-        return Size(self.lines, self.columns)
+        if (self._size.rows, self._size.cols) != (self.lines, self.columns):
+            self._size = Size(self.lines, self.columns)
+        return self._size
 
     @property
     def cursor_row(self) -> int:

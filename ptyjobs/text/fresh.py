@@ -16,8 +16,8 @@ The subtle things:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from ptyjobs._dataclass import replace
 from ptyjobs.model import Fresh
 from ptyjobs.terminal.screen import SCROLLBACK
 from ptyjobs.terminal.values import Line
