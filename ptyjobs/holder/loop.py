@@ -155,12 +155,20 @@ class Holder:
     def run(self) -> None:
         """Serve until the job has ended, its tree is empty and its clients have been answered."""
         while not self._finished():
-            events = self._next_events()
-            self.wanted = False
-            now = time.monotonic()
-            for fd, mask in events:
-                self._guard(self._dispatch, fd, mask, now)
-            self._guard(self._on_time)
+            self.turn(self._next_events())
+
+    def turn(self, events: list[tuple[int, int]]) -> None:
+        """One iteration: the events of the poller, then what is due."""
+        self.wanted = False
+        now = time.monotonic()
+        for fd, mask in events:
+            self._guard(self._dispatch, fd, mask, now)
+        self._guard(self._on_time)
+
+    def rehearse(self) -> None:
+        """Run the loop's code once while there is no job; without effect, as nothing is due."""
+        if not self._finished() and self._next_time() > time.monotonic():
+            self.turn([])
 
     def _guard(self, act: Callable[..., None], *args: object) -> None:
         """Run `act`; the loop outlives its errors and reports them in `status`."""

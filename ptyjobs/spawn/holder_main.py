@@ -12,12 +12,13 @@ import os
 import socket
 from pathlib import Path
 
-from ptyjobs import protocol
+from ptyjobs import protocol, requests
 from ptyjobs.holder.loop import Holder
 from ptyjobs.model import JobSpec, Tier, from_json, to_json
 from ptyjobs.process import cgroup, tree
 from ptyjobs.process.fair_share import SharedPage
 from ptyjobs.spawn import prefork
+from ptyjobs.text.fresh import FreshText
 
 
 def unborn(page: SharedPage, *, lease: int) -> Holder:
@@ -44,7 +45,7 @@ def begin(holder: Holder) -> None:
     holder.begin()
 
 
-def stretch() -> None:
+def stretch(holder: Holder) -> None:
     """Rehearse the code of a start without effect; called by an idle spare.
 
     The first write to a shared page copies it, and reference counts are writes; the copy takes
@@ -52,7 +53,12 @@ def stretch() -> None:
     """
     for message in protocol.Decoder().feed(_START):
         assert isinstance(message, dict)
+        requests.decode(message)
         protocol.encode({"id": 0, "spec": to_json(from_json(JobSpec, message["spec"]))})
+    holder.rehearse()
+    protocol.encode({"id": 0, "status": to_json(holder.service.status())})
+    fresh = FreshText(holder.job.mark_now())
+    fresh.finish(holder.job.fold.screen, prompt_row=True, end=0)
 
 
 def _live(holder: Holder, folder: str, connection: socket.socket, *, slot: int) -> None:

@@ -350,7 +350,7 @@ class _Loop:
         try:
             self._leave()
             self._birth.begin(self._unborn)
-            self._birth.stretch()
+            self._birth.stretch(self._unborn)
             if (given := post.wait()) is not None:
                 self._live(*given, group)
             status = 0

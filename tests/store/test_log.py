@@ -37,7 +37,9 @@ def test_a_reader_who_gives_up_all_he_has_seen_always_makes_room(
                 floor = writer.discard(writer.end)
                 assert floor == writer.floor == reader.floor
                 assert reader.end == writer.end
+            assert writer.segments() == reader.segments()
     writer.close()
+    assert writer.segments() == reader.segments()
 
 
 def test_an_open_segment_that_is_full_is_given_up_too(tmp_path: Path) -> None:
