@@ -33,6 +33,9 @@ TYPED_GAP = 0.15
 # if it draws nothing, as Codex for 3 s after its start on a busy machine.
 TYPED_MOST, TYPED_SILENT = 1.0, 10.0
 TAIL = 8  # characters by which a drawn text is recognised
+KEY_MOST = 0.05  # seconds a program that has read a key gets to handle it before the next
+HANDLED = 0.004  # seconds it must sleep in its wait: React attaches its handler after drawing
+HANDLED_MOST = 0.8  # seconds a program that has read a text gets until it waits for input again
 ESCAPE_GAP = 0.03  # minimum seconds after a lone ESC
 ESCAPE_MOST = 1.2  # maximum seconds after it: the timeout of ncurses is 1 s
 
@@ -41,8 +44,8 @@ class Gap(enum.Enum):
     """The condition for writing a piece of input after the previous piece."""
 
     NONE = "none"
-    READ = "read"  # the program has read the previous piece: a key for programs that read chunks
-    PAINTED = "painted"  # and has written output since: Enter after a text
+    READ = "read"  # the program has read the previous piece, a key, and waits for input again
+    PAINTED = "painted"  # and has drawn it: Enter after a text
     TYPED = "typed"  # and TYPED_GAP has passed since: Enter in a text field of a user interface
     ESCAPED = "escaped"  # and no longer waits for the rest of a key that begins with ESC
 
@@ -86,6 +89,8 @@ class Outgoing:
     shown: int = 0  # how often the screen showed them before they were typed
     shown_at: float = 0.0  # when it first showed them once more; 0: not yet
     looked_at: int = 0  # bytes that the job had written when the screen was last searched
+    ran: int = -1  # CPU time of the waiting thread when it was first seen to wait again
+    rests: float = 0.0  # when that was
 
 
 class TerminalInput:
@@ -202,7 +207,10 @@ class TerminalInput:
             head.read_at = now
         waited = now - head.read_at
         if head.gap is Gap.PAINTED:
-            return self._port.written > head.since or waited >= PAINTED_MOST
+            if waited >= HANDLED_MOST:
+                return True
+            drawn = self._port.written > head.since or waited >= PAINTED_MOST
+            return drawn and self._rests(head, now)
         if head.gap is Gap.TYPED:
             if not head.shown_at and self._shown(head, waited):
                 head.shown_at = now
@@ -213,7 +221,16 @@ class TerminalInput:
             probe = self._port.probe()
             own = probe.returns or probe.wakes
             return waited >= min(own, ESCAPE_MOST) or not 0.0 < own <= ESCAPE_MOST
-        return True
+        return waited >= KEY_MOST or self._rests(head, now)
+
+    def _rests(self, head: Outgoing, now: float) -> bool:
+        """True if the program waits for input again, and has slept for a moment."""
+        probe = self._port.probe()
+        ran = probe.runtime if probe.wait is not Wait.BUSY else -1
+        if ran < 0 or ran != head.ran:
+            head.ran, head.rests = ran, now
+            return False
+        return now - head.rests >= HANDLED
 
     def _shown(self, head: Outgoing, waited: float) -> bool:
         """True once the text before `head` is drawn, or it seems that it will not be."""

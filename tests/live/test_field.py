@@ -546,3 +546,23 @@ def test_a_question_is_not_split_by_the_end_of_a_wrapped_one(jobs: Jobs) -> None
     assert job.first.verdict.prompt == long + "(yes/no) "
     answer = job.send("yes")
     assert (answer.fresh.text, answer.verdict.prompt) == ("", "Delete it? (yes/no) ")
+
+
+TWO_STEPS = program(
+    "import os, select, time, tty\n"
+    "tty.setraw(0); r, w = os.pipe(); os.write(1, b'\\x1b[?25l> ')\n"
+    "while 1:\n"
+    "  select.select([0, r], [], []); key = os.read(0, 4096)\n"
+    "  if key == b'\\r': os.write(1, b'\\r\\nSUBMIT\\r\\n> '); continue\n"
+    "  os.write(1, key); time.sleep(0.03)\n"  # drawn, but the state is set a moment later
+    "  if select.select([0], [], [], 0)[0]: os.write(1, b' TOO EARLY ')\n"
+)
+
+
+@pytest.mark.parametrize("typed", [{"text": "message"}, {"keys": ["a", "Enter"]}])
+def test_enter_comes_when_the_program_waits_again(jobs: Jobs, typed: dict[str, Any]) -> None:
+    session = Session(jobs, TWO_STEPS)
+    for _ in range(5):
+        text = session.send(**typed).fresh.text
+        assert "SUBMIT" in text
+        assert "TOO EARLY" not in text
