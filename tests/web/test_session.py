@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ptyjobs.web.session import is_stranger, token_for
+from tests.faults import world
 from tests.web.browser import Browser
 from tests.web.harness import SCREEN, run, server, serving, stop
 
@@ -168,3 +169,21 @@ def test_two_browsers_and_a_terminal_are_three_people(tmp_path: Path, browser: B
     events = (tmp_path / "state" / "jobs" / "cat" / "events").read_text()
     assert '"browser 101"' in events
     assert '"browser 202"' in events
+
+
+def test_a_page_that_is_left_is_nobody_and_comes_back(tmp_path: Path, browser: Browser) -> None:
+    run(tmp_path, "run", "-d", "--name", "cat", "--", "cat")
+
+    def people() -> list[str]:
+        found: list[str] = json.loads(run(tmp_path, "status", "cat", "--json"))["people"]
+        return found
+
+    with serving(tmp_path, "--write") as url:
+        browser.go(url + "&job=cat")
+        browser.wait(f"{MODE} === 'you can type'")
+        assert len(people()) == 1
+        browser.go("about:blank")
+        assert world.eventually(lambda: not people())
+        browser.run("history.back()")
+        browser.wait(f"{MODE} === 'you can type'")
+        assert len(people()) == 1

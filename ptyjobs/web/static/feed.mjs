@@ -65,6 +65,9 @@ export class Link {
     this.wake = () => { if (document.visibilityState === "visible") this.look(); };
     for (const name of ["online", "pageshow", "storage", "focus"]) addEventListener(name, this.wake);
     document.addEventListener("visibilitychange", this.wake);
+    // A page that is left may be kept for the way back, with its connections: its person would stay.
+    this.hide = () => { clearTimeout(this.timer); this.socket.onclose = this.socket.onopen = null; this.socket.close(); };
+    addEventListener("pagehide", this.hide);
     this.open();
   }
 
@@ -126,6 +129,7 @@ export class Link {
     clearInterval(this.beats);
     for (const name of ["online", "pageshow", "storage", "focus"]) removeEventListener(name, this.wake);
     document.removeEventListener("visibilitychange", this.wake);
+    removeEventListener("pagehide", this.hide);
     this.socket.close();
   }
 }
