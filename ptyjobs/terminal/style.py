@@ -2,8 +2,10 @@
 
 Owns the graphic attributes of a cell and the parsing of SGR parameters. Never knows where a cell
 is. The subtle thing: styles are interned, and every style caches the style that each SGR sequence
-leads to (`Style.after`), so that the common case in the screen's loop is one dictionary look-up;
-the caches are bounded over the whole process, however many colours a program uses.
+leads to (`Style.after`), so that the common case in the screen's loop is one dictionary look-up.
+Sequences that only set the foreground are cached once for all styles that differ in nothing else
+(`Style.kin`), because a program with 256 colours uses each after each other. The caches are bounded
+over the whole process, however many colours a program uses.
 
 Source of the numbers: ECMA-48 8.3.117, ITU-T T.416 for the colon forms, xterm's ctlseqs.
 """
@@ -37,6 +39,7 @@ class Style:
     link: str = ""  # target of the OSC 8 hyperlink
     protected: bool = False  # DECSCA: selective erase keeps the cell
     after: dict[str, Style] = field(default_factory=dict, compare=False, repr=False)
+    kin: dict[str, Style] = field(default_factory=dict, compare=False, repr=False)
 
     def __hash__(self) -> int:
         return hash((self.fg, self.bg, self.bold, self.underline, self.link))
@@ -63,11 +66,13 @@ _PATIENCE = 65536  # look-ups that may miss while the caches are full, before th
 _MAX_CHANGES = 2048
 _MAX_KEY = 64
 
-_NAMES = tuple(f.name for f in fields(Style) if f.name != "after")
+_NAMES = tuple(f.name for f in fields(Style) if f.name not in ("after", "kin"))
 _KEPT = ("link", "protected")  # SGR 0 does not reset these
 _Key = tuple[object, ...]
 _key_of: Callable[[Style], _Key] = attrgetter(*_NAMES)
 _interned: dict[_Key, Style] = {_key_of(DEFAULT): DEFAULT}
+_kins: dict[_Key, dict[str, Style]] = {_key_of(DEFAULT)[1:]: DEFAULT.kin}  # by all but the fg
+_FG = frozenset({0})  # index of the foreground among the fields
 _changes: dict[str, tuple[bool, dict[int, object]]] = {}
 _memories = 0
 _misses = 0
@@ -84,14 +89,15 @@ def _intern(key: _Key) -> Style:
         return found
     if len(_interned) >= _MAX_STYLES:
         _forget()
-    style = Style(*key)  # type: ignore[arg-type]  # the key holds the fields in their order
+    kin = _kins.setdefault(key[1:], {})
+    style = Style(*key, kin=kin)  # type: ignore[arg-type,misc]  # the fields in their order
     _interned[key] = style
     return style
 
 
 def changed(style: Style, **changes: object) -> Style:
     """`style` with some fields changed, interned."""
-    return intern(replace(style, after={}, **changes))  # type: ignore[arg-type]  # field names
+    return intern(replace(style, after={}, kin={}, **changes))  # type: ignore[arg-type]  # field names
 
 
 def _forget() -> None:
@@ -99,12 +105,18 @@ def _forget() -> None:
     global _memories, _misses
     for style in _interned.values():
         style.after.clear()
+        style.kin.clear()
     _interned.clear()
+    _kins.clear()
     _interned[_key_of(DEFAULT)] = DEFAULT
+    _kins[_key_of(DEFAULT)[1:]] = DEFAULT.kin
     _memories = _misses = 0
 
 
-def _remember(style: Style, key: str, result: Style) -> Style:
+def _remember(
+    style: Style, key: str, result: Style, cache: dict[str, Style] | None = None
+) -> Style:
+    """Cache `result`, in `style.after` by default, if there is room; returns it."""
     global _memories, _misses
     if _memories >= _MAX_MEMORIES:
         # Full of colour pairs. Clearing at once would thrash; a miss costs only a microsecond.
@@ -112,14 +124,15 @@ def _remember(style: Style, key: str, result: Style) -> Style:
         if _misses >= _PATIENCE:
             _forget()
     elif len(key) <= _MAX_KEY and _interned.get(_key_of(style)) is style:
-        style.after[key] = result  # only styles that _forget can reach may cache
+        cache = style.after if cache is None else cache
+        cache[key] = result  # only styles that _forget can reach may cache
         _memories += 1
     return result
 
 
 def after_sgr(style: Style, token: str, params: str) -> Style:
     """The style after the sequence `token` (`CSI params m`), cached for the next time."""
-    found = style.after.get(token)
+    found = style.after.get(token) or style.kin.get(token)
     if found is not None:
         return found
     known = _changes.get(params)
@@ -135,7 +148,8 @@ def after_sgr(style: Style, token: str, params: str) -> Style:
         values[: len(_PLAIN)] = _PLAIN
     for index, value in changes.items():
         values[index] = value
-    return _remember(style, token, _intern(tuple(values)))
+    cache = style.kin if not reset and changes.keys() == _FG else None
+    return _remember(style, token, _intern(tuple(values)), cache)
 
 
 _FLAGS: dict[int, tuple[tuple[str, object], ...]] = {
