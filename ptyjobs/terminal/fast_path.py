@@ -1,7 +1,7 @@
 """Fast paths for large output: `feed_fast` and `skip`.
 
 Owns the shortcut through heavy output. `feed_fast` ends in the same state as `feed`: a stretch of
-text, CR LF, tabs and SGR alone needs no rendering except for its last rows, which are held back
+text, CR LF, tabs, SGR and EL alone needs no rendering except for its last rows, which are held back
 from window to window; lines for the scrollback are kept as text in `history.Block`s and rendered
 when first read. `skip` is for bytes that will never be shown: it keeps the terminal's state (modes,
 titles, marks, margins, pen) and counts lines, but draws nothing.
@@ -28,10 +28,11 @@ MAX_LINE_BYTES = 4096  # on average; longer lines are mostly escape sequences
 WINDOW = 1 << 16  # bytes per step, so that the strings made from them stay in the CPU cache
 LAST = 3  # bytes at the end that may be an incomplete character
 
-_SIMPLE = re.compile(r"(?:[^\x00-\x08\x0a-\x1f\x7f-\x9f]++|\r\n|\x1b\[[0-9;:]{0,40}+m)*+")
+_SIMPLE = re.compile(r"(?:[^\x00-\x08\x0a-\x1f\x7f-\x9f]++|\r\n|\x1b\[(?:[0-9;:]{0,40}+m|0?K))*+")
 _TEXT = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte in b"\t\r\n")
 _C1 = re.compile(rb"\xc2[\x80-\x9f]")
 _SGR = re.compile(r"\x1b\[[0-9;:]{0,40}+m")
+_WITHOUT_CELLS = re.compile(r"\x1b\[(?:[0-9;:]{0,40}+m|0?K)")
 _KEPT = (  # every branch starts with ESC, so that the regex engine finds it quickly
     r"\x1b(?:\[[0-?]*+[ -/]*+[hlrsuqpt]"  # modes, margins, saved cursor, resets, keyboard, titles
     r"|\][^\x07\x18\x1a\x1b]*+(?:\x07|\x1b\\)"
@@ -158,7 +159,7 @@ class Fast(Feeding):
         """Number of rows of each line; None if only drawing can tell."""
         texts, bare = lines, "\n".join(lines)
         if "\x1b" in bare:
-            bare = _SGR.sub("", bare)
+            bare = _WITHOUT_CELLS.sub("", bare)
             texts = bare.split("\n")
         cols = self.columns
         if "\t" in bare:
