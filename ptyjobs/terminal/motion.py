@@ -175,8 +175,22 @@ class Motion(State):
 
     def end_line(self) -> None:
         """The pair CR LF."""
-        self.carriage_return()
-        self.linefeed()
+        if self._y != self._bottom or not self._whole:
+            self.carriage_return()
+            self.linefeed()
+            return
+        self._x = 0  # the most frequent scroll: of the whole screen
+        self._pending = False
+        rows = self._rows
+        if self.alternate:
+            del rows[0]
+        else:
+            self._push(rows.pop(0))
+        fresh = Row()
+        if self._pen.bg is not None:
+            fresh.clear(self.columns, self._pen.blank)
+        rows.append(fresh)
+        self._touch_all()
 
     def scroll_up(self, count: int | None = None) -> None:
         """SU: the region's content moves up."""
@@ -196,20 +210,20 @@ class Motion(State):
     def _scroll_up(self, top: int, count: int, *, keep: bool = True) -> None:
         """Rows `top` to the bottom margin move up; from row 0 they leave into the scrollback."""
         bottom = self._bottom
-        count = min(count, bottom - top + 1)
-        blank = self._pen.blank
         if self._left > 0 or self._right < self.columns - 1:
-            self._shift_cells(top, count)
+            self._shift_cells(top, min(count, bottom - top + 1))
             return
         rows = self._rows
+        kept = keep and top == 0 and not self.alternate
+        coloured = self._pen.bg is not None
         self._touch_rows(top, bottom + 1)
-        for _ in range(count):
+        for _ in range(min(count, bottom - top + 1)):
             row = rows.pop(top)
-            if keep and top == 0 and not self.alternate:
+            if kept:
                 self._push(row)
             fresh = Row()
-            if blank.bg is not None:
-                fresh.clear(self.columns, blank)
+            if coloured:
+                fresh.clear(self.columns, self._pen.blank)
             rows.insert(bottom, fresh)
         if top > 0:
             rows[top - 1].wrapped = False
@@ -270,8 +284,9 @@ class Motion(State):
         last = min(bottom or self.lines, self.lines) - 1
         if first >= last:
             return
-        self._top, self._bottom = first, last
-        self._refresh()
+        if (first, last) != (self._top, self._bottom):
+            self._top, self._bottom = first, last
+            self._refresh()
         self.cursor_position()
 
     def set_side_margins(self, left: int | None = None, right: int | None = None) -> None:
