@@ -22,28 +22,34 @@ from typing import Any
 
 from .parser import MAX_SEQUENCE, At, Done, Machine
 from .parser_table import CSI, SIMPLE, arguments, parse
-from .rectangles import Rectangles
+from .passes import BEGINS_PASS, PASS, TEXT, Passes, place_of, places
 from .style import after_sgr
 
 WINDOW = 1 << 16  # characters tokenised at once
 SMALL_WINDOW = 256  # after a damaged sequence, so that hostile input takes linear time
 MAX_KNOWN = 8192
 
-TOKEN = re.compile(
+_BLOCK = rf"{TEXT}++\r\n(?:{TEXT}*+\r\n){{3,}}+"  # plain lines
+_TOKENS = (
     r"\x1b\[[0-?]*+[ -/]*+[@-~]"  # CSI
-    r"|[^\x00-\x1f\x7f]++(?:\r\n(?:[^\x00-\x1f\x7f]*+\r\n){3,}+)?+"  # text, or plain lines
+    rf"|{TEXT}++"
     r"|\r\n"
     r"|\x1b\][^\x00-\x1f]*+(?:\x07|\x1b\\)"  # OSC
     r"|\x1b[ -/]*+[0-OQ-WYZ\\`-~]"  # other escapes
     r"|[\x00-\x1f\x7f]"
 )
+TOKEN = re.compile(rf"{_BLOCK}|{_TOKENS}")
+TOKEN_OR_PASS = re.compile(rf"({_BLOCK}|(?!{BEGINS_PASS})(?:{_TOKENS}))|{PASS}")
 _C1 = re.compile("[\x80-\x9f]")
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
+
+Match = tuple[str, str, str, str, str, str, str]
+"""Of TOKEN_OR_PASS: a token, or the place, style, text, rest, erase and line end of a pass."""
 
 Handler = tuple[Callable[..., None], tuple[Any, ...]]
 
 
-class Feeding(Rectangles):
+class Feeding(Passes):
     """The loop, and the cache of parsed sequences."""
 
     _known: dict[str, Handler] = {}  # noqa: RUF012  # shared by all screens on purpose
@@ -76,7 +82,10 @@ class Feeding(Rectangles):
                 window = SMALL_WINDOW
                 continue
             stop = min(end, pos + window)
-            left = self._run_tokens(TOKEN.findall(text, pos, stop))
+            if text.find("\x1b", pos, stop) < 0:
+                left = self._run_tokens(TOKEN.findall(text, pos, stop))
+            else:
+                left = self._run_passes(TOKEN_OR_PASS.findall(text, pos, stop))
             pos = stop - left
             if left:
                 pos = self._run_machine(text, pos)
@@ -96,6 +105,55 @@ class Feeding(Rectangles):
             handler(*args)
         except Exception:  # see _run_tokens
             self.errors += 1
+
+    def _run_passes(self, found: list[Match]) -> int:
+        """Like `_run_tokens`, for matches of TOKEN_OR_PASS: a token, or the parts of a pass."""
+        known, draw_pass = self._known, self._draw_pass
+        lines, columns, gen = self.lines, self.columns, self.generation
+        rest = iter(found)
+        while True:
+            try:
+                plain = self._plain and not self._origin
+                rows = self._rows
+                for token, place, style, text, more, erase, end in rest:
+                    if token:
+                        handler = known.get(token)
+                        if handler is not None:
+                            handler[0](self, *handler[1])
+                            self._last = ""
+                        elif self._run_tokens([token]):
+                            return 1 + sum(len("".join(parts)) for parts in rest)
+                        plain = self._plain and not self._origin
+                        rows = self._rows
+                        continue
+                    if place and text and not (more or erase or end) and plain and text.isascii():
+                        # A few cells in one style, the most frequent pass: inlined for speed.
+                        y, x = places.get(place) or place_of(place)
+                        stop = x + len(text)
+                        if y < lines and stop < columns:
+                            row = rows[y]
+                            chars = row.chars
+                            if chars is not None and not row.wide:
+                                pen = self._pen
+                                if style:
+                                    pen = pen.kin.get(style) or after_sgr(pen, style, style[2:-1])
+                                    self._pen = pen
+                                chars[x:stop] = text
+                                row.styles[x:stop] = [pen] * (stop - x)
+                                row.gen = gen
+                                self._y = y
+                                self._x = stop
+                                self._last = text
+                                self._pending = False
+                                continue
+                    if not draw_pass(place, style, text, more, erase, end):
+                        parts = (place, style, text, more, erase, end)
+                        self._run_tokens(TOKEN.findall("".join(parts)))
+                        plain = self._plain and not self._origin
+                        rows = self._rows
+                return 0
+            except Exception:  # see _run_tokens
+                self.errors += 1
 
     def _run_tokens(self, tokens: list[str]) -> int:
         """Execute tokens; returns the number of unread characters, from a lone ESC on."""

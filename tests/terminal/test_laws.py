@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptyjobs.model import Size
-from ptyjobs.terminal import Screen
+from ptyjobs.terminal import Screen, feeding
 from ptyjobs.terminal import fast_path as fastest
 from ptyjobs.terminal.widths import one_cell_each, rows_of
 from tests.terminal.fuzz import failure, made, sources
@@ -66,6 +67,59 @@ def test_a_repaint_rebuilds_the_screen_at_any_point(batch: int) -> None:
         screen.feed(more)
         copy.feed(more)
         assert state(copy) == state(screen), seed
+
+
+PASSES = [
+    *(b"text", b"a", b" ", b"0123456789" * 2, b"", b"", "é─│".encode(), "中x".encode()),
+    *(b"\x1b[m", b"\x1b[1;31m", b"\x1b[38;5;12m", b"\x1b[38;5;200m", b"\x1b[39m", b"\x1b(B"),
+]
+RARE = [
+    *(b"\x1b[44m", b"\x1b(0", b"\x1b[4h", b"\x1b[4l", b"\x1b[?6h", b"\x1b[?6l", b"\x1b[3b"),
+    *(b"\x1b[1K", b"\x1b[?K", b"\x1b[2;3r", b"\x1b[r", b"\x1b[1;2;3H", b"\x1b[?7l", b"\x1b[?7h"),
+    *(b'\x1b[1"q', b"\x1bV", b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[3;3H\xcc\x81", b"\x1b[20h"),
+    *(b"\x1b[?2027h", b"\x1b[?69h\x1b[2;9s", b"\x1b[!p", b"\x1bc", b"\x1b"),
+]
+
+
+def redraw(rng: random.Random) -> bytes:
+    """Passes over rows of a small screen, with what they cannot handle in between."""
+    out = []
+    for _ in range(rng.randint(1, 60)):
+        place = b"\x1b[%d;%dH" % (rng.randint(0, 7), rng.choice([1, 1, 1, 2, 5, 14, 30]))
+        out.append(rng.choice([place, place, b"\x1b[H", b"\x1b[3H", b""]))
+        out += rng.choices(PASSES, k=rng.randint(0, 6))
+        out.append(rng.choice([b"", b"\x1b[K", b"\x1b[K", b"\r\n", b"\x1b[K\r\n", b"\n"]))
+        out += [rng.choice(RARE)] if rng.random() < 0.1 else []
+    return b"".join(out)
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_a_pass_over_a_row_is_what_its_tokens_are(
+    monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    for seed in seeds(batch):
+        rng = random.Random(seed)
+        size = Size(rng.randint(1, 6), rng.choice([1, 4, 15, 24]))
+        parts = [redraw(rng) for _ in range(3)]
+        whole, tokens = Screen(size, scrollback=20), Screen(size, scrollback=20)
+        with monkeypatch.context() as patch:
+            only_tokens = re.compile(f"({feeding.TOKEN.pattern}){'()' * 6}")
+            patch.setattr(feeding, "TOKEN_OR_PASS", only_tokens)
+            for part in parts:
+                tokens.feed(part)
+        for part in parts:
+            whole.feed(part)
+        assert everything(whole) == everything(tokens), seed
+        assert whole._last == tokens._last, seed
+        assert whole.errors == tokens.errors == 0, seed
+
+
+def test_a_row_that_a_pass_replaces_is_not_kept_cell_by_cell() -> None:
+    screen = Screen(Size(4, 40))
+    for _ in range(2):
+        screen.feed(b"\x1b[2;30Hleft over\x1b[2;1H\x1b[31mnew\x1b[m text\x1b[K")
+    assert screen.text()[1] == "new text"
+    assert screen._rows[1].chars is None
 
 
 def test_a_repaint_brings_back_a_cursor_saved_at_a_side_margin() -> None:
