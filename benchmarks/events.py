@@ -157,7 +157,8 @@ def cost(jobs: Jobs, state: str, count: int, seconds: float) -> None:
     alone, watched = sum(shares[0]), sum(shares[1])
     print(
         f"cost: {count} quiet jobs and a follower {watched:.2f} % of a core (target 0.3), of it the"
-        f" follower {shares[1][-1]:.3f} %; without watches {alone:.2f} %: {watched / alone:.2f} x"
+        f" follower {shares[1][-1]:.3f} %; without watches {alone:.2f} %"
+        + (f": {watched / alone:.2f} x" if alone else "")
     )
 
 

@@ -4,7 +4,8 @@
 
 Each server writes the time (CLOCK_MONOTONIC) to a file just before it listens, prints its line or
 gives the first good answer; the figure is the time from there until the client has the answer.
-Times in ms, median and 95th percentile of ROUNDS (20).
+Times in ms, median and 95th percentile of ROUNDS (20). Floor of the pattern: the same program, in
+turns with it, on a pty that a bare Python process reads until the line is there.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from __future__ import annotations
 import os
 import shlex
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from ptyprocess import PtyProcess
 
 from ptyjobs import Jobs
 from ptyjobs.client import services
@@ -46,7 +50,6 @@ HTTP = STAMP + (
 )
 CASES = (
     ("port", LISTEN, "port:$PORT", 20.0),
-    ("pattern", LINE, "all ready", 5.0),
     ("http", HTTP, "http://127.0.0.1:$PORT/", 60.0),
 )
 SERVER = "import os, socket, time\n" + LISTEN.partition("time.sleep(0.3)\n")[2].replace(
@@ -67,6 +70,28 @@ def delays(jobs: Jobs, folder: Path, code: str, ready: str, rounds: int) -> list
         found.append((now - float(file.read_text())) * 1000)
         jobs.kill("s")
     return found
+
+
+def bare(folder: Path, code: str) -> float:
+    """Milliseconds from the line until a process that only reads the terminal has it."""
+    file = folder / "stamp"
+    file.unlink(missing_ok=True)
+    process = PtyProcess.spawn([sys.executable, "-c", code.format(file=str(file))])
+    seen = b""
+    while b"all ready" not in seen:
+        seen += process.read(1000)
+    now = time.monotonic()
+    process.terminate(force=True)
+    return (now - float(file.read_text())) * 1000
+
+
+def pattern(jobs: Jobs, folder: Path, rounds: int) -> None:
+    ours, floor = [], []
+    for _ in range(rounds):
+        ours += delays(jobs, folder, LINE, "all ready", 1)
+        floor.append(bare(folder, LINE))
+    show("pattern", ours, 5.0)
+    show("  floor", floor, 5.0)
 
 
 def show(name: str, values: list[float], target: float) -> None:
@@ -109,7 +134,7 @@ def watching(jobs: Jobs, seconds: float = 10.0) -> None:
         jobs.kill(f"w{number}")
 
 
-def table_of_ports(jobs: Jobs, count: int = 100) -> None:
+def table_of_ports(jobs: Jobs, environ: dict[str, str], count: int = 100) -> None:
     argv = [sys.executable, "-S", "-c", SERVER]
     for number in range(count):
         jobs.execute(argv=argv, name=f"t{number}", port="auto", wait=0)
@@ -121,20 +146,30 @@ def table_of_ports(jobs: Jobs, count: int = 100) -> None:
         times.append((time.monotonic() - began) * 1000)
     assert len(found) >= count, len(found)
     print(f"table of ports, {count} jobs: {statistics.median(times):.0f} ms (target 80)")
+    whole, plain = [], []
+    for _ in range(5):
+        for words, taken in ((["-m", "ptyjobs", "ports"], whole), (["-c", "pass"], plain)):
+            began = time.monotonic()
+            subprocess.run([sys.executable, *words], env=environ, check=True, capture_output=True)
+            taken.append((time.monotonic() - began) * 1000)
+    command, start = statistics.median(whole), statistics.median(plain)
+    print(f"`ptyjobs ports`: {command:.0f} ms, an interpreter's start {start:.0f} of it")
 
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        settings = load({"PTYJOBS_STATE": str(folder / "state"), "PTYJOBS_MAX_JOBS": "200"})
+        own = {"PTYJOBS_STATE": str(folder / "state"), "PTYJOBS_MAX_JOBS": "200"}
+        settings = load(own)
         with Jobs(settings) as jobs:
             print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
             for case, code, ready, target in CASES:
                 show(case, delays(jobs, folder, code, ready, rounds), target)
+            pattern(jobs, folder, rounds)
             up_of_ten(jobs, folder)
             watching(jobs)
-            table_of_ports(jobs)
+            table_of_ports(jobs, {**os.environ, **own})
 
 
 if __name__ == "__main__":

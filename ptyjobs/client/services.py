@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.client import procfile
@@ -75,23 +76,26 @@ def up(
     processes = procfile.choose(procfile.read(path), list(names))
     variables = procfile.environment(folder)
     running = jobs_of(jobs.registry, path)
-    started: list[Started] = []
-    waiting: list[tuple[procfile.Process, str]] = []
-    for process in processes:
+    started: dict[str, Started] = {}
+
+    def run(process: procfile.Process) -> None:
         job = running.get(process.name)
-        if job is not None and is_alive(job):
-            waiting.append((process, job.job_id))
-            continue
+        name = job.job_id if job is not None else process.name
         try:
-            spec = _spec(jobs, process, folder, path, variables, restart=restart, ready=ready)
-            name = _free_name(jobs.registry, process.name, folder)
-            waiting.append((process, jobs.start(spec, name=name, wait=0.0).job_id))
+            if job is None or not is_alive(job):
+                spec = _spec(jobs, process, folder, path, variables, restart=restart, ready=ready)
+                name = _free_name(jobs.registry, process.name, folder)
+                name = jobs.start(spec, name=name, wait=0.0).job_id
+            started[process.name] = Started(process.name, name, _settled(jobs, name, wait))
         except PtyJobsError as error:
-            started.append(Started(process.name, process.name, error=str(error)))
-    for process, job_id in waiting:
-        started.append(Started(process.name, job_id, _settled(jobs, job_id, wait)))
-    order = {process.name: number for number, process in enumerate(processes)}
-    return sorted(started, key=lambda one: order[one.process])
+            started[process.name] = Started(process.name, name, error=str(error))
+
+    threads = [threading.Thread(target=run, args=(process,), daemon=True) for process in processes]
+    for thread in threads:  # all at once: the start of one does not delay another
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [started[process.name] for process in processes]
 
 
 def _settled(jobs: Jobs, job_id: str, wait: float) -> Answer:
