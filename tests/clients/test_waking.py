@@ -112,6 +112,30 @@ def test_a_question_wakes_it_and_is_answered(opened: Open, tmp_path: Path) -> No
     assert any("exited with code 4" in r.last for r in client.model.requests)
 
 
+def test_a_crashed_server_is_reported_once(opened: Open, tmp_path: Path) -> None:
+    server = "exec python3 -u -m http.server --bind 127.0.0.1 0"
+    blocks: list[Blocks] = [[
+        call("execute", command=server, name="web", ready="port", wait=30),
+        call("execute", command="read x; exit 3", name="other", wait=0),
+    ]]  # fmt: skip
+    client = opened(lambda request: blocks.pop() if blocks else [text("Fine.")])
+    with client.interactive(tmp_path) as terminal:
+        client.say(terminal, "start them")
+        client.model.wait(lambda: len(client.model.requests) >= 2)
+        with jobs_of(tmp_path) as jobs:
+            assert jobs.status("web").ports
+            pid = jobs.status("web").pid
+            assert pid
+            os.kill(pid, signal.SIGSEGV)
+            client.model.wait(lambda: any("[web] ended" in news for news in client.woken))
+            jobs.interact("other", input="go", timeout=0.2)
+            client.model.wait(lambda: any("code 3" in news for news in client.woken))
+    told = [news for news in client.woken if "[web]" in news]
+    assert len(told) == 1, client.woken
+    assert told[0].startswith("[web] ended by SIGSEGV")
+    assert told[0].endswith("still running: other")
+
+
 def test_a_crashed_holder_is_reported_once(opened: Open, tmp_path: Path) -> None:
     client = opened(starts("cat", "read x; exit 3", notify=["exited"]))
     with client.interactive(tmp_path) as terminal:

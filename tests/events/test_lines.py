@@ -23,6 +23,11 @@ def test_an_end_says_how_when_the_last_lines_and_what_still_runs() -> None:
     )
 
 
+def test_a_clock_that_was_set_back_makes_no_duration() -> None:
+    one = Transition("exited", "a", 5000.0, 42.0, what="exited with code 0")
+    assert line([one], running=[]) == "[a] exited with code 0 · no job runs"
+
+
 def test_several_are_one_line() -> None:
     events = [event("a", "exited with code 0"), event("b", "waits for input", "Name? ", "asks")]
     assert line(events, running=[]) == (

@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
+
+from ptyjobs.client import Jobs
+from ptyjobs.config import Config
+from ptyjobs.process import tree
 
 SCRIPT = Path(__file__).parents[2] / "ptyjobs/plugin/monitors/follow.sh"
 
@@ -56,3 +63,25 @@ def test_it_ends_when_its_client_is_gone(tmp_path: Path) -> None:
     gone.wait()
     with monitor(tmp_path, "exec sleep 100", gone.pid) as process:
         assert process.wait(10) == 0
+
+
+@pytest.mark.live
+def test_a_follower_that_crashes_catches_up_and_repeats_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PTYJOBS_STATE_DIR", str(tmp_path / "state"))
+    config = Config(state_dir=str(tmp_path / "state"), session="the-session")
+    ours = f'exec "{sys.executable}" -m ptyjobs "$@"'
+    with monitor(tmp_path, ours, os.getpid()) as process, Jobs(config) as jobs:
+        assert process.stdout is not None
+        jobs.execute("exit 1", name="a", wait=0)
+        assert process.stdout.readline().startswith("[a] exited with code 1")
+        for pid in tree.descendants(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        jobs.execute("exit 2", name="b", wait=0)  # while there is no follower
+        assert process.stdout.readline().startswith("[b] exited with code 2")
+        jobs.execute("exit 3", name="c", wait=0)
+        assert process.stdout.readline().startswith("[c] exited with code 3")
+        process.terminate()
+        assert process.wait(10) == 143
+        assert process.stdout.read() == ""

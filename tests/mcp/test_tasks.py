@@ -130,3 +130,18 @@ def test_a_cut_wait_says_so(tmp_path: Path) -> None:
         start(server, "sleep 60")
         answer = call(server, "wait", {}, job_id=["b"], until="exited", timeout=300)
         assert "the most this server allows" in answer["content"][0]["text"]
+
+
+def test_a_client_that_polls_ten_times_a_second_is_answered_each_time(server: Server) -> None:
+    loop = "i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo line $i; sleep 0.02; done"
+    start(server, loop)
+    task = call(server, "wait", job_id=["b"], until="exited", pattern=["never"])
+    messages, begin = [], time.monotonic()
+    for number in range(1, 31):
+        result = ask(server, "tasks/get", taskId=task["taskId"])["result"]
+        assert (result["status"], result["pollIntervalMs"]) == ("working", 1000)
+        messages.append(result["statusMessage"])
+        time.sleep(max(0.0, begin + number / 10 - time.monotonic()))
+    passed = time.monotonic() - begin
+    assert 2 <= len(set(messages)) <= passed + 2  # the last line, at most one change a second
+    assert messages[-1].startswith("line ")

@@ -7,6 +7,7 @@ import shlex
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,28 @@ def test_a_restart_keeps_command_directory_environment_and_the_run_before(
     again = jobs.restart("web", wait=0.5)  # of an ended one: its values are kept nowhere
     assert again.notes[0] == "not kept of its environment: SECRET"
     assert jobs.status("web").run == 4
+
+
+def test_a_call_that_waits_goes_on_over_a_restart(jobs: Jobs, tmp_path: Path) -> None:
+    """A wait for readiness spans it; a wait for the end is answered by the end of its run."""
+    gate = tmp_path / "gate"
+    line = f"while [ ! -e {gate} ]; do sleep 0.05; done; echo now ready; sleep 600"
+    jobs.execute(line, name="web", wait=0, ready="now ready")
+    first = jobs.status("web").pid
+    with ThreadPoolExecutor() as pool:
+        waits = [
+            pool.submit(jobs.wait, "web", until=what, timeout=60) for what in ("ready", "exited")
+        ]
+        until(jobs, "web", lambda status: status.waiters == 2)
+        jobs.restart("web", wait=0)
+        ended = waits[1].result(60)
+        assert ended.verdict.exit is not None
+        assert ended.verdict.exit.cause == "restarted on request"
+        assert not waits[0].done()
+        gate.touch()
+        ready = waits[0].result(60)
+    assert ready.verdict.reason is Reason.SERVICE_READY
+    assert jobs.status("web").pid != first
 
 
 def test_no_process_is_left_and_the_old_directory_is_an_ended_job(jobs: Jobs) -> None:

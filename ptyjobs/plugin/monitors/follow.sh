@@ -13,7 +13,8 @@ while kill -0 "${CLAUDE_PID:-$PPID}" 2> /dev/null; do
   sh "$here/../scripts/ptyjobs.sh" events --follow --session "$CLAUDE_CODE_SESSION_ID" 2> /dev/null &
   child=$!
   wait "$child"
-  sleep 60 > /dev/null & # it is not installed, or was killed
+  [ $? -gt 128 ] && pause=2 || pause=60 # it was killed and catches up soon; or is not installed
+  sleep "$pause" > /dev/null &
   child=$!
   wait "$child"
 done
