@@ -21,10 +21,12 @@ from ptyjobs.holder.older_clients import readable
 from ptyjobs.holder.peers import Peer
 from ptyjobs.holder.ready import Watch
 from ptyjobs.holder.terminal_input import Gap
-from ptyjobs.holder.waiter import Ask, Waiter, last_lines
+from ptyjobs.holder.waiter import Ask, Waiter
 from ptyjobs.model import Answer, to_json
 from ptyjobs.readiness.facts import Probe, Wait
+from ptyjobs.terminal.values import Line
 from ptyjobs.text.fresh import FreshText, Mark
+from ptyjobs.text.late import between
 
 if TYPE_CHECKING:
     import re
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from ptyjobs.model import Verdict
     from ptyjobs.requests import InteractRequest
 
-LATE_LIMIT = 2000  # characters of output attributed to an earlier input
 HELD = 0.05  # seconds added to the reply hold, so that an input held by it is still typed
 
 Guard = Callable[..., None]
@@ -163,7 +164,15 @@ class InputQueue:
         before = self._marks.get(peer.reader)
         late = ""
         if mark is not None and before is not None and before.offset < mark.offset:
-            late = self._late_text(self._shown.get(peer.reader) or before)
+            late = between(
+                self._shown.get(peer.reader) or before,
+                job.fold.screen,
+                end=job.log.end,
+                prompts=job.earlier_prompts(),
+            )
+        if mark is not None and mark.alternate and before is not None:
+            mark = replace(mark, untold=FreshText(before).untold(job.fold.screen))
+        answered = self._reply_to(peer, request, notes)
         baseline = job.kernel.probe() if data and job.pty is not None else None
         waiter = Waiter(
             job,
@@ -171,7 +180,7 @@ class InputQueue:
             owner=owner,
             mark=mark or before or job.mark_now(),
             now=now,
-            reply=self._reply_to(peer, request, notes),
+            reply=lambda outcome: answered(outcome, waiter.untold),
             progress=_progress_to(peer, request) if ask.progress else None,
             late=late,
             baseline=baseline,
@@ -221,13 +230,13 @@ class InputQueue:
             ask = replace(ask, timeout=held)
         return ask
 
-    def _reply_to(
-        self, peer: Peer, request: int, notes: tuple[str, ...]
-    ) -> Callable[[Answer | PtyJobsError], None]:
+    def _reply_to(self, peer: Peer, request: int, notes: tuple[str, ...]) -> Callable[..., None]:
         """Return the callback that answers a wait of `peer` and advances its read position."""
         job = self._job
 
-        def reply(outcome: Answer | PtyJobsError) -> None:
+        def reply(
+            outcome: Answer | PtyJobsError, untold: tuple[tuple[int, Line], ...] = ()
+        ) -> None:
             if isinstance(outcome, PtyJobsError):
                 peer.send({"id": request, "error": outcome.to_wire()})
                 return
@@ -237,7 +246,8 @@ class InputQueue:
             peer.send({"id": request, "ok": {"answer": to_json(shown)}})
             self._guard(self._answered, peer.session, answer)
             job.typed.prove(job.log.end)
-            self._marks[peer.reader] = job.mark_now()  # nothing has been read since the answer
+            now = job.mark_now()  # nothing has been read since the answer
+            self._marks[peer.reader] = replace(now, untold=untold) if untold else now
             self._shown.pop(peer.reader, None)
 
         return reply
@@ -272,14 +282,6 @@ class InputQueue:
             elif fold.screen.alternate or not modes.cursor_visible:
                 cuts.append((len(data) - 1, Gap.PAINTED))
         return cuts
-
-    def _late_text(self, before: Mark) -> str:
-        """Output between this reader's last answer and its new input."""
-        fresh = FreshText(before, typed="", budget=LATE_LIMIT, view="auto")
-        done, _ = fresh.finish(
-            self._job.fold.screen, prompt_row=True, end=self._job.log.end, exited=False
-        )
-        return last_lines(done.text.strip("\n"), LATE_LIMIT) if done.view == "lines" else ""
 
     def must_wait(self, request: InteractRequest) -> bool:
         """True if the input must queue: inputs run one at a time; keys alone bypass the queue.

@@ -37,6 +37,7 @@ from ptyjobs.store import views
 from ptyjobs.store.fold import addresses
 from ptyjobs.store.regex_timeout import bounded_search
 from ptyjobs.terminal import Screen
+from ptyjobs.terminal.values import Line
 from ptyjobs.text.fresh import FreshText, Mark
 from ptyjobs.text.late import standing
 from ptyjobs.text.patterns import Until, plain
@@ -48,7 +49,6 @@ PROGRESS_EVERY = 0.5  # seconds between two progress notes
 ENDING = 0.3  # seconds that an exited leader's end may come after the deadline
 PACE = 0.005  # seconds between two checks for that end
 NEWEST = 1000  # bytes of heavy output searched for its last line
-PROMPTS = 8  # earlier prompts compared with the lines of an answer
 BACKLOG = 1 << 20  # maximum bytes before a wait that are searched when it begins
 EARLIER = 64 << 10  # bytes before a wait that are searched for an earlier match
 STEPS = 200  # steps of the machine before other events are handled
@@ -108,6 +108,7 @@ class Waiter:
         self._left = False  # the leader has ended, but remaining processes may still become ready
         self.by_person = False
         self.typist = typist
+        self.untold: tuple[tuple[int, Line], ...] = ()  # see `Mark`
         self.untyped = 0  # bytes that a hold has removed from the queue
         self._reply = reply
         self._progress = progress
@@ -391,6 +392,7 @@ class Waiter:
             asks = turn and not self.settle.drawn
             fresh, prompt = self._finish(prompt_row=asks)
             screen = self.job.fold.screen
+            self.untold = self.fresh.untold(screen)
             title, late = screen.title, standing(self.late, self.mark, screen, fresh=fresh.text)
         except Exception as error:  # a failing fold is reported, then dropped; the answer is sent
             self.job.errors["screen"] = f"screen: {type(error).__name__}: {error}"[:300]
@@ -412,11 +414,3 @@ class Waiter:
                 service=self.watch.service if self.watch is not None else None,
             )
         )
-
-
-def last_lines(text: str, limit: int) -> str:
-    """The end of `text`, at most `limit` characters, starting at the beginning of a line."""
-    if len(text) <= limit:
-        return text
-    cut = text[-limit:]
-    return cut[cut.find("\n") + 1 :]

@@ -303,7 +303,10 @@ class Writing(Editing):
                 self._push(row)
             self.history.extend(entries[:leaving])
         fresh = above[count:]
-        fresh += [Row.unpack(entry, self.columns) for entry in entries[leaving:]]
+        for entry in entries[leaving:]:
+            row = Row.unpack(entry, self.columns)
+            row.gen = self.generation
+            fresh.append(row)
         fresh.append(Row())
         rows[:] = fresh
         self._touch_all()

@@ -60,6 +60,8 @@ class Mark:
     menu. `wrapped`: the row above wraps into the mark's row.
     `newlines`: line feeds logged by the job up to here, None if unknown. `looks`: the rows with
     their styles, kept where a form or a hidden cursor may show a selection by style alone.
+    `untold`: lines of the primary screen, with their numbers, that no answer has shown because a
+    full-screen program came before it was due.
     """
 
     line: int = 0
@@ -79,6 +81,7 @@ class Mark:
     form: bool = False
     newlines: int | None = None
     rows: tuple[str, ...] = field(default=(), repr=False)
+    untold: tuple[tuple[int, Line], ...] = ()
     looks: tuple[tuple[Run, ...], ...] = field(default=(), repr=False)
 
     @property

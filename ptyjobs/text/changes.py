@@ -85,6 +85,30 @@ def unchanged_frame(mark: Mark, screen: TextScreen, start: int) -> tuple[int, bo
     return count, True
 
 
+def unchanged(mark: Mark, screen: TextScreen) -> set[int]:
+    """Lines of the mark's screen that read as they did and were not written since.
+
+    A row that a soft wrap joins with a changed one belongs to a changed line.
+    """
+    first = mark.first_line
+    if mark.cols != screen.size.cols or first < screen.floor_line:
+        return set()
+    written = {n + screen.first_line for n in screen.written_rows(mark.generation)}
+    found: set[int] = set()
+    line: list[int] = []
+    same = True
+    stop = first + len(mark.rows)
+    for number, row in enumerate(screen.line_range(first, stop), first):
+        line.append(number)
+        text = row.text.rstrip(" ")
+        same &= text == mark.rows[number - first] and number not in written
+        if not row.wrapped:
+            if same:
+                found.update(line)
+            line, same = [], True
+    return found
+
+
 def unseen(mark: Mark, screen: TextScreen, *, but: Iterable[int]) -> bool:
     """True if a visible row, other than the lines `but`, has changed its text since the mark."""
     if mark.cols != screen.size.cols:

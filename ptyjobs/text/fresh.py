@@ -15,6 +15,7 @@ The subtle things:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from ptyjobs._dataclass import replace
@@ -24,7 +25,7 @@ from ptyjobs.terminal.values import Line
 from ptyjobs.terminal.widths import WIDTH
 from ptyjobs.text import sanitize
 from ptyjobs.text.bookmark import Mark, TextScreen, mark, text_below
-from ptyjobs.text.changes import Changes, changes, unchanged_frame, unseen
+from ptyjobs.text.changes import CONTEXT, Changes, changes, unchanged, unchanged_frame, unseen
 from ptyjobs.text.echo import Typed, typed_lines, without_echo
 from ptyjobs.text.prompts import (
     FRAME,
@@ -44,6 +45,9 @@ MAX_STEP = 4096
 
 TAIL_STEP = 512
 """Lines taken per step from the end, until they suffice."""
+
+UNTOLD = 100
+"""Lines kept that were printed just before a full-screen program came."""
 
 MAX_CLEARED = 2048
 """Maximum lines in a slice that also clears the scrollback. More in one step means that they were
@@ -146,6 +150,47 @@ class FreshText:
             return self._shown(screen, prompt_row=False, end=end)
         return self._lines(screen, prompt_row=prompt_row, end=end)
 
+    def untold(self, screen: TextScreen) -> tuple[tuple[int, Line], ...]:
+        """Lines printed on the primary screen that this answer, the alternate one, did not show.
+
+        The first answer after the full-screen program has left reports them (`Mark.untold`).
+        """
+        mark = self._mark
+        if not screen.alternate:
+            return ()
+        low = max(mark.first_line, screen.floor_line)
+        lines = screen.line_range(low, screen.first_line + screen.size.rows)
+        old = {mark.first_line + n: text for n, text in enumerate(mark.rows)}
+        at = low if mark.alternate else max(mark.line, low)
+        numbers = [
+            number
+            for number, line in enumerate(lines, low)
+            if number == mark.line or line.text.rstrip(" ") != old.get(number, "")
+        ]
+        told = [(n, lines[n - low]) for n in numbers if n < at]
+        numbers = [n for n in numbers if n >= at]
+        rest = [lines[n - low] for n in numbers]
+        if at == mark.line and rest and not mark.alternate:
+            moved = not rest[0].text.startswith(mark.cells_before.rstrip(" "))
+            rest = without_echo(rest, self._typed_at(screen, "", moved=moved))
+        told += zip(numbers[len(numbers) - len(rest) :], rest, strict=True)
+        fresh = [(n, line) for n, line in told if line.text.strip(" ")]
+        kept = [(n, line) for n, line in mark.untold if n not in {n for n, _ in fresh}]
+        return tuple([*kept, *fresh][-UNTOLD:])
+
+    def _still_untold(self, screen: TextScreen, start: int, same: set[int]) -> list[Line]:
+        """The lines printed before a full-screen program that are where they were.
+
+        Lines from `start` on are in the answer, except those of `same`.
+        """
+        found = []
+        for number, line in self._mark.untold:
+            now = screen.line_range(number, number + 1)
+            kept = now and now[0].text.rstrip(" ").endswith(line.text.rstrip(" "))
+            if number < screen.floor_line or (kept and (number < start or number in same)):
+                found.append(line)
+        return found
+
     # --- the screen itself --------------------------------------------------------------------
 
     def _shown(self, screen: TextScreen, *, prompt_row: bool, end: int) -> tuple[Fresh, str]:
@@ -188,18 +233,18 @@ class FreshText:
         if same_below:  # a box that new rows only pushed down is no news
             stop = max(start, cursor - frame)
             last = last[:1] if tail_text is not None or not self._same_row(screen) else []
-        lost = 0
+        lost, same = 0, self._unchanged(screen)
         if (
             self._hole
             or screen.floor_line > start
             or (self.head_full and stop - start > self._budget // 8)
         ):
-            head = self._head[:]
+            head = _without(self._head, self._next - len(self._head), same)
             tail = self._tail(screen, max(screen.floor_line, self._next), stop)
             lost = max(int(self._hole), stop - len(tail) - self._next)
         else:
             head = screen.line_range(start, stop) if stop > start else []
-            tail = []
+            head, tail = _without(head, start, same), []
         (tail if lost else head).extend(last)
         if not lost and tail:
             head, tail = head + tail, []
@@ -207,11 +252,27 @@ class FreshText:
         form = not prompt_row and self._mark.form and not self._mark.canonical
         whole = moved or form or (prompt_row and tail_text is None and cursor == start)
         typed = self._typed_at(screen, prompt, moved=whole)
-        head = [*begin.above, *without_echo(head, typed)]
+        untold = self._still_untold(screen, start, same)
+        head = [*untold, *begin.above, *without_echo(head, typed)]
         hidden = screen.has_hidden(list(range(max(0, start - screen.first_line), screen.size.rows)))
         fresh = self._compose(_joined(head), _joined(tail), lost, end)
         redrawn = not fresh.text and unseen(self._mark, screen, but=range(start, cursor + 1))
         return replace(fresh, hidden=hidden, redrawn=redrawn), prompt
+
+    def _unchanged(self, screen: TextScreen) -> set[int]:
+        """Lines with text that are no news; above the mark, only those far from a changed one."""
+        mark = self._mark
+        same = unchanged(mark, screen)
+        lines = {n for n in same if mark.rows[n - mark.first_line]}
+        if mark.alternate:
+            return lines
+        near = range(-CONTEXT, CONTEXT + 1)
+        low = mark.first_line
+        return {
+            n
+            for n in lines
+            if n >= mark.line or all(n + step in same or n + step < low for step in near)
+        }
 
     def _same_row(self, screen: TextScreen) -> bool:
         """True if the cursor's row reads as it did at the mark."""
@@ -332,13 +393,12 @@ class FreshText:
             own = [Line(screen.row_text(cursor - screen.first_line, 0, self._mark.col))]
         else:
             own = [Line(before_prompt)] if before_prompt.strip(" ") else []
-        own_row = screen.cursor_row
-        written = [n for n in screen.written_rows(self._mark.generation) if n > own_row]
-        if not (begin.moved and self._mark.form) and not written:
-            return own
-        below = screen.line_range(
-            screen.first_line + own_row + 1, screen.first_line + screen.size.rows
-        )
+        same = self._unchanged(screen)
+        if before_prompt is None and cursor in same and not begin.above:
+            own = []
+        first = screen.first_line + screen.cursor_row + 1
+        rows = screen.line_range(first, screen.first_line + screen.size.rows)
+        below = [row for number, row in enumerate(rows, first) if number not in same]
         return own + self._news(below)
 
     def _news(self, below: list[Line]) -> list[Line]:
@@ -346,8 +406,14 @@ class FreshText:
 
         The blank gap above a toolbar at the bottom of the screen is dropped.
         """
-        shown = [row for row in below if row.text.strip(" ")]
-        before = {row for row in self._mark.rows if row}
+        shown = [
+            Line(row.text, row.wrapped and bool(after.text.strip(" ")))
+            for row, after in itertools.pairwise([*below, Line("")])
+            if row.text.strip(" ")
+        ]
+        before = {row for row in self._mark.rows if row} - {
+            line.text.rstrip(" ") for _, line in self._mark.untold
+        }
         return shown if any(row.text.rstrip(" ") not in before for row in shown) else []
 
     def _typed_at(self, screen: TextScreen, prompt: str, *, moved: bool) -> Typed:
@@ -413,6 +479,15 @@ class FreshText:
         if self._printed is None:
             return rows
         return self._printed if self._hole else min(rows, self._printed + 1)
+
+
+def _without(rows: Sequence[Line], first: int, numbers: set[int]) -> list[Line]:
+    """The rows, of which the first has number `first`, without those of `numbers`.
+
+    The first row is blanked, not removed: it is the mark's.
+    """
+    kept = [row for number, row in enumerate(rows, first) if number not in numbers]
+    return [Line(""), *kept] if rows and first in numbers else kept
 
 
 def _joined(rows: Sequence[Line]) -> list[str]:

@@ -566,3 +566,19 @@ def test_enter_comes_when_the_program_waits_again(jobs: Jobs, typed: dict[str, A
         text = session.send(**typed).fresh.text
         assert "SUBMIT" in text
         assert "TOO EARLY" not in text
+
+
+BUILDS = """
+import os, tty
+print("built 3 files", flush=True); tty.setcbreak(0)
+os.write(1, b"\\x1b[?1049h\\x1b[HMENU"); os.read(0, 1); os.write(1, b"\\x1b[?1049l")
+print("bye"); input("next? ")
+"""
+
+
+def test_lines_before_a_full_screen_program_are_reported_when_it_has_left(jobs: Jobs) -> None:
+    session = Session(jobs, program(BUILDS))
+    assert session.first.fresh.text == "MENU"
+    answer = session.send(keys=["q"])
+    assert answer.fresh.text == "built 3 files\nbye"
+    assert session.send("x").fresh.text == ""
