@@ -21,7 +21,7 @@ from ptyjobs.holder.older_clients import readable
 from ptyjobs.holder.peers import Peer
 from ptyjobs.holder.ready import Watch
 from ptyjobs.holder.terminal_input import Gap
-from ptyjobs.holder.waiter import Ask, Waiter
+from ptyjobs.holder.waiter import PROMPTS, Ask, Waiter
 from ptyjobs.model import Answer, to_json
 from ptyjobs.readiness.facts import Probe, Wait
 from ptyjobs.terminal.values import Line
@@ -77,6 +77,7 @@ class InputQueue:
         self._waiters: list[Waiter] = []
         self._marks: dict[str, Mark] = {}
         self._shown: dict[str, Mark] = {}  # per reader: end of the output that tails have shown
+        self._prompts: dict[str, list[str]] = {}  # per reader: those of its last answer
         self._inputs: deque[QueuedInput] = deque()
         self._typing: Waiter | None = None
         self.answer_notes: Callable[[Answer], tuple[str, ...]] = lambda answer: ()
@@ -168,7 +169,7 @@ class InputQueue:
                 self._shown.get(peer.reader) or before,
                 job.fold.screen,
                 end=job.log.end,
-                prompts=job.earlier_prompts(),
+                prompts=self._prompts.get(peer.reader, ()),
             )
         if mark is not None and mark.alternate and before is not None:
             mark = replace(mark, untold=FreshText(before).untold(job.fold.screen))
@@ -248,6 +249,7 @@ class InputQueue:
             job.typed.prove(job.log.end)
             now = job.mark_now()  # nothing has been read since the answer
             self._marks[peer.reader] = replace(now, untold=untold) if untold else now
+            self._prompts[peer.reader] = job.memory.shown()[:PROMPTS]
             self._shown.pop(peer.reader, None)
 
         return reply

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 PROGRESS_EVERY = 0.5  # seconds between two progress notes
 ENDING = 0.3  # seconds that an exited leader's end may come after the deadline
 PACE = 0.005  # seconds between two checks for that end
+PROMPTS = 8  # earlier prompts compared with the lines of an answer
 NEWEST = 1000  # bytes of heavy output searched for its last line
 BACKLOG = 1 << 20  # maximum bytes before a wait that are searched when it begins
 EARLIER = 64 << 10  # bytes before a wait that are searched for an earlier match
