@@ -14,16 +14,21 @@ import os
 _PYTHON = ctypes.PyDLL(None, use_errno=True)
 _SYS_CLONE3 = 435  # on every architecture
 _WALL = 0x40000000  # __WALL: also children whose end sends no SIGCHLD
-_LAST = 1 << 22  # PID_MAX_LIMIT (linux/threads.h)
+_DEFAULT, _LIMIT = 1 << 15, 1 << 22  # PID_MAX_DEFAULT, PID_MAX_LIMIT (linux/threads.h)
 
 
 def children() -> list[int]:
     """The children of this process, living and dead."""
-    mine, newest = os.getpid(), _newest()
-    numbers = [range(mine + 1, newest)] if newest > mine else [range(mine + 1, _LAST)]
-    if newest <= mine:  # the numbers have started over since
-        numbers.append(range(2, newest))
-    return [pid for some in numbers for pid in some if state(pid)]
+    return [pid for some in _since(os.getpid(), _newest()) for pid in some if state(pid)]
+
+
+def _since(mine: int, newest: int) -> list[range]:
+    """The numbers given out after `mine`, up to `newest`."""
+    if newest > mine:
+        return [range(mine + 1, newest)]
+    # They have started over: after 32768, unless the administrator or many processors raised it.
+    last = _DEFAULT if mine < _DEFAULT else _LIMIT
+    return [range(mine + 1, last), range(2, newest)]
 
 
 def state(pid: int) -> str:
@@ -45,6 +50,6 @@ def _newest() -> int:
     if pid == 0:
         os._exit(0)
     if pid < 0:  # ENOSYS: a container's seccomp filter
-        return _LAST
+        return _DEFAULT if os.getpid() < _DEFAULT else _LIMIT
     os.waitpid(pid, _WALL)
     return pid
