@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from _thread import get_ident
 
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.errors import DuplicateJob, Hint, LimitReached, Refused, UnknownJob
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     from ptyjobs.store.journal import Journal
 
+_REMOVED = ".removed."  # prefix of a directory that is being deleted
 SHOWN_IDS = 12  # maximum ids named in an error
+STARTING = 5.0  # seconds in which a new job's holder must have locked its directory
 ALLOCATE_TRIES = 100_000
 
 
@@ -110,17 +113,35 @@ class Registry:
         try:
             return JobDir.allocate(self.path, name)
         except DuplicateJob:
+            pass
+        with self._names():
             old = JobDir(os.path.join(self.folder, name))
-            if is_alive(old) or not self.status(old).state.ended:
-                raise DuplicateJob(
-                    f"A live job is already named {name!r}.",
-                    advice=f"Use it, kill it (job_id={name!r}), or choose another name.",
-                ) from None
-        runs.put_aside(old)
-        return JobDir.allocate(self.path, name)
+            if os.path.isdir(old.folder):  # else it was removed meanwhile
+                if not self._over(old):
+                    raise DuplicateJob(
+                        f"A live job is already named {name!r}.",
+                        advice=f"Use it, kill it (job_id={name!r}), or choose another name.",
+                    ) from None
+                runs.put_aside(old)
+            return JobDir.allocate(self.path, name)
+
+    def _names(self) -> _Locked:
+        """Lock that whoever takes a name from an ended job holds, for a few system calls.
+
+        Otherwise the name could get a new job between the check that the old one has ended and its
+        renaming or removal, which would then hit the new one.
+        """
+        return _Locked(self.folder)
+
+    def _over(self, job: JobDir) -> bool:
+        """True if the job has ended; the caller holds the lock of names."""
+        return not is_alive(job) and self._status(job, locked=True).state.ended
 
     def status(self, job: JobDir) -> Status:
         """Status of the job from its files alone; records a lost holder."""
+        return self._status(job, locked=False)
+
+    def _status(self, job: JobDir, *, locked: bool) -> Status:
         status = job.status()
         if status is None:
             spec = job.spec()
@@ -141,14 +162,28 @@ class Registry:
                 return status
             end = segments[-1][0] + segments[-1][1]
             return replace(status, floor=segments[0][0], end=max(end, status.end))
-        if status.state is State.STARTING and time.time() - _made(job) < 5.0:
+        if status.state is State.STARTING and time.time() - _made(job) < STARTING:
             return status  # its holder is starting
-        return self._lost(job, status)
+        if locked:
+            return self._lost(job, status)
+        try:
+            with self._names():
+                return self._lost(job, status)
+        except FileNotFoundError:  # the whole state directory was removed
+            return status
 
     def _lost(self, job: JobDir, status: Status) -> Status:
+        """Record that the job's holder was killed; the caller holds the lock of names.
+
+        Without the lock, the record and the search for orphans could hit a new job of that name.
+        """
         fresh = job.status()
         if fresh is not None and fresh.state.ended:  # it ended during this check
             return replace(fresh, job_id=job.job_id)
+        if not os.path.isdir(job.folder) or is_alive(job):  # it was renamed: another has the name
+            return status
+        if fresh is None and time.time() - _made(job) < STARTING:
+            return status
         lost = replace(
             status,
             state=next_state(status.state, Event.HOLDER_LOST),
@@ -227,6 +262,9 @@ class Registry:
             self.status(job)
             if not is_alive(job):
                 _end_cgroup(job)
+        for name in os.listdir(self.folder) if os.path.isdir(self.folder) else ():
+            if name.startswith(_REMOVED):  # by a process that was killed in the middle
+                _delete(os.path.join(self.folder, name))
 
     def running(self) -> int:
         """Number of jobs with a live holder; cheap, because an ended job has no lock file."""
@@ -238,12 +276,21 @@ class Registry:
             raise _unusable(self.folder, error) from None
         return sum(is_alive(JobDir(os.path.join(self.folder, name))) for name in names)
 
-    def remove(self, job: JobDir) -> None:
-        """Delete an ended job and all its files."""
-        import shutil  # imports every archive format; only for removal
+    def remove(self, job: JobDir, *, ended: bool = False) -> bool:
+        """Delete a job and all its files; with `ended` only if it has ended. False if it is kept.
 
-        _end_cgroup(job)
-        shutil.rmtree(job.path, ignore_errors=True)
+        Its directory first gets a hidden name, so that its own is free for the next job at once.
+        """
+        hidden = os.path.join(self.folder, f"{_REMOVED}{job.job_id}.{os.getpid()}.{get_ident()}")
+        with self._names():
+            if ended and not self._over(job):
+                return False
+            try:
+                os.rename(job.folder, hidden)
+            except FileNotFoundError:  # another process has removed or renamed it
+                return False
+        _delete(hidden)
+        return True
 
     def clean(
         self, *, retention: float | None, keep: int | None, total: int, dry_run: bool = False
@@ -267,9 +314,8 @@ class Registry:
             old = retention is not None and age > retention
             many = keep is not None and kept >= keep
             if old or many or used + size > total:
-                if not dry_run:
-                    self.remove(job)
-                removed.append(job.job_id)
+                if dry_run or self.remove(job, ended=True):
+                    removed.append(job.job_id)
             else:
                 kept += 1
                 used += size
@@ -278,17 +324,47 @@ class Registry:
 
 def is_alive(job: JobDir) -> bool:
     """True if the job's holder runs: it holds a lock that the kernel releases when it dies."""
-    try:
-        fd = os.open(os.path.join(job.folder, "alive"), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:  # not started yet, or a copy of a recording
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    path = os.path.join(job.folder, "alive")
+    while True:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # not started yet, or a copy of a recording
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if os.stat(path).st_ino == os.fstat(fd).st_ino:
+                return False
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:  # the holder has just removed it
+            return False
+        finally:
+            os.close(fd)
+        # The directory now belongs to the job's next run (`runs.exchange`): look at its lock.
+
+
+class _Locked:
+    """Holds the lock of a directory; the kernel releases it if this process dies."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        self._fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+        except OSError:  # ENOLCK, EBADF: a network file system without such locks
+            return
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+
+def _delete(folder: str) -> None:
+    import shutil  # imports every archive format; only for removal
+
+    _end_cgroup(JobDir(folder))  # the note names the directory by its inode
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_cgroup(job: JobDir) -> None:

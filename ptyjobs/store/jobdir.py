@@ -13,6 +13,7 @@ import json
 import os
 import re
 import stat
+from _thread import get_ident
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.errors import BadInput, DuplicateJob, Refused
@@ -122,7 +123,7 @@ class JobDir:
         data = _JSON.encode(to_json(value)).encode("ascii")
         data = data.ljust(-(-(len(data) + RESERVE) // BLOCK) * BLOCK)
         target = os.path.join(self.folder, name)
-        temporary = os.path.join(self.folder, f".{name}.{os.getpid()}")
+        temporary = os.path.join(self.folder, f".{name}.{os.getpid()}.{get_ident()}")
         try:
             _write_file(temporary, data)
         except OSError as failure:

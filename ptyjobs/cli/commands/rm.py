@@ -40,7 +40,7 @@ def rm(args: argparse.Namespace, settings: Config) -> int:
         for job_id in running:
             jobs.kill(job_id)
         for job in found:
-            jobs.registry.remove(job)
+            jobs.registry.remove(job, ended=True)
             if not args.json:
                 print(job.job_id)
     if args.json:
