@@ -354,7 +354,7 @@ class Base:
                 f"start takes the JobSpec that prepare() returns, not {type(spec).__name__}.",
                 advice="Use execute() for a command line.",
             )
-        if self.registry.running() >= self.config.max_jobs:
+        if self.registry.full(self.config.max_jobs):
             raise LimitReached(
                 f"{self.config.max_jobs} jobs run already (max_jobs).",
                 advice="Kill one you no longer need, or raise PTYJOBS_MAX_JOBS.",

@@ -268,13 +268,23 @@ class Registry:
 
     def running(self) -> int:
         """Number of jobs with a live holder; cheap, because an ended job has no lock file."""
+        return sum(is_alive(JobDir(os.path.join(self.folder, name))) for name in self._entries())
+
+    def full(self, limit: int) -> bool:
+        """True if `limit` jobs have a live holder.
+
+        Below `limit` directories one listing answers: every start asks, and locking each job's file
+        for each start would make the cost of many starts quadratic.
+        """
+        return len(self._entries()) >= limit and self.running() >= limit
+
+    def _entries(self) -> list[str]:
         try:
-            names = os.listdir(self.folder)
+            return os.listdir(self.folder)
         except FileNotFoundError:  # no job yet
-            return 0
+            return []
         except OSError as error:
             raise _unusable(self.folder, error) from None
-        return sum(is_alive(JobDir(os.path.join(self.folder, name))) for name in names)
 
     def remove(self, job: JobDir, *, ended: bool = False) -> bool:
         """Delete a job and all its files; with `ended` only if it has ended. False if it is kept.
