@@ -33,7 +33,7 @@ STUB = """
 import asyncio, sys
 sys.path.insert(0, ROOT)
 from ptyjobs.config import Config
-from ptyjobs.mcp import quiet
+from ptyjobs.mcp import stderr
 from ptyjobs.mcp.server import App
 from tests.mcp.fake import FakeJobs
 
@@ -46,7 +46,7 @@ async def main():
             await server.run(read, write, options)
     else:
         from ptyjobs.mcp.transport import stdio
-        quiet.install()
+        stderr.install()
         async with stdio() as transport:
             await server.run(transport.read, transport.write, options)
 
@@ -197,9 +197,9 @@ def calls(state: Path, rounds: int, count: int) -> None:
     print(f"call, same tools, own / SDK stdio   {ratio(latency, own, sdk):5.2f}   (goal <= 0.45)")
     print(f"pipelined, own / SDK stdio          {ratio(rate, own, sdk):5.2f}   (goal >= 3)")
     pairs = [a / b for a, b in zip(ready[REAL], ready[minimal], strict=True)]
-    print(f"start, ptyjobs / minimal, pairs     {statistics.median(pairs):5.2f}   (goal <= 1.05)")
+    print(f"start, ptyjobs / minimal, pairs     {statistics.median(pairs):5.2f}   (goal <= 0.35)")
     print(
-        f"idle memory, ptyjobs / minimal      {ratio(memory, REAL, minimal):5.2f}   (goal <= 1.1)"
+        f"idle memory, ptyjobs / minimal      {ratio(memory, REAL, minimal):5.2f}   (goal <= 0.8)"
     )
 
 

@@ -1,4 +1,4 @@
-"""The MCP server. Importing this package is cheap; `main` imports the SDK."""
+"""The MCP server. Importing this package is cheap; `main` imports the server."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def main(config: Config, zygote: Zygote | None = None) -> int:
     """Serve MCP over stdio or HTTP until the client disconnects; returns the exit code.
 
-    The zygote is forked before the SDK is imported: the import takes half a second and 45 MB that
-    no holder should inherit, and the zygote pre-builds holders meanwhile.
+    The zygote is forked before the server's own modules are imported, which no holder should
+    inherit, and pre-builds holders meanwhile.
     """
     from ptyjobs.client.preparation import check_config
 
@@ -29,9 +29,7 @@ def main(config: Config, zygote: Zygote | None = None) -> int:
     if zygote is None:
         zygote = zygotes.start(ahead=True, share_heap=config.share_heap)
     zygotes.close_memory()  # jobs run as this user; the server's environment may hold secrets
-    # Importing the SDK creates 120,000 long-lived objects; collecting garbage meanwhile costs a
-    # tenth of the start-up time. Freezing exempts them from later collections too.
-    gc.disable()
+    gc.disable()  # what is imported stays: freezing exempts it from later collections too
     try:
         from ptyjobs.mcp import serve
     finally:

@@ -16,8 +16,6 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mcp.shared.exceptions import MCPError
-
 from ptyjobs.mcp.results import Result
 
 if TYPE_CHECKING:
@@ -55,6 +53,8 @@ class Approvals:
         self, name: str, arguments: Mapping[str, Any] | None, error: NeedsApproval, ctx: Context
     ) -> bool | Result:
         """The user's answer, or the result that makes the client ask and repeat the call."""
+        from mcp.shared.exceptions import MCPError
+
         message = f"ptyjobs: {error.message} Allow it once?"
         if ctx.session.protocol_version < FIRST_WITHOUT_REQUESTS:
             try:

@@ -10,12 +10,13 @@ requests.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
-
-from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCRequest, RequestId
+from typing import TYPE_CHECKING, Any
 
 from ptyjobs.mcp.transport import Inbound, StdioTransport
+
+if TYPE_CHECKING:
+    from mcp.shared.message import SessionMessage
+    from mcp_types import RequestId
 
 PROBE = "server/discover"
 Serve = Callable[[Any, Any], Awaitable[None]]
@@ -33,6 +34,9 @@ class _Era(Inbound):
     async def receive(self) -> SessionMessage | Exception:
         message = self._first or await super().receive()
         self._first = None
+        from mcp.shared.message import SessionMessage
+        from mcp_types import JSONRPCRequest
+
         request = message.message if isinstance(message, SessionMessage) else None
         if not isinstance(request, JSONRPCRequest):
             return message

@@ -10,25 +10,22 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
-
-from mcp_types import (
-    INVALID_REQUEST,
-    PARSE_ERROR,
-    JSONRPCNotification,
-    RequestId,
-    jsonrpc_message_adapter,
-)
-from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
+from typing import TYPE_CHECKING, Any
 
 from ptyjobs.text.sanitize import scrub
+
+if TYPE_CHECKING:
+    from mcp_types import RequestId
+
+PARSE_ERROR, INVALID_REQUEST = -32700, -32600  # as in JSON-RPC 2.0
 
 _ID = re.compile(rb'"id"\s*:\s*(?:(-?\d{1,15})|"([\w-]{1,64})")\s*[,}]')
 
 
 def encode(message: Any) -> bytes:
-    """Encode a JSON-RPC message as one line; never fails on a lone surrogate."""
+    """Encode the SDK's form of a message as one line; never fails on a lone surrogate."""
+    from pydantic_core import PydanticSerializationError
+
     try:
         text: str = message.model_dump_json(by_alias=True, exclude_unset=True)
         return text.encode() + b"\n"
@@ -45,10 +42,13 @@ def error_line(request_id: RequestId | None, code: int, message: str) -> bytes:
 
 
 def decode(line: bytes) -> tuple[Any | None, list[bytes]]:
-    """Decode a line to its message, or to None and the error lines that answer it.
+    """Decode a line to the SDK's form of it, or to None and the error lines that answer it.
 
     Batches are refused (the protocol dropped them), with one error per request in the batch.
     """
+    from mcp_types import JSONRPCNotification, jsonrpc_message_adapter
+    from pydantic import ValidationError
+
     try:
         message = jsonrpc_message_adapter.validate_json(line, by_name=False)
     except ValidationError:
@@ -59,6 +59,9 @@ def decode(line: bytes) -> tuple[Any | None, list[bytes]]:
 
 
 def _decode_odd(line: bytes) -> tuple[Any | None, list[bytes]]:
+    from mcp_types import jsonrpc_message_adapter
+    from pydantic import ValidationError
+
     try:
         value = _repaired(json.loads(line.decode("utf-8", "replace")))
     except (ValueError, RecursionError) as error:

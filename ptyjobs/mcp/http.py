@@ -71,7 +71,7 @@ async def _serve(
         try:
             await server.serve(sockets=[listener])
         finally:
-            app.resources.close()
+            app.close()
             await jobs.close()
 
 

@@ -194,6 +194,7 @@ class Tool:
     read_only: bool = False
     destructive: bool = False
     idempotent: bool = False
+    converses: bool = False  # a call may ask the client something, or become a task
     core: bool = False  # always loaded, never deferred to a tool search
     meta: Mapping[str, Any] = field(default_factory=dict)
     output: Mapping[str, Any] = field(default_factory=dict)  # schema of structuredContent

@@ -12,12 +12,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from mcp.shared.exceptions import MCPError, NoBackChannelError
 
 from ptyjobs.client import viewer_link
 from ptyjobs.errors import PtyJobsError
@@ -105,9 +102,12 @@ class Elicitation:
 
     async def ask(self, ctx: Context, job_id: str, message: str, address: str) -> None:
         """Ask by a request to the client."""
+        from mcp.shared.exceptions import MCPError, NoBackChannelError
+
         text = _wording(job_id, message)
+        number = secrets.token_hex(16)
         try:
-            answer = await ctx.session.elicit_url(text, address, uuid.uuid4().hex, ctx.request_id)
+            answer = await ctx.session.elicit_url(text, address, number, ctx.request_id)
         except (MCPError, NoBackChannelError):  # declared, but not supported
             return
         await self._decline(job_id, answer.action)

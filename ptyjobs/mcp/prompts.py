@@ -10,9 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS
-
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -71,6 +68,9 @@ PROMPTS = (
 
 def get_prompt(name: str, arguments: Mapping[str, str]) -> dict[str, Any]:
     """The messages of a prompt; an unknown name or a missing argument is INVALID_PARAMS."""
+    from mcp.shared.exceptions import MCPError
+    from mcp_types import INVALID_PARAMS
+
     prompt = next((prompt for prompt in PROMPTS if prompt.name == name), None)
     if prompt is None:
         known = ", ".join(prompt.name for prompt in PROMPTS)

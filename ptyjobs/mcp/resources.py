@@ -16,22 +16,16 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import mcp_types as types
-from mcp.server.subscriptions import (
-    InMemorySubscriptionBus,
-    ListenHandler,
-    ResourcesListChanged,
-    ResourceUpdated,
-)
-from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS
-
 from ptyjobs.config import HARD_MAX_CHARS
 from ptyjobs.errors import PtyJobsError, UnknownJob
 from ptyjobs.mcp.advice import HINTS
 from ptyjobs.text import sanitize
 
 if TYPE_CHECKING:
+    import mcp_types as types
+    from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+    from mcp.shared.exceptions import MCPError
+
     from ptyjobs.client import AsyncJobs
     from ptyjobs.mcp.redacting import Border
     from ptyjobs.model import Status
@@ -59,8 +53,8 @@ class Resources:
     def __init__(self, jobs: AsyncJobs, border: Border) -> None:
         self._jobs = jobs
         self._border = border
-        self._bus = InMemorySubscriptionBus()
-        self._listen = ListenHandler(self._bus)
+        self._bus: InMemorySubscriptionBus
+        self._listen: ListenHandler | None = None
         self._sessions: dict[str, list[Any]] = {}  # subscribed URI -> sessions of the older era
         self._watched: Counter[str] = Counter()  # URI -> subscribers of both eras
         self._seen: dict[str, object] = {}  # job id -> its content at the last notification
@@ -68,6 +62,13 @@ class Resources:
         self._watcher: asyncio.Task[None] | None = None
         self._list_listeners = 0
         self._list_watcher: asyncio.Task[None] | None = None
+
+    def install(self) -> None:
+        """Create what subscriptions need of the SDK."""
+        from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+
+        self._bus = InMemorySubscriptionBus()
+        self._listen = ListenHandler(self._bus)
 
     async def list(self, ctx: Any, params: Any) -> Any:
         found = await self._jobs.list()
@@ -89,6 +90,10 @@ class Resources:
         return self._border.text(sanitize.for_model(f"{job.state}: {job.command}"[:200])[0])
 
     async def templates(self, ctx: Any, params: Any) -> Any:
+        return self.template_list()
+
+    def template_list(self) -> dict[str, Any]:
+        """The result of `resources/templates/list`."""
         return {
             "resourceTemplates": [
                 {"uriTemplate": uri, "name": name, "description": text, "mimeType": "text/plain"}
@@ -113,7 +118,7 @@ class Resources:
         }
 
     def _refusal(self, error: PtyJobsError) -> MCPError:
-        return MCPError(code=INVALID_PARAMS, message=self._border.text(error.worded(HINTS)))
+        return _invalid(self._border.text(error.worded(HINTS)))
 
     async def subscribe(self, ctx: Any, params: types.SubscribeRequestParams) -> Any:
         uri = str(params.uri)
@@ -141,6 +146,7 @@ class Resources:
                 stack.enter_context(self._watching(uri))
             if params.notifications.resources_list_changed:
                 stack.enter_context(self._watching_list())
+            assert self._listen is not None
             return await self._listen(ctx, params)
 
     async def complete(self, ctx: Any, params: types.CompleteRequestParams) -> Any:
@@ -158,7 +164,8 @@ class Resources:
 
     def close(self) -> None:
         """Stop watching."""
-        self._listen.close()
+        if self._listen is not None:
+            self._listen.close()
         if self._list_watcher is not None:
             self._list_watcher.cancel()
         if self._watcher is not None:
@@ -189,6 +196,8 @@ class Resources:
                 self._list_watcher = None
 
     async def _look_at_list(self) -> None:
+        from mcp.server.subscriptions import ResourcesListChanged
+
         seen = self._jobs.list_trace()
         while True:
             await asyncio.sleep(TELL_INTERVAL)
@@ -217,6 +226,8 @@ class Resources:
         self._told.clear()
 
     async def _look_at(self, job_id: str) -> None:
+        from mcp.server.subscriptions import ResourceUpdated
+
         now = asyncio.get_running_loop().time()
         if now - self._told.get(job_id, -TELL_INTERVAL) < TELL_INTERVAL:
             return
@@ -237,9 +248,16 @@ class Resources:
             return None  # removed: one last notification
 
 
+def _invalid(message: str) -> MCPError:
+    from mcp.shared.exceptions import MCPError
+    from mcp_types import INVALID_PARAMS
+
+    return MCPError(code=INVALID_PARAMS, message=message)
+
+
 def _parse(uri: str) -> tuple[str, str]:
     match = _URI.fullmatch(uri)
     if match is None:
         text = f"No resource {uri!r}; there are job://JOB_ID/screen and job://JOB_ID/output"
-        raise MCPError(code=INVALID_PARAMS, message=text)
+        raise _invalid(text)
     return urllib.parse.unquote(match["job"]), match["what"]

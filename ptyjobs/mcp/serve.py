@@ -8,6 +8,7 @@ detect the closed lease and kill their jobs from another session, even after thi
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ptyjobs.config import Config
 from ptyjobs.errors import Unsupported
 from ptyjobs.mcp import eras, stderr
+from ptyjobs.mcp.direct import Direct, sdk_is_known
 from ptyjobs.mcp.server import NATIVE, App, Surface
 from ptyjobs.mcp.session import check, session
 from ptyjobs.mcp.transport import StdioTransport, stdio
@@ -82,23 +84,54 @@ async def serve_stdio(config: Config, zygote: Zygote) -> int:
     stderr.install()
     async with stdio(drain=DRAIN) as transport, session(config, zygote) as jobs:
         app = App(jobs, config, surface(config))
-        server = app.server()
-        options = server.create_initialization_options()
-        serving = loop.create_task(
-            eras.serve(transport, lambda read, write: server.run(read, write, options))
-        )
+        serving = loop.create_task(_converse(app, transport))
         watching = loop.create_task(_watch_parent(transport))
         stopping = loop.create_task(ending.wait())
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
         for task in (watching, stopping):
             task.cancel()
-        app.resources.close()
-        app.tasks.close()
+        app.close()
         await _close(jobs, CLOSE_AFTER_SIGNAL if caught else CLOSE_AFTER_EOF)
         if serving.done():
             serving.result()
         transport.stop()
     return 128 + caught[0] if caught else 0
+
+
+async def _converse(app: App, transport: StdioTransport) -> None:
+    """Answer the client until it disconnects; import the SDK when something needs it."""
+    direct = Direct(app, transport)
+    if sdk_is_known():
+        transport.attach(direct.take)
+        needed = await transport.for_sdk()
+    else:
+        needed = True
+    if needed:
+        await asyncio.to_thread(import_sdk)
+        server = app.server()
+        options = server.create_initialization_options()
+        await eras.serve(transport, lambda read, write: server.run(read, write, options))
+    direct.close()
+
+
+def import_sdk() -> None:
+    """Import the parts of the SDK that a server needs; Unsupported if it cannot be imported.
+
+    It creates 120,000 long-lived objects; collecting garbage meanwhile costs a tenth of the time.
+    Freezing exempts them from later collections too.
+    """
+    gc.disable()
+    try:
+        import mcp.server.lowlevel
+        import mcp.server.subscriptions  # noqa: F401
+    except ImportError as error:
+        raise Unsupported(
+            f"The MCP SDK cannot be imported: {error}.",
+            advice="Install ptyjobs again, or its dependency mcp.",
+        ) from error
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 async def _close(jobs: AsyncJobs, seconds: float) -> None:

@@ -14,13 +14,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import difflib
-from collections.abc import Mapping
+import functools
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-
-import mcp_types as types
-from mcp.server.caching import CacheableMethod, CacheHint
-from mcp.server.lowlevel import Server
 
 from ptyjobs import __version__
 from ptyjobs.config import Config
@@ -31,15 +28,18 @@ from ptyjobs.mcp.approval import Approvals
 from ptyjobs.mcp.handlers import Orders, ToolCall
 from ptyjobs.mcp.params import Tool
 from ptyjobs.mcp.person import Elicitation
-from ptyjobs.mcp.prompts import PROMPTS, get_prompt
 from ptyjobs.mcp.redacting import Border
 from ptyjobs.mcp.resources import COMPLETE, Resources
 from ptyjobs.mcp.results import META_KEY, Result
-from ptyjobs.mcp.tasks import Tasks, declared
+from ptyjobs.mcp.wire import declares_tasks
 from ptyjobs.text.redaction import Redactor
 
 if TYPE_CHECKING:
+    import mcp_types as types
+    from mcp.server.lowlevel import Server
+
     from ptyjobs.client import AsyncJobs
+    from ptyjobs.mcp.tasks import Tasks
 
 PROGRESS_INTERVAL = 0.5
 """Seconds between two progress notes of one call."""
@@ -47,15 +47,19 @@ HEARTBEAT = 20.0
 """Seconds without a progress note after which the last one is sent again: some clients give up a
 call that says nothing for half a minute."""
 
-CACHE_HINTS: dict[CacheableMethod, CacheHint] = {
+LASTING = {"ttlMs": 3_600_000, "cacheScope": "public"}
+STALE = {"ttlMs": 0, "cacheScope": "private"}
+CACHE_HINTS: dict[str, dict[str, Any]] = {
     # our lists never change while we run; the contents of jobs are stale at once
-    "tools/list": CacheHint(3_600_000, "public"),
-    "prompts/list": CacheHint(3_600_000, "public"),
-    "resources/templates/list": CacheHint(3_600_000, "public"),
-    "resources/list": CacheHint(),
-    "resources/read": CacheHint(),
+    "tools/list": LASTING,
+    "prompts/list": LASTING,
+    "resources/templates/list": LASTING,
+    "resources/list": STALE,
+    "resources/read": STALE,
+    "server/discover": STALE,
 }
 
+Report = Callable[[int, str], Awaitable[None]]  # sends a progress note: its number and its text
 Context = Any  # mcp.server.context.ServerRequestContext, generic in types that say nothing here
 
 
@@ -80,8 +84,8 @@ class Progress:
     Without new output, the last message is repeated every `HEARTBEAT` seconds.
     """
 
-    def __init__(self, ctx: Context, border: Border) -> None:
-        self._ctx = ctx
+    def __init__(self, report: Report, border: Border) -> None:
+        self._send = report
         self._border = border
         self._line = ""
         self._last = "still running"
@@ -106,7 +110,7 @@ class Progress:
             line, self._line = self._line, ""
             self._count += 1
             shown = results.one_line(self._border.text(line))
-            await self._ctx.session.report_progress(self._count, None, shown)
+            await self._send(self._count, shown)
             await asyncio.sleep(PROGRESS_INTERVAL)
         self._task = None
 
@@ -116,10 +120,20 @@ class Progress:
             self._task.cancel()
 
 
-def _client_name(ctx: Context | None) -> str:
-    """The client's name, for the journal and the recording."""
-    params = ctx.session.client_params if ctx is not None else None
-    return results.one_line(params.client_info.name)[:60] if params is not None else ""
+def _client_name(ctx: Context) -> str:
+    params = ctx.session.client_params
+    return params.client_info.name if params is not None else ""
+
+
+def _reporter(ctx: Context) -> Report | None:
+    """Sends the progress of a call through the SDK; None if its caller wants none."""
+    if not (ctx.meta or {}).get("progress_token"):
+        return None
+
+    async def report(count: int, line: str) -> None:
+        await ctx.session.report_progress(count, None, line)
+
+    return report
 
 
 class App:
@@ -135,7 +149,6 @@ class App:
         self.border = Border(jobs.redactor, counted=surface.extras)
         self.resources = Resources(jobs, self.border)
         self.elicitation = Elicitation(jobs)
-        self.tasks = Tasks(jobs, config, self.border)
         self._tools = {tool.name: tool for tool in surface.tools}
         listed = [
             tool.wire(structured=config.structured and surface.extras, longest=config.max_wait)
@@ -143,8 +156,30 @@ class App:
         ]
         self._listing = {"tools": listed, **COMPLETE}
 
+    @functools.cached_property
+    def tasks(self) -> Tasks:
+        """The tasks of this process, once a client may have some."""
+        from ptyjobs.mcp.tasks import Tasks
+
+        return Tasks(self.jobs, self.config, self.border)
+
+    def close(self) -> None:
+        """Stop watching and waiting for clients; their calls end with their connections."""
+        self.resources.close()
+        if "tasks" in self.__dict__:
+            self.tasks.close()
+
     def server(self) -> Server[Any]:
-        """The SDK's server with our handlers."""
+        """The SDK's server with our handlers; imports the SDK."""
+        from mcp.server.caching import CacheHint
+        from mcp.server.lowlevel import Server
+
+        self.resources.install()
+        hints: Any = {
+            method: CacheHint(hint["ttlMs"], hint["cacheScope"])
+            for method, hint in CACHE_HINTS.items()
+            if method != "server/discover"  # the SDK's own answer
+        }
         extras: dict[str, Any] = {}
         if self.surface.extras:
             extras = {
@@ -165,7 +200,7 @@ class App:
             instructions=self.surface.instructions,
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
-            cache_hints=CACHE_HINTS,
+            cache_hints=hints,
             **extras,
         )
         # Without an exporter its spans are discarded, and it costs a tenth of every call.
@@ -175,10 +210,37 @@ class App:
         return server
 
     async def _list_tools(self, ctx: Context, params: Any) -> Any:
+        return self.listing()
+
+    def listing(self) -> dict[str, Any]:
+        """The result of `tools/list`."""
         return self._listing
 
+    def prompts(self) -> dict[str, Any]:
+        """The result of `prompts/list`."""
+        from ptyjobs.mcp.prompts import PROMPTS
+
+        return {"prompts": [prompt.wire() for prompt in PROMPTS], **COMPLETE}
+
+    def templates(self) -> dict[str, Any]:
+        """The result of `resources/templates/list`."""
+        return self.resources.template_list()
+
+    def converses(self, name: str) -> bool:
+        """True if a call of this tool may ask the client something or become a task."""
+        tool = self._tools.get(name)
+        return tool is not None and tool.converses
+
     async def _call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Any:
-        return self.wire(await self.call(params.name, params.arguments, ctx, params))
+        result = await self.call(
+            params.name,
+            params.arguments,
+            ctx,
+            params,
+            client=_client_name(ctx),
+            report=_reporter(ctx),
+        )
+        return self.wire(result)
 
     async def call(
         self,
@@ -186,8 +248,17 @@ class App:
         arguments: Mapping[str, Any] | None,
         ctx: Context | None = None,
         params: types.CallToolRequestParams | None = None,
+        *,
+        client: str = "",
+        report: Report | None = None,
+        may_ask: bool = False,
     ) -> Result:
-        """Run one tool; errors that the caller can correct are returned as error results."""
+        """Run one tool; errors that the caller can correct are returned as error results.
+
+        `client`: the client's name, for the journal and the recording. Without `ctx` the call
+        cannot ask the user and cannot become a task; with `may_ask` it then raises NeedsApproval,
+        for its caller to repeat it with `ctx`.
+        """
         tool = self._tools.get(name)
         if tool is None:
             near = difflib.get_close_matches(name, self._tools, n=1)
@@ -195,15 +266,16 @@ class App:
                 f" Did you mean {near[0]}?" if near else f" There are: {', '.join(self._tools)}."
             )
             return Result(f"There is no tool {name!r}.{advice}", is_error=True)
-        wanted = ctx is not None and (ctx.meta or {}).get("progress_token")
-        progress = Progress(ctx, self.border) if wanted else None
-        self.jobs.who = self.jobs.who or _client_name(ctx)
-        tasks = self.tasks if declared(ctx) and self.surface.extras else None
+        progress = Progress(report, self.border) if report is not None else None
+        self.jobs.who = self.jobs.who or results.one_line(client)[:60]
+        tasks = self.tasks if declares_tasks(ctx) and self.surface.extras else None
         person = self.elicitation.of(ctx, params)
         call = ToolCall(self.jobs, self.config, self.orders, progress, tasks, person=person)
         try:
             result = await self._approved(tool, call, arguments, ctx, params)
         except PtyJobsError as error:
+            if may_ask and isinstance(error, NeedsApproval):
+                raise
             return results.of_error(error, self.surface.hints)
         finally:
             if progress is not None:
@@ -250,7 +322,9 @@ class App:
         return wire
 
     async def _list_prompts(self, ctx: Context, params: Any) -> Any:
-        return {"prompts": [prompt.wire() for prompt in PROMPTS], **COMPLETE}
+        return self.prompts()
 
     async def _get_prompt(self, ctx: Context, params: types.GetPromptRequestParams) -> Any:
+        from ptyjobs.mcp.prompts import get_prompt
+
         return {**get_prompt(params.name, params.arguments or {}), **COMPLETE}

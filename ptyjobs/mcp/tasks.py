@@ -21,13 +21,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, RequestParams
-
 from ptyjobs.client.files import StoredWait, WaitStore
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.mcp import results
 from ptyjobs.mcp.results import Result
+from ptyjobs.mcp.wire import TASKS as EXTENSION
+from ptyjobs.mcp.wire import declares_tasks
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from ptyjobs.config import Config
     from ptyjobs.mcp.redacting import Border
 
-EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_INTERVAL = 1000  # milliseconds between two `tasks/get` requests of a client
 MESSAGE_INTERVAL = 1.0  # seconds between two changes of a status message
 LONGEST = 86400.0  # seconds; a task without a timeout ends after a day
@@ -45,18 +43,6 @@ MISSING_CAPABILITY = -32021  # the request did not declare the extension
 
 Context = Any  # mcp.server.context.ServerRequestContext, as in server.py
 Wire = Callable[[Result], dict[str, Any]]
-
-
-class TaskParams(RequestParams):
-    """Parameters of `tasks/get` and `tasks/cancel`."""
-
-    task_id: str
-
-
-def declared(ctx: Context | None) -> bool:
-    """True if this request declares the tasks extension."""
-    capabilities = ctx.session.client_capabilities if ctx is not None else None
-    return EXTENSION in ((capabilities and capabilities.extensions) or {})
 
 
 @dataclass(slots=True)
@@ -88,6 +74,13 @@ class Tasks:
 
     def install(self, server: Server[Any], wire: Wire) -> None:
         """Serve the extension on `server`; `wire` converts a result to protocol form."""
+        from mcp_types import RequestParams
+
+        class TaskParams(RequestParams):
+            """Parameters of `tasks/get` and `tasks/cancel`."""
+
+            task_id: str
+
         self._wire = wire
         server.extensions[EXTENSION] = {}
         server.add_request_handler("tasks/get", TaskParams, self._get)
@@ -145,7 +138,7 @@ class Tasks:
 
     # -- requests
 
-    async def _get(self, ctx: Context, params: TaskParams) -> dict[str, Any]:
+    async def _get(self, ctx: Context, params: Any) -> dict[str, Any]:
         wait = self._find(ctx, params)
         if wait.status == "working" and wait.wait_id not in self._running:
             wait = self._adopt(wait)
@@ -154,7 +147,7 @@ class Tasks:
             shown["result"] = self._wire(Result(wait.text, wait.facts))
         return {**shown, "resultType": "complete"}
 
-    async def _cancel(self, ctx: Context, params: TaskParams) -> dict[str, Any]:
+    async def _cancel(self, ctx: Context, params: Any) -> dict[str, Any]:
         """End the wait, never its jobs. Clients send it twice."""
         wait = self._find(ctx, params)
         if wait.status == "working":
@@ -166,8 +159,11 @@ class Tasks:
             self._store.release(wait.wait_id)
         return {**self._shown(wait), "resultType": "complete"}
 
-    def _find(self, ctx: Context, params: TaskParams) -> StoredWait:
-        if not declared(ctx):
+    def _find(self, ctx: Context, params: Any) -> StoredWait:
+        from mcp.shared.exceptions import MCPError
+        from mcp_types import INVALID_PARAMS
+
+        if not declares_tasks(ctx):
             raise MCPError(
                 code=MISSING_CAPABILITY,
                 message=f"This request does not declare the extension {EXTENSION}.",

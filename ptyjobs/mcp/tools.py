@@ -112,6 +112,7 @@ WAIT = Tool(
     ),
     handlers.wait,
     read_only=True,
+    converses=True,
     core=True,
 )
 

@@ -1,6 +1,7 @@
 """The stdio transport: lines of JSON-RPC on two private descriptors, inside the event loop.
 
-Owns the descriptors, back-pressure, and draining at end of input. Never knows tools.
+Owns the descriptors, back-pressure, and draining at end of input. Never knows tools, and never
+imports the SDK before a line is for it: `direct` answers most lines without it.
 The SDK's own transport reads and writes on worker threads, which costs more than half of a call,
 lets a client that stops reading block a thread indefinitely, and never answers a line it cannot
 parse.
@@ -26,19 +27,13 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from mcp.shared.message import SessionMessage
-from mcp_types import (
-    INVALID_REQUEST,
-    JSONRPCError,
-    JSONRPCNotification,
-    JSONRPCRequest,
-    JSONRPCResponse,
-    RequestId,
-)
+from ptyjobs.mcp.framing import INVALID_REQUEST, decode, encode, error_line
 
-from ptyjobs.mcp.framing import decode, encode, error_line
+if TYPE_CHECKING:
+    from mcp.shared.message import SessionMessage
+    from mcp_types import RequestId
 
 READ_SIZE = 64 << 10
 MAX_LINE = 64 << 20
@@ -91,7 +86,10 @@ class StdioTransport:
         self._partial = bytearray()
         self._scanned = 0
         self._skipping = False
-        self._inbox: deque[Any] = deque()
+        self._inbox: deque[bytes] = deque()  # lines for the SDK
+        self._take_direct: Callable[[bytes], bool] | None = None
+        self._shadows: set[RequestId] = set()
+        self._for_sdk = asyncio.Event()
         self._wake_reader: asyncio.Future[None] | None = None
         self._reading = False
         self._ended = False
@@ -157,27 +155,65 @@ class StdioTransport:
         if self._scanned > MAX_LINE:
             if not self._skipping:
                 text = f"Invalid request: a line is longer than {MAX_LINE >> 20} MiB"
-                self._queue(error_line(None, INVALID_REQUEST, text))
+                self.queue(error_line(None, INVALID_REQUEST, text))
             self._skipping = True
             self._partial.clear()
             self._scanned = 0
 
+    def attach(self, take: Callable[[bytes], bool]) -> None:
+        """From now on offer each line to `take` first; the SDK gets those that it refuses."""
+        lines, self._inbox = self._inbox, deque()
+        self._for_sdk.clear()
+        self._take_direct = take
+        for line in lines:
+            self._take(line)
+
     def _take(self, line: bytes) -> None:
-        if not line.strip():
-            return
+        if line.strip() and not (self._take_direct is not None and self._take_direct(line)):
+            self.hand_over(line)
+
+    def hand_over(self, line: bytes) -> None:
+        """Give a line to the SDK."""
+        self._inbox.append(line)
+        self._for_sdk.set()
+        self._wake()
+
+    def hold(self, line: bytes, request_id: RequestId | None = None) -> None:
+        """Keep an answered line for the SDK's session, should one begin.
+
+        `request_id`: id of the request in it; the SDK's answer to that is discarded.
+        """
+        if request_id is not None:
+            self._shadows.add(request_id)
+        self._inbox.append(line)
+        self._wake()
+
+    async def for_sdk(self) -> bool:
+        """Wait for the first line for the SDK; False if the input ended without one."""
+        waiting = [self._loop.create_task(event.wait()) for event in (self._for_sdk, self.ended)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        if not self._for_sdk.is_set():
+            await self.finish()
+        return self._for_sdk.is_set()
+
+    def _decoded(self, line: bytes) -> SessionMessage | None:
+        from mcp.shared.message import SessionMessage
+        from mcp_types import JSONRPCNotification, JSONRPCRequest
+
         message, errors = decode(line)
         for answer in errors:
-            self._queue(answer)
+            self.queue(answer)
         if message is None:
-            return
+            return None
         if isinstance(message, JSONRPCRequest):
-            self._in_flight.add(message.id)
+            self.expect(message.id)
         elif (
             isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled"
         ):
-            self._settle((message.params or {}).get("requestId"))
-        self._inbox.append(SessionMessage(message))
-        self._wake()
+            self.forget([(message.params or {}).get("requestId")])
+        return SessionMessage(message)
 
     def _wake(self) -> None:
         if self._wake_reader is not None and not self._wake_reader.done():
@@ -193,16 +229,17 @@ class StdioTransport:
             self._wake()
 
     async def _next(self) -> SessionMessage:
-        while not self._inbox:
+        while True:
+            while self._inbox:
+                if (message := self._decoded(self._inbox.popleft())) is not None:
+                    return message
             if self._ended:
-                await self._finish()
+                await self.finish()
                 raise StopAsyncIteration
             self._wake_reader = self._loop.create_future()
             await self._wake_reader
-        message: SessionMessage = self._inbox.popleft()
-        return message
 
-    async def _finish(self) -> None:
+    async def finish(self) -> None:
         """After end of input, wait up to `drain` seconds for every answer to be written."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._drain):
@@ -219,14 +256,33 @@ class StdioTransport:
     # -- out
 
     async def _send(self, message: SessionMessage) -> None:
+        from mcp_types import JSONRPCError, JSONRPCResponse
+
         body = message.message
-        self._queue(encode(body))
-        if isinstance(body, (JSONRPCResponse, JSONRPCError)):
+        if not isinstance(body, (JSONRPCResponse, JSONRPCError)):
+            await self.send(encode(body))
+        elif body.id in self._shadows:  # answered before the SDK was there
+            self._shadows.discard(body.id)
             self._settle(body.id)
+        else:
+            await self.send(encode(body), settles=body.id)
+
+    async def send(self, line: bytes, *, settles: RequestId | None = None) -> None:
+        """Write a line; wait while too much is unread. `settles`: id of the request it answers."""
+        self.queue(line)
+        self._settle(settles)
         if self._waiting > HIGH_WATER:
             await self._writable.wait()
 
-    def forget(self, request_ids: Iterable[RequestId]) -> None:
+    def expect(self, request_id: RequestId) -> None:
+        """Wait for the answer to this request before the end; see `finish`."""
+        self._in_flight.add(request_id)
+
+    def in_flight(self, request_id: RequestId) -> bool:
+        """True until the request is answered, cancelled or forgotten."""
+        return request_id in self._in_flight
+
+    def forget(self, request_ids: Iterable[Any]) -> None:
         """Stop expecting answers to these requests."""
         for request_id in request_ids:
             self._settle(request_id)
@@ -237,7 +293,8 @@ class StdioTransport:
             if not self._in_flight and not self._outbox:
                 self._settled.set()
 
-    def _queue(self, line: bytes) -> None:
+    def queue(self, line: bytes) -> None:
+        """Write a line now, as far as the client reads it; the rest follows."""
         if self.broken.is_set():
             return
         rest = memoryview(line)

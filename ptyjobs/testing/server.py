@@ -44,7 +44,7 @@ class McpClient:
             async with Client(app.server()) as client:
                 self._ready.set_result(client)
                 await self._closing.wait()
-            app.resources.close()
+            app.close()
         except BaseException as error:
             if not self._ready.done():
                 self._ready.set_exception(error)

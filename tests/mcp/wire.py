@@ -101,6 +101,6 @@ async def served(
         wire.close_input()
         transport.stop()
         await asyncio.wait_for(task, 5)
-        app.resources.close()
+        app.close()
         transport.close()
         pipe.close()
