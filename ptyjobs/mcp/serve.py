@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 DRAIN = 0.9
 """Seconds that calls in flight have after the end of input."""
+STARTING = 3.0
+"""Seconds after the start that they have in any case: the first job waits for the zygote."""
 CLOSE_AFTER_SIGNAL = 0.2
 CLOSE_AFTER_EOF = 0.5
 PARENT_CHECK = 2.0
@@ -82,7 +84,7 @@ async def serve_stdio(config: Config, zygote: Zygote) -> int:
     for number in SIGNALS:
         loop.add_signal_handler(number, on_signal, number)
     stderr.install()
-    async with stdio(drain=DRAIN) as transport, session(config, zygote) as jobs:
+    async with stdio(drain=DRAIN, starting=STARTING) as transport, session(config, zygote) as jobs:
         app = App(jobs, config, surface(config))
         serving = loop.create_task(_converse(app, transport))
         watching = loop.create_task(_watch_parent(transport))

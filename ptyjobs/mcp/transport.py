@@ -75,14 +75,17 @@ class StdioTransport:
 
     `read` and `write` are the streams for `mcp.server.lowlevel.Server.run` (its `ReadStream` and
     `WriteStream` protocols). `drain`: seconds that calls in flight have to finish after the end
-    of input.
+    of input; `starting`: seconds after the start that they have in any case.
     """
 
-    def __init__(self, fd_in: int, fd_out: int, *, drain: float = 1.0) -> None:
+    def __init__(
+        self, fd_in: int, fd_out: int, *, drain: float = 1.0, starting: float = 0.0
+    ) -> None:
         self._in, self._release_in = private_descriptor(fd_in, write=False)
         self._out, self._release_out = private_descriptor(fd_out, write=True)
         self._loop = asyncio.get_running_loop()
         self._drain = drain
+        self._drain_until = self._loop.time() + starting
         self._partial = bytearray()
         self._scanned = 0
         self._skipping = False
@@ -240,9 +243,10 @@ class StdioTransport:
             await self._wake_reader
 
     async def finish(self) -> None:
-        """After end of input, wait up to `drain` seconds for every answer to be written."""
+        """After end of input, wait a bounded time for every answer to be written."""
+        limit = max(self._loop.time() + self._drain, self._drain_until)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._drain):
+            async with asyncio.timeout_at(limit):
                 while not self._stopped and (self._in_flight or self._outbox):
                     self._settled.clear()
                     await self._settled.wait()
@@ -397,14 +401,14 @@ class _Outbound(_Stream):
 
 @contextlib.asynccontextmanager
 async def stdio(
-    fd_in: int = 0, fd_out: int = 1, *, drain: float = 1.0
+    fd_in: int = 0, fd_out: int = 1, *, drain: float = 1.0, starting: float = 0.0
 ) -> AsyncIterator[StdioTransport]:
     """Yield a transport on standard input and output.
 
     Descriptors 0 and 1 then refer to /dev/null, so that neither a stray `print` nor a child
     process can write into the protocol stream or block on it.
     """
-    transport = StdioTransport(fd_in, fd_out, drain=drain)
+    transport = StdioTransport(fd_in, fd_out, drain=drain, starting=starting)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for fd in (fd_in, fd_out):
         if fd <= 2:
