@@ -14,12 +14,14 @@ from ptyjobs.cli.commands import describe
 from ptyjobs.mcp import tools
 from ptyjobs.model import TRANSITIONS
 from ptyjobs.text import token_shapes
+from tests.docs import mechanisms
 from tests.test_layers import GRAPH, package_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = (
     "SPEC.md",
     "docs/person.md",
+    "docs/security.md",
     "docs/reference/tools.md",
     "docs/reference/command-line.md",
     "docs/reference/settings.md",
@@ -75,6 +77,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "tools": tools.reference,
     "config": config.docs_table,
     "commands": describe.reference,
+    "mechanisms": mechanisms.reference,
     "token-shapes": token_shapes.reference,
 }
 

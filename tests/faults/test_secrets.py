@@ -75,6 +75,7 @@ def test_values_of_the_environment_are_not_written(tmp_path: Path) -> None:
             assert SECRET.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.stops("files", "other users, under any umask")
 def test_everything_is_private_under_any_umask(tmp_path: Path) -> None:
     state = tmp_path / "state"
     settings = config.load(environ={"PTYJOBS_STATE": str(state)})
@@ -90,6 +91,7 @@ def test_everything_is_private_under_any_umask(tmp_path: Path) -> None:
         os.umask(old)
 
 
+@pytest.mark.stops("files", "a state directory that another user has prepared")
 def test_a_state_directory_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")

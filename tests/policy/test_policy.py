@@ -243,6 +243,7 @@ def test_argv_is_checked_as_its_words() -> None:
     ["PATH", "BASH_ENV", "ENV", "LD_PRELOAD", "IFS", "PS4", "SHELLOPTS", "BASH_FUNC_ls%%", "path",
      "NODE_OPTIONS", "PYTHONPATH", "GIT_PAGER", "LOCPATH", "LC_ALL\n", ""],
 )  # fmt: skip
+@pytest.mark.stops("allowed_commands", "variables that load code")
 def test_variables_that_could_run_something_else(name: str) -> None:
     with pytest.raises(Refused):
         POLICY.check_env({"LANG": "C", name: "x"})
@@ -258,6 +259,7 @@ def test_variables_that_only_say_something() -> None:
 
 @pytest.mark.parametrize("name", ["LANG", "LANGUAGE", "LC_MESSAGES", "TZ"])
 @pytest.mark.parametrize("value", ["../../x", "/tmp/x", "de:/tmp/x", ":/tmp/x", "Europe/../../x"])
+@pytest.mark.stops("allowed_commands", "locales that are paths")
 def test_a_locale_that_may_be_a_path_is_refused(name: str, value: str) -> None:
     with pytest.raises(Refused):
         POLICY.check_env({name: value})
@@ -271,6 +273,7 @@ def test_a_locale_that_may_be_a_path_is_refused(name: str, value: str) -> None:
         ("^(?:a+)+$", "a" * 40 + "!"),
     ],
 )
+@pytest.mark.stops("allowed_commands", "patterns that backtrack for ever")
 def test_a_check_is_bounded_in_time(pattern: str, command: str) -> None:
     began = time.process_time()
     with pytest.raises(Refused):
@@ -414,11 +417,13 @@ NOT_BLOCKED = [
 
 
 @pytest.mark.parametrize("line", BLOCKED)
+@pytest.mark.stops("block_dangerous", "the forms it knows")
 def test_blocked_patterns_are_recognised_by_meaning(line: str) -> None:
     with pytest.raises(Refused, match="not allowed: "):
         Policy(block_dangerous=True).check(line)
 
 
 @pytest.mark.parametrize("line", NOT_BLOCKED)
+@pytest.mark.leaves("block_dangerous", "all other forms: it helps against slips")
 def test_blocked_patterns_leave_the_harmless_alone(line: str) -> None:
     Policy(block_dangerous=True).check(line)

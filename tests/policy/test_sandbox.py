@@ -122,6 +122,8 @@ def victim(place: Place) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.stops("landlock", "changes outside the working directory")
+@pytest.mark.stops("bwrap", "changes outside the working directory")
 def test_only_the_working_folder_can_be_changed(
     kind: str, place: Place, victim: subprocess.Popen[bytes]
 ) -> None:
@@ -208,6 +210,8 @@ def test_the_terminal_works_inside(kind: str, place: Place) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.stops("landlock", "code of the job that runs before the sandbox")
+@pytest.mark.stops("bwrap", "code of the job that runs before the sandbox")
 def test_nothing_of_the_job_is_loaded_outside(kind: str, place: Place) -> None:
     """LD_PRELOAD and a folder full of misleading modules reach the program, not the wrapper."""
     for name in ("ctypes", "struct", "landlock", "sitecustomize"):
@@ -225,6 +229,7 @@ def test_nothing_of_the_job_is_loaded_outside(kind: str, place: Place) -> None:
 
 
 @needs["bwrap"]
+@pytest.mark.stops("bwrap", "processes that outlive their job")
 def test_bwrap_takes_everything_with_it(place: Place) -> None:
     child = (
         "import os, sys, time\n"
@@ -270,6 +275,7 @@ def test_bwrap_leaves_polite_signals_to_the_program(place: Place) -> None:
 
 
 @needs["bwrap"]
+@pytest.mark.stops("bwrap", "capabilities; the files of /tmp")
 def test_bwrap_has_its_own_tmp_and_no_capability(place: Place) -> None:
     mark = Path(tempfile.mkstemp(prefix="ptyjobs-mark-")[1])
     try:
@@ -354,6 +360,8 @@ def test_what_is_missing_is_refused(kind: str, monkeypatch: pytest.MonkeyPatch) 
     assert sandbox.wrap(spec) is spec
 
 
+@pytest.mark.stops("landlock", "changes of our state and code")
+@pytest.mark.stops("bwrap", "changes of our state and code")
 def test_own_state_and_own_code_stay_out_of_reach(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

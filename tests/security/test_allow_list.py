@@ -43,6 +43,7 @@ def test_the_lines_are_there() -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.stops("allowed_commands", "commands hidden in a command line")
 def test_no_accepted_line_makes_the_mark(shell: str, tmp_path: Path) -> None:
     if not shutil.which(SHELLS[shell][0]):
         pytest.skip(f"no {shell}")
@@ -92,6 +93,7 @@ TRIES: tuple[dict[str, object], ...] = (
 
 @pytest.mark.live
 @pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.stops("allowed_commands", "commands typed behind a program")
 def test_nothing_typed_behind_a_program_reaches_its_shell(tmp_path: Path, program: str) -> None:
     command = PROGRAMS[program]
     if not shutil.which(command.split()[0]):
@@ -125,6 +127,7 @@ def _filled(value: object, mark: Path) -> object:
 
 @pytest.mark.live
 @pytest.mark.parametrize("relay", ["script -qc bash /dev/null", "busybox sh"])
+@pytest.mark.stops("allowed_commands", "commands typed at a shell below script(1) or busybox")
 def test_a_shell_behind_a_relay_is_checked(tmp_path: Path, relay: str) -> None:
     if not shutil.which(relay.split()[0]):
         pytest.skip(f"no {relay.split()[0]}")

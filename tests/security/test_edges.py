@@ -96,6 +96,7 @@ def test_a_session_at_the_edge(tmp_path: Path, conditions: str, report: dict[str
     assert world.eventually(lambda: not sleepers(mark), within=5), sleepers(mark)
 
 
+@pytest.mark.stops("own processes", "reading memory and environment of server, zygote and holder")
 def test_no_process_of_ours_can_be_read_by_a_job_of_the_same_user(tmp_path: Path) -> None:
     said = session(tmp_path, "user", str(random.randrange(10**8, 10**9)))
     lines = said["others"].splitlines()
@@ -103,6 +104,7 @@ def test_no_process_of_ours_can_be_read_by_a_job_of_the_same_user(tmp_path: Path
     assert not [line for line in lines if line.startswith("secret")]
 
 
+@pytest.mark.leaves("own processes", "the same under `hidepid`")
 def test_with_hidepid_the_page_is_right_that_they_can(tmp_path: Path) -> None:
     said = session(tmp_path, "user hidepid", str(random.randrange(10**8, 10**9)))
     assert "secret" in said["others"]

@@ -22,6 +22,7 @@ def config(tmp_path: Path, **settings: str) -> Config:
 
 @pytest.mark.parametrize("floor", ["bwrap", "landlock"])
 @pytest.mark.parametrize("asked", ["none", "bwrap", "landlock"])
+@pytest.mark.stops("floors", "another sandbox than that of the settings")
 def test_a_call_cannot_choose_another_sandbox(tmp_path: Path, floor: str, asked: str) -> None:
     settings = config(tmp_path, PTYJOBS_SANDBOX=floor)
     if asked == floor:
@@ -40,6 +41,7 @@ def test_without_the_setting_a_call_may_confine_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["ssh:host", "docker:box"])
+@pytest.mark.stops("floors", "a target in place of the sandbox")
 def test_a_target_is_no_way_out_of_the_sandbox(tmp_path: Path, target: str) -> None:
     settings = config(tmp_path, PTYJOBS_SANDBOX="landlock")
     with pytest.raises(Refused) as refusal:
@@ -47,11 +49,13 @@ def test_a_target_is_no_way_out_of_the_sandbox(tmp_path: Path, target: str) -> N
     assert "none" not in refusal.value.advice
 
 
+@pytest.mark.stops("floors", "a command at the job's end outside the sandbox")
 def test_on_exit_does_not_run_outside_the_sandbox(tmp_path: Path) -> None:
     with pytest.raises(Refused):
         prepare(config(tmp_path, PTYJOBS_SANDBOX="landlock"), command="true", on_exit="id")
 
 
+@pytest.mark.stops("floors", "a longer time limit than that of the settings")
 def test_the_time_limit_of_the_settings_is_the_longest(tmp_path: Path) -> None:
     settings = config(tmp_path, PTYJOBS_JOB_TIMEOUT="60")
     assert prepare(settings, command="true", timeout=600).timeout == 60
@@ -61,6 +65,7 @@ def test_the_time_limit_of_the_settings_is_the_longest(tmp_path: Path) -> None:
 
 @pytest.mark.live
 @pytest.mark.parametrize("floor", ["bwrap", "landlock"])
+@pytest.mark.stops("floors", "a writable directory of the caller's choice")
 def test_the_callers_directory_is_not_made_writable(tmp_path: Path, floor: str) -> None:
     if not sandbox.available()[floor]["available"]:
         pytest.skip(f"no {floor} here")

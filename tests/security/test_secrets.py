@@ -19,6 +19,7 @@ ENV = {"PTYJOBS_SECRET_VAULT": "hunter2", "MY_TOKEN": "hunter2", "PTYJOBS_ENV_DE
 
 
 @pytest.mark.parametrize("zygote", ["the first", "a restarted one"])
+@pytest.mark.stops("env_deny", "denied variables in a job, its holder and zygote")
 def test_no_process_of_ours_above_a_job_shows_secrets(tmp_path: Path, zygote: str) -> None:
     with Server(tmp_path / "state", env=ENV) as server:
         if zygote == "a restarted one":

@@ -48,6 +48,8 @@ print("end")
 
 @pytest.mark.parametrize("flags", [0, 1, 2], ids=["reading", "writing", "both"])
 @pytest.mark.parametrize("kind", ["landlock", "bwrap"])
+@pytest.mark.stops("landlock", "reading and typing at the terminals of other jobs")
+@pytest.mark.stops("bwrap", "reading and typing at the terminals of other jobs")
 def test_the_terminal_of_another_job_cannot_be_opened(
     tmp_path: Path, kind: str, flags: int
 ) -> None:
@@ -83,6 +85,7 @@ except OSError: print("got 0")
 """
 
 
+@pytest.mark.stops("landlock", "calls over the HTTP unix socket")
 def test_the_http_socket_turns_a_sandboxed_job_away(tmp_path: Path) -> None:
     from tests.clients.test_http import start, stop
 
@@ -138,6 +141,8 @@ except OSError: print("refused")
 
 
 @pytest.mark.parametrize(("network", "seen"), [("full", "reached"), ("none", "refused")])
+@pytest.mark.leaves("bwrap", "the network, without `sandbox_network=none`")
+@pytest.mark.stops("bwrap", "the network, with `sandbox_network=none`")
 def test_the_network_of_a_sandbox(tmp_path: Path, network: str, seen: str) -> None:
     import socket
 
@@ -149,6 +154,7 @@ def test_the_network_of_a_sandbox(tmp_path: Path, network: str, seen: str) -> No
         assert answer.fresh.text == f"own loopback works\n{seen}"
 
 
+@pytest.mark.stops("bwrap", "changes of the paths in `sandbox_read_only`")
 def test_read_only_paths_of_a_sandbox(tmp_path: Path) -> None:
     config = confined(tmp_path, "bwrap", sandbox_read_only=(".git",))
     (tmp_path / "work" / ".git").mkdir()

@@ -1,0 +1,137 @@
+"""What each mechanism leaves: these attempts succeed, and docs/security.md names them."""
+
+from __future__ import annotations
+
+import os
+import random
+import shlex
+import socket
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from ptyjobs import Jobs
+from ptyjobs.config import Config, load
+from ptyjobs.policy import Policy
+from tests.mcp.live import Server
+from tests.security.test_edges import session
+from tests.security.test_terminals import PYTHON, confined
+
+pytestmark = pytest.mark.live
+
+
+@pytest.mark.leaves("none", "everything that the user may do")
+def test_without_a_sandbox_a_job_writes_anywhere(tmp_path: Path) -> None:
+    with Jobs(Config(state_dir=tmp_path / "state", working_dir=str(tmp_path))) as jobs:
+        jobs.execute(f"touch {tmp_path}/state/made", wait=20)
+    assert (tmp_path / "state/made").exists()
+
+
+@pytest.mark.leaves("landlock", "reading files")
+@pytest.mark.leaves("bwrap", "reading files outside /tmp and /run")
+@pytest.mark.parametrize("kind", ["landlock", "bwrap"])
+def test_a_sandbox_leaves_reading(tmp_path: Path, kind: str) -> None:
+    with Jobs(confined(tmp_path, kind)) as jobs:
+        text = jobs.execute("head -1 /etc/passwd", wait=20).fresh.text
+    assert text == Path("/etc/passwd").read_text().splitlines()[0]
+
+
+REACHED = """
+import os, socket, sys
+try:
+    sock = socket.socket(socket.AF_UNIX); sock.settimeout(10); sock.connect(sys.argv[1])
+    print("unix", sock.recv(9).decode())
+except OSError as error: print("unix", error)
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.sendto(b"datagram", ("127.0.0.1", int(sys.argv[2])))
+try: os.chmod(sys.argv[3], 0o640); print("mode")
+except OSError as error: print("mode", error)
+try: socket.create_connection(("127.0.0.1", int(sys.argv[4])), 5); print("tcp")
+except OSError: print("tcp refused")
+"""
+
+
+@pytest.mark.stops("landlock", "TCP connections")
+@pytest.mark.leaves("landlock", "unix sockets with a path, UDP, modes and times of files")
+def test_landlock_leaves_sockets_and_modes(tmp_path: Path) -> None:
+    config = confined(tmp_path, "landlock")
+    (tmp_path / "work/reached.py").write_text(REACHED)
+    file = tmp_path / "file"
+    file.touch(0o600)
+    unix, udp = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with unix, udp, socket.create_server(("127.0.0.1", 0)) as tcp:
+        unix.bind(str(tmp_path / "sock"))
+        unix.listen()
+        udp.bind(("127.0.0.1", 0))
+        udp.settimeout(30)
+
+        def greet() -> None:
+            unix.accept()[0].sendall(b"reached")
+
+        threading.Thread(target=greet, daemon=True).start()
+        ports = [str(sock.getsockname()[1]) for sock in (udp, tcp)]
+        words = [PYTHON, "reached.py", str(tmp_path / "sock"), ports[0], str(file), ports[1]]
+        with Jobs(config) as jobs:
+            text = jobs.execute(shlex.join(words), wait=30).fresh.text
+        assert text.splitlines() == ["unix reached", "mode", "tcp refused"]
+        assert udp.recv(99) == b"datagram"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+@pytest.mark.leaves("allowed_commands", "whatever an allowed interpreter, build tool or pager runs")
+def test_an_allowed_interpreter_runs_anything(tmp_path: Path) -> None:
+    env = {"PTYJOBS_STATE": str(tmp_path / "state"), "PTYJOBS_ALLOWED_COMMANDS": "^python3 "}
+    line = f"""python3 -c 'import os; os.system("touch {tmp_path}/made")'"""
+    with Jobs(load(environ=env)) as jobs:
+        jobs.execute(line, wait=20)
+    assert (tmp_path / "made").exists()
+
+
+@pytest.mark.leaves("env_deny", "variables that the caller gives itself")
+def test_the_caller_may_give_a_denied_variable(tmp_path: Path) -> None:
+    with Server(tmp_path / "state", env={"PTYJOBS_ENV_DENY": "MY_*", "MY_A": "withheld"}) as server:
+        line = 'echo "${MY_A-none} ${MY_B-none}"'
+        text = server.text("execute", command=line, env={"MY_B": "given"}, wait=20)
+    assert text.endswith("none given")
+
+
+@pytest.mark.leaves("redact", "secrets that a program has transformed")
+def test_a_transformed_secret_is_not_recognised(tmp_path: Path) -> None:
+    env = {"PTYJOBS_SECRET_VAULT": "hunter2hunter3"}
+    with Server(tmp_path / "state", env=env) as server:
+        text = server.text("execute", command="echo 3retnuh2retnuh | rev; echo x3x", wait=20)
+        assert "hunter2hunter3" not in text
+        text = server.text("execute", command="printf 'hunter2-%s\\n' hunter3", wait=20)
+    assert "hunter2-hunter3" in text
+
+
+@pytest.mark.leaves("own processes", "the same for a job of root")
+def test_a_job_of_root_reads_our_processes(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("this is about root")
+    said = session(tmp_path, "", str(random.randrange(10**8, 10**9)))
+    assert "secret" in said["others"]
+
+
+@pytest.mark.leaves("files", "jobs of the same user, which may read and change them")
+def test_a_job_without_a_sandbox_reads_the_logs_of_others(tmp_path: Path) -> None:
+    with Jobs(Config(state_dir=tmp_path / "state")) as jobs:
+        jobs.execute("echo of another job", name="a", wait=20)
+        text = jobs.execute(f"cat {tmp_path}/state/jobs/a/log.*", wait=20).fresh.text
+    assert "of another job" in text
+
+
+def test_the_dangerous_forms_inside_a_program_pass() -> None:
+    Policy(block_dangerous=True).check("python3 -c 'import shutil; shutil.rmtree(\"/\")'")
+
+
+def test_every_mechanism_has_both_rows() -> None:
+    from tests.docs import mechanisms
+
+    rows = list(mechanisms.marked())
+    kinds = {(mechanism, kind) for mechanism, kind, _, _ in rows}
+    full = {(m, k) for m in mechanisms.ORDER for k in ("stops", "leaves")}
+    assert full - kinds <= {("none", "stops"), ("floors", "leaves")}
+    assert len(rows) == len(set(rows)) > 30
