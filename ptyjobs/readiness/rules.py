@@ -157,8 +157,10 @@ class Weighing:
             return _waits(tuning.SIGNALLED, "nothing but the echo of its signal key is shown")
         working = self._children_work()
         if look.alternate or self.now.keys:
+            paint = tuning.PAINT + self._started_timer()
             screen = _waits(
-                tuning.ASIDE if working else tuning.PAINT, "a full-screen program that takes keys"
+                max(tuning.ASIDE, paint) if working else paint,
+                "a full-screen program that takes keys",
             )
             return replace(screen, alone=False)  # it may load data in another thread
         if marks == "busy" and self._same_program():
@@ -174,6 +176,12 @@ class Weighing:
         if 0.0 < probe.wakes <= tuning.TICK:  # its timer is about to fire: a spinner
             rule = replace(rule, settle=max(rule.settle, tuning.TICK + tuning.PAINT), ticks=True)
         return rule
+
+    def _started_timer(self) -> float:
+        """Time of a short timer that the input started: the program draws more when it rings."""
+        base, wakes = self.baseline, self.probe.wakes
+        idle = base is not None and base.wait in (Wait.HARD, Wait.SOFT) and not base.wakes
+        return wakes * tuning.LATE_TIMER if idle and 0.0 < wakes <= tuning.TICK else 0.0
 
     def _shown(self) -> Rule:
         """Rule by the screen, when input is accepted and neither marks nor children decide."""

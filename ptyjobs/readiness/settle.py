@@ -226,6 +226,8 @@ class Settle:
         if idle and (shown or not self._elsewhere(probe)) and (rule.alone or not probe.works):
             return False
         patience = tuning.WORKING if probe.wait is Wait.SOFT else tuning.FAR_BLANK
+        if idle and not probe.works and self._same_loop(probe):
+            patience = tuning.ASIDE
         since = max(confirmation.output, self._candidate.accepting or 0.0)
         if now > since + rule.settle + patience:
             return False
@@ -238,6 +240,11 @@ class Settle:
         if base is None or not (base.place and probe.place):
             return False
         return (base.pid, base.start) == (probe.pid, probe.start) and base.place != probe.place
+
+    def _same_loop(self, probe: Probe) -> bool:
+        """The main thread waits as when it was idle, but called from another function."""
+        base = self._situation.baseline
+        return base is not None and base.place.split()[:2] == probe.place.split()[:2]
 
     def _redraws(self, now: float) -> bool:
         """A full-screen program that draws without pause and accepts keys all the while."""
@@ -279,9 +286,10 @@ class Settle:
 
     def _polling(self, now: float, probe: Probe, loop: Loop) -> Rule | None:
         """It never blocks on its terminal, but polls it between its other work."""
-        if self._unsent or not loop.polls(probe):
-            return None
-        took = self._took_between(probe)
+        took, base = self._took_between(probe), self._situation.baseline
+        sleeps = base is not None and base.polling and probe.polling and not probe.canonical
+        if self._unsent or not (loop.polls(probe) or (took and sleeps)):
+            return None  # one that took the key and sleeps as before need not do it again
         if probe.canonical and not took:
             return None
         quiet = now - max(self._confirmation.output, loop.since)

@@ -582,3 +582,56 @@ def test_lines_before_a_full_screen_program_are_reported_when_it_has_left(jobs: 
     answer = session.send(keys=["q"])
     assert answer.fresh.text == "built 3 files\nbye"
     assert session.send("x").fresh.text == ""
+
+
+MODES = r"""
+import os, select, threading, tty
+tty.setraw(0); os.write(1, b"\x1b[?1049h\x1b[Hready"); r, w = os.pipe(); keys, end = os.pipe()
+def read():
+    while select.select([0, keys], [], []): os.write(w, os.read(0, 1))
+threading.Thread(target=read, daemon=True).start()
+loop = select.epoll(); loop.register(r)
+def mode(depth):  # the loop waits one call deeper after each key, as the modes of an editor do
+    loop.poll(); os.write(1, b" key " + os.read(r, 1)); list(map(mode, [depth + 1]))
+mode(0)
+"""
+
+
+def test_an_event_loop_entered_from_another_function_is_idle(jobs: Jobs) -> None:
+    job = Session(jobs, program(MODES))
+    for key in "abc":
+        answer = job.send(keys=[key])
+        assert f"key {key}" in answer.fresh.text
+        assert answer.verdict.confidence is Confidence.HIGH, "answered as never resting"
+
+
+POPUP = r"""
+import os, select, tty
+tty.setraw(0); os.write(1, b"\x1b[?1049h\x1b[Hready"); r, w = os.pipe(); pending = False
+while True:
+    if select.select([0, r], [], [], 0.2 if pending else None)[0]:
+        os.write(1, b" key " + os.read(0, 9)); pending = True
+    else: os.write(1, b" hint"); pending = False
+"""
+
+
+def test_a_hint_that_a_key_brings_a_moment_later_is_in_its_reply(jobs: Jobs) -> None:
+    job = Session(jobs, program(POPUP))
+    assert job.send(keys=["g"]).fresh.text.endswith("key g hint")
+
+
+LONG_SLEEPS = r"""
+import os, time, tty
+tty.setraw(0); os.set_blocking(0, False); os.write(1, b"\x1b[?1049h\x1b[Hready")
+while True:
+    try: os.write(1, b" key " + os.read(0, 9))
+    except BlockingIOError: pass
+    time.sleep(1.5)
+"""
+
+
+def test_a_key_that_is_read_between_long_sleeps_is_answered(jobs: Jobs) -> None:
+    job = Session(jobs, program(LONG_SLEEPS), wait=4)
+    answer = job.send(keys=["x"], timeout=5)  # four sleeps would take six seconds
+    assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+    assert answer.fresh.text.endswith("key x")
