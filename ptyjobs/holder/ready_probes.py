@@ -24,7 +24,7 @@ from ptyjobs.model import Exit, JobSpec
 from ptyjobs.process import ports, tree
 from ptyjobs.process.ports import Socket
 
-PORT_PACE = 0.01  # seconds between two reads of the listening sockets (0.05 ms each)
+PORT_PACE = 0.005  # seconds between two reads of the listening sockets (0.05 ms each)
 LOOK_AGAIN = 0.25  # seconds between two owner look-ups of sockets with unknown owners
 HTTP_PACE = 0.025  # seconds between two requests
 HTTP_TIME = 5.0  # seconds until a request times out
@@ -87,13 +87,17 @@ def probe_for(
 
 
 class PortProbe(Probe):
-    """A process of the job listens on a TCP port or on a unix socket."""
+    """A process of the job listens on a TCP port or on a unix socket, in two looks at least.
+
+    Some servers first listen for a moment to see whether the port is free (vite, get-port).
+    """
 
     def __init__(self, condition: Condition, *, now: float, root: int) -> None:
         super().__init__(condition, now=now)
         self._root = root
         self._unix = condition.kind == SOCKET
         self._foreign: set[int] = set()  # inodes of sockets outside the job
+        self._seen: set[int] = set()  # inodes of fitting sockets of the job, at the last look
         self._full_due = now
 
     def step(self, now: float) -> None:
@@ -107,8 +111,11 @@ class PortProbe(Probe):
             self._full_due = now + LOOK_AGAIN
         kind = "unix" if self._unix else "tcp"
         own = ports.of(tree.descendants(self._root), protocols=(kind,))
-        self.holds = any(self._fits(one) for one, _ in own)
-        if self.holds:
+        fitting = {one.inode for one, _ in own if self._fits(one)}
+        before, self._seen = self._seen, fitting
+        if fitting:
+            self.holds = True if fitting & before else None
+            self.due = now + PORT_PACE
             return
         self._foreign = {one.inode for one in candidates}
         self._miss(candidates, [one for one, _ in own])
