@@ -83,7 +83,21 @@ class Parser(argparse.ArgumentParser):
     """Reports a usage error as BadInput: one line, or JSON if requested."""
 
     def error(self, message: str) -> NoReturn:
-        raise BadInput(f"{message[:1].upper()}{message[1:]}.", advice=f"Usage: {self.prog} --help")
+        advice = f"Usage: {self.prog} --help"
+        if near := self._near(message):
+            advice = f"Did you mean {near}? {advice}"
+        raise BadInput(f"{message[:1].upper()}{message[1:]}.", advice=advice)
+
+    def _near(self, message: str) -> str:
+        """The flag of ours that is most like an unknown one; "" if none is."""
+        words = message.partition("unrecognized arguments: ")[2].split()
+        if not words or not words[0].startswith("--"):
+            return ""
+        import difflib
+
+        flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        name = words[0].partition("=")[0]
+        return next(iter(difflib.get_close_matches(name, flags, n=1)), "")
 
 
 def parser(*names: str, flags: bool = True, full: bool = False) -> argparse.ArgumentParser:

@@ -18,6 +18,14 @@ def duration(word: str) -> float:
     return float(_read(types.seconds(0, YEAR), word))
 
 
+def limit(word: str) -> float:
+    """Seconds, more than zero: without a limit the flag is left out."""
+    seconds = duration(word)
+    if not seconds:
+        raise argparse.ArgumentTypeError(f"{word!r} would end it at once; no limit is the default")
+    return seconds
+
+
 def count(word: str) -> int:
     """A whole number, zero or more."""
     return int(_read(types.integer(0, 1_000_000_000), word))

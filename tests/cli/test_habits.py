@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,29 @@ def test_play_adds_nothing_to_a_line_feed(tmp_path: Path, outer: Outer) -> None:
     shown = outer.screen(history=50).splitlines()
     at = shown.index("one")
     assert shown[at + 1] == "   two"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("send", "j", "--keys", "C-c"), "Did you mean --key?"),
+        (("list", "--sorted"), "Usage: ptyjobs list --help"),
+        (("web", "--port", "abc"), "abc is no port: 0 to 65535"),
+        (("run", "-d", "--timeout", "0", "--", "true"), "would end it at once"),
+        (("export", "j", "x.gif"), "cannot be written as .gif. A page with a player:"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_can(
+    shell: Shell, words: tuple[str, ...], told: str
+) -> None:
+    shell.run("run", "-d", "--name", "j", "--", "true")
+    refused = shell.run(*words)
+    assert refused.returncode == 2
+    assert told in refused.stderr
+    assert "Did you mean --help" not in refused.stderr
+
+
+def test_a_short_wait_is_not_told_as_none(shell: Shell) -> None:
+    shell.run("run", "-d", "--name", "j", "--", "sleep 99")
+    told = shell.run("send", "j", "x", "--timeout", "0.2").stderr
+    assert re.match(r"\[still busy after \d+ ms: ", told), told

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ptyjobs.recordings import Recording
 
 FORMATS = ("v3", "v2", "raw", "txt", "html")
+PICTURES = (".gif", ".webm", ".mp4", ".png", ".svg")  # docs/decisions/moving-pictures.md
 EXAMPLES = """\
   ptyjobs export web web.cast          plays in asciinema and `ptyjobs play`
   ptyjobs export web web.html          one page with a player, for a browser or a bug report
@@ -97,6 +98,12 @@ def masked_copy(job: JobDir, settings: Config) -> Iterator[JobDir]:
 def form_of(file: str) -> str:
     """The format for a file's name."""
     suffix = Path(file).suffix.lower()
+    if suffix in PICTURES:
+        raise BadInput(
+            f"A recording cannot be written as {suffix}.",
+            advice="A page with a player: ptyjobs export JOB x.html. "
+            "One picture: ptyjobs screen JOB. A GIF from a cast: asciinema's agg.",
+        )
     forms = {".raw": "raw", ".log": "raw", ".txt": "txt", ".html": "html", ".htm": "html"}
     return forms.get(suffix, "v3")
 

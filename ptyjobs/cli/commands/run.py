@@ -15,7 +15,7 @@ from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli import person
 from ptyjobs.cli.command import completes
 from ptyjobs.cli.format import READER, safe
-from ptyjobs.cli.numbers import duration
+from ptyjobs.cli.numbers import duration, limit
 from ptyjobs.cli.stream import stream
 from ptyjobs.client import interrupts
 from ptyjobs.client.preparation import prepare
@@ -57,7 +57,7 @@ def register(add: Add) -> None:
         "--sandbox", dest=flag_dest("sandbox"), metavar="KIND", help="none, bwrap or landlock"
     )
     completes(sandbox, "none", "bwrap", "landlock")
-    running.add_argument("--timeout", type=duration, metavar="S", help="kill it after S seconds")
+    running.add_argument("--timeout", type=limit, metavar="S", help="kill it after S seconds")
     running.add_argument(
         "--ready",
         action="append",

@@ -15,6 +15,7 @@ from ptyjobs.config import Config
 from ptyjobs.config.defaults import INTERACT_TIMEOUT
 from ptyjobs.errors import BadInput
 from ptyjobs.model import Answer, Reason, to_json
+from ptyjobs.text import figures
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
@@ -91,6 +92,9 @@ def _print_answer(answer: Answer) -> None:
         print(answer.fresh.text)
     verdict = answer.verdict
     if verdict.reason is Reason.TIMEOUT:
-        print(f"[still busy after {verdict.waited:.0f} s: {verdict.doing}]", file=sys.stderr)
+        print(
+            f"[still busy after {figures.duration(verdict.waited)}: {verdict.doing}]",
+            file=sys.stderr,
+        )
     elif verdict.exit is not None:
         print(f"[{answer.job_id} {verdict.exit}]", file=sys.stderr)

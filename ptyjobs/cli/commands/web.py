@@ -31,10 +31,9 @@ def register(add: Add) -> None:
 
 
 def _port(word: str) -> int:
-    port = int(word)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{port} is no port: 0 to 65535")
-    return port
+    if not (word.isdecimal() and int(word) <= 65535):
+        raise argparse.ArgumentTypeError(f"{word} is no port: 0 to 65535")
+    return int(word)
 
 
 def web(args: argparse.Namespace, settings: Config) -> int:
