@@ -43,6 +43,7 @@ class Probe:
     returns: float = 0.0  # seconds until its read returns without input (VTIME)
     works: bool = False  # SOFT, but another of its threads is running or runnable
     place: bytes = b""  # where the main thread sleeps, if another thread waits for the terminal
+    waits_on: bytes = b""  # its call and descriptor there
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...
     start: int = 0  # start time of the process: tells a reused pid apart
     group: int = 0  # the foreground process group

@@ -244,7 +244,7 @@ class Settle:
     def _same_loop(self, probe: Probe) -> bool:
         """The main thread waits as when it was idle, but called from another function."""
         base = self._situation.baseline
-        return base is not None and base.place.split()[:2] == probe.place.split()[:2]
+        return base is not None and base.waits_on == probe.waits_on
 
     def _redraws(self, now: float) -> bool:
         """A full-screen program that draws without pause and accepts keys all the while."""

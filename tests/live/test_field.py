@@ -635,3 +635,21 @@ def test_a_key_that_is_read_between_long_sleeps_is_answered(jobs: Jobs) -> None:
     answer = job.send(keys=["x"], timeout=5)  # four sleeps would take six seconds
     assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
     assert answer.fresh.text.endswith("key x")
+
+
+QUEUE = r"""
+import os, queue, threading, tty
+tty.setraw(0); os.write(1, b"\x1b[?1049h\x1b[Hready"); keys = queue.Queue()
+def read():
+    while True: keys.put(os.read(0, 1))
+threading.Thread(target=read, daemon=True).start()
+while True: os.write(1, b" key " + keys.get())
+"""
+
+
+def test_a_main_thread_that_sleeps_on_another_lock_each_time_is_idle(jobs: Jobs) -> None:
+    job = Session(jobs, program(QUEUE))
+    for key in "abcd":
+        answer = job.send(keys=[key])
+        assert f"key {key}" in answer.fresh.text
+        assert answer.verdict.confidence is Confidence.HIGH, "answered as never resting"

@@ -54,13 +54,18 @@ def parse(line: bytes) -> tuple[int, tuple[int, ...]] | None:
 
 
 def place(line: bytes) -> bytes:
-    """Call, first argument and stack pointer of a `syscall` line.
-
-    They are equal when a loop sleeps where it slept. Only the stack pointer differs when an event
-    loop has been entered again from another function (a mode of an editor).
-    """
+    """Call and stack pointer of a `syscall` line: equal when a loop sleeps where it slept."""
     fields = line.split()
-    return b" ".join((*fields[:2], fields[7]) if len(fields) > 8 else fields[:1])
+    return b" ".join(fields[::7] if len(fields) > 8 else fields[:1])
+
+
+def waits_on(line: bytes) -> bytes:
+    """Call and first argument (a descriptor) of a `syscall` line.
+
+    Equal, at another place, when an event loop was entered from another function (a mode of an
+    editor).
+    """
+    return b" ".join(line.split()[:2])
 
 
 class BlockedOn:

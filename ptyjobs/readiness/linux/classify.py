@@ -46,6 +46,7 @@ class Finding:
     foreign: bool = False
     works: bool = False
     place: bytes = b""  # where the main thread sleeps, if another thread waits for the terminal
+    waits_on: bytes = b""  # its call and descriptor there
     mode: termios_state.Mode | None = None  # of the inner terminal, when relayed
     tier: Tier = Tier.FULL
 
@@ -156,7 +157,10 @@ class Judge:
                 return found
             after = main.syscall()  # that thread may have woken it before waiting again
             works = blocked.parse(after) is None or main.ran()[0] != before
-            return replace(other, place=blocked.place(after if works else said), works=works)
+            now = after if works else said
+            return replace(
+                other, place=blocked.place(now), waits_on=blocked.waits_on(now), works=works
+            )
         if wait is Wait.SOFT and stat.threads > 1:
             return replace(found, works=_any_runs(process, stat.threads))
         return found

@@ -220,6 +220,7 @@ class Kernel:
             returns=inner.after if found.sleep.kind is Kind.READ else 0.0,
             works=found.works,
             place=found.place,
+            waits_on=found.waits_on,
             relayed=found.relayed,
             start=found.stat.start,
             group=group,
