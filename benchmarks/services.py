@@ -25,7 +25,6 @@ from ptyjobs import Jobs
 from ptyjobs.client import services
 from ptyjobs.config import load
 from ptyjobs.model import Reason
-from ptyjobs.process import tree
 
 STAMP = (
     "import os, socket, sys, time\n"
@@ -124,7 +123,8 @@ def watching(jobs: Jobs, seconds: float = 10.0) -> None:
     holders = [jobs.status(f"w{number}").holder or 0 for number in range(20)]
 
     def used() -> float:
-        return sum(stat.cpu for pid in holders if (stat := tree.read_stat(pid)) is not None)
+        texts = [Path(f"/proc/{pid}/schedstat").read_text() for pid in holders]
+        return sum(int(text.split()[0]) for text in texts) / 1e9
 
     before = used()
     time.sleep(seconds)

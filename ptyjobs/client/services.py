@@ -90,6 +90,8 @@ def up(
         except PtyJobsError as error:
             started[process.name] = Started(process.name, name, error=str(error))
 
+    if any(one.name not in running or not is_alive(running[one.name]) for one in processes):
+        jobs.warm_up()  # the zygote must not be forked from a process with threads
     threads = [threading.Thread(target=run, args=(process,), daemon=True) for process in processes]
     for thread in threads:  # all at once: the start of one does not delay another
         thread.start()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LULL = 0.02  # seconds without output before the first check
 LULL_MOST = 1.0  # the same for a program that keeps printing without a prompt
 PATIENCE = 1.0  # maximum seconds of one settle machine
-PAUSE, PAUSE_MOST = 0.5, 8.0  # seconds between two probes while the program is busy
+PAUSE, PAUSE_MOST = 0.5, 12.0  # seconds between two probes while the program is busy
 STEPS = 50  # maximum steps of a machine per loop iteration
 SURE = (Confidence.CERTAIN, Confidence.HIGH, Confidence.MEDIUM)
 NEVER = float("inf")
