@@ -48,6 +48,8 @@ def continues(
     known = memory.known(row, pid=probe.pid)
     if known is not None:  # after command output it is a primary prompt
         return known.continuation and below
+    if extends(row, current):
+        return False
     if any(_behind_output(normal(row), prompt.text) for prompt in _firsts(memory, probe.pid)):
         return False
     if "?" in row:
@@ -62,6 +64,15 @@ def continues(
         return True
     # The line editor prompts again, and not in the form of a question to the user.
     return now.paste_on and now.paste_ends > before.paste_ends and row.rstrip()[-1] not in ":])"
+
+
+def extends(row: str, current: PromptGuess) -> bool:
+    """True if `row` is the primary prompt `current` with text behind it.
+
+    That text is input not yet accepted: a pre-filled default, or a terminal's answer to a query
+    that its program did not read.
+    """
+    return not current.continuation and bool(current.raw.strip()) and row.startswith(current.raw)
 
 
 def _renumbered(above: str, prompt: str) -> bool:

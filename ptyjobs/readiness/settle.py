@@ -15,7 +15,7 @@ from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
 from ptyjobs.readiness import tuning
 from ptyjobs.readiness.candidate import Candidate, Loop, same_moment
 from ptyjobs.readiness.confirmation import Confirmation
-from ptyjobs.readiness.continuation import continues
+from ptyjobs.readiness.continuation import continues, extends
 from ptyjobs.readiness.deadline import Deadline
 from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, Snapshot, normal
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Step, Wait
@@ -353,6 +353,10 @@ class Settle:
         typed = situation.sent is not None and not situation.sent.enter
         if self.drawn or (typed and situation.memory.known(look.before_cursor) is None):
             learns = False  # neither a drawn row nor the echo of the input is a prompt
+        current = situation.memory.current
+        if current is not None and current.raw != look.before_cursor:
+            same = (probe.pid, probe.start) == (current.pid, current.start)
+            learns = learns and not (same and extends(look.before_cursor, current))
         blanks = len(look.before_cursor) - len(look.before_cursor.rstrip(" "))
         if learns and not weighing.editing() and (blanks <= tuning.GAP or continuation):
             situation.memory.learn(

@@ -127,3 +127,13 @@ def test_a_program_that_works_is_not_called_waiting(jobs: Jobs, source: str) -> 
     session = Session(jobs, program("import subprocess, time\n" + source))
     assert WAITING in words(session.first)
     assert WAITING not in words(session.send("x", timeout=1.5))
+
+
+def test_an_answer_to_a_query_that_nobody_read_is_neither_prompt_nor_block(jobs: Jobs) -> None:
+    session = Session(jobs, "bash --norc")
+    prompt = session.first.verdict.prompt
+    answer = session.send("printf '\\033[6n'")
+    assert answer.verdict.prompt.startswith(prompt)  # what it left in the line is shown
+    assert not answer.verdict.continuation
+    assert session.send(keys=["C-u"]).verdict.prompt == prompt
+    assert session.send("echo hi").fresh.text == "hi"
