@@ -6,6 +6,7 @@ rarely use them; conformance suites read the screen through the checksum.
 
 from __future__ import annotations
 
+from .row import without_lead
 from .strings import Strings
 from .style import Style, changed, number
 from .widths import WIDTH
@@ -81,6 +82,8 @@ class Rectangles(Strings):
             chars = row.chars[x0 : x0 + width]
             if chars[0] == "":
                 chars[0] = " "
+            if x0 == 0 < tx:
+                chars[0] = without_lead(chars[0])
             if chars[-1] and WIDTH[chars[-1][0]] == 2:
                 chars[-1] = " "
             cells.append((chars, row.styles[x0 : x0 + width]))

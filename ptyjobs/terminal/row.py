@@ -221,6 +221,8 @@ class Row:
         self.heal(x)
         self.heal(limit)
         self.heal(limit - count)
+        if x == 0 and self.wide:
+            chars[0] = without_lead(chars[0])
         chars[x:limit] = [" "] * count + chars[x : limit - count]
         self.styles[x:limit] = [style] * count + self.styles[x : limit - count]
 
@@ -234,6 +236,16 @@ class Row:
         self.heal(limit)
         chars[x:limit] = chars[x + count : limit] + [" "] * count
         self.styles[x:limit] = self.styles[x + count : limit] + [style] * count
+
+
+def without_lead(char: str) -> str:
+    """A cell's content without leading zero-width characters, which only column 0 may have.
+
+    Elsewhere, a repaint would join them to the cell before.
+    """
+    while len(char) > 1 and WIDTH[char[0]] == 0:
+        char = char[1:]
+    return char
 
 
 def _entry(text: str, spans: list[int | Style], wrapped: bool) -> Entry:

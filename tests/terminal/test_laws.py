@@ -133,6 +133,20 @@ def test_a_repaint_brings_back_a_cursor_saved_at_a_side_margin() -> None:
     assert screen.text()[:2] == ["zbdczcgex", "y"]
 
 
+@pytest.mark.parametrize(
+    "move",
+    [b"\x1b[@", b"\x1b[4hx", b"\x1b[ A", b"\x1b[2'}", b"\x1b[;;;;;;3$v"],
+    ids=["ICH", "insert mode", "SR", "DECIC", "DECCRA"],
+)
+def test_a_repaint_brings_back_a_character_that_left_its_leading_mark(
+    move: bytes,
+) -> None:
+    screen, copy = Screen(Size(5, 10)), Screen(Size(5, 10))
+    screen.feed("\u0301B\r".encode() + move)
+    copy.feed(screen.repaint())
+    assert state(copy) == state(screen)
+
+
 def test_a_repaint_brings_back_the_scrollback() -> None:
     for seed in range(40):
         rng = random.Random(seed)
