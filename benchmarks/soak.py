@@ -1,6 +1,6 @@
 """Chaos for minutes or hours: random starts, inputs, floods and kills; nothing lost, nothing left.
 
-    python -m benchmarks.soak [--minutes 20] [--seed N]
+    python -m benchmarks.soak [--minutes 20] [--seed N] [--polite 500]
 
 Drives real server processes over stdio and kills -9 servers, zygotes, holders and jobs at random.
 Each job writes numbered lines with a checksum and counts them in a memory-mapped file of its own.
@@ -8,6 +8,10 @@ At the end: no recorded process runs, every log holds its lines from the first t
 one whose write had returned (a killed holder may lose what the terminal still held), no ended job
 has a socket (a killed holder's goes with the job's directory), after cleaning no file is left, and
 the server's descriptors have not grown. Exits 1 otherwise.
+
+Then `--polite` programs, each of which writes a file in its SIGTERM handler within the grace, are
+ended by every road: `kill`, the time limit, the end of input, SIGTERM and SIGKILL of the server.
+Each must have written its file, and none may be left.
 """
 
 from __future__ import annotations
@@ -70,6 +74,25 @@ for line in sys.stdin:
     if line.startswith("exit"): sys.exit(int(line.split()[1]))
     for _ in range(int(line)): say("y" * 40)
 """
+POLITE = r"""
+import os, signal, sys, time
+saved, notes, wait = sys.argv[1], sys.argv[2], float(sys.argv[3])
+def end(*_):
+    with open(saved, "w") as file:
+        file.write("begin ")
+        file.flush()
+        time.sleep(wait)
+        file.write("saved")
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+with open(notes, "a") as file: file.write(f"{os.getpid()}\n")
+print("up", flush=True)
+while True: time.sleep(1000)
+"""
+GRACE = 3.0  # seconds of a polite program's grace
+HANDLING = 1.0  # maximum seconds of its handler; the rest is for a loaded machine
+BATCH = 25  # polite programs of one server
+ROADS = ("kill", "time limit", "end of input", "SIGTERM", "SIGKILL")
 SETTINGS = {
     "PTYJOBS_RETENTION": "1d",
     "PTYJOBS_RETENTION_COUNT": "100000",
@@ -83,13 +106,13 @@ CALL = 90.0  # seconds in which any call must have been answered
 class Server:
     """One server process and the few calls that the soak makes."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, settings: dict[str, str] | None = None) -> None:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PTYJOBS")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ptyjobs.mcp"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**kept, **SETTINGS, "PTYJOBS_STATE": str(state)},
+            env={**kept, **SETTINGS, **(settings or {}), "PTYJOBS_STATE": str(state)},
         )
         self.number = 0
         self._buffer = b""
@@ -338,13 +361,83 @@ class Soak:
         self.did["lines checked"] += number
 
 
+@dataclass
+class Polite:
+    """Programs with a SIGTERM handler, ended by every road."""
+
+    folder: Path
+    choose: random.Random
+    faults: list[str] = field(default_factory=list)
+    saved: collections.Counter[str] = field(default_factory=collections.Counter)
+    ended: collections.Counter[str] = field(default_factory=collections.Counter)
+
+    def run(self, count: int) -> None:
+        program = self.folder / "polite.py"
+        program.write_text(POLITE)
+        for number in range(0, count, BATCH):
+            road = ROADS[number // BATCH % len(ROADS)]
+            self._batch(program, range(number, min(count, number + BATCH)), road)
+
+    def _batch(self, program: Path, numbers: range, road: str) -> None:
+        notes = self.folder / f"notes-{numbers[0]}"
+        notes.touch()
+        server = Server(self.folder / "polite", {"PTYJOBS_KILL_GRACE": str(GRACE)})
+        for number in numbers:
+            wait = self.choose.uniform(0, HANDLING)
+            line = f"exec {sys.executable} -S {program} {self._file(number)} {notes} {wait:.3f}"
+            limit = {"timeout": 20.0} if road == "time limit" else {}
+            server.call("execute", command=line, name=f"polite-{number}", wait=0, **limit)
+        for number in numbers:
+            server.call("wait", job_id=f"polite-{number}", pattern=["up"], timeout=30)
+        if road == "kill":
+            for number in numbers:
+                server.call("kill", job_id=f"polite-{number}")
+        elif road == "time limit":
+            for number in numbers:
+                server.call("wait", job_id=f"polite-{number}", until="exited", timeout=60)
+        elif road == "SIGTERM":
+            server.process.terminate()
+        server.end(kill=road == "SIGKILL")
+        pids = [int(line) for line in notes.read_text().split()]
+        limit_at = time.monotonic() + GRACE + 10
+        while (left := [pid for pid in pids if self._runs(pid)]) and time.monotonic() < limit_at:
+            time.sleep(0.02)
+        self.faults += [f"{road}: process {pid} remains" for pid in left]
+        self.ended[road] += len(pids)
+        for number in numbers:
+            file = self._file(number)
+            text = file.read_text() if file.exists() else "nothing"
+            self.saved[road] += text == "begin saved"
+            if text != "begin saved":
+                self.faults.append(f"{road}: polite-{number} has written {text!r}")
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"saved-{number}"
+
+    @staticmethod
+    def _runs(pid: int) -> bool:
+        try:
+            return b"polite.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--polite", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        soak = Soak(Path(folder), random.Random(options.seed))
+        polite = Polite(Path(folder), random.Random(options.seed))
+        polite.run(options.polite)
+        if options.polite:
+            roads = ", ".join(f"{r} {polite.saved[r]} of {polite.ended[r]}" for r in ROADS)
+            print(f"seed {options.seed}, saved in a SIGTERM handler: {roads}", flush=True)
+        if not options.minutes:
+            print("\n".join(polite.faults) or "all saved, nothing left")
+            return 1 if polite.faults else 0
+        soak = Soak(Path(folder), random.Random(options.seed), faults=polite.faults)
         limit = time.monotonic() + options.minutes * 60
         while time.monotonic() < limit:
             soak.step()
