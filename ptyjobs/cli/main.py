@@ -15,6 +15,7 @@ from ptyjobs import config
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.advice import HINTS
 from ptyjobs.cli.command import ALIASES, COMMANDS, alone, parser
+from ptyjobs.cli.format import safe
 from ptyjobs.config import umask
 from ptyjobs.errors import BadInput, PtyJobsError
 
@@ -96,4 +97,5 @@ def _report(error: PtyJobsError, *, as_json: bool) -> None:
         facts = {"code": error.code, "message": error.message, "advice": error.advice_in(HINTS)}
         print(json.dumps({"error": facts}))
     else:
-        print(f"ptyjobs: {error.worded(HINTS)}", file=sys.stderr)
+        lines = map(safe, error.worded(HINTS).split("\n"))  # it may quote a file or a program
+        print("ptyjobs: " + "\n".join(lines), file=sys.stderr)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from ptyjobs import Jobs
 from ptyjobs.client import prepare
 from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError
-from ptyjobs.process import sandbox
+from ptyjobs.process import peercred, sandbox
 
 pytestmark = pytest.mark.live
 
@@ -108,7 +110,7 @@ def test_the_http_socket_turns_a_sandboxed_job_away(tmp_path: Path) -> None:
 
 BELOW = """
 import ctypes, subprocess, sys
-from ptyjobs.process import sandbox
+from ptyjobs.process import peercred, sandbox
 assert ctypes.CDLL(None).prctl(38, 1, 0, 0, 0) == 0
 holder = "import subprocess, sys; from ptyjobs.process import sandbox; sandbox.mark_holder();"
 holder += "child = subprocess.Popen(['sleep', '60']); print(child.pid, flush=True);"
@@ -130,6 +132,49 @@ def test_a_server_under_no_new_privs_knows_a_sandboxed_peer(tmp_path: Path) -> N
     assert done.stdout == "True False\n"
 
 
+CONNECT = """
+import os, socket, sys
+sock = socket.socket(socket.AF_UNIX); sock.connect(sys.argv[1])
+if os.fork(): os._exit(0)
+print("connected", flush=True); sys.stdin.read()
+"""
+
+
+@pytest.mark.stops("landlock", "a connection of ours whose process number is another's by now")
+@pytest.mark.parametrize("exits", [True, False])
+def test_a_peer_that_has_exited_is_turned_away(
+    tmp_path: Path, exits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its child has the connection, and its number may belong to a process outside the sandbox."""
+    monkeypatch.setattr(peercred, "peer_is_sandboxed", lambda pid: False)  # that process
+    code = CONNECT if exits else CONNECT.replace("if os.fork(): os._exit(0)", "")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "sock"))
+        listener.listen()
+        words = [sys.executable, "-c", code, str(tmp_path / "sock")]
+        child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"connected\n"
+        if exits:
+            child.wait(30)
+        connection, _ = listener.accept()
+        with connection:
+            if exits and not _tells_of_peers(connection):
+                pytest.skip("no SO_PEERPIDFD here (Linux 6.5)")
+            assert peercred.same_user(connection) is not exits
+        child.communicate()
+
+
+def _tells_of_peers(connection: socket.socket) -> bool:
+    try:
+        os.close(connection.getsockopt(socket.SOL_SOCKET, 77))
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 NETWORK = """
 import os, socket
 own = socket.create_server(("127.0.0.1", 0))
@@ -144,8 +189,6 @@ except OSError: print("refused")
 @pytest.mark.leaves("bwrap", "the network, without `sandbox_network=none`")
 @pytest.mark.stops("bwrap", "the network, with `sandbox_network=none`")
 def test_the_network_of_a_sandbox(tmp_path: Path, network: str, seen: str) -> None:
-    import socket
-
     config = confined(tmp_path, "bwrap", sandbox_network=network)
     (tmp_path / "work" / "network.py").write_text(NETWORK)
     with socket.create_server(("127.0.0.1", 0)) as listener, Jobs(config) as jobs:

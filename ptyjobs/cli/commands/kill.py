@@ -62,6 +62,7 @@ def _done(killed: Killed, signal: str) -> str:
     if killed.result == "signalled":
         return f"{signal} sent to {count}"
     how = f", {replace(killed.status.exit, cause='')}" if killed.status.exit else ""
-    force = f", SIGKILL was needed for {', '.join(killed.forced)}" if killed.forced else ""
+    names = safe(", ".join(killed.forced))
+    force = f", SIGKILL was needed for {names}" if names else ""
     words = "".join(f"\n{safe(line)}" for line in killed.words.splitlines())
     return f"killed, {count} ended{how}{force}{words}"

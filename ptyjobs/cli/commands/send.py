@@ -8,7 +8,7 @@ import sys
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli import person
-from ptyjobs.cli.format import READER
+from ptyjobs.cli.format import READER, safe
 from ptyjobs.cli.numbers import duration
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
@@ -92,9 +92,7 @@ def _print_answer(answer: Answer) -> None:
         print(answer.fresh.text)
     verdict = answer.verdict
     if verdict.reason is Reason.TIMEOUT:
-        print(
-            f"[still busy after {figures.duration(verdict.waited)}: {verdict.doing}]",
-            file=sys.stderr,
-        )
+        waited, doing = figures.duration(verdict.waited), safe(verdict.doing)
+        print(f"[still busy after {waited}: {doing}]", file=sys.stderr)
     elif verdict.exit is not None:
         print(f"[{answer.job_id} {verdict.exit}]", file=sys.stderr)

@@ -79,7 +79,7 @@ def page(found: Status, *, now: float | None = None) -> list[str]:
         ("dropped", f"the first {amount(found.floor)} of output" if found.floor else ""),
         *(("fault", error) for error in found.errors),
     ]  # fmt: skip
-    return [f"{name:10} {text}" for name, text in facts if text]
+    return [f"{name:10} {safe(text)}" for name, text in facts if text]
 
 
 def _used(found: Status) -> str:
