@@ -87,6 +87,10 @@ def test_it_plays_seeks_searches_and_jumps_to_marks(
     assert "demo </script><b>" in browser.run("document.querySelector('h1').textContent")
     browser.run("window.player.seek(1.5)")
     assert "needle" in browser.run(text)
+    slider = "document.getElementById('seek')"
+    for moment, shown in (("0.2", False), ("1.5", True)):
+        browser.run(f"{slider}.value = {moment}; {slider}.dispatchEvent(new Event('input'))")
+        assert ("needle" in browser.run(text)) is shown, "the slider seeks"
     browser.run("document.querySelector('#marks button').click()")
     assert "0:02" in browser.run("document.getElementById('time').textContent")
 
