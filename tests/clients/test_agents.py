@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -160,26 +161,28 @@ def test_an_agent_gets_whole_lines_and_its_work_is_no_turn(
 ) -> None:
     asks = prepare in (gemini, opencode)  # the others run a command without a question
     steps = [TOUCH, "It is made."] if prepare is not aider else ["It is made."]
-    with loopback(*steps, tools=prepare is not aider) as model:
+    config = Config(state_dir=str(tmp_path / "state"), env_allow=("NOTHING",))
+    with Jobs(config) as terminal, contextlib.ExitStack() as stack:
+        terminal.warm_up()  # before the model has threads
+        model = stack.enter_context(loopback(*steps, tools=prepare is not aider))
         agent = Agent(tmp_path, model.url, node)
         prepare(agent)
-        with Jobs(Config(state_dir=str(tmp_path / "state"), env_allow=("NOTHING",))) as terminal:
-            terminal.execute(
-                argv=agent.argv, name="agent", cwd=str(agent.project), env=agent.env, rows=50,
-                cols=150, notify=(), wait=90,
-            )  # fmt: skip
-            terminal.wait("agent", until="quiet", timeout=20)
-            _work(terminal, model)
-            answer = terminal.wait("agent", timeout=60)
-            assert answer.verdict.reason.ready
-            if asks:
-                assert "touch made" in terminal.tail("agent").text
-                assert not (agent.project / "made").exists()
-                terminal.interact("agent", keys=["Enter"], timeout=60)
-            terminal.wait("agent", until="pattern", patterns=["It is made"], timeout=60)
-            assert terminal.wait("agent", timeout=60).verdict.reason.ready
-            assert (agent.project / "made").exists() == (prepare in (gemini, opencode, pi))
-            terminal.kill("agent")
+        terminal.execute(
+            argv=agent.argv, name="agent", cwd=str(agent.project), env=agent.env, rows=50,
+            cols=150, notify=(), wait=90,
+        )  # fmt: skip
+        terminal.wait("agent", until="quiet", timeout=20)
+        _work(terminal, model)
+        answer = terminal.wait("agent", timeout=60)
+        assert answer.verdict.reason.ready
+        if asks:
+            assert "touch made" in terminal.tail("agent").text
+            assert not (agent.project / "made").exists()
+            terminal.interact("agent", keys=["Enter"], timeout=60)
+        terminal.wait("agent", until="pattern", patterns=["It is made"], timeout=60)
+        assert terminal.wait("agent", timeout=60).verdict.reason.ready
+        assert (agent.project / "made").exists() == (prepare in (gemini, opencode, pi))
+        terminal.kill("agent")
 
 
 def _work(terminal: Jobs, model: Loopback) -> None:

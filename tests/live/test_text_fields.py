@@ -1,0 +1,62 @@
+"""A user interface with a text field on the primary screen, as agents draw it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ptyjobs.client import Jobs
+from ptyjobs.config import Config
+
+pytestmark = pytest.mark.live
+
+# It takes an Enter within 0.12 s of the last key for a line break, as in a paste.
+INTERFACE = r"""
+import os, select, time, tty
+tty.setraw(0)
+other, _ = os.pipe()
+text, last, until, frame = "", 0.0, 0.0, 0
+os.write(1, b"\x1b[?2004h\x1b[?1004h")
+def draw(above):
+    field = text.replace("\n", "/")
+    os.write(1, f"\r\x1b[J{above}\r\n > {field}\r\n status\x1b[A\x1b[{4 + len(field)}G".encode())
+draw("welcome")
+while True:
+    ready, _, _ = select.select([0, other], [], [], 0.08 if until else None)
+    now = time.monotonic()
+    if 0 in ready:
+        for char in os.read(0, 1000).decode():
+            if char != "\r":
+                text += char
+            elif now - last < 0.12:
+                text += "\n"
+            else:
+                said, text, until = text, "", now + 4.0
+            last = now
+        os.write(1, b"\x1b[A")
+        draw("working" if until else "welcome")
+    elif until:
+        frame += 1
+        os.write(1, b"\x1b[A")
+        if now >= until:
+            draw(f"you said {said}")
+            until = 0.0
+        else:
+            draw("working " + "|/-\\"[frame % 4])
+"""
+
+
+def test_a_line_is_submitted_and_its_work_is_no_turn(tmp_path: Path) -> None:
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        jobs.execute(argv=[sys.executable, "-c", INTERFACE], name="a", wait=20)
+        for line in ("make a file", "and another one"):
+            answer = jobs.interact("a", input=line, timeout=0.6)
+            assert not answer.verdict.reason.ready
+            assert "working" in jobs.tail("a").text
+            assert jobs.status("a").waiting is None
+            answer = jobs.wait("a", timeout=20)
+            assert answer.verdict.reason.ready
+            assert f"you said {line}" in jobs.tail("a").text
+        assert jobs.status("a").waiting is not None
