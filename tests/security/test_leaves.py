@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import shlex
+import shutil
 import socket
 import stat
+import subprocess
+import tempfile
 import threading
 from pathlib import Path
 
@@ -39,7 +43,7 @@ def test_a_sandbox_leaves_reading(tmp_path: Path, kind: str) -> None:
 
 
 REACHED = """
-import os, socket, sys
+import os, resource, socket, sys
 try:
     sock = socket.socket(socket.AF_UNIX); sock.settimeout(10); sock.connect(sys.argv[1])
     print("unix", sock.recv(9).decode())
@@ -48,6 +52,8 @@ sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.sendto(b"datagram", ("127.0.0.1", int(sys.argv[2])))
 try: os.chmod(sys.argv[3], 0o640); print("mode")
 except OSError as error: print("mode", error)
+try: resource.prlimit(int(sys.argv[5]), resource.RLIMIT_CORE, (0, 0)); print("limit")
+except OSError as error: print("limit", error)
 try: socket.create_connection(("127.0.0.1", int(sys.argv[4])), 5); print("tcp")
 except OSError: print("tcp refused")
 """
@@ -55,6 +61,7 @@ except OSError: print("tcp refused")
 
 @pytest.mark.stops("landlock", "TCP connections")
 @pytest.mark.leaves("landlock", "unix sockets with a path, UDP, modes and times of files")
+@pytest.mark.leaves("landlock", "limits and priorities of the user's other processes (prlimit(2))")
 def test_landlock_leaves_sockets_and_modes(tmp_path: Path) -> None:
     config = confined(tmp_path, "landlock")
     (tmp_path / "work/reached.py").write_text(REACHED)
@@ -72,12 +79,47 @@ def test_landlock_leaves_sockets_and_modes(tmp_path: Path) -> None:
 
         threading.Thread(target=greet, daemon=True).start()
         ports = [str(sock.getsockname()[1]) for sock in (udp, tcp)]
+        victim = subprocess.Popen(["sleep", "60"])
         words = [PYTHON, "reached.py", str(tmp_path / "sock"), ports[0], str(file), ports[1]]
-        with Jobs(config) as jobs:
-            text = jobs.execute(shlex.join(words), wait=30).fresh.text
-        assert text.splitlines() == ["unix reached", "mode", "tcp refused"]
+        try:
+            with Jobs(config) as jobs:
+                line = shlex.join([*words, str(victim.pid)])
+                text = jobs.execute(line, wait=30).fresh.text
+            assert resource.prlimit(victim.pid, resource.RLIMIT_CORE) == (0, 0)
+        finally:
+            victim.kill()
+            victim.wait()
+        assert text.splitlines() == ["unix reached", "mode", "limit", "tcp refused"]
         assert udp.recv(99) == b"datagram"
         assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+@pytest.mark.leaves("bwrap", "unix sockets outside /tmp, /run and our state directory")
+def test_bwrap_leaves_sockets_in_other_directories(tmp_path: Path) -> None:
+    config = confined(tmp_path, "bwrap")
+    code = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])"
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(f"{name}/sock")
+        unix.listen()
+        line = shlex.join([PYTHON, "-c", f"{code}; print('reached')", f"{name}/sock"])
+        with Jobs(config) as jobs:
+            assert jobs.execute(line, wait=30).fresh.text == "reached"
+
+
+@pytest.mark.leaves("allowed_commands", "what a command takes from the directory that is chosen")
+@pytest.mark.parametrize("command", ["make", "./run"])
+def test_an_allowed_command_runs_what_its_directory_holds(tmp_path: Path, command: str) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "Makefile").write_text("all:\n\t@touch made\n")
+    (place / "run").write_text("#!/bin/sh\ntouch made\n")
+    (place / "run").chmod(0o755)
+    if command == "make" and shutil.which("make") is None:
+        pytest.skip("no make here")
+    env = {"PTYJOBS_STATE": str(tmp_path / "state"), "PTYJOBS_ALLOWED_COMMANDS": "^make$,^./run$"}
+    with Jobs(load(environ=env)) as jobs:
+        jobs.execute(command, cwd=str(place), wait=20)
+    assert (place / "made").exists()
 
 
 @pytest.mark.leaves("allowed_commands", "whatever an allowed interpreter, build tool or pager runs")
