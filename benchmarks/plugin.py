@@ -5,8 +5,8 @@ python -m benchmarks.plugin [--rounds N]
 Steps type `N+1` into a Python REPL and wait for the answer: `job.type` with no knowledge of the
 prompt, pexpect with the exact prompt and no delay before its send, and curtaincall (if installed),
 which polls. Replay: recorded seconds in `fixtures/recordings` per second of replay. Start: pytest
-on one empty test with and without the plugin, in pairs; on a busy machine the CPU time is the
-steadier of the two numbers.
+on one empty test with and without the plugin, in pairs, and the import of the plugin alone; on a
+busy machine the CPU time is the steadier of the two numbers.
 """
 
 from __future__ import annotations
@@ -146,12 +146,30 @@ def start(rounds: int) -> None:
         )
 
 
+IMPORT = (
+    "import pytest, _pytest.terminal, time; began = time.perf_counter(); "
+    "import ptyjobs.testing.pytest_plugin; print(time.perf_counter() - began)"
+)
+
+
+def imported(rounds: int) -> None:
+    """Import of the plugin in a process that has pytest: all that it costs while unused."""
+    found = []
+    for _ in range(rounds):
+        command = [sys.executable, "-c", IMPORT]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        found.append(float(done.stdout) * 1e3)
+    print(f"import of the unused plugin: {statistics.median(found):.1f} ms, fastest "
+          f"{min(found):.1f} (goal <= 10)")  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=200)
     rounds = parser.parse_args().rounds
     steps(rounds)
     replay()
+    imported(max(10, rounds // 10))
     start(max(10, rounds // 10))
 
 
