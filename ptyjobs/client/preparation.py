@@ -66,6 +66,8 @@ def prepare(
     beside = ready_commands(conditions, target=target)
     _check_policy(config, command, argv, env or {}, (on_exit, *beside))
     confined = config.sandbox != "none"
+    if confined and conditions:
+        _check_urls(config, conditions)
     working_dir = _own_directory(config) if confined or target or not cwd else ""
     spec = JobSpec(
         job_id=name or program_name(command, argv),
@@ -260,6 +262,29 @@ def _sandbox(
             advice="Use port, a URL or a pattern.",
         )
     return floor
+
+
+def _check_urls(config: Config, words: Sequence[str]) -> None:
+    """Raise Refused for a URL in `ready` of another machine.
+
+    The holder, outside the sandbox, would send the caller's path there.
+    """
+    import ipaddress  # only for a service in a sandbox
+
+    from ptyjobs.config import ready_syntax
+
+    for probe in ready_syntax.parse(ready_syntax.with_port(words, 1)).probes:
+        for host in probe.hosts if probe.kind == ready_syntax.HTTP else ():
+            try:
+                local = ipaddress.ip_address(host).is_loopback
+            except ValueError:  # 300.0.0.1
+                local = False
+            if not local:
+                raise Refused(
+                    f"ready: {probe.text!r} would be requested outside the sandbox "
+                    f"{config.sandbox} (setting sandbox).",
+                    advice="Use a URL of this machine: http://127.0.0.1:PORT/.",
+                )
 
 
 def _masked(config: Config) -> tuple[dict[str, Any], ...] | None:

@@ -55,6 +55,17 @@ def test_on_exit_does_not_run_outside_the_sandbox(tmp_path: Path) -> None:
         prepare(config(tmp_path, PTYJOBS_SANDBOX="landlock"), command="true", on_exit="id")
 
 
+@pytest.mark.stops("floors", "requests by the holder to other machines (`ready` with a URL)")
+@pytest.mark.parametrize("host", ["192.0.2.1", "0.0.0.0", "[2001:db8::1]", "300.0.0.1"])
+def test_a_ready_url_is_no_way_out_of_the_sandbox(tmp_path: Path, host: str) -> None:
+    url = f"http://{host}:80/?what=was-read"
+    with pytest.raises(Refused, match="outside the sandbox"):
+        prepare(config(tmp_path, PTYJOBS_SANDBOX="landlock"), command="true", ready=[url])
+    prepare(config(tmp_path), command="true", ready=[url])
+    own = ["http://127.0.0.1:80/", "http://localhost:80/", "http://[::1]:80/"]
+    prepare(config(tmp_path, PTYJOBS_SANDBOX="landlock"), command="true", ready=own)
+
+
 @pytest.mark.stops("floors", "a longer time limit than that of the settings")
 def test_the_time_limit_of_the_settings_is_the_longest(tmp_path: Path) -> None:
     settings = config(tmp_path, PTYJOBS_JOB_TIMEOUT="60")
