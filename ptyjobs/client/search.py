@@ -7,11 +7,9 @@ as `store.grep` does and for the same reason; one process serves all jobs. Never
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
-from ptyjobs.errors import BadInput, BadPattern, LimitReached, from_wire
+from ptyjobs.errors import BadInput
 from ptyjobs.model import JobSpec, from_json, to_json
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from ptyjobs.client.registry import Registry
     from ptyjobs.store.jobdir import JobDir
 
-LONGEST = 120.0  # seconds
 MOST_LINES = 200  # matching lines per job
 KEYS = ("project", "name", "state", "lifetime", "target")
 
@@ -42,7 +39,7 @@ class Matches:
     """Matching lines, newest job first; `more`: further lines match."""
 
     found: tuple[Match, ...]
-    jobs: int = 0  # number of jobs searched
+    jobs: int = 0  # number of jobs _searched
     more: bool = False
 
 
@@ -110,69 +107,38 @@ def _field(spec: JobSpec, job: JobDir, key: str) -> str:
 
 def grep(jobs: Iterable[JobDir], pattern: str, *, limit: int) -> Matches:
     """Matching lines of these jobs, at most `limit` characters."""
-    import json
-
+    from ptyjobs.store import search_process
     from ptyjobs.text.patterns import compile_patterns
 
     compile_patterns([pattern])
     specs = [(job, job.spec()) for job in jobs]
-    asked = {
-        "asker": os.getpid(),
+    request = {
         "pattern": pattern,
         "limit": limit,
         "jobs": [[job.folder, spec.run if spec else 1] for job, spec in specs],
     }
-    code = f"import sys; sys.path[:] = {sys.path!r}; from ptyjobs.client.search import main; main()"
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", code],
-            input=json.dumps(asked).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=LONGEST,
-            check=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise BadPattern(f"The search took longer than {LONGEST:.0f} s.") from None
-    except (OSError, subprocess.CalledProcessError) as failure:
-        raise LimitReached(
-            f"The search could not be made: {failure}.",
-            advice="Kill or wait for other jobs, then try again.",
-        ) from failure
-    told: dict[str, Any] = json.loads(done.stdout)
-    if "error" in told:
-        raise from_wire(told["error"])
-    return from_json(Matches, told)
+    return from_json(Matches, search_process.answer(_searched, request))
 
 
-def main() -> None:
-    """Entry point of the search process: JSON request on stdin, JSON matches on stdout."""
-    import contextlib
-    import json
-
+def _searched(request: dict[str, Any]) -> dict[str, Any]:
+    """The search of `grep` in its process."""
     from ptyjobs.text.patterns import compile_patterns
 
-    asked: dict[str, Any] = json.load(sys.stdin)
-    (pattern,) = compile_patterns([asked["pattern"]])
-    told: dict[str, Any]
-    try:
-        told = to_json(_search(asked, pattern))
-    except BadPattern as error:
-        told = {"error": error.to_wire()}
-    with contextlib.suppress(BrokenPipeError):  # the caller no longer waits for the result
-        sys.stdout.write(json.dumps(told))
-        sys.stdout.flush()
+    (pattern,) = compile_patterns([request["pattern"]])
+    found: dict[str, Any] = to_json(_search(request, pattern))
+    return found
 
 
 def _search(asked: Mapping[str, Any], pattern: Any) -> Matches:
     from ptyjobs.store import grep as one_log
+    from ptyjobs.store import search_process
     from ptyjobs.store.log import LogReader
 
     found: list[Match] = []
     used = count = 0
     more = False
     for folder, run in asked["jobs"]:
-        if os.getppid() != asked["asker"] or used >= asked["limit"]:
+        if not search_process.owned() or used >= asked["limit"]:
             more = True
             break
         count += 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 from ptyjobs.client.registry import Registry, is_alive
 
@@ -34,6 +35,9 @@ class Guard:
 
         me = os.getpid()
         strangers = [pid for pid in tree.children(me) if pid not in self.ours]
+        searches = sys.modules.get("ptyjobs.store.search_process")
+        if strangers and searches is not None:
+            strangers = [pid for pid in strangers if pid not in searches.pids()]
         if not strangers:
             return 0
         holders = self._holders()

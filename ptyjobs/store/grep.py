@@ -1,36 +1,31 @@
 """Search a log for lines that match a pattern, in a separate process.
 
-Owns `grep`, which starts that process, and the process's code. Never searches a pattern of unknown
+Owns `grep` and what it does in that process (`search_process`). Never searches a pattern of unknown
 cost in the server. The subtle thing: a search of the `re` module holds the GIL, and only a signal
 in the main thread interrupts it, so the server would not answer for as long as the search takes.
-Only searches that are certainly short run in the server: starting a process takes some 80 ms.
+Only searches that are certainly short run in the server.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ptyjobs.errors import BadPattern, LimitReached, from_wire
 from ptyjobs.model import Page, from_json, to_json
+from ptyjobs.store import search_process
 from ptyjobs.store.log import LogReader
 from ptyjobs.store.regex_timeout import bounded_search
 from ptyjobs.text.patterns import compile_patterns, plain
 from ptyjobs.text.redaction import Redactor
 
-CHUNK = 1 << 20  # bytes searched at once
+CHUNK = 1 << 20  # bytes _searched at once
 CHUNK_TIME = 2.0  # seconds of CPU time for one chunk, twenty times the usual
 LIMIT = 256 << 20  # maximum bytes that one call searches
-SMALL = 1 << 20  # bytes that may be searched in the server
+SMALL = 1 << 20  # bytes that may be _searched in the server
 SHORT = 1 << 10  # length of their longest line, bytes
-LONGEST = 120.0  # seconds until a process that does not answer is killed
 
 _IGNORES_CASE = "(?i)"
 _ESCAPED = re.compile(r"\\.")
@@ -61,42 +56,14 @@ def grep(
         return search(
             log, compiled, since=since, limit=limit, last=last, bound=bound, redactor=redactor
         )
-    asked = {"since": since, "limit": limit, "last": last}
-    wanted: dict[str, Any] = {
-        "asker": os.getpid(),
+    request = {
         "folder": folder,
         "pattern": pattern,
-        "asked": asked,
+        "asked": {"since": since, "limit": limit, "last": last},
+        "redactor": redactor.pack() if redactor else None,
     }
-    wanted["redactor"] = redactor.pack() if redactor else None
-    code = f"import sys; sys.path[:] = {sys.path!r}; from ptyjobs.store.grep import main; main()"
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", code],
-            input=json.dumps(wanted).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=LONGEST,
-            check=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise BadPattern(
-            f"The search took longer than {LONGEST:.0f} s.", advice="Begin later with `since`."
-        ) from None
-    except (
-        OSError,
-        subprocess.CalledProcessError,
-    ) as failure:  # no process or memory left
-        status = getattr(failure, "returncode", None)
-        why = failure if status is None else f"its process ended with status {status}"
-        raise LimitReached(
-            f"The search could not be made: {why}.",
-            advice="Kill or wait for other jobs, then try again.",
-        ) from failure
-    told = json.loads(done.stdout)
-    if "error" in told:
-        raise from_wire(told["error"])
-    return from_json(Page, told["page"])
+    found = search_process.answer(_searched, request, advice="Begin later with `since`.")
+    return from_json(Page, found["page"])
 
 
 def _simple(pattern: str) -> bool:
@@ -118,27 +85,19 @@ def _bounded() -> contextlib.AbstractContextManager[None]:
     return bounded_search(CHUNK_TIME)
 
 
-def main() -> None:
-    """Main function of the process: request as JSON on stdin, page on stdout."""
-    wanted: dict[str, Any] = json.load(sys.stdin)
-    (pattern,) = compile_patterns([wanted["pattern"]])
-    log = LogReader(wanted["folder"])
-
-    def needed() -> bool:
-        return bool(os.getppid() == wanted["asker"])
-
-    told: dict[str, Any]
-    try:
-        redactor = Redactor.unpack(wanted["redactor"]) if wanted["redactor"] else None
-        page = search(
-            log, pattern, **wanted["asked"], bound=_bounded, needed=needed, redactor=redactor
-        )
-        told = {"page": to_json(page)}
-    except BadPattern as error:
-        told = {"error": error.to_wire()}
-    with contextlib.suppress(BrokenPipeError):  # the server no longer waits for it
-        sys.stdout.write(json.dumps(told))
-        sys.stdout.flush()
+def _searched(request: dict[str, Any]) -> dict[str, Any]:
+    """The search of `grep` in its process."""
+    (pattern,) = compile_patterns([request["pattern"]])
+    redactor = Redactor.unpack(request["redactor"]) if request["redactor"] else None
+    page = search(
+        LogReader(request["folder"]),
+        pattern,
+        **request["asked"],
+        bound=_bounded,
+        needed=search_process.owned,
+        redactor=redactor,
+    )
+    return {"page": to_json(page)}
 
 
 def search(
@@ -152,7 +111,7 @@ def search(
     needed: Callable[[], bool] = lambda: True,
     redactor: Redactor | None = None,
 ) -> Page:
-    """The answer of `grep`, while it is `needed`; each chunk is searched within `bound`."""
+    """The answer of `grep`, while it is `needed`; each chunk is _searched within `bound`."""
     floor, end = log.floor, log.end
     position = max(floor if since is None else since, floor)
     if last:

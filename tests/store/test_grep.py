@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import re
-import subprocess
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -13,7 +11,8 @@ import pytest
 
 from ptyjobs import config
 from ptyjobs.client import AsyncJobs, prepare
-from ptyjobs.errors import BadPattern, LimitReached
+from ptyjobs.errors import BadPattern
+from ptyjobs.store import search_process
 from ptyjobs.store.grep import CHUNK, grep, search
 from ptyjobs.store.log import LogReader, LogWriter
 
@@ -80,30 +79,13 @@ def test_only_what_cannot_take_long_is_searched_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, line: bytes, apart: bool
 ) -> None:
     started: list[object] = []
-    run = subprocess.run
-    monkeypatch.setattr(subprocess, "run", lambda *a, **k: [started.append(a), run(*a, **k)][1])
+    answer = search_process.answer
+    monkeypatch.setattr(
+        search_process, "answer", lambda *a, **k: [started.append(a), answer(*a, **k)][1]
+    )
     page = grep(written(tmp_path, line + b"\n"), pattern, since=None, limit=1_000)
     assert page.matches == len(re.findall(pattern, line.decode()))
     assert bool(started) == apart
-
-
-@pytest.mark.parametrize(
-    "failure",
-    [
-        OSError(errno.EAGAIN, "Resource temporarily unavailable"),
-        subprocess.CalledProcessError(-9, ["python"]),
-    ],
-)
-def test_a_search_without_a_process_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
-) -> None:
-    def run(*_: object, **__: object) -> None:
-        raise failure
-
-    monkeypatch.setattr(subprocess, "run", run)
-    with pytest.raises(LimitReached, match="could not be made") as told:
-        grep(written(tmp_path, b"x\n"), "(x)+", since=None, limit=100)
-    assert "python" not in str(told.value)
 
 
 @pytest.mark.anyio
