@@ -33,6 +33,7 @@ class Hint(Enum):
     ONE_KEY = "one_key"  # one key at a time, or the program as a job of its own
     INSIST = "insist"  # a secret was not sent: the prompt may not be a prompt for it
     CELL_ORIGIN = "cell_origin"  # a cell that is not on the screen
+    NAME_IN_USE = "name_in_use"  # a live job has the name
 
 
 FACTS: dict[Hint, tuple[str, ...]] = {
@@ -40,6 +41,7 @@ FACTS: dict[Hint, tuple[str, ...]] = {
     Hint.LOOK_FIRST: ("job_id",),
     Hint.KEY_NAMES: ("near", "spelling"),  # similar names, may be empty; examples
     Hint.CHECK_STATUS: ("job_id",),
+    Hint.NAME_IN_USE: ("job_id",),
 }
 
 

@@ -19,4 +19,5 @@ HINTS = {
     Hint.ONE_KEY: "Send one key at a time, or start the program with ptyjobs run.",
     Hint.INSIST: "If it asks for it, type it there: ptyjobs attach.",
     Hint.CELL_ORIGIN: "Choose a cell on the screen.",
+    Hint.NAME_IN_USE: "Use it, replace it with --replace, or choose another --name.",
 }

@@ -121,6 +121,8 @@ class Registry:
                     raise DuplicateJob(
                         f"A live job is already named {name!r}.",
                         advice=f"Use it, kill it (job_id={name!r}), or choose another name.",
+                        hint=Hint.NAME_IN_USE,
+                        facts={"job_id": name},
                     ) from None
                 runs.put_aside(old)
             return JobDir.allocate(self.path, name)

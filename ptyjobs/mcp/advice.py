@@ -20,4 +20,5 @@ HINTS = {
     Hint.ONE_KEY: "Send one key a call, or start the program as a job of its own with execute.",
     Hint.INSIST: "If it asks for this secret, give its name with a ! behind it.",
     Hint.CELL_ORIGIN: "Rows and columns count from 1.",
+    Hint.NAME_IN_USE: "Use it, kill it (job_id='{job_id}'), or choose another name.",
 }

@@ -19,4 +19,5 @@ HINTS = {
     Hint.ONE_KEY: "Press one key at a time.",
     Hint.INSIST: "If it asks for it, type it as text.",
     Hint.CELL_ORIGIN: "Point at a cell on the screen.",
+    Hint.NAME_IN_USE: "Use it, end it, or choose another name.",
 }

@@ -171,6 +171,7 @@ def test_play_adds_nothing_to_a_line_feed(tmp_path: Path, outer: Outer) -> None:
     [
         (("send", "j", "--keys", "C-c"), "Did you mean --key?"),
         (("list", "--sorted"), "Usage: ptyjobs list --help"),
+        (("up", "--nothing"), "Usage: ptyjobs up --help"),
         (("web", "--port", "abc"), "abc is no port: 0 to 65535"),
         (("run", "-d", "--timeout", "0", "--", "true"), "would end it at once"),
         (("export", "j", "x.gif"), "cannot be written as .gif. A page with a player:"),
@@ -190,3 +191,10 @@ def test_a_short_wait_is_not_told_as_none(shell: Shell) -> None:
     shell.run("run", "-d", "--name", "j", "--", "sleep 99")
     told = shell.run("send", "j", "x", "--timeout", "0.2").stderr
     assert re.match(r"\[still busy after \d+ ms: ", told), told
+
+
+def test_a_name_in_use_is_told_with_the_flags_of_the_command_line(shell: Shell) -> None:
+    shell.run("run", "-d", "--name", "j", "--", "sleep 99")
+    refused = shell.run("run", "-d", "--name", "j", "--", "sleep 99").stderr
+    assert "already named 'j'. Use it, replace it with --replace" in refused
+    assert "job_id" not in refused

@@ -54,6 +54,7 @@ HINTS = {
     Hint.ONE_KEY: "Start the program with execute_command.",
     Hint.INSIST: "",  # that server has no tool that sends secrets
     Hint.CELL_ORIGIN: "",  # that server has no tool that sends mouse input
+    Hint.NAME_IN_USE: "Use it, or end it with kill_job.",
 }
 """The next step after an error, in the words of its tools."""
 _SHELL_SYNTAX = set("|&;<>()$`\\\"'*?[]#~={}!%\n ")

@@ -35,6 +35,7 @@ HINTS = {
     Hint.ONE_KEY: "Start the program with run-background-task.",
     Hint.INSIST: "",  # that server has no tool that sends secrets
     Hint.CELL_ORIGIN: "",  # that server has no tool that sends mouse input
+    Hint.NAME_IN_USE: "Use it, or end it with stop-background-task.",
 }
 """The next step after an error, in the words of its tools."""
 
