@@ -8,7 +8,6 @@ import sys
 from ptyjobs import config
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.config import Config
-from ptyjobs.errors import Unsupported
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
@@ -32,12 +31,4 @@ def serve(args: argparse.Namespace, settings: Config) -> int:
 
     if settings.http == "none" and sys.stdin.isatty():  # a user ran the client's command by hand
         print(AT_A_TERMINAL, file=sys.stderr, flush=True)
-    try:
-        return serve_mcp(settings)
-    except ModuleNotFoundError as missing:  # an installation without the server's packages
-        if (missing.name or "").partition(".")[0] != "mcp":
-            raise
-        raise Unsupported(
-            "The MCP server needs a package that is not installed (mcp).",
-            advice="pip install ptyjobs, or pip install 'mcp>=2.3,<3'",
-        ) from None
+    return serve_mcp(settings)
