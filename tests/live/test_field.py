@@ -637,18 +637,19 @@ def test_a_key_that_is_read_between_long_sleeps_is_answered(jobs: Jobs) -> None:
     assert answer.fresh.text.endswith("key x")
 
 
-QUEUE = r"""
-import os, queue, threading, tty
-tty.setraw(0); os.write(1, b"\x1b[?1049h\x1b[Hready"); keys = queue.Queue()
-def read():
-    while True: keys.put(os.read(0, 1))
+TWO_LOCKS = r"""
+import itertools, os, threading, tty
+tty.setraw(0); os.write(1, b"\x1b[?1049h\x1b[Hready"); keys = []
+locks = [threading.Lock(), threading.Lock()]; [lock.acquire() for lock in locks]
+def read():  # a condition variable of the C library also sleeps on two addresses by turns
+    for lock in itertools.cycle(locks): keys.append(os.read(0, 1)); lock.release()
 threading.Thread(target=read, daemon=True).start()
-while True: os.write(1, b" key " + keys.get())
+for lock in itertools.cycle(locks): lock.acquire(); os.write(1, b" key " + keys.pop())
 """
 
 
 def test_a_main_thread_that_sleeps_on_another_lock_each_time_is_idle(jobs: Jobs) -> None:
-    job = Session(jobs, program(QUEUE))
+    job = Session(jobs, program(TWO_LOCKS))
     for key in "abcd":
         answer = job.send(keys=[key])
         assert f"key {key}" in answer.fresh.text
