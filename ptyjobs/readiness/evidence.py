@@ -22,6 +22,7 @@ _SEQUENCE = re.compile(
 )
 _UNFINISHED = re.compile(rb"\x1b(?:\[\??[0-9;]*|\][^\x07\x1b]*\x1b?)?\Z")
 _ALTERNATE = (b"1049", b"1047", b"47")
+_ADDRESS = re.compile(rb"\x1b\[[0-9;]*[Hf]")  # CUP, HVP: the cursor is set to a row of the screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,12 @@ class Snapshot:
     synchronized: bool = False  # DECSET 2026: a frame is being drawn
     alternate: bool = False  # the alternate screen is shown
     keys: bool = False  # DECCKM is set: application cursor keys are requested
+    addresses: bool = False  # a row of the screen was addressed since DECCKM was last reset
+
+    @property
+    def draws(self) -> bool:
+        """A program that draws a screen: a line editor may request cursor keys too."""
+        return self.keys and self.addresses
 
 
 class Evidence:
@@ -63,6 +70,7 @@ class Evidence:
         self._synchronized = False
         self._alternate = False
         self._keys = False
+        self._addresses = False
 
     def feed(self, data: bytes) -> None:
         """Scan the next chunk; the result does not depend on how the stream was split."""
@@ -85,16 +93,22 @@ class Evidence:
             self._carry = tail if len(tail) <= _CARRY else b"\x1b]"
         if b"\x07" in data:
             self._bells += data.count(b"\x07")
+        start = 0  # of the output since DECCKM was reset
         for found in _SEQUENCE.finditer(data):
             modes, onoff, mark, argument, end, reset = found.groups()
             if modes:
-                self._modes(modes.split(b";"), onoff == b"h")
+                names = modes.split(b";")
+                self._modes(names, onoff == b"h")
+                if onoff == b"l" and b"1" in names:
+                    start, self._addresses = found.end(), False
             elif reset:
                 self._modes([b"2004", b"2026", b"1049", b"1"], False)
+                start, self._addresses = found.end(), False
             else:
                 self._bells -= end == b"\x07"
                 if mark:
                     self._marked(mark.decode(), argument)
+        self._addresses = self._addresses or _ADDRESS.search(data, start) is not None
 
     def _modes(self, modes: list[bytes], on: bool) -> None:
         for mode in modes:
@@ -142,6 +156,7 @@ class Evidence:
             synchronized=self._synchronized,
             alternate=self._alternate,
             keys=self._keys,
+            addresses=self._addresses,
         )
 
 

@@ -156,7 +156,7 @@ class Weighing:
         if self._only_signalled():
             return _waits(tuning.SIGNALLED, "nothing but the echo of its signal key is shown")
         working = self._children_work()
-        if look.alternate or self.now.keys:
+        if look.alternate or self.now.draws:
             paint = tuning.PAINT + self._started_timer()
             screen = _waits(
                 max(tuning.ASIDE, paint) if working else paint,
@@ -240,11 +240,13 @@ class Weighing:
         """Time allowed for the rest of a key: the program's own time-out if it has just started."""
         own = self.probe.returns or self.probe.wakes
         before = self.baseline and (self.baseline.returns or self.baseline.wakes)
-        if not self.fresh and tuning.ESCAPE < own <= tuning.ESCDELAY and own != before:
+        # Output may belong to a text that was typed before the ESC.
+        silent = not self.fresh or (self.sent is not None and self.sent.text)
+        if silent and tuning.ESCAPE < own <= tuning.ESCDELAY and own != before:
             # Its own time-out, started by this key; timers fire late on a busy machine.
             return own * tuning.LATE_TIMER + tuning.PAINT
         patient = self.baseline is not None and self.baseline.wait is Wait.HARD
-        return tuning.ESCDELAY if patient and self.probe.timed and not self.fresh else tuning.ESCAPE
+        return tuning.ESCDELAY if patient and self.probe.timed and silent else tuning.ESCAPE
 
     def _far(self, marks: str) -> Rule:
         """Rule for a program that can be judged only by its screen."""

@@ -406,7 +406,7 @@ class Settle:
         if look is None or look.alternate:
             return False  # an alternate screen is reported as a screen
         now = self._situation.evidence.snapshot()
-        return now.keys and not now.paste_on and probe is not None and not probe.canonical
+        return now.draws and not now.paste_on and probe is not None and not probe.canonical
 
     def _consumed(self) -> bool:
         """True if the program read the input."""

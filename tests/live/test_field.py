@@ -654,3 +654,35 @@ def test_a_main_thread_that_sleeps_on_another_lock_each_time_is_idle(jobs: Jobs)
         answer = job.send(keys=[key])
         assert f"key {key}" in answer.fresh.text
         assert answer.verdict.confidence is Confidence.HIGH, "answered as never resting"
+
+
+KEYPAD_LINES = r"""
+import os, tty
+tty.setraw(0)
+while True:
+    os.write(1, b"\x1b[?1h\x1b=# "); line = b""
+    while not line.endswith(b"\r"): line += os.read(0, 9); os.write(1, b"\r\x1b[J# " + line.strip())
+    os.write(1, b"\x1b[?1l\x1b>\r\nsaid " + line.strip() + b"\r\n")
+"""
+
+
+def test_a_line_editor_that_asks_for_cursor_keys_has_a_prompt(jobs: Jobs) -> None:
+    job = Session(jobs, program(KEYPAD_LINES))
+    answer = job.send("hi")
+    assert (answer.fresh.text, answer.verdict.prompt) == ("said hi", "# ")
+
+
+ESCAPE_TIMER = r"""
+import os, select, tty
+tty.setraw(0); os.write(1, b"\x1b[?1049h\x1b[Hready"); r, w = os.pipe(); escape = False
+while True:
+    if select.select([0, r], [], [], 0.6 if escape else None)[0]:
+        key = os.read(0, 9); escape = key == b"\x1b"
+        if not escape: os.write(1, b" " + key)
+    else: os.write(1, b" MENU"); escape = False
+"""
+
+
+def test_escape_behind_a_text_is_answered_after_its_time_out(jobs: Jobs) -> None:
+    job = Session(jobs, program(ESCAPE_TIMER))
+    assert job.send("text", keys=["Escape"]).fresh.text.endswith("text MENU")
