@@ -248,10 +248,14 @@ _WIRE_NAMES = {"condition": "for"}  # members whose wire name is a Python keywor
 def version_of(request: Request) -> int:
     """The protocol version that a holder must support to understand a request.
 
-    Version 2 added holds, and waits for a port, a person and the conditions of a service.
+    Version 2 added holds, restarts, secrets typed on the caller's insistence, and waits for a port,
+    a person and the conditions of a service. It also added `approved`, which needs no support: jobs
+    of version 1 have no rules that ask the user.
     """
     match request:
-        case HoldRequest() | ReleaseRequest() | DoneRequest():
+        case HoldRequest() | ReleaseRequest() | DoneRequest() | RestartRequest():
+            return 2
+        case InteractRequest(secret=True, insist=True):
             return 2
         case WaitRequest(condition="port" | "person"):
             return 2

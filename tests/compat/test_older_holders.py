@@ -6,7 +6,9 @@ The holder's replies come from the recorded session.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -39,6 +41,8 @@ class OlderHolder1:
     def __init__(self, folder: Path) -> None:
         self.asked: list[dict[str, Any]] = []
         self._looks = 0
+        self._lock = os.open(folder / "alive", os.O_RDWR | os.O_CREAT)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(folder / "sock"))
         self._listening.listen()
@@ -74,7 +78,7 @@ class OlderHolder1:
                 ports = [8080] if self._looks >= LISTENS_AFTER else []
                 return {"status": {**REPLIES["status"]["status"], "ports": ports, "exit": None,
                                    "state": "running"}}  # fmt: skip
-            case "wait":
+            case "wait" | "interact":
                 return dict(REPLIES["answer"])
         raise AssertionError(request)
 
@@ -83,6 +87,7 @@ class OlderHolder1:
             last.connect(str(folder / "sock"))
         self._thread.join()
         self._listening.close()
+        os.close(self._lock)
 
 
 @pytest.fixture
@@ -146,6 +151,39 @@ def test_conditions_of_a_service_are_refused(settings: Config, holder: OlderHold
     with pytest.raises(OlderHolder):
         asyncio.run(looped())
     assert {request["op"] for request in holder.asked} == {"hello"}
+
+
+def newer_requests(jobs: Any) -> list[Callable[[], Any]]:
+    return [
+        lambda: jobs.restart(session.NAME),
+        lambda: jobs.interact(session.NAME, input="x", secret=True, insist=True),
+        lambda: jobs.hold(session.NAME, by="ann"),
+        lambda: jobs.wait(session.NAME, until="person", message="sign in"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_request_that_it_would_misunderstand_is_refused(
+    settings: Config, holder: OlderHolder1, number: int
+) -> None:
+    async def looped() -> None:
+        async with AsyncJobs(settings) as jobs:
+            await newer_requests(jobs)[number]()
+
+    with Jobs(settings) as jobs, pytest.raises(OlderHolder, match="started by an older version"):
+        newer_requests(jobs)[number]()
+    with pytest.raises(OlderHolder):
+        asyncio.run(looped())
+    assert {request["op"] for request in holder.asked} == {"hello"}
+
+
+def test_input_that_the_user_approved_is_typed(settings: Config, holder: OlderHolder1) -> None:
+    """Its job has no rule that asks; a secret at a password prompt needs no newer holder either."""
+    with Jobs(settings) as jobs:
+        jobs.interact(session.NAME, input="make install", approved=True)
+        jobs.interact(session.NAME, input="hunter2", secret=True)
+    words = [request["op"] for request in holder.asked]
+    assert words == ["hello", "interact", "interact"]
 
 
 def test_output_is_read_though_it_keeps_no_secrets(settings: Config, holder: OlderHolder1) -> None:
