@@ -10,11 +10,8 @@ a holder that is stuck there.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
-import shutil
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -23,23 +20,23 @@ from dataclasses import replace
 from ptyjobs import requests
 from ptyjobs.errors import BadInput, PtyJobsError, Refused, StartFailed, cannot_start
 from ptyjobs.holder import operations
+from ptyjobs.holder.clients import Clients
+from ptyjobs.holder.home import Home, succeed
 from ptyjobs.holder.job import Job
-from ptyjobs.holder.peers import MAX_PEERS, Peer, listen
+from ptyjobs.holder.peers import Peer
+from ptyjobs.holder.poll_set import PollSet
+from ptyjobs.holder.run import Run
 from ptyjobs.holder.service import JobService
 from ptyjobs.holder.status_cache import LULL
 from ptyjobs.input.terminal_replies import without_replies
 from ptyjobs.model import JobSpec, Tier
 from ptyjobs.process import tree
 from ptyjobs.process.fair_share import Courtesy, SharedPage
-from ptyjobs.process.peercred import same_user
 from ptyjobs.protocol import Data, JsonObject
-from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir
 
 LINGER = 0.5  # seconds that the last answers get to reach their clients
 READS_PER_TURN = 16
-NEXT = 0.001  # seconds to wait for the next bytes under heavy output
-COARSE = 0.5  # seconds: longer pauses need no millisecond precision
 
 
 class Holder:
@@ -50,70 +47,59 @@ class Holder:
         self.pid = 0
         self.tier = tier
         self.courtesy = Courtesy(page)
-        self.job = Job(self, self.courtesy)
-        self.service = self._service_of(self.job)
-        self._watched: dict[int, Callable[[int], None]] = {}  # descriptors of readiness probes
+        self._poll = PollSet()
+        self.current = self._new_run()
         self._lease = lease
-        self._poll: select.epoll
-        self._wake: tuple[int, int]
-        self._listening: socket.socket
-        self._lock: int
-        self._peers: dict[int, Peer] = {}
-        self._masks: dict[int, int] = {}  # the poll mask of each peer's socket
-        self._numbers = 0
+        self._home = Home.nowhere()
+        self._clients = Clients(self._poll)
         self._master_mask = select.EPOLLIN  # the poll mask of the pty master
         self.wanted = False  # a descriptor other than the master was ready since the last iteration
         self._master_out = False  # master unregistered (its job closed the terminal)
         self._leave_at: float | None = None
         self._fold_due: float | None = None  # a backlog is folded in small steps
 
-    def _service_of(self, job: Job) -> JobService:
-        return JobService(
+    def _new_run(self) -> Run:
+        """The parts of a run that has not begun."""
+        job = Job(self, self.courtesy)
+        service = JobService(
             job,
             spawn=self.spawn,
             type_input=operations.begin_input,
             guard=self._guard,
-            poller=self,
+            poller=self._poll,
         )
+        return Run(job, service)
+
+    @property
+    def job(self) -> Job:
+        """The job of the current run."""
+        return self.current.job
+
+    @property
+    def service(self) -> JobService:
+        """The service of the current run."""
+        return self.current.service
 
     # -- birth -------------------------------------------------------------------------------
 
-    def adopt(self, sock: socket.socket) -> Peer:
+    def adopt(self, sock: socket.socket) -> None:
         """Add a connection that already exists (of the client that requested this holder)."""
-        self._numbers += 1
-        peer = Peer(sock, self._numbers, secrets=self.job.secrets)
-        self._peers[sock.fileno()] = peer
-        self._poll.register(sock.fileno(), select.EPOLLIN)
-        return peer
+        self._clients.adopt(sock, secrets=self.job.secrets)
 
     def begin(self) -> None:
-        """Set up what only a running process has: the poller and its wake-up descriptor.
-
-        SIGCHLD already has a handler (the zygote's); without one, nothing would wake the loop.
-        """
+        """Set up what only a running process has: its pid and its poll set."""
         self.pid = self.service.pid = os.getpid()
         self.service.notices.begin()
-        self._poll = select.epoll()
-        self._wake = os.pipe()
-        for fd in self._wake:
-            os.set_blocking(fd, False)
-        signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
-        self._poll.register(self._wake[0], select.EPOLLIN)
+        self._poll.open()
         if self._lease >= 0:
-            self._poll.register(self._lease, select.EPOLLIN)
+            self._poll.register(self._lease)
 
     def move_in(self, folder: str, slot: int) -> None:
         """Take over a job's directory: its lock and its socket."""
         self.courtesy.slot = slot
         self.job.dir = JobDir(folder)
-        self._open(folder)
-
-    def _open(self, folder: str) -> None:
-        self._lock = os.open(f"{folder}/alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        os.write(self._lock, b"%d" % self.pid)  # pid of the process that holds the lock
-        self._listening = listen(folder)
-        self._poll.register(self._listening.fileno(), select.EPOLLIN)
+        self._home = Home.take(folder)
+        self._poll.register(self._home.listening.fileno())
 
     def spawn(self, spec: JobSpec, reader: str) -> None:
         """Start the job for `reader`; StartFailed leaves a `failed` record behind."""
@@ -136,9 +122,9 @@ class Holder:
             self._not_started(told, now)
             raise told from failure
         assert self.job.pty is not None
-        self._poll.register(self.job.pty.master, select.EPOLLIN)
+        self._poll.register(self.job.pty.master)
         if self.job.pty.errors >= 0:
-            self._poll.register(self.job.pty.errors, select.EPOLLIN)
+            self._poll.register(self.job.pty.errors)
         self.service.glimpses.due = now + LULL
         self.service.inputs.begin(reader)
         self.service.watches.begin(now)
@@ -184,15 +170,7 @@ class Holder:
                     traceback.print_exc(file=out)
 
     def _next_events(self) -> list[tuple[int, int]]:
-        timeout = min(max(0.0, self._next_time() - time.monotonic()), 60.0)
-        if timeout > COARSE:
-            return self._poll.poll(timeout)
-        # epoll rounds its timeout up to whole ms; select on the epoll descriptor does not
-        if timeout:
-            ready, _, _ = select.select([self._poll.fileno()], [], [], timeout)
-            if not ready:
-                return []
-        return self._poll.poll(0)
+        return self._poll.wait(min(max(0.0, self._next_time() - time.monotonic()), 60.0))
 
     def _next_time(self) -> float:
         now = time.monotonic()
@@ -221,18 +199,18 @@ class Holder:
         if job.pty is not None and job.terminal_closed_until > now:
             times.append(job.terminal_closed_until)
         if not self.service.ending.active:
-            times.append(self.service.limits.due(now, alone=not self._peers))
+            times.append(self.service.limits.due(now, alone=not self._clients))
             times.append(self.service.restarts.due)
         return min(times)
 
     def _dispatch(self, fd: int, mask: int, now: float) -> None:
         """Handle one event; an earlier event of the batch may have closed `fd`, so look it up."""
         job = self.job
-        if (peer := self._peers.get(fd)) is not None:
+        if (peer := self._clients.get(fd)) is not None:
             self._on_peer(peer, mask)
-        elif (call := self._watched.get(fd)) is not None:
+        elif (call := self._poll.probe(fd)) is not None:
             call(mask)
-        elif fd == self._wake[0]:
+        elif fd == self._poll.woken:
             self._on_child(now)
         elif fd == self._lease:
             self._on_lease_end(now)
@@ -240,28 +218,15 @@ class Holder:
             self._on_terminal(now)
         elif job.pty is not None and fd == job.pty.errors:
             self.service.reporter.read_errors()
-        elif fd == self._listening.fileno():
+        elif fd == self._home.listening.fileno():
             self._accept()
-
-    def watch(self, fd: int, mask: int, call: Callable[[int], None]) -> None:
-        """Call `call` with the events of a probe's descriptor."""
-        if fd in self._watched:
-            self._poll.modify(fd, mask)
-        else:
-            self._poll.register(fd, mask)
-        self._watched[fd] = call
-
-    def unwatch(self, fd: int) -> None:
-        """Stop watching a descriptor, before it is closed."""
-        if self._watched.pop(fd, None) is not None:
-            self._poll.unregister(fd)
 
     def _on_terminal(self, now: float) -> None:
         for _ in range(READS_PER_TURN):
             if not self.job.read_once(now) or self.courtesy.paused_until or self.wanted:
                 break
             now = time.monotonic()
-            if self._peers_pending():
+            if self.service.inputs.due <= now:
                 break
         self._poll_terminal()
 
@@ -270,12 +235,9 @@ class Holder:
         if self._master_out or not self._master_mask:
             return False
         assert self.job.pty is not None
-        events = self._poll.poll(NEXT)
+        events = self._poll.next()
         self.wanted = any(fd != self.job.pty.master for fd, _ in events)
         return events == [(self.job.pty.master, select.EPOLLIN)]
-
-    def _peers_pending(self) -> bool:
-        return self.service.inputs.due <= time.monotonic()
 
     def _poll_terminal(self) -> None:
         """Register the master for the events needed now."""
@@ -322,7 +284,7 @@ class Holder:
             self.service.inputs.drop_done()
         self.service.ending.step(now)
         if not self.service.ending.active and (
-            why := self.service.limits.step(now, alone=not self._peers)
+            why := self.service.limits.step(now, alone=not self._clients)
         ):
             self.service.ending.begin(now, grace=self.service.limits.grace, reason=why)
         self.service.glimpses.step(now)
@@ -349,16 +311,13 @@ class Holder:
             if tree.alive(self.pid) or self.service.reporter.hook_left():
                 return False
             self._leave_at = time.monotonic() + LINGER
-        flushed = not any(peer.wants_write for peer in self._peers.values())
         quiet = not self.service.inputs and not self.service.ending.awaited
-        return (flushed and quiet) or time.monotonic() >= self._leave_at
+        return (quiet and not self._clients.unsent) or time.monotonic() >= self._leave_at
 
     # -- children and the lease --------------------------------------------------------------
 
     def _on_child(self, now: float) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while os.read(self._wake[0], 4096):
-                pass
+        self._poll.drain_signals()
         ended = tree.reap(self.job.used)
         self._guard(self.service.children_ended, ended)
         if self.job.pid in ended and self.job.pty is not None:
@@ -384,16 +343,12 @@ class Holder:
         self.service.watches.close()
         self.job.close()
         self.service.reporter.close()
-        for peer in self._peers.values():
-            peer.close()
+        self._clients.close()
 
     def unplug(self) -> None:
         """Release resources that a holder keeps until its process ends."""
-        signal.set_wakeup_fd(-1)
         self._poll.close()
-        self._listening.close()
-        for fd in (*self._wake, self._lock):
-            os.close(fd)
+        self._home.close()
 
     # -- events of the job -------------------------------------------------------------------
 
@@ -448,78 +403,42 @@ class Holder:
             service.cancel_restarts()
 
     def _next_run(self, now: float) -> None:
-        """Begin the next run: a new directory under its name, a new state, the same peers."""
-        old, before = self.job, self.service
-        directory = self._move_on(old)
-        waits = before.inputs.take(before.watches.own)
-        asked, before.restarts.asked = before.restarts.asked, []
-        before.watches.close()
-        before.reporter.close()
-        old.close()
-        self._master_mask, self._master_out = select.EPOLLIN, False
-        self.job = Job(self, self.courtesy)
-        self.job.dir, self.job.contained, self.job.secrets = directory, old.contained, old.secrets
-        service = self.service = self._service_of(self.job)
-        service.pid, service.lease, service.restarts = self.pid, before.lease, before.restarts
-        service.notices.begin()
-        service.hold.succeed(before.hold)
-        peers = {peer.number: peer for peer in self._peers.values()}
-        try:
-            self.spawn(replace(old.spec, run=old.spec.run + 1), "")
-        except PtyJobsError as error:
-            numbers = [(w.owner >> 32, w.owner & 0xFFFFFFFF) for w in waits]
-            for peer, number in [*numbers, *((p.number, n) for p, n, _ in asked)]:
-                if peer in peers:
-                    peers[peer].send({"id": number, "error": error.to_wire()})
-            return
-        service.note("start", text=old.spec.command)
-        for wait in waits:
-            if (owner := peers.get(wait.owner >> 32)) is not None:
-                ask = replace(wait.ask, timeout=wait.left(now))
-                number = wait.owner & 0xFFFFFFFF
-                service.inputs.wait(owner, number, ask, watch=service.watches.own)
-        for owner, number, request in asked:
-            if (reply := operations.first_answer(service, owner, number, request)) is not None:
-                owner.send({"id": number, "ok": reply})
-
-    def _move_on(self, job: Job) -> JobDir:
-        """Create the next run's directory in place of this run's, which is renamed and kept."""
-        from ptyjobs.process import cgroup  # few jobs restart
-
+        """Begin the next run: a new directory under its name, new parts, the same peers."""
+        before, spec = self.current, self.job.spec
         while self._accept():
             pass
-        fresh = runs.allocate(job.dir, job.spec.run)
-        group = cgroup.noted(job.dir.path)
-        lock, listening = self._lock, self._listening
+        self._move_on(succeed(self.job.dir, spec.run))
+        unanswered = before.leave()
+        self._master_mask, self._master_out = select.EPOLLIN, False
+        self.current = self._new_run()
+        self.current.inherit(before)
+        self.job.dir = JobDir(before.job.dir.folder)
+        peers = self._clients.numbered()
         try:
-            self._open(fresh.folder)
-        except OSError:
-            self._lock, self._listening = lock, listening
-            shutil.rmtree(fresh.folder, ignore_errors=True)
-            raise
-        runs.exchange(job.dir, fresh)
-        self._poll.unregister(listening.fileno())
-        listening.close()
-        for name in ("sock", "alive", cgroup.NOTE):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{fresh.folder}/{name}")
-        os.close(lock)
-        if group is not None:
-            cgroup.note(group, job.dir.folder)
-        return JobDir(job.dir.folder)
+            self.spawn(replace(spec, run=spec.run + 1), "")
+        except PtyJobsError as error:
+            unanswered.refuse(peers, error)
+            return
+        self.service.note("start", text=spec.command)
+        unanswered.renew(self.service, peers, now)
+
+    def _move_on(self, home: Home) -> None:
+        self._poll.register(home.listening.fileno())
+        self._poll.unregister(self._home.listening.fileno())
+        self._home.close()
+        self._home = home
 
     # -- clients -----------------------------------------------------------------------------
 
     def _accept(self) -> bool:
         """Accept the next connection; False if there is none."""
         try:
-            sock, _ = self._listening.accept()
+            sock, _ = self._home.listening.accept()
         except OSError:  # EAGAIN: it has closed; EMFILE: no descriptor, the client tries again
             return False
-        if len(self._peers) >= MAX_PEERS or not same_user(sock):
-            sock.close()
-        else:
-            self._on_peer(self.adopt(sock), select.EPOLLIN)  # most have sent a request already
+        peer = self._clients.admit(sock, secrets=self.job.secrets)
+        if peer is not None:
+            self._on_peer(peer, select.EPOLLIN)  # most have sent a request already
         return True
 
     def _on_peer(self, peer: Peer, mask: int) -> None:
@@ -580,11 +499,9 @@ class Holder:
 
     def _drop_peer(self, peer: Peer) -> None:
         """Discard a closed connection and its waits; the job and its output continue."""
-        fd = peer.fileno()
-        if self._peers.pop(fd, None) is None:
+        if not self._clients.remove(peer):
             return
         self.service.limits.client(time.monotonic())
-        self._poll.unregister(fd)
         if self.service.followers.remove(peer):
             self.service.tell_people()
         self.job.secrets.forget(peer.number)
@@ -592,13 +509,7 @@ class Holder:
         peer.close()
 
     def _poll_peers(self) -> None:
-        for fd, peer in list(self._peers.items()):
+        for peer in self._clients:
             if peer.closed:
                 self._drop_peer(peer)
-            else:
-                mask = select.EPOLLIN | (select.EPOLLOUT if peer.wants_write else 0)
-                if mask != self._masks.get(fd, select.EPOLLIN):
-                    self._poll.modify(fd, mask)
-                self._masks[fd] = mask
-        for fd in [fd for fd in self._masks if fd not in self._peers]:
-            del self._masks[fd]
+        self._clients.update_masks()

@@ -1,7 +1,7 @@
 """Restarts of a job: its policy, the pauses, and restarts on request.
 
-Owns the decision and its wording; the loop carries it out (`Holder._next_run`), in the same holder,
-so that waits for readiness and the name of the job span it. Never starts a run itself. The subtle
+Owns the decision and its wording; the loop carries it out (`run`, `home`), in the same holder, so
+that waits for readiness and the name of the job span it. Never starts a run itself. The subtle
 thing: a run counts as a failed try only if it ended soon. A run of at least `STEADY` seconds resets
 the count, so a service that crashes once a day is not a crash loop.
 """
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ptyjobs.holder.job import Job
     from ptyjobs.holder.peers import Peer
     from ptyjobs.requests import RestartRequest
+
+    Asked = tuple[Peer, int, RestartRequest]  # a pending request, its client and its number
 
 NO, ON_FAILURE, ALWAYS = "no", "on-failure", "always"
 LIMIT = 5  # consecutive restarts, unless the policy names a number
@@ -43,7 +45,7 @@ class Restarts:
         self.gave_up = False
         self._policy, self._limit = NO, LIMIT
         self._began = 0.0
-        self.asked: list[tuple[Peer, int, RestartRequest]] = []  # pending restart requests
+        self.asked: list[Asked] = []  # pending restart requests
 
     def begin(self, policy: str, now: float) -> None:
         """A run begins."""

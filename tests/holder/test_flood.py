@@ -20,6 +20,7 @@ from ptyjobs.holder import waiter as waiters
 from ptyjobs.holder.input_queue import InputQueue
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.loop import Holder
+from ptyjobs.holder.run import Run
 from ptyjobs.holder.service import JobService
 from ptyjobs.holder.waiter import ENDING, FLOODS, PROGRESS_EVERY, Ask, Waiter
 from ptyjobs.model import Answer, Reason, Size, State, Tier
@@ -221,8 +222,7 @@ def test_a_backlog_is_folded_for_those_who_wait() -> None:
     job = Backlog(hot=False)
     wait = waiter(job, [], now=0.0, timeout=1.0)
     holder = Holder.__new__(Holder)
-    holder.job = cast(Job, job)
-    holder.service = JobService.__new__(JobService)
+    holder.current = Run(cast(Job, job), JobService.__new__(JobService))
     holder.service.inputs = cast(InputQueue, [wait])
     holder._fold_a_little(5.0)
     assert seen == [wait.observe]

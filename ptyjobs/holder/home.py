@@ -1,0 +1,73 @@
+"""A holder's place in its job's directory: the lock that it lives, and its socket.
+
+Owns both descriptors, and the exchange of directories between two runs. Never reads the socket. The
+subtle thing: the next run's directory has its lock and its socket before it gets the job's name, so
+a client finds a live holder under that name at every moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+
+from ptyjobs.holder.peers import listen
+from ptyjobs.store import runs
+from ptyjobs.store.jobdir import JobDir
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The open lock and socket of one directory."""
+
+    lock: int
+    listening: socket.socket
+
+    @classmethod
+    def nowhere(cls) -> Home:
+        """The place of a holder that has no job: nothing is open."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.close()
+        return cls(-1, sock)
+
+    @classmethod
+    def take(cls, folder: str) -> Home:
+        """Lock a directory and listen in it; raises OSError if its files cannot be created."""
+        lock = os.open(f"{folder}/alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.write(lock, b"%d" % os.getpid())  # pid of the process that holds the lock
+        try:
+            return cls(lock, listen(folder))
+        except OSError:
+            os.close(lock)
+            raise
+
+    def close(self) -> None:
+        self.listening.close()
+        os.close(self.lock)
+
+
+def succeed(directory: JobDir, run: int) -> Home:
+    """Put a new directory in the place of that of `run`, which is renamed and kept.
+
+    Raises OSError if it cannot be created; then the old one stays. The caller closes the old home.
+    """
+    from ptyjobs.process import cgroup  # few jobs restart
+
+    fresh = runs.allocate(directory, run)
+    group = cgroup.noted(directory.path)
+    try:
+        home = Home.take(fresh.folder)
+    except OSError:
+        shutil.rmtree(fresh.folder, ignore_errors=True)
+        raise
+    runs.exchange(directory, fresh)
+    for name in ("sock", "alive", cgroup.NOTE):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{fresh.folder}/{name}")
+    if group is not None:
+        cgroup.note(group, directory.folder)
+    return home
