@@ -23,7 +23,7 @@ from ptyjobs.model import Fresh
 from ptyjobs.terminal.screen import SCROLLBACK
 from ptyjobs.terminal.values import Line
 from ptyjobs.terminal.widths import WIDTH
-from ptyjobs.text import sanitize
+from ptyjobs.text import sanitize, untold
 from ptyjobs.text.bookmark import Mark, TextScreen, mark, text_below
 from ptyjobs.text.changes import CONTEXT, Changes, changes, unchanged, unchanged_frame, unseen
 from ptyjobs.text.echo import Typed, typed_lines, without_echo
@@ -45,9 +45,6 @@ MAX_STEP = 4096
 
 TAIL_STEP = 512
 """Lines taken per step from the end, until they suffice."""
-
-UNTOLD = 100
-"""Lines kept that were printed just before a full-screen program came."""
 
 MAX_CLEARED = 2048
 """Maximum lines in a slice that also clears the scrollback. More in one step means that they were
@@ -151,45 +148,10 @@ class FreshText:
         return self._lines(screen, prompt_row=prompt_row, end=end)
 
     def untold(self, screen: TextScreen) -> tuple[tuple[int, Line], ...]:
-        """Lines printed on the primary screen that this answer, the alternate one, did not show.
-
-        The first answer after the full-screen program has left reports them (`Mark.untold`).
-        """
-        mark = self._mark
+        """Lines printed on the primary screen that this answer does not show (`Mark.untold`)."""
         if not screen.alternate:
             return ()
-        low = max(mark.first_line, screen.floor_line)
-        lines = screen.line_range(low, screen.first_line + screen.size.rows)
-        old = {mark.first_line + n: text for n, text in enumerate(mark.rows)}
-        at = low if mark.alternate else max(mark.line, low)
-        numbers = [
-            number
-            for number, line in enumerate(lines, low)
-            if number == mark.line or line.text.rstrip(" ") != old.get(number, "")
-        ]
-        told = [(n, lines[n - low]) for n in numbers if n < at]
-        numbers = [n for n in numbers if n >= at]
-        rest = [lines[n - low] for n in numbers]
-        if at == mark.line and rest and not mark.alternate:
-            moved = not rest[0].text.startswith(mark.cells_before.rstrip(" "))
-            rest = without_echo(rest, self._typed_at(screen, "", moved=moved))
-        told += zip(numbers[len(numbers) - len(rest) :], rest, strict=True)
-        fresh = [(n, line) for n, line in told if line.text.strip(" ")]
-        kept = [(n, line) for n, line in mark.untold if n not in {n for n, _ in fresh}]
-        return tuple([*kept, *fresh][-UNTOLD:])
-
-    def _still_untold(self, screen: TextScreen, start: int, same: set[int]) -> list[Line]:
-        """The lines printed before a full-screen program that are where they were.
-
-        Lines from `start` on are in the answer, except those of `same`.
-        """
-        found = []
-        for number, line in self._mark.untold:
-            now = screen.line_range(number, number + 1)
-            kept = now and now[0].text.rstrip(" ").endswith(line.text.rstrip(" "))
-            if number < screen.floor_line or (kept and (number < start or number in same)):
-                found.append(line)
-        return found
+        return untold.collect(self._mark, screen, self._typed_at(screen, "", moved=False))
 
     # --- the screen itself --------------------------------------------------------------------
 
@@ -252,8 +214,8 @@ class FreshText:
         form = not prompt_row and self._mark.form and not self._mark.canonical
         whole = moved or form or (prompt_row and tail_text is None and cursor == start)
         typed = self._typed_at(screen, prompt, moved=whole)
-        untold = self._still_untold(screen, start, same)
-        head = [*untold, *begin.above, *without_echo(head, typed)]
+        earlier = untold.remaining(self._mark, screen, start=start, same=same)
+        head = [*earlier, *begin.above, *without_echo(head, typed)]
         hidden = screen.has_hidden(list(range(max(0, start - screen.first_line), screen.size.rows)))
         fresh = self._compose(_joined(head), _joined(tail), lost, end)
         redrawn = not fresh.text and unseen(self._mark, screen, but=range(start, cursor + 1))
