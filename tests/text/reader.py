@@ -14,8 +14,8 @@ from ptyjobs.terminal import Screen
 from ptyjobs.text.fresh import FreshText, Mark, mark
 from ptyjobs.text.late import between, standing
 
-WORD = re.compile(r"(?<![a-z])w\d+\.")
-"""A word that a generated stream prints once: `w17.`."""
+WORD = re.compile(r"(?<!\d)\d{4}w\.")
+"""A word that a generated stream prints once: `7100w.`."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class Session:
 
     def word(self) -> str:
         self.count += 1
-        return f"w{self.count:03d}."
+        return f"{self.count:04d}"[::-1] + "w."  # no two of them begin alike
 
     def words(self, number: int) -> list[str]:
         return [self.word() for _ in range(number)]
