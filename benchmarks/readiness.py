@@ -1,13 +1,19 @@
 """Correctness and delay of answers: is one call's answer complete, and how late is it?
 
     python benchmarks/readiness.py set [--tier full|no-syscall|evidence] [--only NAME]
+                                       [--part N/OF] [--save FILE] [--verbose]
+    python benchmarks/readiness.py report FILE...
     python benchmarks/readiness.py stress [--rounds N] [--spinners N]
     python benchmarks/readiness.py oracle
     python benchmarks/readiness.py cost
 
-`set` runs every program of readiness_set.py. The truth is the moment at which a step's known
-last output (its token, then the prompt) has arrived; an answer at or after it is correct.
-The same traces are then judged with quiet periods. `stress` counts early answers of quick commands.
+`set` runs every program of readiness_set.py and readiness_more.py. The truth is the moment at
+which a step's known last output (its token, then the prompt, as pexpect would wait for them) has
+arrived; an answer is correct if it came at or after it, and if its text, read as the holder reads
+it, has the token, no echo, no prompt, and nothing where the step prints nothing. The screen of a
+full-screen program must be tmux's view of the same bytes. `--part 1/3` runs a third of the
+programs, `--save` keeps the results, `report` adds several files up. The same traces are then
+judged with quiet periods. `stress` counts early answers of quick commands.
 `oracle` compares with pexpect, given the exact prompt. `cost` times probes and long waits.
 Ratios carry over between machines; milliseconds do not.
 """
@@ -16,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pickle
 import re
 import select
 import shutil
@@ -25,21 +32,24 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from readiness_set import Setup, Step, setups
-
+from benchmarks.readiness_more import more
+from benchmarks.readiness_set import Setup, Step, setups
+from benchmarks.tmux_view import TmuxView
 from ptyjobs.model import Confidence, Reason, Tier
+from ptyjobs.text.bookmark import Mark, mark
+from ptyjobs.text.fresh import FreshText
 from tests.readiness.driver import Answer, Job
 
 QUIET = (0.1, 0.3, 0.5, 1.0)
-AFTER = 1.1  # seconds that a trace goes on after an answer, for the quiet periods
+AFTER = 1.1  # seconds that a trace goes on after an answer: more than the longest quiet period
 PATIENCE = 20.0  # seconds for a step
 _ESCAPES = re.compile(
     rb"\x1b(?:\[[0-9;?<>=!]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\"
@@ -64,6 +74,8 @@ class Result:
     truth: float | None  # arrival of its last output
     chunks: list[tuple[float, bytes]]
     correct: bool = False
+    wrong: str = ""  # the fault of the text
+    text: str = ""
 
     @property
     def overhead(self) -> float:
@@ -93,12 +105,67 @@ def complete(setup: Setup, step: Step, text: str) -> bool:
     return bool(re.search(pattern, text)) if pattern else True
 
 
-def run_step(job: Job, setup: Setup, step: Step, *, after: float) -> Result:
+def text_fault(setup: Setup, step: Step, text: str, prompt: str) -> str:
+    """The fault of a reply's text, "" if it is what a person would say the program printed."""
+    ready = setup.ready if step.ready is None else step.ready
+    shown = f"\n{text}\n{prompt}".replace("\n", "\r\n") + "\r\n"
+    for part in re.split(r"\[\\s\\S\]\*|\\r\?\\n|\r\?\n|\r\n|\\s\+", step.token):
+        if not re.search(part.removesuffix("$"), shown):
+            return f"{part!r} is missing"
+    if not step.token and step.enter and ready and text.strip() and not step.slow:
+        return "text of a silent step"
+    lines = [line.rstrip() for line in text.split("\n")]
+    echoes = [line.strip() for line in step.send.split("\r") if len(line.strip()) > 3]
+    if any(echo in lines and echo not in step.token for echo in echoes):
+        return "the echo is in it"
+    if ready and lines[-1] and re.fullmatch(ready.removesuffix("$").strip(), lines[-1]):
+        return "the prompt is in it"
+    return ""
+
+
+def taken(job: Job) -> Mark:
+    """A mark at the end of the job's output, as the holder takes it."""
+    job.look()
+    flags = termios.tcgetattr(job.master)[3]
+    return mark(
+        job.screen,
+        offset=len(job.log),
+        echo=bool(flags & termios.ECHO),
+        canonical=bool(flags & termios.ICANON),
+    )
+
+
+def judge_text(job: Job, result: Result, start: Mark, view: TmuxView | None) -> None:
+    """Read the answer's text from the screen at the answer."""
+    setup, step = result.setup, result.step
+    job.look()
+    if view is not None:
+        result.wrong = "" if view.shows(job.screen.text()) else "the screen is not tmux's"
+        return
+    typed = "" if step.password or not step.enter else step.send.replace("\r", "\n")
+    typed += "\n" if typed.endswith("\n") else ""  # the Enter behind it
+
+    fresh, prompt = FreshText(start, typed=typed, prompts=job.memory.shown()[:8]).finish(
+        job.screen, prompt_row=result.answer.verdict.reason.ready, end=len(job.log)
+    )
+    result.text = fresh.text
+    if fresh.view == "screen":  # a multiplexer: each reply is its screen
+        setup = replace(setup, ready="")
+    result.wrong = text_fault(setup, step, fresh.text, prompt)
+
+
+def run_step(job: Job, setup: Setup, step: Step, *, after: float, view: TmuxView | None) -> Result:
     data = step.send.encode() + (b"\r" if step.enter else b"")
     job.drain()
+    start = taken(job)
     mark, sent = len(job.log), time.monotonic()
     answer = job.interact(data, timeout=PATIENCE)
     returned = len(job.log)
+    result = Result(setup, step, answer, sent, None, [])
+    if view is not None:
+        view.feed(bytes(job.log[view.fed : returned]))
+        view.fed = returned
+    judge_text(job, result, start, view)
     end = answer.returned + after
     while time.monotonic() < end or not (
         complete(setup, step, plain(bytes(job.log[mark:]))) or time.monotonic() > sent + PATIENCE
@@ -111,10 +178,9 @@ def run_step(job: Job, setup: Setup, step: Step, *, after: float) -> Result:
         if upto > mark:
             chunks.append((when, bytes(job.log[at:upto])))
             at = upto
-    truth = _truth(setup, step, chunks, sent)
-    result = Result(setup, step, answer, sent, truth, chunks)
+    result.truth, result.chunks = _truth(setup, step, chunks, sent), chunks
     got = plain(bytes(job.log[mark:returned]))
-    result.correct = answer.verdict.reason.ready and complete(setup, step, got)
+    result.correct = answer.verdict.reason.ready and complete(setup, step, got) and not result.wrong
     return result
 
 
@@ -159,11 +225,22 @@ def installed(setup: Setup) -> bool:
     return shutil.which(setup.argv[0]) is not None
 
 
-def run_set(tier: Tier, only: str, ssh: tuple[str, ...], *, verbose: bool) -> list[Result]:
+def run_set(
+    tier: Tier,
+    only: str,
+    ssh: tuple[str, ...],
+    *,
+    verbose: bool,
+    part: str,
+    after: float,
+    save: Path | None,
+) -> list[Result]:
     results: list[Result] = []
     home = tempfile.mkdtemp()
-    for setup in setups(_python("3.11"), _python("3.13"), _ipython(), ssh):
-        if only and only not in setup.name:
+    number, of = map(int, part.split("/"))
+    every = [*setups(_python("3.11"), _python("3.13"), _ipython(), ssh), *more(_python("3.11"))]
+    for place, setup in enumerate(every):
+        if (only and only not in setup.name) or place % of != number - 1:
             continue
         if not installed(setup):
             print(f"{setup.name}: not installed, left out")
@@ -176,13 +253,23 @@ def run_set(tier: Tier, only: str, ssh: tuple[str, ...], *, verbose: bool) -> li
                 job.drain()
             if verbose:
                 print(f"\n{setup.name}: {_line(first)}")
+            view = TmuxView(job.size) if setup.kind == "screen" else None
+            if view is not None:
+                view.feed(bytes(job.log))
+                view.fed = len(job.log)
             for step in setup.steps:
-                result = run_step(job, setup, step, after=AFTER if tier is Tier.FULL else 0.4)
+                result = run_step(job, setup, step, after=after, view=view)
                 results.append(result)
                 if verbose or not result.correct:
                     late = "" if result.truth is None else f" {result.overhead * 1e3:.1f} ms"
                     word = "ok " if result.correct else "BAD"
                     print(f"  {word} {setup.name} {step.send[:34]!r}{late} {_line(result.answer)}")
+                    if result.wrong or verbose:
+                        print(f"      {result.wrong}: {result.text[-300:]!r}")
+            if view is not None:
+                view.close()
+            if save is not None:
+                save.write_bytes(pickle.dumps((tier, results)))
             if setup.argv[0] == "tmux":  # its server outlives the client
                 subprocess.run(
                     [*setup.argv[:3], "kill-server"], stderr=subprocess.DEVNULL, check=False
@@ -439,7 +526,11 @@ def cost() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("set", "stress", "oracle", "cost"))
+    parser.add_argument("what", choices=("set", "report", "stress", "oracle", "cost"))
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--part", default="1/1")
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("--after", type=float, default=AFTER, help="seconds a trace goes on")
     parser.add_argument("--tier", default="full", choices=[t.value for t in Tier])
     parser.add_argument("--only", default="")
     parser.add_argument("--rounds", type=int, default=0)
@@ -449,8 +540,19 @@ def main() -> None:
     if args.what == "set":
         with Sshd() as ssh:
             tier = Tier(args.tier)
-            results = run_set(tier, args.only, ssh, verbose=args.verbose)
+            results = run_set(
+                tier,
+                args.only,
+                ssh,
+                verbose=args.verbose,
+                part=args.part,
+                after=args.after,
+                save=args.save,
+            )
         report(results, tier)
+    elif args.what == "report":
+        parts = [pickle.loads(file.read_bytes()) for file in args.files]
+        report([result for _, results in parts for result in results], parts[0][0])
     elif args.what == "stress":
         stress(args.rounds or 5000, args.spinners)
     elif args.what == "oracle":

@@ -370,3 +370,11 @@ def test_cells_are_columns() -> None:
     screen.feed("a中b".encode())
     assert screen.row_text(0, 0, 3) == "a中"
     assert screen.row_text(0, 3) == "b      "
+
+
+def test_rows_that_many_lines_scrolled_in_count_as_written() -> None:
+    screen = Screen(Size(4, 20))
+    screen.feed(b"one\r\n")
+    before = screen.generation
+    screen.feed(b"".join(b"line %d\r\n" % n for n in range(20)))
+    assert screen.written_rows(before) == [0, 1, 2]
