@@ -206,7 +206,7 @@ def test_a_person_holds_the_job_and_releases_it(tmp_path: Path, browser: Browser
             browser.wait(f"document.getElementById('hold').textContent === '{after}'")
             held = json.loads(run(tmp_path, "status", "sh", "--json"))["held"]
             assert ("by browser " in held) is (after == "Release")
-            facts = "document.getElementById('facts').textContent.includes('held by a browser')"
+            facts = "document.getElementById('facts').textContent.includes('held by browser ')"
             browser.wait(f"{facts} === {str(after == 'Release').lower()}")
 
 
