@@ -39,7 +39,7 @@ class Matches:
     """Matching lines, newest job first; `more`: further lines match."""
 
     found: tuple[Match, ...]
-    jobs: int = 0  # number of jobs _searched
+    jobs: int = 0  # number of jobs searched
     more: bool = False
 
 

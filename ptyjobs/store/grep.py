@@ -21,10 +21,10 @@ from ptyjobs.store.regex_timeout import bounded_search
 from ptyjobs.text.patterns import compile_patterns, plain
 from ptyjobs.text.redaction import Redactor
 
-CHUNK = 1 << 20  # bytes _searched at once
+CHUNK = 1 << 20  # bytes searched at once
 CHUNK_TIME = 2.0  # seconds of CPU time for one chunk, twenty times the usual
 LIMIT = 256 << 20  # maximum bytes that one call searches
-SMALL = 1 << 20  # bytes that may be _searched in the server
+SMALL = 1 << 20  # bytes that may be searched in the server
 SHORT = 1 << 10  # length of their longest line, bytes
 
 _IGNORES_CASE = "(?i)"
@@ -111,7 +111,7 @@ def search(
     needed: Callable[[], bool] = lambda: True,
     redactor: Redactor | None = None,
 ) -> Page:
-    """The answer of `grep`, while it is `needed`; each chunk is _searched within `bound`."""
+    """The answer of `grep`, while it is `needed`; each chunk is searched within `bound`."""
     floor, end = log.floor, log.end
     position = max(floor if since is None else since, floor)
     if last:
