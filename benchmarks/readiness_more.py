@@ -148,10 +148,10 @@ ASYNC = (
 )
 PDB = (
     q("p 6*7*1001", "42042"),
-    q("n", "n = 0"),
+    q("n", "busy.py\\(2\\)"),
     q("p n + 4400", "4400"),
     slow("!import time; time.sleep(1.2); print(41*101)", "4141"),
-    slow("until 5", "total = "),
+    slow("until 5", "print\\(total\\)"),
     q("p n", "4000000"),
     q("w", "module"),
 )
@@ -229,7 +229,7 @@ def more(python311: str) -> list[Setup]:
             PDB,
         ),
         Setup("ptpython", ("ptpython",), "", PYTHON[:3]),  # a toolbar follows its prompt
-        Setup("litecli", ("litecli", ":memory:"), "> $", LITECLI),
+        Setup("litecli", ("litecli", ":memory:"), "", LITECLI),
         Setup("m4", ("m4",), "", M4),
         Setup("dialog", ("dialog", *CHOICE), "", MENU, "screen"),
         Setup("whiptail", ("whiptail", *CHOICE), "", MENU, "screen"),
