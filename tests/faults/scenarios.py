@@ -14,12 +14,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from unittest import mock
 
 from ptyjobs.client.registry import Registry, is_alive
 from ptyjobs.errors import DuplicateJob, PtyJobsError, UnknownJob
-from ptyjobs.holder import loop
+from ptyjobs.holder import home
 from ptyjobs.model import Exit, JobSpec, State, Status
 from ptyjobs.store.jobdir import JobDir
 from tests.faults.interleaving import Actor, Interleaving
@@ -27,11 +26,6 @@ from tests.faults.interleaving import Actor, Interleaving
 Act = Callable[[], object]
 Check = Callable[[list[Actor]], None]
 NAME = "web"
-
-
-class FakePoller:
-    def register(self, *_: object) -> None: ...
-    def unregister(self, *_: object) -> None: ...
 
 
 class FakeListener:
@@ -82,21 +76,11 @@ class Played:
         self.close()
 
     def restart(self) -> None:
-        """The next run, by the code of `Holder._move_on`."""
+        """The next run, as `Holder._next_run` begins it."""
         self.dir.write_status(self.status(State.COMPLETED))
-        fake = SimpleNamespace(
-            _accept=lambda: False, _lock=self.fd, _listening=FakeListener(self.dir.folder),
-            _poll=FakePoller(), pid=os.getpid(),
-        )  # fmt: skip
-
-        def begin(folder: str) -> None:
-            fake._lock = self._lock(JobDir(folder))
-            fake._listening = FakeListener(folder)
-
-        fake._open = begin
-        job: Any = SimpleNamespace(dir=self.dir, spec=self.spec())
-        self.dir = loop.Holder._move_on(fake, job)  # type: ignore[arg-type]
-        self.fd, self.run = fake._lock, self.run + 1
+        place = home.succeed(self.dir, self.run)
+        self.close()
+        self.fd, self.run = place.lock, self.run + 1
         self.dir.write_spec(self.spec())
         self.dir.write_status(self.status(State.RUNNING))
 
@@ -302,7 +286,8 @@ def play(scenario: str, choose: Callable[[int], int]) -> None:
         world = World(Path(folder) / "state")
         acts, check = SCENARIOS[scenario](world)
         try:
-            check(Interleaving(choose).run(acts))
+            with mock.patch.object(home, "listen", FakeListener):
+                check(Interleaving(choose).run(acts))
         finally:
             for held in world.holders:
                 held.close()
