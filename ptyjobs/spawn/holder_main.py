@@ -157,5 +157,6 @@ _SPEC = JobSpec(
     env={"PATH": os.defpath, "TERM": "xterm-256color"},
     notify=("exited",),
     audit=True,
+    timeout=5.0,  # so that it ends even if its input was not typed
 )
 _START = protocol.encode({"id": 0, "op": "start", "spec": to_json(_SPEC), "wait": 2.0})
