@@ -125,7 +125,7 @@ def _turns(folder: Path, blocks: Callable[[int], Blocks], calls: int, count: int
         client.say(terminal, "start them")
         client.model.wait(lambda: len(client.woken) >= count, seconds=30 * count)
     with Jobs(Config(state_dir=client.env["PTYJOBS_STATE_DIR"])) as jobs:
-        ended = {s.job_id: s.ended for s in jobs.list(all=True) if s.ended}
+        ended = {s.job_id: s.ended for s in jobs.list() if s.ended}
     client.close()
     found = []
     for request in client.model.requests:
