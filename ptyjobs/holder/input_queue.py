@@ -23,7 +23,7 @@ from ptyjobs.holder.ready import Watch
 from ptyjobs.holder.terminal_input import Gap
 from ptyjobs.holder.waiter import PROMPTS, Ask, Waiter
 from ptyjobs.model import Answer, to_json
-from ptyjobs.readiness.facts import Probe, Wait
+from ptyjobs.readiness.facts import Probe, Wait, has_text_fields
 from ptyjobs.terminal.values import Line
 from ptyjobs.text.fresh import FreshText, Mark
 from ptyjobs.text.late import between
@@ -278,7 +278,7 @@ class InputQueue:
             fold = self._job.fold
             fold.catch_up(self._job.log.end)
             modes, mark = fold.screen.modes, self._job.evidence.snapshot().mark
-            fields = modes.bracketed_paste and (modes.kitty_flags or modes.focus)
+            fields = has_text_fields(fold.screen)
             if fields and baseline.wait is Wait.SOFT and mark not in ("A", "B"):
                 cuts.append((len(data) - 1, Gap.TYPED))
             elif fold.screen.alternate or not modes.cursor_visible:

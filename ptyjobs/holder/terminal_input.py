@@ -96,7 +96,7 @@ class Outgoing:
 class TerminalInput:
     """Input and query replies, in the order in which they are written."""
 
-    __slots__ = ("_piece_in", "_port", "hold", "inputs", "queue", "replies", "sent")
+    __slots__ = ("_piece_in", "_port", "_sent_at", "hold", "inputs", "queue", "replies", "sent")
 
     def __init__(self, port: Port) -> None:
         self._port = port
@@ -106,6 +106,7 @@ class TerminalInput:
         self.hold = 0.0  # typed input is held until this time, after a query reply
         self.sent = Shown()  # the last input
         self._piece_in = 0.0  # when the last piece with a successor was written
+        self._sent_at = 0  # bytes the job had written when the last input had been typed
 
     @property
     def idle(self) -> bool:
@@ -183,6 +184,7 @@ class TerminalInput:
             head.left = head.left[taken:]
             if not head.left:
                 self.queue.popleft()
+                self._sent_at = self._port.written
                 if self.queue and self.queue[0].gap is not Gap.NONE:
                     most = TYPED_SILENT if self.queue[0].gap is Gap.TYPED else ESCAPE_MOST
                     self.queue[0].latest = now + UNREAD_MOST + most
@@ -243,6 +245,11 @@ class TerminalInput:
             return False
         most = TYPED_MOST if written > head.since else TYPED_SILENT
         return waited >= most or self._port.probe().wait is not Wait.BUSY
+
+    @property
+    def reacted(self) -> bool:
+        """True if the job has written something since the last queued input was typed."""
+        return self._port.written > self._sent_at
 
     def unsent(self, owner: int) -> int:
         """Bytes of `owner` that have not been written yet."""

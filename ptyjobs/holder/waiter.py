@@ -240,7 +240,8 @@ class Waiter:
                     self.due = now + PACE
                     return
                 if not self.done:
-                    self.settle.on_unsent(now, self.job.input.unsent(self.owner))
+                    typing = self.job.input
+                    self.settle.on_unsent(now, typing.unsent(self.owner), reacted=typing.reacted)
                     self._probed = now
                     probe = self.job.look(now)
                     if self.job.pacing.held:  # its output is incomplete: no verdict yet

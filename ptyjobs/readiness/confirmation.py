@@ -15,6 +15,7 @@ class Confirmation:
     """Silence, cursor row and CPU time during one wait."""
 
     __slots__ = (
+        "bursts",
         "cpu",
         "flow",
         "look",
@@ -30,6 +31,7 @@ class Confirmation:
     def __init__(self, *, now: float) -> None:
         self.output = now  # time of the last output
         self.flow = now  # start of output without a pause as long as a frame
+        self.bursts = 0  # of output, with a pause before each, since the input was typed
         self.nbytes = 0
         self.look: Look | None = None
         self.looked = -1  # bytes of output that the look includes
@@ -43,6 +45,7 @@ class Confirmation:
         self.runs = None
         if now - self.output > tuning.PAINT:
             self.flow = now
+            self.bursts += 1
         self.output = now
         self.nbytes += nbytes
 

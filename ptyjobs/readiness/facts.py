@@ -104,7 +104,7 @@ class Look:
     cursor_visible: bool = True
     blank: bool = False  # an alternate screen without any character
     wrapped: bool = False  # the row above wraps into the cursor's row
-    fields: bool = False  # asks for pastes, and for focus reports or kitty's keys: text fields
+    fields: bool = False  # a user interface with text fields, see has_text_fields
 
 
 class Shown(Protocol):
@@ -126,6 +126,17 @@ class Shown(Protocol):
     def wraps(self, row: int) -> bool: ...
 
 
+def has_text_fields(screen: Shown) -> bool:
+    """True if the program asks for pastes, and for kitty's keys or, unless full-screen, for focus.
+
+    Line editors ask for pastes only, vim on the alternate screen for focus reports as well.
+    """
+    modes = screen.modes
+    return modes.bracketed_paste and (
+        modes.kitty_flags > 0 or (modes.focus and not screen.alternate)
+    )
+
+
 def look_at(screen: Shown) -> Look:
     """Capture the screen around its cursor."""
     row = screen.cursor_row
@@ -141,8 +152,7 @@ def look_at(screen: Shown) -> Look:
         alternate=screen.alternate,
         synchronized=screen.modes.synchronized,
         cursor_visible=screen.modes.cursor_visible,
-        fields=screen.modes.bracketed_paste
-        and (screen.modes.focus or screen.modes.kitty_flags > 0),
+        fields=has_text_fields(screen),
         blank=screen.alternate
         and not any(screen.row_text(y).strip() for y in range(screen.size.rows)),
         wrapped=row > 0 and screen.wraps(row - 1),

@@ -76,12 +76,13 @@ class Settle:
         self._exit: Exit | None = None
         self._match: tuple[int, str] | None = None
         self._unsent = 0
-        self._typed = now  # when the last piece of the input was written
+        self._reacted = False  # the program has drawn something since the last piece was written
 
     # -- events
 
     def on_output(self, now: float, nbytes: int) -> None:
         """Record `nbytes` of output, which `Evidence.feed` already has."""
+        self._reacted = True
         self._deadline.on_output(now, silence=now - self._confirmation.output)
         self._confirmation.on_output(now, nbytes)
 
@@ -93,11 +94,15 @@ class Settle:
         """Record a match of an `until` pattern."""
         self._match = (index, text)
 
-    def on_unsent(self, now: float, left: int) -> None:
-        """`left` bytes of the input have not been written to the terminal yet."""
+    def on_unsent(self, now: float, left: int, *, reacted: bool = False) -> None:
+        """`left` bytes of the input have not been written to the terminal yet.
+
+        `reacted`: the program has written something since the last piece was.
+        """
         if left != self._unsent:
             self._unsent = left
-            self._typed = now
+            self._reacted = reacted
+            self._confirmation.bursts = int(reacted)
             self._deadline.due = min(self._deadline.due, now)
 
     def on_look(self, now: float, look: Look) -> None:
@@ -170,8 +175,10 @@ class Settle:
             rule = replace(rule, settle=max(rule.settle, self._situation.quiet_floor))
         sent = self._situation.sent
         entered = sent is not None and sent.enter and weighing.interface
-        if entered and confirmation.output <= self._typed:
+        if entered and not self._reacted:
             rule = replace(rule, settle=max(rule.settle, tuning.REACTION))
+        elif weighing.interface and (sent is None or confirmation.bursts > 1):
+            rule = replace(rule, settle=max(rule.settle, tuning.STILL))  # it may be animated
         watched = confirmation.watched_until(rule.settle)
         at = max(confirmation.output + rule.settle, streak + rule.settle, watched)
         if self._situation.evidence.snapshot().synchronized:

@@ -609,6 +609,47 @@ def test_a_shell_that_marks_its_prompts_has_no_text_field() -> None:
     assert verdict.waited < STILL / 2
 
 
+def full_screen_interface(sent: Sent | None) -> World:
+    """The same on the alternate screen."""
+    world = World()
+    world.evidence.feed(b"\x1b[?1049h\x1b[?2004h > ")
+    world.look, world.probe = replace(FIELD, alternate=True), SOFT
+    world.settle(baseline=SOFT, sent=sent)
+    return world
+
+
+@pytest.mark.parametrize("sent", [ENTER, None])
+def test_steady_frames_of_a_full_screen_interface_are_work(sent: Sent | None) -> None:
+    world = full_screen_interface(sent)
+    world.probe = BUSY  # it begins to work
+    for frame in range(100):
+        world.say(b"\x1b[5;1Hworking")
+        assert world.run(0.045) is None
+        world.probe = BUSY if frame < 2 else SOFT
+    verdict = world.run(1.0)
+    assert verdict is not None
+    assert verdict.reason is Reason.WAITING_FOR_INPUT
+
+
+def test_a_full_screen_interface_that_draws_once_is_answered_at_once() -> None:
+    world = full_screen_interface(ENTER)
+    world.say(b"\x1b[5;1Hdone")
+    verdict = world.run(1.0)
+    assert verdict is not None
+    assert verdict.waited < STILL / 2
+
+
+def test_what_is_drawn_before_the_wait_knows_of_enter_is_a_reaction_to_it() -> None:
+    world = full_screen_interface(ENTER)
+    world.machine.on_unsent(world.now, 1)
+    world.now += 0.05
+    world.say(b"\x1b[5;1Hdone")
+    world.machine.on_unsent(world.now, 0, reacted=True)
+    verdict = world.run(2.0)
+    assert verdict is not None
+    assert verdict.waited < REACTION / 2
+
+
 def test_a_user_interface_gets_time_to_react_to_enter() -> None:
     world = text_field()
     world.machine.on_unsent(world.now, 1)
