@@ -83,6 +83,11 @@ class Watch:
         """True if ready, or if no process is left that could become ready."""
         return self.service.ready or self._gone
 
+    @property
+    def undecided(self) -> bool:
+        """True if a probe has no result yet: a prompt says nothing about its condition."""
+        return not self.decided and any(probe.holds is None for probe in self._probes)
+
     def on_typed(self, text: str) -> None:
         """Remember typed text: its echo is not output of the program."""
         if not (self._patterns or self._failures):

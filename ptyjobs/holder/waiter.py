@@ -249,6 +249,9 @@ class Waiter:
                     self.settle.on_probe(now, probe)
             elif isinstance(step, DoLook):
                 self.settle.on_look(now, self._look())
+            elif self.watch is not None and self.watch.undecided and now < self._deadline:
+                self.due = min(self._deadline, max(now, self.watch.due) + PACE)
+                return
             else:
                 self._answer(step, now)
                 return
