@@ -1,4 +1,4 @@
-"""Record real programs for `test_text_recordings.py`: raw bytes, and the offset of each input.
+"""Record real programs for `test_fresh_recordings.py`: raw bytes, and the offset of each input.
 
 Run by a person, never by the tests: `python tests/text/record_fresh.py [NAME ...]`. It writes
 `fixtures/fresh/NAME.bin` (every byte the program wrote) and `NAME.json` (each step: the input,
