@@ -115,7 +115,7 @@ class Config:
     term: str = _setting(types.TEXT, "TERM of jobs.", default="xterm-256color")
     stderr: str = _setting(
         types.choice("merged", "separate"),
-        "Where standard error goes: the same terminal, or a second one that is logged apart.",
+        "Standard error: on the same terminal, or on a second terminal with a log of its own.",
         default="merged",
     )
     replies: bool = _setting(types.FLAG, "Answer terminal queries for the job.", default=True)
@@ -186,7 +186,7 @@ class Config:
     )
     cleanup_interval: float = _setting(
         types.seconds(10, 3600),
-        "How often ended jobs are looked over.",
+        "Interval between removals of ended jobs (retention).",
         default=300.0,
         env=("MCP_BG_CLEANUP_INTERVAL",),
     )
@@ -212,7 +212,7 @@ class Config:
     )
     sandbox: str = _setting(
         types.choice("none", "bwrap", "landlock"),
-        "Confinement of jobs; one that is missing here refuses the job.",
+        "Confinement of jobs; if it is not available here, the job is refused.",
         default="none",
     )
     sandbox_network: str = _setting(
@@ -263,7 +263,7 @@ class Config:
     )
     redact_tokens: bool = _setting(
         types.FLAG,
-        "The same for what has the form of a well-known token or private key (docs/person.md).",
+        "Also redact text in the form of a well-known token or private key (docs/person.md).",
         default=False,
     )
     structured: bool = _setting(
