@@ -1,8 +1,8 @@
 """The tool table, and the instructions that teach a model to use the tools.
 
 Owns every word a model reads before its first call. Each tool has one entry, from which its
-schema, validation, dispatch and reference (docs/reference/tools.md, SPEC.md) are generated. Clients cut
-descriptions at 2,000 to 4,000 characters, and the tool list uses tokens in every conversation.
+schema, validation, dispatch and reference (docs/reference/tools.md, SPEC.md) are generated. Clients
+cut descriptions at 2,000 to 4,000 characters, and the tool list uses tokens in every conversation.
 Limits, counting name, description and schema as a client sends them to its model: 5,300 bytes for
 the five loaded tools, 7,600 for all nine (tested).
 """
