@@ -70,7 +70,6 @@ class Era(Enum):
     PROBED = "probed"  # nothing but `server/discover`: `initialize` may still follow
     STATELESS = "stateless"
     HANDSHAKE = "handshake"
-    SDK = "sdk"  # the SDK answers everything
 
 
 class Direct:
@@ -80,6 +79,7 @@ class Direct:
         self._app = app
         self._transport = transport
         self._era = Era.NONE
+        self._left = False  # the SDK answers everything from now on
         self._client = ""
         self._capabilities: Json = {}
         self._calls: dict[int | str, tuple[int | str, asyncio.Task[None]]] = {}
@@ -98,12 +98,14 @@ class Direct:
 
     def take(self, line: bytes) -> bool:
         """Answer a line, or begin to; False if it is for the SDK."""
-        if self._era is Era.SDK:
+        if self._left and not self._calls:
             return False
         message = _read(line)
+        if self._left:  # but calls that began here can still be cancelled
+            return message is not None and "id" not in message and self._cancels(message)
         taken = message is not None and self._handle(message, line)
         if not taken and (self._era is Era.NONE or b"initialize" in line):
-            self._era = Era.SDK
+            self._left = True
         return taken
 
     def close(self) -> None:
@@ -118,7 +120,7 @@ class Direct:
     def _handle(self, message: Json, line: bytes) -> bool:
         method, params = message["method"], message.get("params", {})
         if "id" not in message:
-            return self._note(method, params, line)
+            return self._note(message, line)
         request_id = message["id"]
         if self._transport.in_flight(request_id) or _correlated(request_id) in self._calls:
             return False
@@ -131,13 +133,19 @@ class Direct:
             return self._stateless(request_id, method, params, message)
         return False
 
-    def _note(self, method: str, params: Json, line: bytes) -> bool:
+    def _note(self, message: Json, line: bytes) -> bool:
         """A notification. True if the SDK need not see it, now or at all."""
-        if self._era is Era.HANDSHAKE and method == "notifications/initialized" and not params:
+        opens = message["method"] == "notifications/initialized" and not message.get("params")
+        if opens and self._era is Era.HANDSHAKE:
             self._transport.hold(line)
             return True
+        return self._cancels(message)
+
+    def _cancels(self, note: Json) -> bool:
+        """Cancel the call that a notification names; False if no call of ours is meant."""
+        params = note.get("params", {})
         call = None
-        if method == "notifications/cancelled" and set(params) <= {"requestId", "reason"}:
+        if note["method"] == "notifications/cancelled" and set(params) <= {"requestId", "reason"}:
             call = self._calls.pop(_correlated(params.get("requestId")), None)
         if call is None:
             return False

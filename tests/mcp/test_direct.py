@@ -239,6 +239,7 @@ ODD: list[list[Message | bytes]] = [
     [{"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": []}],
     [{"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": None}],
     [initialize(), initialize("2024-11-05"), request(1, "tools/list")],
+    [initialize(), INITIALIZED, *calls(), request(1, "x/initialize"), request(2, "ping")],
     [initialize(), request(1, "tools/list"), request(2, "ping")],
     [initialize(), INITIALIZED, request(1, "tools/list", **envelope())],
     [initialize(), INITIALIZED, request(1, "server/discover", **envelope())],
@@ -319,7 +320,9 @@ def test_whatever_is_wrong_in_a_session_the_answers_are_the_same(messages: list[
     asyncio.run(check())
 
 
-async def test_a_cancelled_call_is_not_answered_and_stops() -> None:
+@pytest.mark.parametrize("sdk", [False, True])
+async def test_a_cancelled_call_is_not_answered_and_stops(sdk: bool) -> None:
+    """Nor if the SDK has taken over since it began (`sdk`)."""
     own = Conversation(answer_directly=True, surface=NATIVE, config=Config())
     own.jobs.delay = 30
     call = {"name": "interact", "arguments": {"job_id": "py", "input": "1"}}
@@ -330,6 +333,9 @@ async def test_a_cancelled_call_is_not_answered_and_stops() -> None:
     while not own.jobs.busy:  # noqa: ASYNC110 - the double has no event
         await asyncio.sleep(0)
     assert own.transport._take_direct is not None
+    if sdk:
+        other = request(8, "tools/call", {"name": "wait", "task": "initialized"})
+        assert not own.transport._take_direct(json.dumps(other).encode())
     assert own.transport._take_direct(json.dumps(cancel).encode())
     answers = await asyncio.wait_for(running, 3)
     assert [json.loads(line)["id"] for line in answers] == [0]
