@@ -143,10 +143,10 @@ class Direct:
 
     def _cancels(self, note: Json) -> bool:
         """Cancel the call that a notification names; False if no call of ours is meant."""
-        params = note.get("params", {})
+        request_id = note.get("params", {}).get("requestId")
         call = None
-        if note["method"] == "notifications/cancelled" and set(params) <= {"requestId", "reason"}:
-            call = self._calls.pop(_correlated(params.get("requestId")), None)
+        if note["method"] == "notifications/cancelled" and not isinstance(request_id, bool):
+            call = self._calls.pop(_correlated(request_id), None)
         if call is None:
             return False
         call[1].cancel()

@@ -321,12 +321,14 @@ def test_whatever_is_wrong_in_a_session_the_answers_are_the_same(messages: list[
 
 
 @pytest.mark.parametrize("sdk", [False, True])
-async def test_a_cancelled_call_is_not_answered_and_stops(sdk: bool) -> None:
-    """Nor if the SDK has taken over since it began (`sdk`)."""
+@pytest.mark.parametrize("more", [{}, {"_meta": envelope()}, {"reason": 5}], ids=str)
+async def test_a_cancelled_call_is_not_answered_and_stops(sdk: bool, more: Message) -> None:
+    """Nor if the SDK has taken over since it began (`sdk`); `more`: members that say nothing."""
     own = Conversation(answer_directly=True, surface=NATIVE, config=Config())
     own.jobs.delay = 30
     call = {"name": "interact", "arguments": {"job_id": "py", "input": "1"}}
-    cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "7"}}
+    cancel: Message = {"jsonrpc": "2.0", "method": "notifications/cancelled"}
+    cancel["params"] = {"requestId": "7", **more}
     running = asyncio.create_task(
         own.run([json.dumps(m).encode() for m in (initialize(), request(7, "tools/call", call))])
     )
