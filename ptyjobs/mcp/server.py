@@ -127,7 +127,7 @@ def _client_name(ctx: Context) -> str:
 
 def _reporter(ctx: Context) -> Report | None:
     """Sends the progress of a call through the SDK; None if its caller wants none."""
-    if not (ctx.meta or {}).get("progress_token"):
+    if (ctx.meta or {}).get("progress_token") is None:
         return None
 
     async def report(count: int, line: str) -> None:

@@ -344,9 +344,10 @@ async def test_a_cancelled_call_is_not_answered_and_stops(sdk: bool, more: Messa
     assert own.jobs.cancelled == 1
 
 
-async def test_progress_is_reported() -> None:
+@pytest.mark.parametrize("token", ["p", 0, ""])
+async def test_progress_is_reported(token: str | int) -> None:
     call = {"name": "interact", "arguments": {"job_id": "py", "input": "1"}}
-    messages = [initialize(), INITIALIZED, request(7, "tools/call", call, progressToken="p")]
+    messages = [initialize(), INITIALIZED, request(7, "tools/call", call, progressToken=token)]
     own = Conversation(answer_directly=True, surface=NATIVE, config=Config())
     own.jobs.delay = 0.05
     lines = await own.run([json.dumps(m).encode() for m in messages])
