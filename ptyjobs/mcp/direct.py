@@ -212,7 +212,14 @@ class Direct:
             return False
         if self._app.converses(params["name"]) and not self._is_silent():
             return False
-        return self._begin(request_id, self._call(request_id, params, meta.get("progressToken")))
+        call = self._call(
+            request_id,
+            params,
+            meta.get("progressToken"),
+            client=self._client,  # as of this request: the next may be another client's
+            may_ask="elicitation" in self._capabilities,
+        )
+        return self._begin(request_id, call)
 
     def _is_silent(self) -> bool:
         """True if the client declares nothing that would let a call ask it or become a task."""
@@ -230,7 +237,9 @@ class Direct:
 
         await self._respond(request_id, "resources/list", result())
 
-    async def _call(self, request_id: int | str, params: Json, token: Any) -> None:
+    async def _call(
+        self, request_id: int | str, params: Json, token: Any, *, client: str, may_ask: bool
+    ) -> None:
         async def report(count: int, line: str) -> None:
             note = {"progressToken": token, "progress": count, "message": line}
             await self._transport.send(wire.line(method="notifications/progress", params=note))
@@ -238,9 +247,9 @@ class Direct:
         result = self._app.call(
             params["name"],
             params.get("arguments"),
-            client=self._client,
+            client=client,
             report=None if token is None else report,
-            may_ask="elicitation" in self._capabilities,
+            may_ask=may_ask,
         )
 
         async def outcome() -> Json:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from ptyjobs.config import Config
+from ptyjobs.errors import NeedsApproval
 from ptyjobs.mcp import direct, eras, wire
 from ptyjobs.mcp.compat import background_job
 from ptyjobs.mcp.direct import Direct
@@ -342,6 +343,30 @@ async def test_a_cancelled_call_is_not_answered_and_stops(sdk: bool, more: Messa
     answers = await asyncio.wait_for(running, 3)
     assert [json.loads(line)["id"] for line in answers] == [0]
     assert own.jobs.cancelled == 1
+
+
+async def test_each_stateless_request_has_the_facts_of_its_own_client() -> None:
+    """Requests that arrive together, as of a gateway, do not take over each other's."""
+
+    class Ruled(FakeJobs):
+        async def interact(self, job_id: str, **options: Any) -> Any:
+            raise NeedsApproval("a rule asks", advice="Ask.")
+
+    call = {"name": "interact", "arguments": {"job_id": "py", "input": "1"}}
+    asks = envelope(clientCapabilities={"elicitation": {}})
+    messages = [
+        request(1, "server/discover", **asks),
+        request(2, "tools/call", call, **asks),
+        request(3, "tools/call", call, **envelope(clientInfo={**INFO, "name": "other"})),
+    ]
+    answers = []
+    for answer_directly in (True, False):
+        own = Conversation(answer_directly=answer_directly, surface=NATIVE, config=Config())
+        own.app.jobs = cast("Any", Ruled())
+        lines = await own.run([json.dumps(m).encode() for m in messages])
+        results = {m["id"]: m["result"] for m in map(json.loads, lines)}
+        answers.append([results[n]["resultType"] for n in (1, 2, 3)])
+    assert answers == [["complete", "input_required", "complete"]] * 2
 
 
 @pytest.mark.parametrize("token", ["p", 0, ""])
