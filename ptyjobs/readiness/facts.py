@@ -129,12 +129,14 @@ class Shown(Protocol):
 def has_text_fields(screen: Shown) -> bool:
     """True if the program asks for pastes, and for kitty's keys or, unless full-screen, for focus.
 
-    Line editors ask for pastes only, vim on the alternate screen for focus reports as well.
+    Line editors ask for pastes only, vim on the alternate screen for focus reports as well. Neovim
+    asks for kitty's keys too, but also for application cursor keys, as terminfo(5) says (smkx);
+    user interfaces with text fields do not use terminfo.
     """
     modes = screen.modes
-    return modes.bracketed_paste and (
-        modes.kitty_flags > 0 or (modes.focus and not screen.alternate)
-    )
+    if screen.alternate:
+        return modes.bracketed_paste and modes.kitty_flags > 0 and not modes.application_cursor
+    return modes.bracketed_paste and (modes.kitty_flags > 0 or modes.focus)
 
 
 def look_at(screen: Shown) -> Look:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
+from ptyjobs.model import Confidence, Exit, Reason, Size, Tier, Verdict
 from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, normal
-from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait
+from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait, look_at
 from ptyjobs.readiness.settle import Settle
 from ptyjobs.readiness.tuning import (
     BANNER,
@@ -24,6 +24,7 @@ from ptyjobs.readiness.tuning import (
     STOPPED,
     WORKING,
 )
+from ptyjobs.terminal.screen import Screen
 
 HARD = Probe(Wait.HARD, pid=7, tid=7, runtime=100, start=1, doing="cat in read")
 SOFT = replace(HARD, wait=Wait.SOFT, canonical=False, echo=False, signature="epoll_wait/2")
@@ -648,6 +649,22 @@ def test_what_is_drawn_before_the_wait_knows_of_enter_is_a_reaction_to_it() -> N
     verdict = world.run(2.0)
     assert verdict is not None
     assert verdict.waited < REACTION / 2
+
+
+@pytest.mark.parametrize(
+    ("opening", "fields"),
+    [
+        (b"\x1b[?1049h\x1b[?2004h\x1b[>1u", True),
+        (b"\x1b[?1049h\x1b[?1h\x1b[?1004h\x1b[?2004h\x1b[>1u", False),  # Neovim
+        (b"\x1b[?1049h\x1b[?1h\x1b[?1004h\x1b[?2004h\x1b[>4;2m", False),  # vim
+        (b"\x1b[?1004h\x1b[?2004h", True),
+        (b"\x1b[?2004h", False),
+    ],
+)
+def test_editors_are_no_user_interfaces_with_text_fields(opening: bytes, fields: bool) -> None:
+    screen = Screen(Size(5, 20))
+    screen.feed(opening)
+    assert look_at(screen).fields is fields
 
 
 def test_a_user_interface_gets_time_to_react_to_enter() -> None:
