@@ -282,7 +282,8 @@ class InputQueue:
             if fields and baseline.wait is Wait.SOFT and mark not in ("A", "B"):
                 cuts.append((len(data) - 1, Gap.TYPED))
             elif fold.screen.alternate or not modes.cursor_visible:
-                cuts.append((len(data) - 1, Gap.PAINTED))
+                # A program that polls its terminal never waits for input.
+                cuts.append((len(data) - 1, Gap.DRAWN if baseline.polling else Gap.PAINTED))
         return cuts
 
     def must_wait(self, request: InteractRequest) -> bool:

@@ -45,7 +45,8 @@ class Gap(enum.Enum):
 
     NONE = "none"
     READ = "read"  # the program has read the previous piece, a key, and waits for input again
-    PAINTED = "painted"  # and has drawn it: Enter after a text
+    DRAWN = "drawn"  # the program has drawn the previous piece: Enter after a text, if it polls
+    PAINTED = "painted"  # and waits for input again: Enter after a text
     TYPED = "typed"  # and TYPED_GAP has passed since: Enter in a text field of a user interface
     ESCAPED = "escaped"  # and no longer waits for the rest of a key that begins with ESC
 
@@ -208,11 +209,11 @@ class TerminalInput:
                 return True
             head.read_at = now
         waited = now - head.read_at
-        if head.gap is Gap.PAINTED:
+        if head.gap in (Gap.DRAWN, Gap.PAINTED):
             if waited >= HANDLED_MOST:
                 return True
             drawn = self._port.written > head.since or waited >= PAINTED_MOST
-            return drawn and self._rests(head, now)
+            return drawn and (head.gap is Gap.DRAWN or self._rests(head, now))
         if head.gap is Gap.TYPED:
             if not head.shown_at and self._shown(head, waited):
                 head.shown_at = now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ptyjobs.holder.terminal_input import (
+    HANDLED_MOST,
     PAINTED_MOST,
     PIECE,
     TYPED_GAP,
@@ -139,3 +140,17 @@ def test_enter_does_not_wait_forever_for_a_text_that_is_not_drawn(
     entered(terminal, typing, 10.0 + seconds + 0.01)
     assert not entered(terminal, typing, 10.0 + seconds + TYPED_GAP)
     assert entered(terminal, typing, 10.0 + seconds + TYPED_GAP + 0.02)
+
+
+@pytest.mark.parametrize(("gap", "latest"), [(Gap.DRAWN, 0.02), (Gap.PAINTED, HANDLED_MOST)])
+def test_enter_follows_the_drawn_text_at_once_in_a_program_that_polls(
+    gap: Gap, latest: float
+) -> None:
+    typing = TerminalInput(terminal := Terminal())
+    typing.enqueue(b"text\r", owner=1, cuts=[(4, gap)])
+    typing.pump(10.0)
+    typing.pump(10.0)
+    assert not entered(terminal, typing, 10.01)  # nothing is drawn yet
+    terminal.draws("text")
+    assert not entered(terminal, typing, 9.99 + latest)
+    assert entered(terminal, typing, 10.01 + latest)
