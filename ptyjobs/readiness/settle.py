@@ -112,6 +112,9 @@ class Settle:
     def on_probe(self, now: float, probe: Probe) -> None:
         """Record the result of DoProbe."""
         deadline, output = self._deadline, self._confirmation.output
+        if probe.threaded and self._situation.evidence.snapshot().alternate:
+            # It hands its keys to another thread, which draws (fzf, when Go's main thread reads).
+            probe = replace(probe, wait=Wait.SOFT)
         deadline.on_probe(now)
         self._confirmation.on_probe(probe)
         pause = deadline.pause(now, output=output)

@@ -610,6 +610,21 @@ def test_a_shell_that_marks_its_prompts_has_no_text_field() -> None:
     assert verdict.waited < STILL / 2
 
 
+def test_a_screen_drawn_by_another_thread_than_the_reader_is_waited_for() -> None:
+    """As fzf, if Go has the terminal read by the main thread."""
+    reading = replace(HARD, canonical=False, echo=False, threaded=True)
+    world = World()
+    world.evidence.feed(b"\x1b[?1049h> ")
+    world.look, world.probe = Look(before_cursor="> 1", alternate=True), reading
+    world.settle(baseline=reading, sent=Sent(nbytes=1))
+    assert world.run(0.008) is None  # the key is read, and nothing is drawn
+    world.say(b"\x1b[39;1H> 1")
+    verdict = world.run(1.0)
+    assert verdict is not None
+    assert verdict.reason is Reason.WAITING_FOR_INPUT
+    assert verdict.waited < STILL / 2
+
+
 def full_screen_interface(sent: Sent | None) -> World:
     """The same on the alternate screen."""
     world = World()
