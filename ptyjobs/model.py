@@ -301,7 +301,7 @@ class Fresh:
     omitted_chars: int = 0
     hidden: bool = False  # contains concealed text, or text in its background's colour
     dropped: int = 0  # bytes of it that the log quota has already discarded
-    redrawn: bool = False  # the text is empty, yet rows of the screen changed
+    redrawn: bool = False  # the text is empty, yet rows, or the cursor in a form, changed
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from ptyjobs.client import orphans
 from ptyjobs.client.connection import Follow
 from ptyjobs.client.files import JobDir
 from ptyjobs.client.sync import Jobs
-from ptyjobs.errors import BadInput, HolderLost, Refused
+from ptyjobs.errors import BadInput, HolderLost, Refused, UnknownJob
 from ptyjobs.model import Size, Status, from_json
 from ptyjobs.protocol import Data, member
 
@@ -224,7 +224,7 @@ class Session:
     def _status_words(self) -> str:
         try:
             status = self._jobs.status(self._job_id)
-        except HolderLost:  # the typing connection reports the end
+        except (HolderLost, UnknownJob):  # the typing connection reports the end
             return self._words
         others = [name for name in status.people if name != self._name]
         people = f"with {', '.join(others)}" if others else ""
@@ -237,7 +237,7 @@ class Session:
             self.reports.due = now + BETWEEN
             return
         again, self._reported = self._reported != self._bytes, self._bytes
-        with contextlib.suppress(HolderLost):  # the typing connection reports the end
+        with contextlib.suppress(HolderLost, UnknownJob):  # the typing connection reports the end
             self.reports.update([self._jobs.status(self._job_id)], now=now, again=again)
 
     def _patience(self) -> float | None:

@@ -218,7 +218,10 @@ class FreshText:
         head = [*earlier, *begin.above, *without_echo(head, typed)]
         hidden = screen.has_hidden(list(range(max(0, start - screen.first_line), screen.size.rows)))
         fresh = self._compose(_joined(head), _joined(tail), lost, end)
-        redrawn = not fresh.text and unseen(self._mark, screen, but=range(start, cursor + 1))
+        redrawn = not fresh.text and (
+            unseen(self._mark, screen, but=range(start, cursor + 1))
+            or (form and (cursor, screen.cursor_col) != (self._mark.line, self._mark.col))
+        )
         return replace(fresh, hidden=hidden, redrawn=redrawn), prompt
 
     def _unchanged(self, screen: TextScreen) -> set[int]:

@@ -51,6 +51,14 @@ def test_output_that_equals_the_input_stays() -> None:
     assert said(at_prompt(), "echo a\r\necho a\r\n$ ", typed="echo a") == "echo a"
 
 
+def test_a_cursor_that_moves_in_a_form_is_told_though_no_row_changed() -> None:
+    form = "name: \x1b7\r\n[ OK ]  [ Cancel ]\x1b8"
+    moved, _ = answer(at_prompt("", before=form), "\x1b[2;3H", ready=False)
+    assert (moved.text, moved.redrawn) == ("", True)
+    still, _ = answer(at_prompt("", before=form), "", ready=False)
+    assert (still.text, still.redrawn) == ("", False)
+
+
 def test_an_echo_that_does_not_come_removes_nothing() -> None:
     assert said(at_prompt("Password: "), "\r\nsecret\r\n$ ", typed="secret") == "secret"
 
