@@ -189,13 +189,14 @@ class FreshText:
         prompt, tail_text = "", None
         if prompt_row:
             cursor, prompt, tail_text = self._split_prompt(screen, cursor, begin)
-        last = self._last_rows(screen, cursor, begin, tail_text, prompt_row=prompt_row)
+        same = self._unchanged(screen)
+        last = self._last_rows(screen, cursor, begin, tail_text, same=same)
         stop = cursor
         frame, same_below = unchanged_frame(self._mark, screen, start)
         if same_below:  # a box that new rows only pushed down is no news
             stop = max(start, cursor - frame)
             last = last[:1] if tail_text is not None or not self._same_row(screen) else []
-        lost, same = 0, self._unchanged(screen)
+        lost = 0
         if (
             self._hole
             or screen.floor_line > start
@@ -231,13 +232,9 @@ class FreshText:
         lines = {n for n in same if mark.rows[n - mark.first_line]}
         if mark.alternate:
             return lines
-        near = range(-CONTEXT, CONTEXT + 1)
-        low = mark.first_line
-        return {
-            n
-            for n in lines
-            if n >= mark.line or all(n + step in same or n + step < low for step in near)
-        }
+        changed = [n for n in range(mark.first_line, mark.line + CONTEXT) if n not in same]
+        near = {n + step for n in changed for step in range(-CONTEXT, CONTEXT + 1)}
+        return {n for n in lines if n >= mark.line or n not in near}
 
     def _same_row(self, screen: TextScreen) -> bool:
         """True if the cursor's row reads as it did at the mark."""
@@ -348,9 +345,12 @@ class FreshText:
         begin: Changes,
         before_prompt: str | None,
         *,
-        prompt_row: bool,
+        same: set[int],
     ) -> list[Line]:
-        """The part of the answer on the cursor's row and on the rows below it."""
+        """The part of the answer on the cursor's row and on the rows below it.
+
+        `same`: the lines that are no news.
+        """
         if before_prompt is None:
             own = screen.line_range(cursor, cursor + 1)
         elif cursor == begin.start and not begin.moved:
@@ -358,7 +358,6 @@ class FreshText:
             own = [Line(screen.row_text(cursor - screen.first_line, 0, self._mark.col))]
         else:
             own = [Line(before_prompt)] if before_prompt.strip(" ") else []
-        same = self._unchanged(screen)
         if before_prompt is None and cursor in same and not begin.above:
             own = []
         first = screen.first_line + screen.cursor_row + 1
