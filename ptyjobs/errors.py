@@ -177,6 +177,15 @@ def cannot_start(failure: OSError) -> StartFailed:
     return StartFailed(f"The job cannot be started: {what}.", advice=advice)
 
 
+def unforeseen(fault: Exception) -> PtyJobsError:
+    """Describe an error of a holder that no rule covers, as after the last descriptor is used."""
+    what = f"{type(fault).__name__}: {fault}"[:300]
+    return PtyJobsError(
+        f"The job's holder failed at this request ({what}).",
+        advice="Look with status; what was typed may have arrived.",
+    )
+
+
 class HolderLost(PtyJobsError):
     """The job's holder died or stopped answering."""
 

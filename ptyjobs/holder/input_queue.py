@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ptyjobs._dataclass import replace
-from ptyjobs.errors import PtyJobsError
+from ptyjobs.errors import PtyJobsError, unforeseen
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.older_clients import readable
 from ptyjobs.holder.peers import Peer
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 HELD = 0.05  # seconds added to the reply hold, so that an input held by it is still typed
 
-Guard = Callable[..., None]
+Guard = Callable[..., "Exception | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,8 @@ class InputQueue:
         """Type the next input and advance every waiter that is due."""
         self._next_input()
         for waiter in [w for w in self._waiters if w.due <= now]:
-            self._guard(waiter.advance, now)
+            if (fault := self._guard(waiter.advance, now)) is not None:
+                self._guard(waiter.on_fault, now, fault)
         self.drop_done()
 
     def on_ended(self, now: float) -> None:
@@ -306,10 +307,15 @@ class InputQueue:
             self._begin_input(self._inputs.popleft())
 
     def _begin_input(self, queued: QueuedInput) -> None:
+        peer, number = queued.peer, queued.number
         try:
             self._type(queued)
         except PtyJobsError as error:
-            queued.peer.send({"id": queued.number, "error": error.to_wire()})
+            peer.send({"id": number, "error": error.to_wire()})
+        except Exception as fault:  # its client and the inputs behind it must not wait in vain
+            self._job.errors["input"] = f"input: {type(fault).__name__}: {fault}"[:300]
+            self.cancel(peer, number)
+            peer.send({"id": number, "error": unforeseen(fault).to_wire()})
 
     def withhold(self, by: str) -> None:
         """`by` holds the job: refuse the inputs queued by others and drop their untyped bytes."""

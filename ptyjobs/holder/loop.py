@@ -18,7 +18,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ptyjobs import requests
-from ptyjobs.errors import BadInput, PtyJobsError, Refused, StartFailed, cannot_start
+from ptyjobs.errors import (
+    BadInput,
+    PtyJobsError,
+    Refused,
+    StartFailed,
+    cannot_start,
+    unforeseen,
+)
 from ptyjobs.holder import operations
 from ptyjobs.holder.clients import Clients
 from ptyjobs.holder.home import Home, succeed
@@ -156,8 +163,8 @@ class Holder:
         if not self._finished() and self._next_time() > time.monotonic():
             self.turn([])
 
-    def _guard(self, act: Callable[..., None], *args: object) -> None:
-        """Run `act`; the loop outlives its errors and reports them in `status`."""
+    def _guard(self, act: Callable[..., object], *args: object) -> Exception | None:
+        """Run `act`; the loop outlives its error, reports it in `status` and returns it."""
         try:
             act(*args)
         except Exception as error:
@@ -168,6 +175,8 @@ class Holder:
 
                 with contextlib.suppress(OSError), open(self.job.dir.path / "errors", "a") as out:
                     traceback.print_exc(file=out)
+            return error
+        return None
 
     def _next_events(self) -> list[tuple[int, int]]:
         return self._poll.wait(min(max(0.0, self._next_time() - time.monotonic()), 60.0))
@@ -448,11 +457,22 @@ class Holder:
             for message in peer.receive():
                 self.service.limits.client(time.monotonic())
                 if isinstance(message, Data):
-                    self._on_keys(peer, message.data)
+                    self._guard(self._on_keys, peer, message.data)
                 else:
-                    self._on_request(peer, message)
+                    self._answer(peer, message)
         if peer.closed:
             self._drop_peer(peer)
+
+    def _answer(self, peer: Peer, message: JsonObject) -> None:
+        """Perform a request; one that fails by a fault of ours is answered with the error.
+
+        Else its client would wait in vain, and the requests that came with it would be lost.
+        """
+        fault = self._guard(self._on_request, peer, message)
+        if fault is not None:
+            number = requests.number_of(message)
+            self._guard(self.service.inputs.cancel, peer, number)
+            peer.send({"id": number, "error": unforeseen(fault).to_wire()})
 
     def _on_request(self, peer: Peer, message: JsonObject) -> None:
         number = requests.number_of(message)

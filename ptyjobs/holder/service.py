@@ -49,7 +49,7 @@ class JobService:
         *,
         spawn: Callable[[JobSpec, str], None],
         type_input: TypeInput,
-        guard: Callable[..., None],
+        guard: Callable[..., Exception | None],
         poller: Poller,
     ) -> None:
         """`spawn` starts the job, `type_input` types a queued input, `guard` survives errors."""

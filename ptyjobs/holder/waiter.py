@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ptyjobs._dataclass import replace
 from ptyjobs.config.defaults import MAX_CHARS
-from ptyjobs.errors import BadPattern
+from ptyjobs.errors import BadPattern, PtyJobsError, unforeseen
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.ready import Watch
 from ptyjobs.model import Answer, Confidence, Fresh, Reason, Verdict
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 PROGRESS_EVERY = 0.5  # seconds between two progress notes
 ENDING = 0.3  # seconds that an exited leader's end may come after the deadline
 PACE = 0.005  # seconds between two checks for that end
+RETRY = 0.1  # seconds until a step that failed is tried again
 PROMPTS = 8  # earlier prompts compared with the lines of an answer
 NEWEST = 1000  # bytes of heavy output searched for its last line
 BACKLOG = 1 << 20  # maximum bytes before a wait that are searched when it begins
@@ -87,7 +88,7 @@ class Waiter:
         owner: int,
         mark: Mark,
         now: float,
-        reply: Callable[[Answer | BadPattern], None],
+        reply: Callable[[Answer | PtyJobsError], None],
         progress: Callable[[str], None] | None = None,
         late: str = "",
         baseline: Probe | None = None,
@@ -214,6 +215,14 @@ class Waiter:
     def on_person(self, now: float, verdict: Verdict) -> None:
         """A person has answered."""
         self._answer(verdict, now)
+
+    def on_fault(self, now: float, fault: Exception) -> None:
+        """`advance` failed: try again later; at the deadline, or without an answer, report it."""
+        self.due = now + RETRY
+        if self.done or now >= self._deadline:
+            self.done = True
+            self.job.input.drop(self.owner)
+            self._reply(unforeseen(fault))
 
     # -- the loop ----------------------------------------------------------------------------
 

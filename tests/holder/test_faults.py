@@ -1,0 +1,107 @@
+"""A holder that fails at a request answers it, and goes on with the others."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ptyjobs import protocol, requests
+from ptyjobs.holder import operations
+from ptyjobs.holder.input_queue import InputQueue, QueuedInput
+from ptyjobs.holder.loop import Holder
+from ptyjobs.holder.waiter import Waiter
+from ptyjobs.model import Tier
+from ptyjobs.process.fair_share import SharedPage
+from ptyjobs.requests import HelloRequest, InteractRequest, TailRequest
+
+
+def fails(*_: object, **__: object) -> Any:
+    raise OSError(24, "Too many open files")
+
+
+@pytest.fixture
+def holder() -> Iterator[Holder]:
+    """One without a job, in this process."""
+    one = Holder(SharedPage(), lease=-1, tier=Tier.EVIDENCE)
+    one.begin()
+    yield one
+    one._poll.close()
+
+
+def replies(sock: socket.socket) -> dict[int, dict[str, Any]]:
+    sock.setblocking(False)
+    found: dict[int, dict[str, Any]] = {}
+    for message in protocol.Decoder().feed(sock.recv(1 << 16)):
+        assert isinstance(message, dict)
+        found[requests.number_of(message)] = message
+    return found
+
+
+def test_the_requests_behind_one_that_failed_are_performed(
+    holder: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "tail", fails)
+    ours, theirs = socket.socketpair()
+    with ours:
+        holder.adopt(theirs)
+        ours.sendall(requests.encode(TailRequest(), 1) + requests.encode(HelloRequest(), 2))
+        holder.turn([(theirs.fileno(), 1)])
+        found = replies(ours)
+        holder.close()
+    assert "Too many open files" in found[1]["error"]["message"]
+    assert "ok" in found[2]
+    assert any("Too many open files" in error for error in holder.job.errors.values())
+
+
+class Listener:
+    """A peer that keeps what is sent to it."""
+
+    def __init__(self) -> None:
+        self.number = 1
+        self.sent: list[dict[str, Any]] = []
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.sent.append(message)
+
+
+def guarded(act: Any, *args: object) -> Exception | None:
+    try:
+        act(*args)
+    except Exception as error:
+        return error
+    return None
+
+
+def queue() -> InputQueue:
+    job: Any = SimpleNamespace(ending=False, errors={}, input=SimpleNamespace(drop=lambda _: 0))
+    kept: Any = lambda answer, *_: answer  # noqa: E731
+    return InputQueue(job, type_=fails, with_people=kept, guard=guarded, answered=kept)
+
+
+def test_a_queued_input_that_cannot_be_typed_is_answered() -> None:
+    peer: Any = Listener()
+    inputs = queue()
+    inputs._inputs.append(QueuedInput(peer, 7, InteractRequest("x"), ()))
+    inputs.on_time(1.0)
+    assert [message["id"] for message in peer.sent] == [7]
+    assert "Too many open files" in peer.sent[0]["error"]["message"]
+
+
+def test_a_wait_whose_step_fails_is_retried_with_pauses_and_ends_at_its_deadline() -> None:
+    inputs = queue()
+    told: list[object] = []
+    waiter = Waiter.__new__(Waiter)
+    waiter.job, waiter.owner, waiter.done, waiter.due = inputs._job, 1, False, 1.0
+    waiter._deadline, waiter._reply, waiter.watch = 2.0, told.append, None
+    waiter.settle = SimpleNamespace(step=fails)  # type: ignore[assignment]
+    inputs._waiters.append(waiter)
+    inputs.on_time(1.0)
+    assert waiter.due > 1.0
+    assert not told
+    inputs.on_time(2.0)
+    assert "Too many open files" in str(told)
+    assert not len(inputs)
