@@ -157,7 +157,7 @@ class Base:
         self._retired: list[Zygote] = []  # dead zygotes whose leases live holders still hold
         if zygote is not None:
             self.guard.ours.add(zygote.pid)
-        self._stillborn = 0  # consecutive starts lost to a crash
+        self._stillborn: dict[str, int] = {}  # job id -> consecutive starts lost to a crash
         # job id -> log offset up to which this reader has read
         self._seen: dict[str, int] = dict(positions or {})
 
@@ -221,9 +221,10 @@ class Base:
 
     def _noted(self, job: JobDir, result: T) -> T:
         """Return the result of a call; an answer advances the read position."""
-        if isinstance(result, Answer) and result.fresh.end:
-            self._seen[job.job_id] = result.fresh.end
-            self._stillborn = 0
+        if isinstance(result, Answer):
+            self._stillborn.pop(job.job_id, None)
+            if result.fresh.end:
+                self._seen[job.job_id] = result.fresh.end
         elif isinstance(result, View) and result.read:
             self._seen[job.job_id] = max(result.read, self._seen.get(job.job_id, 0))
         return result
@@ -391,19 +392,20 @@ class Base:
         """True if the zygote or holder crashed before it started the job.
 
         A holder writes the spec before it starts anything. The brief wait covers the interval
-        between the close of a killed zygote's sockets and its exit.
+        between the close of a killed zygote's sockets and its exit. Crashes are counted for each
+        name: one crash may meet many starts at once.
         """
         if job.spec() is not None or self.zygote is None:
             return False
         self.zygote.join(DYING)
         self.registry.remove(job)
-        self._stillborn += 1
-        if self._stillborn >= BIRTHS:
-            self._stillborn = 0
+        count = self._stillborn.pop(job.job_id, 0) + 1
+        if count >= BIRTHS:
             raise StartFailed(
                 f"The process that starts jobs, or its child, has ended {BIRTHS} times in a row.",
                 advice="Look with ptyjobs doctor; is the installation whole, is there memory?",
             )
+        self._stillborn[job.job_id] = count
         return True
 
     def _use(self, fresh: Zygote) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from ptyjobs import config
 from ptyjobs.client import Jobs
+from ptyjobs.client.base import BIRTHS
+from ptyjobs.errors import StartFailed
 from ptyjobs.process import cgroup, tree
 from tests.faults import world
 
@@ -124,6 +126,16 @@ def test_the_next_zygote_removes_the_empty_cgroup_of_a_dead_one(tmp_path: Path) 
             assert new.exists()  # a zygote may be about to fork into it
     finally:
         new.rmdir()
+
+
+def test_one_crash_that_meets_many_starts_is_one_for_each(jobs: Jobs) -> None:
+    jobs.execute("true", wait=10)
+    for number in range(BIRTHS):
+        assert jobs._unborn(jobs.registry.allocate(f"young{number}", program="young"))
+    for _ in range(BIRTHS - 2):
+        assert jobs._unborn(jobs.registry.allocate("young0", program="young"))
+    with pytest.raises(StartFailed, match="times in a row"):
+        jobs._unborn(jobs.registry.allocate("young0", program="young"))
 
 
 def test_a_start_whose_holder_died_before_it_began_is_made_once_more(jobs: Jobs) -> None:
