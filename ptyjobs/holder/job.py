@@ -320,7 +320,7 @@ class Job:
     @property
     def written(self) -> int:
         """Bytes that the job has written so far."""
-        return self.evidence.snapshot().nbytes
+        return self.evidence.nbytes
 
     def _shown(self) -> Shown:
         seen = self.evidence.snapshot()

@@ -56,7 +56,7 @@ class Evidence:
 
     def __init__(self) -> None:
         self._carry = b""
-        self._nbytes = 0
+        self.nbytes = 0  # of the output so far
         self._bells = 0
         self._paste_on = False
         self._paste_starts = 0
@@ -74,7 +74,7 @@ class Evidence:
 
     def feed(self, data: bytes) -> None:
         """Scan the next chunk; the result does not depend on how the stream was split."""
-        self._nbytes += len(data)
+        self.nbytes += len(data)
         if not self._carry and b"\x1b" not in data:
             if b"\x07" in data:
                 self._bells += data.count(b"\x07")
@@ -142,7 +142,7 @@ class Evidence:
     def snapshot(self) -> Snapshot:
         """Everything counted so far."""
         return Snapshot(
-            nbytes=self._nbytes,
+            nbytes=self.nbytes,
             bells=self._bells,
             paste_on=self._paste_on,
             paste_starts=self._paste_starts,
