@@ -47,7 +47,8 @@ class Home:
 
     def close(self) -> None:
         self.listening.close()
-        os.close(self.lock)
+        if self.lock >= 0:
+            os.close(self.lock)
 
 
 def succeed(directory: JobDir, run: int) -> Home:

@@ -117,7 +117,8 @@ def warm_up(*, share_heap: bool = True) -> None:
         cgroup.sweep(_CGROUPS)
     gathering = Gathering()
     watch = gathering if share_heap else contextlib.nullcontext()
-    with tempfile.TemporaryDirectory(prefix="ptyjobs-") as name, watch:
+    failing = contextlib.suppress(OSError)  # a full /tmp: each holder touches those pages itself
+    with watch, failing, tempfile.TemporaryDirectory(prefix="ptyjobs-") as name:
         folder = Path(name) / "jobs" / _SPEC.job_id  # its journals go below `name`
         folder.mkdir(parents=True)
         _rehearse(str(folder))
@@ -142,11 +143,13 @@ def _rehearse(folder: str) -> None:
     ):
         ours.sendall(protocol.encode(request))
     holder.begin()
-    _live(holder, folder, theirs, slot=0)
-    holder.unplug()
-    ours.close()
-    os.fchdir(here)
-    os.close(here)
+    try:
+        _live(holder, folder, theirs, slot=0)
+    finally:
+        holder.unplug()
+        ours.close()
+        os.fchdir(here)
+        os.close(here)
 
 
 _SPEC = JobSpec(

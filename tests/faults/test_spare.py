@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import sys
+import tempfile  # noqa: F401
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from ptyjobs import config
 from ptyjobs.client import Jobs
 from ptyjobs.client.base import BIRTHS
 from ptyjobs.errors import StartFailed
+from ptyjobs.holder import home  # noqa: F401
 from ptyjobs.process import cgroup, tree
 from tests.faults import world
 
@@ -126,6 +130,25 @@ def test_the_next_zygote_removes_the_empty_cgroup_of_a_dead_one(tmp_path: Path) 
             assert new.exists()  # a zygote may be about to fork into it
     finally:
         new.rmdir()
+
+
+@pytest.mark.parametrize("broken", ["tempfile.mkdtemp", "ptyjobs.holder.home.listen"])
+def test_a_zygote_that_cannot_rehearse_starts_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """The directory for temporary files is full; that of the jobs is not."""
+    module, _, name = broken.rpartition(".")
+    true = getattr(sys.modules[module], name)
+
+    def fails(folder: str | None = None, *rest: str | None) -> object:
+        if folder is not None and folder.startswith(str(tmp_path)):
+            return true(folder, *rest)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(broken, fails)
+    with Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as client:
+        assert client.execute("echo 1", wait=10).fresh.text == "1"
+        assert not client._retired  # it has not died
 
 
 def test_one_crash_that_meets_many_starts_is_one_for_each(jobs: Jobs) -> None:
