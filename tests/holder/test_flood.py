@@ -51,6 +51,7 @@ class Flood:
         self.end = self.drained = self.probes = self.passed = self.drawn = 0
         self.newest = b""
         self.newlines = 0
+        self.reacted = False
         self.says = ""
         self.size = Size()
         self.screen = Screen(self.size)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client.sync import Jobs
@@ -12,6 +14,10 @@ from ptyjobs.errors import Refused
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
+    from ptyjobs.client.files import JobDir
+    from ptyjobs.client.registry import Registry
+
+LEAVING = 5.0  # seconds that the holder of an ended job gets to leave
 
 EXAMPLES = """\
   ptyjobs rm build                     its log, its recording, its status
@@ -40,9 +46,18 @@ def rm(args: argparse.Namespace, settings: Config) -> int:
         for job_id in running:
             jobs.kill(job_id)
         for job in found:
-            jobs.registry.remove(job, ended=True)
+            _remove(jobs.registry, job)
             if not args.json:
                 print(job.job_id)
     if args.json:
         print(json.dumps(names))
     return 0
+
+
+def _remove(registry: Registry, job: JobDir) -> None:
+    """Delete a job as soon as its holder has left. Raises Refused if that takes too long."""
+    deadline = time.monotonic() + LEAVING
+    while not registry.remove(job, ended=True) and os.path.exists(job.folder):
+        if time.monotonic() > deadline:
+            raise Refused(f"{job.job_id} has not ended; it was not removed.", advice="Try again.")
+        time.sleep(0.01)

@@ -218,7 +218,10 @@ async def _interact(call: ToolCall, args: dict[str, Any]) -> Result:
         return _error(f"Failed to interact with job: {error.worded(HINTS)}")
     prompt = answer.verdict.prompt.rstrip()
     known = before.waiting.prompt.rstrip() if before.waiting else ""
-    parts = [answer.fresh.late, answer.fresh.text, prompt if prompt != known else ""]
+    late = answer.fresh.late.rstrip()
+    if known and late.endswith(known):  # the question that this input answers
+        late = late.removesuffix(known)
+    parts = [late, answer.fresh.text, prompt if prompt != known else ""]
     stdout = "\n".join(part.rstrip("\n") for part in parts if part.strip())
     fresh = _stderr_end(call, job_id) > errors_seen
     stderr = stderr_text(call, job_id, since=errors_seen) if fresh else ""
