@@ -233,15 +233,14 @@ class Generated:
     async def _progress(self, app: App, notes: list[str]) -> None:
         shown = asyncio.Event()
 
-        async def report(count: int, total: None, line: str) -> None:
+        async def report(count: float, line: str) -> None:
             notes.append(line)
             shown.set()
 
-        context = SimpleNamespace(session=SimpleNamespace(report_progress=report))
-        progress = Progress(context, app.border)
+        progress = Progress(report, app.border)
         progress(self.line())
         if progress._task is not None:  # the line was not empty
-            await shown.wait()
+            await asyncio.wait_for(shown.wait(), 10)
         progress.close()
 
     def hook(self) -> list[str]:
