@@ -30,7 +30,7 @@ PAINTED_MOST = 0.15  # seconds a program that has read a text gets to draw it be
 # Enter among them for a line break: Codex 0.171 for 0.12 s after the last one, Gemini CLI 0.03 s.
 TYPED_GAP = 0.15
 # Maximum seconds until such a program, while busy, draws the text: if it draws something else, and
-# if it draws nothing, as Codex for 3 s after its start on a busy machine.
+# if it does not read or draws nothing, as Codex and Claude Code while they start.
 TYPED_MOST, TYPED_SILENT = 1.0, 10.0
 TAIL = 8  # characters by which a drawn text is recognised
 KEY_MOST = 0.05  # seconds a program that has read a key gets to handle it before the next
@@ -202,7 +202,8 @@ class TerminalInput:
         """True once the program has handled the piece before `head`, or its time is up."""
         if not head.read_at:
             if self._port.unread():
-                if now - self._piece_in < UNREAD_MOST:
+                most = TYPED_SILENT if head.gap is Gap.TYPED else UNREAD_MOST
+                if now - self._piece_in < most:
                     return False
                 for piece in self.queue:  # it does not read now: type the rest ahead at once
                     piece.gap = Gap.NONE

@@ -26,6 +26,7 @@ class Terminal:
         self.written = 0
         self.screen = ""
         self.wait = Wait.BUSY
+        self.full = False
 
     def write(self, data: bytes | memoryview) -> int:
         count = min(len(data), self.room)
@@ -37,7 +38,7 @@ class Terminal:
         return 0
 
     def unread(self) -> bool:
-        return False
+        return self.full
 
     def probe(self) -> Probe:
         return Probe(wait=self.wait)
@@ -118,6 +119,17 @@ def test_enter_in_a_text_field_follows_the_drawn_text_by_a_pause() -> None:
     assert not entered(terminal, typing, 10.2)
     assert not entered(terminal, typing, 10.19 + TYPED_GAP)
     assert entered(terminal, typing, 10.21 + TYPED_GAP)
+
+
+def test_enter_waits_until_a_user_interface_that_still_starts_reads_the_text() -> None:
+    terminal = Terminal()
+    terminal.full = True
+    typing = field(terminal)
+    assert not entered(terminal, typing, 13.0)
+    terminal.full = False
+    terminal.draws("make a file")
+    assert not entered(terminal, typing, 13.1)
+    assert entered(terminal, typing, 13.2 + TYPED_GAP)
 
 
 @pytest.mark.parametrize(
