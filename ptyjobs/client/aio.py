@@ -625,8 +625,6 @@ class AsyncJobs(Base):
         jobs = self.registry.all()
         cached = self._cached(jobs) if brief else {}
         found = [cached.get(job.job_id) or self.registry.status(job) for job in jobs]
-        for status in found:
-            self._returned(status)
         if detail or brief:
             live = [s.job_id for s in found if not s.state.ended and s.job_id not in cached]
             call = calls.status(brief=not detail)

@@ -176,11 +176,12 @@ class Base:
             )
         self._learn(job.secrets())
         result = call.ended(Ended(job, status, self._seen.get(job.job_id, 0)))
-        self._returned(status)
+        self.note_returned(status)
         return result
 
-    def _returned(self, status: Status) -> None:
-        """Record in the journal that a call returned this job's end: no event repeats it."""
+    def note_returned(self, status: Status) -> None:
+        """Record in the journal that a call told this job's end to its session: no event repeats
+        it. `list` leaves that to its caller, who may show the list to nobody."""
         run = (status.job_id, status.started)
         session = self.config.session
         if not status.state.ended or not session or session != status.session:

@@ -393,6 +393,7 @@ async def list_jobs(call: ToolCall, args: dict[str, Any]) -> Result:
             hidden += 1
         else:
             shown.append(job)
+            call.jobs.note_returned(job)
     from ptyjobs.client.search import project_of
 
     here = project_of(call.config.working_dir or os.getcwd())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -14,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from ptyjobs.client import Jobs
+from ptyjobs.client import AsyncJobs, Jobs
 from ptyjobs.client.events import Events
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, BadPattern
+from ptyjobs.mcp.server import App
 
 pytestmark = pytest.mark.live
 
@@ -48,6 +50,29 @@ def silent(jobs: Jobs, **more: object) -> bool:
 
 def kinds(events: Events) -> list[tuple[str, str]]:
     return [(one.job_id, one.kind) for one in events.transitions]
+
+
+def test_a_list_of_resources_that_a_client_fetches_by_itself_tells_no_end(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    """Claude Code lists them at each change, for completion; the `list` tool does tell."""
+
+    async def lists(tool: bool) -> None:
+        config = Config(state_dir=str(tmp_path), session="s")
+        async with AsyncJobs(config) as client:
+            app = App(client, config)
+            if tool:
+                assert "build" in (await app.call("list", {})).text
+            else:
+                assert "build" in str(await app.resources.list(None, None))
+
+    for tool in (False, True):
+        jobs.execute("read x; exit 3", name="build", replace=True)
+        jobs.interact("build", input="go", timeout=0)
+        while not jobs.registry.status(jobs.registry.find("build")).state.ended:
+            time.sleep(0.01)
+        asyncio.run(lists(tool))
+        assert silent(jobs) == tool
 
 
 def test_an_end_is_reported_with_its_last_lines_and_what_still_runs(jobs: Jobs) -> None:
