@@ -45,6 +45,7 @@ class Confirmation:
         self.runs = None
         if now - self.output > tuning.PAINT:
             self.flow = now
+        if now - self.output > tuning.APART:
             self.bursts += 1
         self.output = now
         self.nbytes += nbytes

@@ -37,6 +37,7 @@ BLANK = 10.0  # an empty row where a prompt is usual: it waits for something; ch
 
 # A user interface draws no animation; spinners draw every 0.03 to 0.2 s (Gemini CLI, pi, Codex).
 STILL = 0.330
+APART = 0.008  # a pause between two bursts: Codex's frames come every 0.01 to 0.033 s
 REACTION = 1.0  # the same if it has drawn nothing since Enter: Codex took 0.1 s on a busy machine
 
 # -- Timers of the programs themselves.
