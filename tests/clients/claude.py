@@ -234,7 +234,10 @@ class Client:
         """Type a message, again until the client has connected our server."""
         for early in range(1, 100):
             terminal.interact("claude", input=words, timeout=1)
-            self.model.wait(lambda e=early: self.model.requests or self.model.early >= e)
+            try:
+                self.model.wait(lambda e=early: self.model.requests or self.model.early >= e)
+            except AssertionError:
+                raise AssertionError(terminal.tail("claude").text) from None
             if self.model.requests:
                 return
             terminal.wait("claude", until="quiet", timeout=5)

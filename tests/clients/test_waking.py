@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -162,11 +164,27 @@ def test_fifty_jobs_that_end_together_make_one_turn(opened: Open, tmp_path: Path
         with jobs_of(tmp_path) as jobs:
             client.model.wait(lambda: len(client.model.requests) >= 2, seconds=100)
             assert jobs.registry.running() == 50
-            os.close(os.open(gate, os.O_WRONLY))
+            opens_for_all(gate, jobs)
             client.model.wait(lambda: sum(map(_ends, client.woken)) >= 50)
     turns = [news for news in client.woken if _ends(news)]
     assert sum(map(_ends, turns)) == 50
     assert len(turns) <= 2  # a first end that comes alone is not held back for the others
+
+
+def opens_for_all(gate: Path, jobs: Jobs) -> None:
+    """Let the jobs that read from the gate go on together: each blocks in open(2), see fifo(7)."""
+    pids = [status.pid for status in jobs.list() if not status.state.ended]
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not all(map(_opens, pids)):
+        time.sleep(0.02)
+    while jobs.registry.running() and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):  # nobody reads
+            os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
+        time.sleep(0.05)
+
+
+def _opens(pid: int | None) -> bool:
+    return Path(f"/proc/{pid}/wchan").read_text() == "wait_for_partner"
 
 
 def _ends(news: str) -> int:
