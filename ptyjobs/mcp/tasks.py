@@ -117,6 +117,7 @@ class Tasks:
                 budget=budget,
                 reader=self._jobs.reader,
                 offsets={job_id: self._jobs.position(job_id) for job_id in job_ids},
+                session=self._config.session,
             )
         )
         self._store.claim(wait.wait_id)
@@ -169,7 +170,8 @@ class Tasks:
                 message=f"This request does not declare the extension {EXTENSION}.",
             )
         wait = self._store.load(params.task_id)
-        if wait is None:
+        own = self._config.session
+        if wait is None or (own and wait.session and own != wait.session):
             raise MCPError(code=INVALID_PARAMS, message="There is no such task.")
         return wait
 

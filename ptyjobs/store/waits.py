@@ -51,6 +51,7 @@ class StoredWait:
     status: str = "working"
     text: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    session: str = ""  # of the server that began it; empty: any may ask for it
 
 
 class WaitStore:

@@ -125,6 +125,20 @@ def test_an_unknown_task_is_not_found(server: Server, task_id: str) -> None:
     assert answer["error"]["message"] == "There is no such task."
 
 
+def test_a_task_of_another_session_is_not_found(tmp_path: Path) -> None:
+    env = {"PTYJOBS_TASK_AFTER": "0.1", "CLAUDE_CODE_SESSION_ID": "one"}
+    with contextlib.closing(Server(tmp_path, env=env)) as server:
+        start(server, "cat", lifetime="persistent")
+        task = call(server, "wait", job_id=["b"], until="exited")["taskId"]
+        env["CLAUDE_CODE_SESSION_ID"] = "two"
+        with contextlib.closing(Server(tmp_path, env=env)) as other:
+            unknown = ask(other, "tasks/get", taskId="x" * 32)["error"]
+            assert ask(other, "tasks/get", taskId=task)["error"] == unknown
+            assert ask(other, "tasks/cancel", taskId=task)["error"] == unknown
+        assert ask(server, "tasks/get", taskId=task)["result"]["status"] == "working"
+        call(server, "kill", job_id="b")
+
+
 def test_a_cut_wait_says_so(tmp_path: Path) -> None:
     with contextlib.closing(Server(tmp_path, env={"PTYJOBS_MAX_WAIT": "1"})) as server:
         start(server, "sleep 60")
