@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from ptyjobs.config import Config
+from ptyjobs.config.defaults import OWN_SESSION
 from ptyjobs.errors import Unsupported
 from ptyjobs.mcp import eras, stderr
 from ptyjobs.mcp.direct import Direct, sdk_is_known
@@ -42,7 +43,7 @@ def run(config: Config, zygote: Zygote) -> int:
     """Serve as configured; returns the exit code (128 + N after signal N)."""
     check(config)
     if not config.session:  # this process is the session of its calls and events
-        config = replace(config, session=f"server-{secrets.token_hex(8)}")
+        config = replace(config, session=f"{OWN_SESSION}{secrets.token_hex(8)}")
     if config.http != "none":
         from ptyjobs.mcp.http import serve_http
 

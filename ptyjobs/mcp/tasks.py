@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ptyjobs.client.files import StoredWait, WaitStore
+from ptyjobs.config.defaults import OWN_SESSION
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.mcp import results
 from ptyjobs.mcp.results import Result
@@ -68,6 +69,9 @@ class Tasks:
         self._jobs = jobs
         self._border = border
         self._config = config
+        # The client's own session, which outlives this server; "" if the client named none.
+        named = not config.session.startswith(OWN_SESSION)
+        self._session = config.session if named else ""
         self._store = WaitStore(config.state_dir)
         self._running: dict[str, _Running] = {}
         self._wire: Wire
@@ -117,7 +121,7 @@ class Tasks:
                 budget=budget,
                 reader=self._jobs.reader,
                 offsets={job_id: self._jobs.position(job_id) for job_id in job_ids},
-                session=self._config.session,
+                session=self._session,
             )
         )
         self._store.claim(wait.wait_id)
@@ -170,8 +174,7 @@ class Tasks:
                 message=f"This request does not declare the extension {EXTENSION}.",
             )
         wait = self._store.load(params.task_id)
-        own = self._config.session
-        if wait is None or (own and wait.session and own != wait.session):
+        if wait is None or (wait.session and wait.session != self._session):
             raise MCPError(code=INVALID_PARAMS, message="There is no such task.")
         return wait
 
