@@ -66,13 +66,17 @@ def test_a_list_of_resources_that_a_client_fetches_by_itself_tells_no_end(
             else:
                 assert "build" in str(await app.resources.list(None, None))
 
+    journal = tmp_path / "events" / "journal"
     for tool in (False, True):
         jobs.execute("read x; exit 3", name="build", replace=True)
         jobs.interact("build", input="go", timeout=0)
-        while not jobs.registry.status(jobs.registry.find("build")).state.ended:
+        while journal.read_text().count('"exited"') < 1 + tool:
             time.sleep(0.01)
         asyncio.run(lists(tool))
-        assert silent(jobs) == tool
+        if tool:
+            assert silent(jobs)
+        else:
+            assert kinds(next(following(jobs))) == [("build", "exited")]
 
 
 def test_an_end_is_reported_with_its_last_lines_and_what_still_runs(jobs: Jobs) -> None:
