@@ -9,7 +9,7 @@ A test that is not marked `live` depends on nothing but its input, so its failur
 test that failed beside hundreds of others runs once more by itself. The run fails all the same if
 more than `MOST` tests needed that, or if one of them also needed it in one of the last `RUNS` runs.
 Those are kept in `ptyjobs-ci/retried.jsonl` in the cache directory ($XDG_CACHE_HOME, else
-~/.cache), one JSON line a run; `PTYJOBS_CI_HISTORY` names another file.
+~/.cache), one JSON line a run; `CI_RETRIED_HISTORY` names another file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TESTS_FAILED = 1  # pytest's exit code
 
 def history_file() -> Path:
     """Where the tests that ran twice are kept from run to run."""
-    if named := os.environ.get("PTYJOBS_CI_HISTORY"):
+    if named := os.environ.get("CI_RETRIED_HISTORY"):
         return Path(named)
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "ptyjobs-ci" / "retried.jsonl"

@@ -70,7 +70,7 @@ class AsyncJobs(Base):
         if (starting := self._starting.get(job.job_id)) is not None:
             await starting.wait()  # on another connection this call could overtake the start
         connection = self._connections.get(job.job_id)
-        if connection is not None and not connection.closed:
+        if connection is not None and not connection.hung_up:
             return connection
         connection = await open_connection(connect(job))
         connection.on_secrets = self._learn

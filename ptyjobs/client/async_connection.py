@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from ptyjobs import protocol, requests
 from ptyjobs.client import calls
 from ptyjobs.client.base import Progress, no_answer, result_of, version_in
-from ptyjobs.client.connect import ConnectionClosed
+from ptyjobs.client.connect import ConnectionClosed, hung_up
 from ptyjobs.model import PROTOCOL_VERSION, Size, from_json
 from ptyjobs.protocol import JsonObject, member
 from ptyjobs.requests import CancelRequest, HelloRequest, RepaintRequest, Request, WindowRequest
@@ -72,6 +72,13 @@ class AsyncConnection(asyncio.Protocol):
         self._waiting.clear()
         if self.events is not None:
             self.events.put_nowait(None)
+
+    @property
+    def hung_up(self) -> bool:
+        """True if the holder has closed its end, even if the event loop has not said so yet."""
+        if self.closed or self._transport is None:
+            return True
+        return hung_up(self._transport.get_extra_info("socket").fileno())
 
     def send_frame(self, frame: bytes) -> None:
         if self.closed or self._transport is None:

@@ -7,6 +7,7 @@ is not an error here; a holder exits after its job has ended.
 from __future__ import annotations
 
 import os
+import select
 import socket
 
 from ptyjobs._dataclass import TYPE_CHECKING
@@ -41,6 +42,13 @@ def connect(job: JobDir, *, blocking: bool = True) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def hung_up(fd: int) -> bool:
+    """True if the holder has closed its end, even if some of what it sent was not read."""
+    poll = select.poll()
+    poll.register(fd, 0)  # POLLHUP is always reported (poll(2))
+    return bool(poll.poll(0))
 
 
 def _connect_by_descriptor(sock: socket.socket, job: JobDir) -> None:

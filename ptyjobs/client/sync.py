@@ -26,7 +26,7 @@ from ptyjobs.client.base import (
     with_note,
 )
 from ptyjobs.client.calls import Call, Killed, WaitResult
-from ptyjobs.client.connect import ConnectionClosed, connect
+from ptyjobs.client.connect import ConnectionClosed, connect, hung_up
 from ptyjobs.client.connection import Connection, Follow
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
 from ptyjobs.config import Config
@@ -86,6 +86,9 @@ class Jobs(Base):
 
     def _connect(self, job: JobDir) -> Connection:
         connection = self._connections.get(job.job_id)
+        if connection is not None and hung_up(connection.sock.fileno()):
+            self._connections.pop(job.job_id).close()  # another client may have replaced the job
+            connection = None
         if connection is None:
             connection = self._connections[job.job_id] = Connection(connect(job))
             connection.greet(self._hello())

@@ -53,7 +53,7 @@ def kinds(events: Events) -> list[tuple[str, str]]:
 
 
 def test_a_list_of_resources_that_a_client_fetches_by_itself_tells_no_end(
-    jobs: Jobs, tmp_path: Path
+    jobs: Jobs, stranger: Jobs, tmp_path: Path
 ) -> None:
     """Claude Code lists them at each change, for completion; the `list` tool does tell."""
 
@@ -69,7 +69,7 @@ def test_a_list_of_resources_that_a_client_fetches_by_itself_tells_no_end(
     journal = tmp_path / "events" / "journal"
     for tool in (False, True):
         jobs.execute("read x; exit 3", name="build", replace=True)
-        jobs.interact("build", input="go", timeout=0)
+        stranger.interact("build", input="go", timeout=0)
         while journal.read_text().count('"exited"') < 1 + tool:
             time.sleep(0.01)
         asyncio.run(lists(tool))

@@ -148,7 +148,8 @@ def _end_all(name: str) -> None:
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError, ValueError):  # it has ended; not a process
-                if entry.stat().st_uid == uid:
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+                if entry.stat().st_uid == uid and state != "Z":  # whoever adopted it may not reap
                     found.append(int(entry.name))
         return found
 

@@ -114,3 +114,27 @@ def test_a_state_directory_that_cannot_be_used_is_named(tmp_path: Path, how: str
         for call in (jobs.list, lambda: jobs.execute("true")):
             with pytest.raises(PtyJobsError, match=r"state directory .*file.*PTYJOBS_STATE"):
                 call()
+
+
+def test_a_client_talks_to_the_job_that_replaced_the_one_it_knew(tmp_path: Path) -> None:
+    """Another client put it there; the first holder's end was not read yet."""
+    config = Config(state_dir=str(tmp_path))
+    with Jobs(config) as mine, Jobs(config) as yours:
+        mine.execute("read x", name="build")
+        yours.interact("build", input="one", timeout=0)
+        mine.execute("read x; echo got $x", name="build", replace=True)
+        assert "got two" in yours.interact("build", input="two", timeout=10).fresh.text
+
+
+def test_an_async_client_talks_to_the_job_that_replaced_the_one_it_knew(tmp_path: Path) -> None:
+    config = Config(state_dir=str(tmp_path))
+
+    async def replaced() -> str:
+        async with AsyncJobs(config) as yours:
+            with Jobs(config) as mine:
+                mine.execute("read x", name="build")
+                await yours.interact("build", input="one", timeout=0)
+                mine.execute("read x; echo got $x", name="build", replace=True)
+                return (await yours.interact("build", input="two", timeout=10)).fresh.text
+
+    assert "got two" in asyncio.run(replaced())

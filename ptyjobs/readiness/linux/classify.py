@@ -188,8 +188,8 @@ class Judge:
 
     def _judge_coarse(self, stat: Stat, tty: Tty, mode: termios_state.Mode, depth: int) -> Finding:
         """Judge without the system call: by state, wchan and epoll lists."""
-        process = self._census.processes.get(stat.pid)
-        before = process.main.ran()[0] if process is not None else 0
+        process = self._census.opened(stat)
+        before = process.main.ran()[0]
         found = Finding(Wait.BUSY, stat, blocked.RUNNING, stat.pid, before, tier=Tier.NO_SYSCALL)
         if stat.state == "R":
             return found
@@ -208,7 +208,7 @@ class Judge:
             wait = Wait.OPAQUE if far else Wait.SOFT
             found = replace(found, wait=wait, strong=strong, doing=doing)
             return self._through(found, depth) if sleep.masters and depth else found
-        for thread in process.others(stat.threads - 1) if process and stat.threads > 1 else []:
+        for thread in process.others(stat.threads - 1) if stat.threads > 1 else []:
             sleep = blocked.coarse(self._proc, stat.pid, thread.tid, tty)
             if sleep.tty:
                 doing = f"a thread of {stat.name} in {sleep.call}"
