@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ptyjobs.mcp.compat import background_job, bgtask
+from tests.faults.world import eventually
 from tests.mcp.live import Server, gone
 
 pytestmark = pytest.mark.live
@@ -140,8 +141,7 @@ def test_prompts_without_a_line_end_are_seen(old: Server) -> None:
     job_id = fields(old, "execute_command", command="read -p 'Name? ' n; echo Hi $n; read x")[
         "job_id"
     ]
-    time.sleep(0.3)
-    assert fields(old, "get_job_output", job_id=job_id)["stdout"] == "Name?"
+    assert eventually(lambda: fields(old, "get_job_output", job_id=job_id)["stdout"] == "Name?")
     assert fields(old, "interact_with_job", job_id=job_id, input="Ann")["stdout"] == "Hi Ann"
 
 
@@ -213,10 +213,13 @@ def test_the_other_servers_texts(tmp_path: Path) -> None:
         )
         sent = server.text("send-to-task-stdin", name=name, data="ping\n")
         assert sent == f'Data sent to task "{name}" stdin.'
-        time.sleep(0.2)
-        out = server.text("get-task-stdout", name=name)
-        assert out.startswith(f'Stdout of task "{name}":\nup\n')
-        assert out.count("ping") == 2, "the terminal's echo and cat's answer"
+        both = "the terminal's echo and cat's answer"
+        assert eventually(lambda: server.text("get-task-stdout", name=name).count("ping") == 2), (
+            both
+        )
+        assert server.text("get-task-stdout", name=name).startswith(
+            f'Stdout of task "{name}":\nup\n'
+        )
         assert server.text("get-task-stderr", name=name) == "No output yet."
         assert server.text("stop-background-task", name=name) == f'Task "{name}" has been stopped.'
         assert "killed on request · ended by SIGTERM" in server.text("get-task-stdout", name=name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from ptyjobs import config
 from ptyjobs.client import Jobs
 from ptyjobs.spawn import share_heap
 from ptyjobs.spawn import zygote as zygotes
+from tests.faults.world import eventually
 
 HAS_IT = sys.implementation.name == "cpython" and sys.version_info >= (3, 12)
 MOST = 2 << 10  # kB of its own that an idle holder has
@@ -78,7 +78,8 @@ def test_an_idle_holder_has_little_of_its_own(tmp_path: Path) -> None:
     with Jobs(settings, zygote=zygotes.start(ahead=True)) as jobs:
         for name in ("a", "b", "c"):
             jobs.execute("exec sleep 1000", name=name, wait=0)
-        time.sleep(1.5)  # each has noted its status
+        glimpses = [jobs.registry.find(name).path / "glimpse.json" for name in ("a", "b", "c")]
+        assert eventually(lambda: all(path.exists() for path in glimpses))  # written at rest
         holder = jobs.status("b").holder
         assert holder
         assert memory(holder)[0] <= MOST
