@@ -399,11 +399,13 @@ class Base:
         if job.spec() is not None or self.zygote is None:
             return False
         self.zygote.join(DYING)
+        why = job.crash() or self.zygote.last_words()
         self.registry.remove(job)
         count = self._stillborn.pop(job.job_id, 0) + 1
         if count >= BIRTHS:
             raise StartFailed(
-                f"The process that starts jobs, or its child, has ended {BIRTHS} times in a row.",
+                f"The process that starts jobs, or its child, has ended {BIRTHS} times in a row"
+                + (f" ({why})." if why else "."),
                 advice="Look with ptyjobs doctor; is the installation whole, is there memory?",
             )
         self._stillborn[job.job_id] = count

@@ -186,10 +186,12 @@ class Registry:
             return status
         if fresh is None and time.time() - _made(job) < STARTING:
             return status
+        crash = job.crash()
+        how = f"failed ({crash})" if crash else "was killed"
         lost = replace(
             status,
             state=next_state(status.state, Event.HOLDER_LOST),
-            reason="its holder was killed; the exit is unknown",
+            reason=f"its holder {how}; the exit is unknown",
             ended=time.time(),
             floor=job.log.floor,
             end=job.log.end,

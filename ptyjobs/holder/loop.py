@@ -36,7 +36,7 @@ from ptyjobs.holder.run import Run
 from ptyjobs.holder.service import JobService
 from ptyjobs.holder.status_cache import LULL
 from ptyjobs.input.terminal_replies import without_replies
-from ptyjobs.model import JobSpec, Tier
+from ptyjobs.model import JobSpec, State, Tier
 from ptyjobs.process import tree
 from ptyjobs.process.fair_share import Courtesy, SharedPage
 from ptyjobs.protocol import Data, JsonObject
@@ -121,6 +121,7 @@ class Holder:
             spec = self.service.with_port(spec)
             self.job.dir.write_spec(spec)
             self.job.spawn(spec, now=now, tier=self.tier)
+            self._watch_terminal()
         except (StartFailed, Refused) as error:
             self._not_started(error, now)
             raise
@@ -128,20 +129,27 @@ class Holder:
             told = cannot_start(failure)
             self._not_started(told, now)
             raise told from failure
-        assert self.job.pty is not None
-        self._poll.register(self.job.pty.master)
-        if self.job.pty.errors >= 0:
-            self._poll.register(self.job.pty.errors)
         self.service.glimpses.due = now + LULL
         self.service.inputs.begin(reader)
         self.service.watches.begin(now)
         self._guard(self.service.notices.start, now)
         self._guard(self.job.dir.write_status, self.service.status())
 
+    def _watch_terminal(self) -> None:
+        assert self.job.pty is not None
+        self._poll.register(self.job.pty.master)
+        if self.job.pty.errors >= 0:
+            self._poll.register(self.job.pty.errors)
+
     def _not_started(self, error: PtyJobsError, now: float) -> None:
-        self.job.failed_to_start(error.message)
-        self._guard(self.job.dir.write_status, self.service.status())
-        self._leave_at = now + LINGER
+        """Record why there is no job; a program that runs already is ended."""
+        if self.job.state is State.STARTING:
+            self.job.failed_to_start(error.message)
+            self._guard(self.job.dir.write_status, self.service.status())
+        if self.job.pty is None:
+            self._leave_at = now + LINGER
+        else:
+            self.service.ending.begin(now, grace=0.0, reason=error.message)
 
     # -- the loop ----------------------------------------------------------------------------
 
@@ -412,24 +420,33 @@ class Holder:
             service.cancel_restarts()
 
     def _next_run(self, now: float) -> None:
-        """Begin the next run: a new directory under its name, new parts, the same peers."""
+        """Begin the next run: a new directory under its name, new parts, the same peers.
+
+        OSError: there is no new directory, and the last run stays in its place. Any later error is
+        a start that failed, in the record of the next run and in the answers that wait for it.
+        """
         before, spec = self.current, self.job.spec
         while self._accept():
             pass
-        self._move_on(succeed(self.job.dir, spec.run))
-        unanswered = before.leave()
+        home = succeed(self.job.dir, spec.run)
+        unanswered, peers = before.leave(), self._clients.numbered()
+        self._guard(before.close)
         self._master_mask, self._master_out = select.EPOLLIN, False
         self.current = self._new_run()
+        self.job.dir, self.job.spec = JobDir(before.job.dir.folder), replace(spec, run=spec.run + 1)
         self.current.inherit(before)
-        self.job.dir = JobDir(before.job.dir.folder)
-        peers = self._clients.numbered()
         try:
-            self.spawn(replace(spec, run=spec.run + 1), "")
+            self._move_on(home)
+            self.spawn(self.job.spec, "")
         except PtyJobsError as error:
             unanswered.refuse(peers, error)
-            return
-        self.service.note("start", text=spec.command)
-        unanswered.renew(self.service, peers, now)
+        except OSError as failure:  # ENOSPC, ENOMEM: its socket cannot be watched
+            told = cannot_start(failure)
+            self._not_started(told, now)
+            unanswered.refuse(peers, told)
+        else:
+            self.service.note("start", text=spec.command)
+            unanswered.renew(self.service, peers, now)
 
     def _move_on(self, home: Home) -> None:
         self._poll.register(home.listening.fileno())

@@ -41,14 +41,17 @@ class Run:
         self.service.hold.succeed(before.service.hold)
 
     def leave(self) -> Unanswered:
-        """End the run's work; returns the calls that the next run answers."""
+        """Take the calls that the next run answers."""
         service = self.service
         waits = service.inputs.take(service.watches.own)
         asked, service.restarts.asked = service.restarts.asked, []
-        service.watches.close()
-        service.reporter.close()
-        self.job.close()
         return Unanswered(waits, asked)
+
+    def close(self) -> None:
+        """Release what only this run has open."""
+        self.service.watches.close()
+        self.service.reporter.close()
+        self.job.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ SERVER_GRACE = 1.0  # seconds beyond its grace until a holder without server is 
 ORPHAN_GRACE = 1.0  # seconds between SIGTERM and SIGKILL for processes orphaned by a killed holder
 STRANGERS = 20.0  # ms between two checks for such processes
 MAX_REQUEST = 16 << 10  # bytes
+MAX_WORDS = 300  # characters of an error's line
 SESSION, PERSISTENT = b"s", b"p"  # a request: this, the grace in seconds, a colon, the directory
 
 
@@ -92,6 +93,14 @@ class Zygote:
         except ChildProcessError:  # reaped already
             return False
         return done is None
+
+    def last_words(self) -> str:
+        """The error that ended the zygote; "" if it was killed or lives."""
+        try:
+            words = self._requests.recv(4 * MAX_WORDS, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+        except OSError:  # EAGAIN, ECONNRESET; EBADF: the session has ended
+            return ""
+        return words.decode("utf-8", "replace")
 
     def end_session(self) -> None:
         """Close the lease: holders and zygote clean up and exit."""
@@ -153,6 +162,17 @@ def start_fresh(*, share_heap: bool = True) -> Zygote:
 def _main(
     requests: socket.socket, lease: int, *, ahead: bool = False, share_heap: bool = True
 ) -> None:
+    """Serve until the server's end; an error that ends it first is sent to the server."""
+    try:
+        _serve(requests, lease, ahead=ahead, share_heap=share_heap)
+    except BaseException as error:
+        words = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_WORDS]
+        with contextlib.suppress(OSError):  # the server has ended
+            requests.send(words.encode("utf-8", "replace"), socket.MSG_DONTWAIT)
+        raise
+
+
+def _serve(requests: socket.socket, lease: int, *, ahead: bool, share_heap: bool) -> None:
     os.setsid()  # leave the process group that a client signals
     own_env.clean()
     umask.make_usable()

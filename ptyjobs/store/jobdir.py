@@ -158,6 +158,16 @@ class JobDir:
         data = self._read("status.json")
         return None if data is None else from_json(Status, data)
 
+    def crash(self) -> str:
+        """The last line of the traceback that a holder left when it failed; "" for none."""
+        try:
+            with open(
+                os.path.join(self.folder, "crash"), encoding="utf-8", errors="replace"
+            ) as file:
+                return file.read().rstrip().rpartition("\n")[2][:300]
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+
     def secrets(self) -> list[dict[str, Any]]:
         """Digests of typed secrets that the log contains (see `text.secrets`)."""
         data = self._read("secrets.json")

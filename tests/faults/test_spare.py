@@ -18,6 +18,7 @@ from ptyjobs.client.base import BIRTHS
 from ptyjobs.errors import StartFailed
 from ptyjobs.holder import home  # noqa: F401
 from ptyjobs.process import cgroup, tree
+from ptyjobs.spawn import holder_main
 from tests.faults import world
 
 
@@ -169,3 +170,43 @@ def test_a_start_whose_holder_died_before_it_began_is_made_once_more(jobs: Jobs)
     jobs.execute("true", name="begun", wait=10)
     assert not jobs._unborn(jobs.registry.find("begun"))
     assert jobs.registry.find("begun").path.exists()
+
+
+def breaks(*_: object, **__: object) -> object:
+    raise MemoryError("no room for a screen")
+
+
+def test_the_caller_is_told_why_holders_died_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holder_main, "main", breaks)
+    with (
+        Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as client,
+        pytest.raises(StartFailed, match=r"in a row \(MemoryError: no room for a screen\)\."),
+    ):
+        client.execute("true", wait=10)
+
+
+def test_the_caller_is_told_why_the_process_that_starts_jobs_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holder_main, "warm_up", breaks)
+    with Jobs(config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})) as client:
+        client.warm_up()
+        assert client.zygote is not None
+        assert client.zygote.join(10)
+        client._stillborn["young"] = BIRTHS - 1
+        young = client.registry.allocate("young", program="young")
+        with pytest.raises(StartFailed, match=r"\(MemoryError: no room for a screen\)\."):
+            client._unborn(young)
+
+
+def test_a_holder_that_failed_later_leaves_its_reason(jobs: Jobs) -> None:
+    jobs.execute("sleep 600", name="lost", wait=0)
+    job = jobs.registry.find("lost")
+    (job.path / "crash").write_text("Traceback (most recent call last):\n  ...\nKeyError: 'x'\n")
+    holder = jobs.status("lost").holder
+    assert holder
+    os.kill(holder, signal.SIGKILL)
+    assert world.eventually(lambda: jobs.status("lost").state.ended)
+    assert jobs.status("lost").reason == "its holder failed (KeyError: 'x'); the exit is unknown"

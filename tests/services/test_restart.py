@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import shlex
 import signal
 import threading
@@ -14,10 +16,12 @@ import pytest
 
 from ptyjobs import Jobs
 from ptyjobs.client.registry import is_alive
-from ptyjobs.errors import BadInput, DuplicateJob
+from ptyjobs.errors import BadInput, DuplicateJob, StartFailed
 from ptyjobs.holder import restarts
+from ptyjobs.holder.loop import Holder
+from ptyjobs.holder.poll_set import PollSet
 from ptyjobs.model import Reason, State, Status
-from tests.faults.world import eventually
+from tests.faults.world import eventually, running
 from tests.services.conftest import listener, python
 
 pytestmark = pytest.mark.live
@@ -236,3 +240,61 @@ def test_two_clients_start_the_same_service_at_once(jobs: Jobs, port: int) -> No
             jobs.execute(argv=python("input()"), name="web", ready="port")
     finally:
         jobs.kill("web")
+
+
+@pytest.fixture
+def unwatchable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """While this file exists, holders cannot watch a new terminal."""
+    flag = tmp_path / "unwatchable"
+    register = PollSet.register
+
+    def failing(self: PollSet, fd: int, mask: int = select.EPOLLIN) -> None:
+        if flag.exists() and os.isatty(fd):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        register(self, fd, mask)
+
+    monkeypatch.setattr(PollSet, "register", failing)
+    return flag
+
+
+def test_a_next_run_that_cannot_be_watched_has_failed_and_its_calls_are_answered(
+    unwatchable: Path, jobs: Jobs
+) -> None:
+    first = jobs.execute("sleep 600", name="web", wait=0)
+    assert first.state is State.RUNNING
+    unwatchable.touch()
+    with pytest.raises(StartFailed, match="No space left"):
+        jobs.restart("web", wait=20)
+    assert eventually(lambda: not is_alive(jobs.registry.find("web")))
+    status = jobs.status("web")
+    assert (status.run, status.state.ended) == (2, True)
+    assert "No space left" in status.reason
+    assert status.pid
+    assert not running(status.pid)
+    unwatchable.unlink()
+    assert jobs.execute("echo again", name="web", wait=20).fresh.text == "again"
+
+
+def test_a_next_run_whose_socket_cannot_be_watched_has_failed(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setattr(Holder, "_move_on", fails)
+    jobs.execute("sleep 600", name="web", wait=0)
+    with pytest.raises(StartFailed, match="Cannot allocate memory"):
+        jobs.restart("web", wait=20)
+    assert eventually(lambda: not is_alive(jobs.registry.find("web")))
+    status = jobs.status("web")
+    assert (status.run, status.state) == (2, State.FAILED)
+    assert "Cannot allocate memory" in status.reason
+
+
+def test_a_first_run_that_cannot_be_watched_is_ended(unwatchable: Path, jobs: Jobs) -> None:
+    jobs.warm_up()
+    unwatchable.touch()
+    with pytest.raises(StartFailed, match="No space left"):
+        jobs.execute(f"echo $$ > {unwatchable}.pid; exec sleep 600", name="web", wait=20)
+    noted = unwatchable.with_suffix(".pid")
+    assert eventually(lambda: not noted.exists() or not running(int(noted.read_text() or "1")))
