@@ -157,6 +157,9 @@ def judge_text(job: Job, result: Result, start: Mark, view: TmuxView | None) -> 
 def run_step(job: Job, setup: Setup, step: Step, *, after: float, view: TmuxView | None) -> Result:
     data = step.send.encode() + (b"\r" if step.enter else b"")
     job.drain()
+    job.look()
+    if job.screen.modes.application_cursor:  # a terminal's cursor keys follow the mode
+        data = re.sub(rb"\x1b\[([ABCDHF])", b"\x1bO\\1", data)
     start = taken(job)
     mark, sent = len(job.log), time.monotonic()
     answer = job.interact(data, timeout=PATIENCE)

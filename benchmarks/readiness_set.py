@@ -161,7 +161,7 @@ threading.Thread(target=tick, daemon=True).start()
 while True:
     word = input("tmr> ")
     if word == "think": time.sleep(1)
-    print("sum", sum(map(ord, word)) * 1111)
+    print(f"sum {sum(map(ord, word)) * 1111}")  # one write: the clock may not divide the line
 """
 
 SECRETS = """
