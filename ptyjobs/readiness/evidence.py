@@ -34,6 +34,7 @@ class Snapshot:
     paste_on: bool = False  # DECSET 2004 is set: a line editor waits for a line
     paste_starts: int = 0  # how often it was set
     paste_ends: int = 0  # how often it was reset: a line was accepted
+    paste_left: bool = False  # a line feed followed the last set
     mark: str = ""  # the last OSC 133 letter: A prompt, B its end, C output, D end of command
     marks_prompt: int = 0  # how many A or B
     marks_output: int = 0  # how many C
@@ -61,6 +62,7 @@ class Evidence:
         self._paste_on = False
         self._paste_starts = 0
         self._paste_ends = 0
+        self._paste_left = False
         self._mark = ""
         self._counts = {"A": 0, "B": 0, "C": 0, "D": 0}
         self._secondary = 0
@@ -78,6 +80,7 @@ class Evidence:
         if not self._carry and b"\x1b" not in data:
             if b"\x07" in data:
                 self._bells += data.count(b"\x07")
+            self._paste_left = self._paste_left or b"\n" in data
             return
         if self._carry:
             data = self._carry + data
@@ -94,11 +97,14 @@ class Evidence:
         if b"\x07" in data:
             self._bells += data.count(b"\x07")
         start = 0  # of the output since DECCKM was reset
+        pasted = 0  # of the output since bracketed paste was set
         for found in _SEQUENCE.finditer(data):
             modes, onoff, mark, argument, end, reset = found.groups()
             if modes:
                 names = modes.split(b";")
                 self._modes(names, onoff == b"h")
+                if onoff == b"h" and b"2004" in names:
+                    pasted, self._paste_left = found.end(), False
                 if onoff == b"l" and b"1" in names:
                     start, self._addresses = found.end(), False
             elif reset:
@@ -109,6 +115,7 @@ class Evidence:
                 if mark:
                     self._marked(mark.decode(), argument)
         self._addresses = self._addresses or _ADDRESS.search(data, start) is not None
+        self._paste_left = self._paste_left or data.find(b"\n", pasted) >= 0
 
     def _modes(self, modes: list[bytes], on: bool) -> None:
         for mode in modes:
@@ -147,6 +154,7 @@ class Evidence:
             paste_on=self._paste_on,
             paste_starts=self._paste_starts,
             paste_ends=self._paste_ends,
+            paste_left=self._paste_left,
             mark=self._mark,
             marks_prompt=self._counts["A"] + self._counts["B"],
             marks_output=self._counts["C"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ptyjobs.model import Confidence, Reason
+from ptyjobs.model import Confidence, Reason, Tier
 from ptyjobs.readiness import tuning
 from ptyjobs.readiness.evidence import PromptMemory, Snapshot, normal
 from ptyjobs.readiness.facts import Look, Probe, Sent, Wait
@@ -72,7 +72,7 @@ class Weighing:
             return replace(field, alone=False)
         mark = tuning.MARK if near else tuning.MARK_FAR
         marks = self.marks()
-        if marks == "prompt":
+        if marks == "prompt" and (near or not self._mark_left_behind()):
             return Rule(mark, Reason.PROMPT, Confidence.HIGH, "it marked its prompt")
         secret = password(self.probe, confidence=Confidence.HIGH)
         if secret is not None:
@@ -104,6 +104,14 @@ class Weighing:
         if new.paste_on and old.paste_on and not new.alternate:
             return "edit"
         return "busy" if new.paste_ends > old.paste_ends else ""
+
+    def _mark_left_behind(self) -> bool:
+        """True if the only mark is bracketed paste, and a line feed followed it, after a prompt.
+
+        rlwrap sets the mode again before its program has read the line.
+        """
+        marked = self.now.marks_prompt > self.before.marks_prompt
+        return not marked and self.now.paste_left and self._answered_a_prompt()
 
     def editing(self) -> bool:
         """Text was typed without Enter after a prompt that is still in the row."""
@@ -164,7 +172,8 @@ class Weighing:
             )
             return replace(screen, alone=False)  # it may load data in another thread
         if marks == "busy" and self._same_program():
-            if self.asks():
+            seen = probe.tier is Tier.FULL  # else it may poll something else
+            if self.asks() and (seen or look.before_cursor.rstrip().endswith(tuning.SIGNS)):
                 return _waits(tuning.ASIDE, "it accepts input after a question of a command")
             patience = tuning.WORKING if look.before_cursor.strip() else tuning.BLANK
             return _silent(patience, "its marks say that it works")
@@ -261,10 +270,15 @@ class Weighing:
             return _silent(tuning.RETRY, "silent after a password")
         if self.look.alternate and (text or not self._answered_a_prompt()):
             return _medium(tuning.FAR_SHAPE, "a full-screen program, silent")
+        entered = self.sent is not None and self.sent.enter
+        if marks == "edit" and entered and not self.fresh:  # its line editor shows Enter at once
+            return _silent(tuning.QUESTION, "silent since Enter")
         if marks == "edit" or self.editing():
             return _medium(tuning.FAR_SHAPE, "still in the same line")
         if self.fresh and self.asks():
-            return _medium(tuning.FAR_SHAPE, "silent after what looks like a question")
+            # A word and a blank may be output that goes on: "0 " of a Lisp's print.
+            patience = tuning.QUESTION if text[-1].isalnum() else tuning.FAR_SHAPE
+            return _medium(patience, "silent after what looks like a question")
         if not self.memory:
             return _silent(tuning.FAR_FIRST if self.fresh else tuning.QUESTION, "silent")
         if not text:

@@ -238,6 +238,8 @@ class Settle:
         patience = tuning.WORKING if probe.wait is Wait.SOFT else tuning.FAR_BLANK
         if idle and not probe.works and self._same_loop(probe):
             patience = tuning.ASIDE
+        if probe.tier is Tier.NO_SYSCALL and rule.reason is Reason.QUIET:
+            patience = tuning.BLANK  # what it polls is unknown
         since = max(confirmation.output, self._candidate.accepting or 0.0)
         if now > since + rule.settle + patience:
             return False

@@ -69,6 +69,13 @@ def test_resetting_what_is_reset_accepts_no_line() -> None:
     assert seen(b"\x1b[?2004l\x1b[?2004l").paste_ends == 0
 
 
+def test_a_line_feed_after_bracketed_paste_is_noted() -> None:
+    assert not seen(b"a\r\n\x1b[?2004h$ ").paste_left
+    assert seen(b"\x1b[?2004h$ ", b"ls\r\n").paste_left
+    assert seen(b"\x1b[?2004hls\x1b[K\r\n").paste_left
+    assert not seen(b"\x1b[?2004hls\r\n\x1b[?2004l\x1b[?2004h$ ").paste_left
+
+
 def test_a_second_prompt_says_so() -> None:
     shown = seen(b"\x1b]133;A;k=s\x07")
     assert (shown.marks_secondary, shown.marks_prompt) == (1, 0)

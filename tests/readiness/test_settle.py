@@ -567,6 +567,79 @@ def test_a_question_of_a_command_that_cannot_be_looked_at() -> None:
         assert verdict.reason is Reason.QUIET
 
 
+def test_far_away_bracketed_paste_that_a_line_followed_is_no_prompt() -> None:
+    """rlwrap sets it again before its program has read the line."""
+    for row, patience in (("", 5.0), ("half a lin", 1.0), ("$ ", 0.0)):
+        world = World(memory=known("$ "))
+        world.evidence.feed(b"\x1b[?2004h$ ")
+        world.settle(sent=ENTER)
+        world.probe, world.look = FAR, Look(before_cursor=row)
+        world.say(b"\x1b[?2004l\r\x1b[K\x1b[?2004hsleep\r\r\n" + row.encode())
+        assert world.run(patience * 0.95) is None or not patience
+        verdict = world.run(0.5)
+        assert verdict is not None, row
+        assert (verdict.reason is Reason.PROMPT) is (row == "$ ")
+
+
+def test_far_away_a_line_editor_that_has_not_shown_enter_has_not_read_it() -> None:
+    world = World(memory=known("> "))
+    world.evidence.feed(b"\x1b[?2004h> ")
+    world.settle(sent=ENTER)
+    world.probe, world.look = FAR, Look(before_cursor="> ")
+    assert world.run(0.9) is None
+    world.say(b"1\r\n2\r\n> ")
+    verdict = world.run(0.1)
+    assert verdict is not None
+    assert verdict.reason is Reason.PROMPT
+
+
+@pytest.mark.parametrize(("row", "patience"), [("% ", 0.2), ("Name: ", 0.2), ("0 ", 1.0)])
+def test_far_away_a_word_and_a_blank_are_hardly_a_question(row: str, patience: float) -> None:
+    world = World(memory=known("* "))
+    world.settle(sent=ENTER)
+    world.probe, world.look = FAR, Look(before_cursor=row)
+    world.say(b"x\r\n" + row.encode())
+    assert world.run(patience * 0.95) is None
+    verdict = world.run(0.1)
+    assert verdict is not None
+    assert (verdict.reason, verdict.confidence) == (Reason.QUIET, Confidence.MEDIUM)
+
+
+@pytest.mark.parametrize(
+    ("tier", "row", "patience"),
+    [(Tier.FULL, "0 ", 0.3), (Tier.NO_SYSCALL, "0 ", 2.0), (Tier.NO_SYSCALL, "Name: ", 0.3)],
+)
+def test_a_row_is_a_question_of_a_command_by_its_sign_where_the_call_is_hidden(
+    tier: Tier, row: str, patience: float
+) -> None:
+    """Without `syscall` a sleep in select(2) looks like a wait for the terminal."""
+    soft = replace(SOFT, tier=tier)
+    world = World(memory=known("$ ", signature=SOFT.signature), baseline=soft)
+    world.evidence.feed(b"\x1b[?2004h$ ")
+    world.settle(sent=ENTER)
+    world.probe, world.look = soft, Look(before_cursor=row)
+    world.say(b"\x1b[?2004l\r\n" + row.encode())
+    assert world.run(patience * 0.95) is None
+    assert world.run(0.3) is not None
+
+
+@pytest.mark.parametrize(("tier", "patience"), [(Tier.FULL, 4.0), (Tier.NO_SYSCALL, 12.0)])
+def test_work_beside_a_wait_that_cannot_be_seen_is_work_for_longer(
+    tier: Tier, patience: float
+) -> None:
+    world = World(memory=known("> ", signature=SOFT.signature, canonical=False, echo=False))
+    world.settle(sent=ENTER)
+    world.look = Look()
+    start = world.now
+    for _ in range(1000):
+        world.probe = replace(
+            SOFT, echo=True, tier=tier, main=False, cpu=int((world.now - start) * 1e9)
+        )
+        if world.run(0.02) is not None:
+            break
+    assert patience - 0.1 <= world.now - start <= patience + 0.5
+
+
 FIELD = Look(before_cursor=" > ", after_cursor="  Type your message", fields=True)
 
 
