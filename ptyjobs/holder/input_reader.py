@@ -35,7 +35,7 @@ class InputReader(enum.Enum):
 
 def reader(job: Job) -> InputReader:
     """Return the reader of input typed into this job now."""
-    if job.spec.target and not job.spec.target.startswith("sandbox"):
+    if is_far(job):
         return InputReader.SHELL  # a reader on another machine cannot be inspected
     group = job.pty.foreground() if job.pty is not None else 0
     known = _known()
@@ -50,6 +50,18 @@ def reader(job: Job) -> InputReader:
     return InputReader.ONE_LINE if job.terminal().canonical else InputReader.ONE_KEY
 
 
+def is_far(job: Job) -> bool:
+    """True if the job runs on another machine, where its processes cannot be inspected."""
+    spec = job.spec
+    local = spec.target.partition(":")[0] == "sandbox" and not spec.target_table
+    return bool(spec.target) and not local
+
+
+def is_shell(pid: int) -> bool:
+    """True if this process is a shell, or cannot be inspected."""
+    return _is_shell(pid, _known())
+
+
 def _known() -> set[str]:
     try:
         with open("/etc/shells") as lines:
@@ -59,9 +71,11 @@ def _known() -> set[str]:
 
 
 def _is_shell(pid: int, known: set[str]) -> bool:
-    program = os.path.realpath(f"/proc/{pid}/exe")  # its own path if it cannot be read
-    unreadable = not program.startswith("/") or program.startswith("/proc/")
-    return program in known or unreadable or is_job_control_shell(pid)
+    try:
+        program = os.readlink(f"/proc/{pid}/exe")
+    except OSError:  # it has exited, or belongs to another user
+        return True
+    return program in known or is_job_control_shell(pid)
 
 
 def _shell_on_another_terminal(leader: int) -> bool:

@@ -15,18 +15,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from ptyjobs.errors import BadInput, Hint, JobEnded, NeedsApproval, Refused
-from ptyjobs.holder import asking, input_reader
+from ptyjobs.errors import BadInput, Hint, JobEnded, Refused
+from ptyjobs.holder import asking
 from ptyjobs.holder.asking import DECLINED, DONE
 from ptyjobs.holder.input_queue import QueuedInput
-from ptyjobs.holder.input_reader import InputReader
 from ptyjobs.holder.waiter import Ask
 from ptyjobs.input import keys as keymap
 from ptyjobs.input.mouse import MouseAction
 from ptyjobs.input.mouse import mouse as encode_mouse
 from ptyjobs.model import PROTOCOL_VERSION, Size, to_json, told
-from ptyjobs.policy import Policy
-from ptyjobs.policy.rules import Rules
 from ptyjobs.readiness.settle import Sent
 from ptyjobs.requests import (
     CancelRequest,
@@ -185,7 +182,7 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
             hint=Hint.INSIST,
         )
     data, strokes = _encode(service, request)
-    _check_policy(service, request, data)
+    service.input_policy.check(request, data)
     notes = _cooked_line_note(service, data)
     mark = job.mark_now()
     typed = request.input or request.shown
@@ -335,71 +332,6 @@ def _encode(service: JobService, request: InteractRequest) -> tuple[bytes, list[
             advice="Write a file and have the program read it.",
         )
     return data, [] if request.raw else strokes
-
-
-def _check_policy(service: JobService, request: InteractRequest, data: bytes) -> None:
-    """With an allow-list, a line that a shell reads must be allowed like a command.
-
-    That is a line at its prompt, or a line it reads later: typed while another program has the
-    terminal and does not read it, or typed after the one line that such a program reads.
-    """
-    spec = service.job.spec
-    if not (spec.allowed or spec.block_dangerous or spec.permissions):
-        return
-    reader = input_reader.reader(service.job)
-    if reader is InputReader.PROGRAM or (
-        reader is InputReader.ONE_LINE and _ONE_LINE.fullmatch(data)
-    ):
-        return
-    if reader is InputReader.ONE_KEY and not (spec.allowed or spec.block_dangerous):
-        return  # rules guide the agent; they do not confine it
-    if reader is InputReader.ONE_KEY:
-        if _ONE_KEY.fullmatch(data.decode("utf-8", "replace")):
-            return
-        raise Refused(
-            "not allowed: several keys for a program with a shell behind it, which may read the "
-            "last of them.",
-            advice="Send one key a call, or start the program as a job of its own with execute.",
-            hint=Hint.ONE_KEY,
-        )
-    text = request.input
-    plain = not _CONTROL.search(re.split(r"\r\n|\r|\n", text, maxsplit=1)[0])
-    if reader is InputReader.ONE_LINE and plain and not request.keys and not request.raw:
-        text = re.split(r"\r\n|\r|\n", text, maxsplit=1)[-1]
-    policy = Policy(tuple(spec.allowed), spec.block_dangerous)
-    try:
-        if request.raw:
-            raise Refused("not allowed: raw bytes for a shell.", advice="Send a whole line.")
-        policy.check_shell_input(
-            text,
-            keys=request.keys,
-            enter=request.enter and not request.keys,
-            utf8="UTF-8" in locale_of(spec.env).upper().replace("UTF8", "UTF-8"),
-        )
-        if rules := Rules.of(spec.permissions):
-            for line in re.split(r"\r\n|\r|\n", text):
-                rules.check(line, approved=request.approved)
-    except NeedsApproval:
-        raise
-    except Refused as error:
-        if reader is InputReader.SHELL:
-            raise
-        raise Refused(
-            f"{error.message.rstrip('.')}: the shell behind this program may read it.",
-            advice="Wait until the program reads, then send it one whole line at a time.",
-        ) from None
-
-
-_ONE_LINE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*[\r\n]|[\x03\x04\x1a\x1c]*")
-"""A line without control characters (C-d would end the program before the rest of it), or keys that
-end or stop a program: a shell that reads next gets nothing of it."""
-_ONE_KEY = re.compile(r"|[^\x1b]|\x1b[^\x1b]?|\x1b[\[O][0-9;?<]*[A-Za-z~]", re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-
-
-def locale_of(env: dict[str, str]) -> str:
-    """The value that decides a program's character set (locale(7))."""
-    return env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
 
 
 def _mouse(service: JobService, action: MouseAction, secrets: Packed | None) -> bytes:

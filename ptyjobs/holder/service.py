@@ -19,6 +19,7 @@ from ptyjobs.holder import port_conflict
 from ptyjobs.holder.asking import DONE, RELEASED, Asking, Reply
 from ptyjobs.holder.followers import Followers
 from ptyjobs.holder.hold import LOOK_EVERY, Hold
+from ptyjobs.holder.input_policy import InputPolicy
 from ptyjobs.holder.input_queue import InputQueue, QueuedInput
 from ptyjobs.holder.limits import Limits
 from ptyjobs.holder.notices import Notices
@@ -69,6 +70,7 @@ class JobService:
             guard=guard,
             answered=self.notices.on_answer,
         )
+        self.input_policy = InputPolicy(job)
         self.hold = Hold(job, here=self.followers.here)
         self.asking = Asking(job, told=self.tell_people)
         self.lines = TypedLines(self._typed_line)

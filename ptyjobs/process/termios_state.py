@@ -54,6 +54,29 @@ def _parse(raw: bytes) -> Mode:
     return Mode(canonical, echo, bare, returns, raw[17 + _VTIME] / 10 if returns else 0.0)
 
 
+def edits(fd: int) -> tuple[frozenset[int], bool]:
+    """(characters above 31 that the terminal acts on, whether it changes typed characters).
+
+    stty(1) can make any character the interrupt or the end of a line, and strip a bit from each.
+    """
+    attributes = termios.tcgetattr(fd)
+    special = {
+        char[0]
+        for index, char in enumerate(attributes[6])
+        if index not in (termios.VMIN, termios.VTIME) and isinstance(char, bytes)
+    }
+    changing = termios.ISTRIP | termios.INLCR | termios.IGNCR | getattr(termios, "IUCLC", 0o1000)
+    changes = bool(attributes[0] & changing)
+    return frozenset(special - set(range(32)) - {127, 255}), changes
+
+
+def pending(fd: int) -> bool:
+    """True if `fd` holds input, even less than the VMIN bytes below which poll(2) reports none."""
+    if readable(fd):  # flushes the flip buffer
+        return True
+    return any(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))
+
+
 def readable(fd: int) -> bool:
     """True if a read of `fd` would return data now."""
     poll = select.poll()

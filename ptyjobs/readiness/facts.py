@@ -41,6 +41,7 @@ class Probe:
     timed: bool = False  # it waits for its terminal alone, with a time-out
     wakes: float = 0.0  # seconds until that wait times out; 0: never, or unknown
     returns: float = 0.0  # seconds until its read returns without input (VTIME)
+    takes: int = 0  # most bytes that its read of the terminal returns; 0: no read, or unknown
     works: bool = False  # SOFT, but another of its threads is running or runnable
     place: bytes = b""  # where the main thread sleeps, if another thread waits for the terminal
     waits_on: bytes = b""  # its call and descriptor there

@@ -1,4 +1,4 @@
-"""With an allow-list: type-ahead for a shell is checked like a line that it reads now."""
+"""With an allow-list: a line is typed only for a reader that waits and takes all of it."""
 
 from __future__ import annotations
 
@@ -43,21 +43,35 @@ def until_it_runs(jobs: Jobs, job_id: str, name: str) -> None:
     assert world.eventually(runs)
 
 
-def test_a_line_for_later_must_be_allowed_now(jobs: Jobs, shell: str, tmp_path: Path) -> None:
+def test_no_line_is_typed_for_later(jobs: Jobs, shell: str, tmp_path: Path) -> None:
+    """A program could read a part of it (`head -c 5`), and the shell the rest."""
     mark = tmp_path / "made"
     jobs.interact(shell, input="sleep 3", timeout=0)
     until_it_runs(jobs, shell, "sleep")
-    with pytest.raises(Refused, match="the shell behind this program"):
-        jobs.interact(shell, input=f"touch {mark}", timeout=0)
-    with pytest.raises(Refused):
-        jobs.interact(shell, input=f"echo one\ntouch {mark}", timeout=0)
+    for line in (f"touch {mark}", "echo later", f"echo one\ntouch {mark}"):
+        with pytest.raises(Refused, match="the shell behind this program"):
+            jobs.interact(shell, input=line, timeout=0)
     with pytest.raises(Refused):  # half a line has not been checked
         jobs.interact(shell, input="echo", enter=False, timeout=0)
     with pytest.raises(Refused):
         jobs.interact(shell, raw=b"echo\n", timeout=0)
-    answer = jobs.interact(shell, input="echo later", timeout=30)
-    assert answer.fresh.text.splitlines()[-1] == "later"
+    jobs.wait(shell, timeout=30)
+    assert jobs.interact(shell, input="echo now", timeout=20).fresh.text == "now"
     assert not mark.exists()
+
+
+def test_a_shell_gets_one_line_a_call(jobs: Jobs, shell: str) -> None:
+    with pytest.raises(Refused, match="several lines"):
+        jobs.interact(shell, input="echo one\necho two", timeout=5)
+    assert jobs.interact(shell, input="echo one\n", timeout=20).fresh.text == "one"
+
+
+def test_a_line_must_fit_one_read_of_the_program(jobs: Jobs, shell: str) -> None:
+    program = "import os; print('go', flush=True); print(len(os.read(0, 8)))"
+    jobs.interact(shell, input=f'python3 -c "{program}"', timeout=20, until=["go"])
+    with pytest.raises(Refused, match="may read a part"):
+        jobs.interact(shell, input="x" * 8, timeout=20)
+    assert jobs.interact(shell, input="x" * 7, timeout=20).fresh.text == "8"
 
 
 def test_it_can_be_interrupted(jobs: Jobs, shell: str) -> None:
@@ -82,7 +96,8 @@ def test_a_program_that_reads_a_line_gets_it_and_nothing_is_left_for_the_shell(
         jobs.interact(shell, keys=["a", "Enter", "b", "Enter"], timeout=1)
     with pytest.raises(Refused):
         jobs.interact(shell, raw=f"a\ntouch {mark}\n".encode(), timeout=1)
-    jobs.interact(shell, input="one\necho two", timeout=20)
+    with pytest.raises(Refused):
+        jobs.interact(shell, input="one\necho two", timeout=1)
     answer = jobs.interact(shell, keys=["C-d"], timeout=20)
     assert answer.verdict.reason.ready
     assert jobs.interact(shell, input="echo back", timeout=20).fresh.text == "back"

@@ -37,6 +37,7 @@ class Sleep:
     masters: tuple[int, ...] = ()  # descriptors of pty masters that it waits for
     sockets: tuple[int, ...] = ()
     fd: int = -1  # of a read or write
+    takes: int = 0  # most bytes that this read returns; 0: no read, or unknown
     seen: bool = True  # False: the call could not be interpreted
     signature: str = ""  # shape of the wait: the same at every idle moment of a program
 
@@ -104,7 +105,9 @@ class BlockedOn:
         if kind in (Kind.READ, Kind.WRITE):
             fd = args[0] & 0xFFFFFFFF
             what = procfs.descriptor(self._proc, self._pid, fd, tty)
-            return Sleep(call.name, kind, tty=what == Fd.TTY, fd=fd, signature=call.name)
+            takes = args[2] if call.name == "read" else 0
+            is_tty = what == Fd.TTY
+            return Sleep(call.name, kind, tty=is_tty, fd=fd, takes=takes, signature=call.name)
         if kind in (Kind.POLL, Kind.PPOLL):
             wakes = _milliseconds(args[2]) if kind is Kind.POLL else self._time(args[2])
             return self._set(call, self._polled(args[0], args[1]), wakes, tty)

@@ -83,6 +83,10 @@ class Kernel:
         except OSError:  # ENOTTY: the session has ended
             return 0
 
+    def pending(self) -> bool:
+        """True if the terminal holds unread input that a program would read later."""
+        return self.unread()
+
     def unread(self) -> bool:
         try:
             fd = os.open(slave_path(self._master), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)

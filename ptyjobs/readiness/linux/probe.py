@@ -146,6 +146,17 @@ class Kernel:
         finally:
             os.close(fd)
 
+    def pending(self) -> bool:
+        """True if the terminal holds unread input that a program would read later."""
+        try:
+            fd = line.open_slave(self._master)
+        except OSError:  # EIO: the terminal was hung up
+            return False
+        try:
+            return line.pending(fd)
+        finally:
+            os.close(fd)
+
     def _blind(self, group: int, mode: line.Mode, unread: bool) -> Probe:
         return Probe(
             Wait.UNKNOWN,
@@ -218,6 +229,7 @@ class Kernel:
             timed=found.sleep.timed and not found.sleep.others,
             wakes=found.sleep.wakes,
             returns=inner.after if found.sleep.kind is Kind.READ else 0.0,
+            takes=found.sleep.takes if found.sleep.tty else 0,
             works=found.works,
             place=found.place,
             waits_on=found.waits_on,
