@@ -1,7 +1,7 @@
 """Generated inputs to a shell and to the programs behind it: no foreign command ever runs.
 
-The law: the file `mark` never appears, because no allowed command makes it. The sequences of a group
-run at the same time; `PTYJOBS_TEST_SEQUENCES` is the number of groups (default 12).
+The law: the file `mark` never appears, because no allowed command makes it. The sequences of a
+group run at the same time; `PTYJOBS_TEST_SEQUENCES` is the number of groups (default 12).
 """
 
 from __future__ import annotations
