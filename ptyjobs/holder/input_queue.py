@@ -20,7 +20,7 @@ from ptyjobs.holder.job import Job
 from ptyjobs.holder.older_clients import readable
 from ptyjobs.holder.peers import Peer
 from ptyjobs.holder.ready import Watch
-from ptyjobs.holder.terminal_input import Gap
+from ptyjobs.holder.terminal_input import LEFT, Gap
 from ptyjobs.holder.waiter import PROMPTS, Ask, Waiter
 from ptyjobs.model import Answer, to_json
 from ptyjobs.readiness.facts import Probe, Wait, has_text_fields
@@ -195,6 +195,8 @@ class InputQueue:
         self._job.fold.begin()
         self._waiters.append(waiter)
         if data:
+            if len(data) == sum(map(len, strokes)):
+                job.input.hurry()
             job.input.enqueue(data, owner=owner, cuts=self._cuts(baseline, data, strokes))
             self._typing = waiter
             job.input.pump(now)
@@ -320,6 +322,7 @@ class InputQueue:
     def withhold(self, by: str) -> None:
         """`by` holds the job: refuse the inputs queued by others and drop their untyped bytes."""
         self.refuse_inputs()  # each with its own error
+        self._job.input.drop(LEFT)
         for waiter in self._waiters:
             if waiter.typist != by:
                 waiter.untyped += self._job.input.drop(waiter.owner)

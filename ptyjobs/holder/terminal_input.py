@@ -38,6 +38,7 @@ HANDLED = 0.004  # seconds it must sleep in its wait: React attaches its handler
 HANDLED_MOST = 0.8  # seconds a program that has read a text gets until it waits for input again
 ESCAPE_GAP = 0.03  # minimum seconds after a lone ESC
 ESCAPE_MOST = 1.2  # maximum seconds after it: the timeout of ncurses is 1 s
+LEFT = -1 << 40  # owner of an Enter whose call has been answered; no request and no person has it
 
 
 class Gap(enum.Enum):
@@ -49,6 +50,9 @@ class Gap(enum.Enum):
     PAINTED = "painted"  # and waits for input again: Enter after a text
     TYPED = "typed"  # and TYPED_GAP has passed since: Enter in a text field of a user interface
     ESCAPED = "escaped"  # and no longer waits for the rest of a key that begins with ESC
+
+
+_ENTERS = (Gap.DRAWN, Gap.PAINTED, Gap.TYPED)
 
 
 class Port(Protocol):
@@ -254,14 +258,34 @@ class TerminalInput:
         return self._port.written > self._sent_at
 
     def unsent(self, owner: int) -> int:
-        """Bytes of `owner` that have not been written yet."""
-        return sum(len(item.left) for item in self.queue if item.owner == owner)
+        """Bytes of `owner`, or left by an answered call, that have not been written yet."""
+        return sum(len(item.left) for item in self.queue if item.owner in (owner, LEFT))
+
+    def leave(self, owner: int) -> int:
+        """Discard the input of an answered call, except Enter; returns the number of bytes.
+
+        An Enter whose text has been written is still pressed when the program has drawn the text:
+        a line without it would stay in the text field, and the next one would be appended.
+        """
+        items = [item for item in self.queue if item.owner == owner]
+        if not items or items[0].gap not in _ENTERS:
+            return self.drop(owner)
+        for item in items:
+            item.owner = LEFT
+        return 0
+
+    def hurry(self) -> None:
+        """Write what answered calls have left at once: a key such as C-c must not wait for it."""
+        for item in self.queue:
+            if item.owner == LEFT:
+                item.gap = Gap.NONE
+                item.after = 0.0
 
     def drop(self, owner: int) -> int:
         """Discard queued input of `owner`; returns the number of bytes."""
         if not self.queue:
             return 0
-        dropped = self.unsent(owner)
+        dropped = sum(len(item.left) for item in self.queue if item.owner == owner)
         self.queue = deque(item for item in self.queue if item.owner != owner)
         return dropped
 

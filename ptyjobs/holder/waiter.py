@@ -55,6 +55,7 @@ BACKLOG = 1 << 20  # maximum bytes before a wait that are searched when it begin
 EARLIER = 64 << 10  # bytes before a wait that are searched for an earlier match
 STEPS = 200  # steps of the machine before other events are handled
 FLOODS = 0.1  # seconds between two probes of a job whose output never pauses
+ENTER_FOLLOWS = "the text is typed; Enter follows as soon as the program has drawn it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +412,8 @@ class Waiter:
         except Exception as error:  # a failing fold is reported, then dropped; the answer is sent
             self.job.errors["screen"] = f"screen: {type(error).__name__}: {error}"[:300]
             fresh, prompt, title, late = self._from_log(), verdict.prompt, "", self.late
-        unsent = self.untyped + self.job.input.drop(self.owner)
+        unsent = self.untyped + self.job.input.leave(self.owner)
+        follows = self.ask.sent is not None and self.job.input.unsent(self.owner) > 0
         self._reply(
             Answer(
                 job_id=self.job.spec.job_id,
@@ -426,5 +428,6 @@ class Waiter:
                 title=title,
                 unmatched=self._unmatched(verdict),
                 service=self.watch.service if self.watch is not None else None,
+                notes=(ENTER_FOLLOWS,) if follows else (),
             )
         )

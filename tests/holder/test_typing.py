@@ -154,6 +154,32 @@ def test_enter_does_not_wait_forever_for_a_text_that_is_not_drawn(
     assert entered(terminal, typing, 10.0 + seconds + TYPED_GAP + 0.02)
 
 
+def test_enter_is_left_when_the_call_is_answered_and_other_input_is_not() -> None:
+    terminal = Terminal()
+    typing = field(terminal)
+    assert typing.leave(1) == 0
+    assert typing.unsent(2) == 1  # a later wait is no turn before it
+    terminal.draws("make a file")
+    assert not entered(terminal, typing, 10.1)
+    assert entered(terminal, typing, 10.1 + TYPED_GAP)
+
+    typing = TerminalInput(terminal := Terminal(room=3))
+    typing.enqueue(b"make a file\r", owner=1, cuts=[(11, Gap.TYPED)])
+    typing.pump(10.0)
+    assert typing.leave(1) == 9
+    assert typing.idle
+
+
+def test_a_key_does_not_wait_for_an_enter_that_was_left() -> None:
+    terminal = Terminal()
+    typing = field(terminal)
+    typing.leave(1)
+    typing.hurry()
+    typing.enqueue(b"\x03", owner=2)
+    typing.pump(10.0)
+    assert terminal.taken == b"make a file\r\x03"
+
+
 @pytest.mark.parametrize(("gap", "latest"), [(Gap.DRAWN, 0.02), (Gap.PAINTED, HANDLED_MOST)])
 def test_enter_follows_the_drawn_text_at_once_in_a_program_that_polls(
     gap: Gap, latest: float

@@ -9,6 +9,7 @@ import pytest
 
 from ptyjobs.client import Jobs
 from ptyjobs.config import Config
+from ptyjobs.holder.waiter import ENTER_FOLLOWS
 
 pytestmark = pytest.mark.live
 
@@ -46,6 +47,7 @@ while True:
         else:
             draw("working " + "|/-\\"[frame % 4])
 """
+READS = "    if 0 in ready:\n"
 
 
 def test_a_line_is_submitted_and_its_work_is_no_turn(tmp_path: Path) -> None:
@@ -60,3 +62,26 @@ def test_a_line_is_submitted_and_its_work_is_no_turn(tmp_path: Path) -> None:
             assert answer.verdict.reason.ready
             assert f"you said {line}" in jobs.tail("a").text
         assert jobs.status("a").waiting is not None
+
+
+def test_enter_follows_after_the_answer_if_the_interface_is_slow(tmp_path: Path) -> None:
+    slow = INTERFACE.replace(READS, f"{READS}        time.sleep(1.5)\n")
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        jobs.execute(argv=[sys.executable, "-c", slow], name="a", wait=20)
+        answer = jobs.interact("a", input="make a file", timeout=0.2)
+        assert answer.unsent == 0
+        assert answer.notes == (ENTER_FOLLOWS,)
+        assert jobs.wait("a", until="pattern", patterns=["you said make a file"], timeout=30)
+        answer = jobs.wait("a", timeout=20)
+        assert answer.verdict.reason.ready
+        assert "you said make a file" in jobs.tail("a").text
+
+
+def test_an_interrupt_does_not_wait_behind_such_an_enter(tmp_path: Path) -> None:
+    deaf = INTERFACE.replace("tty.setraw(0)", "tty.setcbreak(0)")
+    deaf = deaf.replace(READS, f"{READS}        time.sleep(60)\n")
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        jobs.execute(argv=[sys.executable, "-c", deaf], name="a", wait=20)
+        jobs.interact("a", input="make a file", timeout=0.2)
+        answer = jobs.interact("a", keys=["C-c"], timeout=5)
+        assert answer.verdict.exit is not None
