@@ -95,13 +95,17 @@ def attach(
             jobs, job_id, terminal, read_only=read_only, leave=leave, key=detach_key,
             status_line=status_line,
         )  # fmt: skip
-        session.holds = Holding(jobs, job_id, hold_key if not read_only else "", session.notice)
+        held = "" if read_only or hold_key == detach_key else hold_key
+        session.holds = Holding(jobs, job_id, held, session.notice)
     except HolderLost:
         return _show_ended(jobs, job_id)
     with contextlib.closing(session):
         try:
             with terminal.raw():
-                session.run()
+                try:
+                    session.run()
+                finally:
+                    session.unbar()
         except Ended as end:
             session.reports.update([end.status], now=time.monotonic(), again=True)
             return _tell_end(terminal, end.status)
@@ -173,6 +177,12 @@ class Session:
         self._reported = 0  # bytes shown when the job was last reported
         self._bytes = 0
 
+    def unbar(self) -> None:
+        """Erase the status line: nothing of ours remains on the terminal."""
+        size = self._terminal.size()
+        if self._bar_due is not None and self._mirror is not None and size is not None:
+            self._terminal.write(f"\x1b[{size.rows};1H\x1b[m\x1b[2K".encode())
+
     def close(self) -> None:
         self._typing.close()
         self._view.close()
@@ -209,7 +219,7 @@ class Session:
     def _on_time(self, now: float) -> None:
         if self._bar_due is not None and self._mirror is not None and now >= self._bar_due:
             self._bar_due = now + BAR_PAUSE
-            self._mirror.bar(self._status_words())
+            self._mirror.bar(self._status_words(), f"{self._key} detaches")
         if self._mirror is not None:
             self._mirror.draw(now)
         if self._hint_at is not None and now >= self._hint_at:
@@ -225,11 +235,11 @@ class Session:
         try:
             status = self._jobs.status(self._job_id)
         except (HolderLost, UnknownJob):  # the typing connection reports the end
-            return self._words
+            return self._job_id
         others = [name for name in status.people if name != self._name]
         people = f"with {', '.join(others)}" if others else ""
         words = (f"{self._job_id}", turn(status) or status.state.value, status.held, people)
-        return " \u00b7 ".join(filter(None, (*words, f"{self._key} detaches")))
+        return " \u00b7 ".join(filter(None, words))
 
     def _report(self, now: float) -> None:
         """Report the job to the terminal, between two sequences of its output."""

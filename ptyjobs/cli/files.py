@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ptyjobs.config import Config
 
 
+STDOUT = "-"
+"""A file name that means standard output."""
+
+
 @contextlib.contextmanager
 def named(file: str | Path | None, *, advice: str = "") -> Iterator[None]:
     """Convert an OSError inside to a BadInput about the file it names, else about `file`.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 READER = "command line"
 """The one reader that all commands are: `wait` goes on where `run` or `send` has left off."""
 LONGEST_PROMPT = 24  # characters
+CUT = "\u2026"  # an ellipsis, one column
 
 
 def age(seconds: float) -> str:
@@ -45,17 +46,18 @@ def safe(text: str) -> str:
 
 
 def fit(text: str, cells: int) -> str:
-    """Cut and pad `text` to exactly `cells` terminal columns."""
+    """Cut and pad `text` to exactly `cells` terminal columns; "…" replaces what was cut off."""
     if text.isascii():
-        return text[: cells - 1] + "~" if len(text) > cells > 0 else text.ljust(cells)
-    used, kept = 0, []
-    for char in text:
-        width = _width(char)
-        if used + width > cells:
-            break
-        kept.append(char)
-        used += width
-    return "".join(kept) + " " * (cells - used)
+        return text[: cells - 1] + CUT if len(text) > cells > 0 else text.ljust(cells)
+    widths = [_width(char) for char in text]
+    used = sum(widths)
+    if used <= cells:
+        return text + " " * (cells - used)
+    kept = len(text)
+    while kept and used > cells - 1:
+        kept -= 1
+        used -= widths[kept]
+    return text[:kept] + CUT[:cells] + " " * (cells - 1 - used)
 
 
 def widths(
@@ -85,6 +87,11 @@ def line(cells: Sequence[str], widths: Sequence[int], *, width: int) -> str:
     parts = [fit(cell, size) for cell, size in zip(cells, widths, strict=False) if size]
     whole = "  ".join([*parts, cells[-1]]).rstrip()
     return fit(whole, width).rstrip() if width else whole
+
+
+def cells(text: str) -> int:
+    """The terminal columns that `text` takes."""
+    return len(text) if text.isascii() else sum(map(_width, text))
 
 
 def _width(char: str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.cli.format import fit
+from ptyjobs.cli.format import cells, fit
 from ptyjobs.model import Size
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Mirror:
         self._next = 0.0
         self._dirty = False
         self._bar = ""  # below the window
+        self._bar_end = ""
 
     @property
     def due(self) -> float | None:
@@ -42,10 +43,10 @@ class Mirror:
         self._dirty = True
         return self._screen.feed(data)
 
-    def bar(self, text: str) -> None:
-        """Show a status line below the window."""
-        if text != self._bar:
-            self._bar, self._dirty = text, True
+    def bar(self, text: str, end: str) -> None:
+        """Show a status line below the window; `text` is cut where `end` needs the room."""
+        if (text, end) != (self._bar, self._bar_end):
+            self._bar, self._bar_end, self._dirty = text, end, True
 
     def draw(self, now: float) -> None:
         """Draw if something has changed and a draw is due."""
@@ -64,7 +65,10 @@ class Mirror:
             line = self._line(top + row, left) if top + row < screen.size.rows else ""
             out.append(f"\x1b[{row + 1};1H\x1b[m\x1b[K{line}")
         if self._bar:
-            text = fit(f" {self._bar}", mine.cols)
+            end = f" \u00b7 {self._bar_end}"
+            text = f" {self._bar}"
+            text = text if cells(text + end) <= mine.cols else fit(text, mine.cols - cells(end))
+            text = fit(text.rstrip() + end, mine.cols)
             out.append(f"\x1b[{mine.rows + 1};1H\x1b[0;7m{text}\x1b[m")
         out.append(f"\x1b[{screen.cursor_row - top + 1};{screen.cursor_col - left + 1}H")
         out.append("\x1b[?7h" + ("\x1b[?25h" if screen.modes.cursor_visible else ""))

@@ -85,7 +85,7 @@ def write(
 def _notes(steps: Script, run: rerun.Run) -> Iterator[str]:
     made = len(run.shots) - 1
     if not steps.steps:
-        yield "nothing was typed in this recording: record it with --input to have steps"
+        yield "Nothing was typed in this recording: record it with --input to have steps."
     if made < len(steps.steps):
         yield (
             f"the program ended behind step {made} of {len(steps.steps)}, other than in the "

@@ -11,7 +11,7 @@ import pytest
 
 from ptyjobs.cli import main
 from ptyjobs.cli.commands.list import table
-from ptyjobs.cli.commands.top import LAST_LINE, LIMITS, NARROW
+from ptyjobs.cli.commands.top import LAST_LINE, LIMITS, NARROW, _help
 from ptyjobs.cli.format import widths
 from ptyjobs.config import types
 from ptyjobs.model import Confidence, Reason, State, Status, Verdict
@@ -77,6 +77,37 @@ def test_top_leaves_out_columns_before_it_cuts_the_last() -> None:
         assert width - used >= LAST_LINE
 
 
+def test_top_names_the_keys_that_have_room() -> None:
+    shown = {cols: _help(cols) for cols in (20, 40, 60, 80)}
+    assert all(len(text) <= cols and text.endswith("q quit") for cols, text in shown.items())
+    assert shown[40] == " up/down select   Enter attach   q quit"
+    assert "a ended too" in shown[80]
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("command", ["ls", "ls --watch", "top"])
+def test_a_cut_line_ends_with_an_ellipsis_in_the_last_column(
+    shell: Shell, outer: Outer, command: str
+) -> None:
+    shell.run("run", "-d", "--name", "long", "--", f"echo {'0123456789' * 20}; exec sleep 100")
+    shell.run("wait", "long", "--pattern", "0123456789")
+    outer.open(f"$PTYJOBS {command}", cols=70)
+    row = next(line for line in outer.sees("01234").splitlines() if line.startswith("long"))
+    assert len(row) == 70
+    assert row.endswith("\u2026")
+
+
+@pytest.mark.live
+def test_a_dash_is_standard_output(shell: Shell, tmp_path: Path) -> None:
+    shell.run("run", "--name", "done", "--cwd", str(tmp_path), "--", "echo it is done")
+    assert shell.run("export", "done", "-").stdout == shell.run("export", "done").stdout
+    assert shell.run("screen", "done", "-o", "-").stdout.strip() == "it is done"
+    assert shell.run("logs", "done", "-n", "1").stdout == "it is done\n"
+    refused = shell.run("record", "-o", "-", "--", "true")
+    assert refused.returncode == 2
+    assert not Path("-").exists()
+
+
 @pytest.mark.live
 def test_list_in_a_terminal_of_80_columns(shell: Shell, outer: Outer) -> None:
     shell.run("run", "-d", "--name", "py", "--", "python3 -q -i")
@@ -138,6 +169,11 @@ def test_rm_forgets_ended_jobs_and_asks_for_force_for_others(shell: Shell) -> No
     assert refused.returncode == 1
     assert "runs still runs; nothing was removed." in refused.stderr
     assert shell.run("rm", "done").stdout == "done\n"
+    shell.run("run", "--name", "done", "--", "true")
+    for words in ((), ("--all", "done"), ("--all", "--force")):
+        assert shell.run("rm", *words).returncode == 2
+    assert shell.run("rm", "--all").stdout == "done\n"
+    assert shell.run("rm", "--all", "--json").stdout == "[]\n"
     assert shell.run("rm", "--force", "runs", "--json").stdout == '["runs"]\n'
     assert shell.run("list", "--ids").stdout == ""
     assert shell.run("rm", "done").returncode == 3

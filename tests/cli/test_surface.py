@@ -123,8 +123,12 @@ def test_words_are_short_and_harmless() -> None:
     assert [words.amount(n) for n in (0, 999, 1000, 10240, 3 << 20)] == [
         "0B", "999B", "1.0K", "10K", "3.0M",
     ]  # fmt: skip
-    assert words.fit("abcdef", 4) == "abc~"
-    assert words.fit("\u6f22\u5b57", 3) == "\u6f22 "
+    assert words.fit("abcdef", 4) == "abc\u2026"
+    assert words.fit("\u6f22\u5b57", 4) == "\u6f22\u5b57"
+    assert words.fit("\u6f22\u5b57", 3) == "\u6f22\u2026"
+    assert words.fit("a\u0301bc\u6f22", 4) == "a\u0301bc\u2026"
+    assert words.fit("\u6f22\u5b57", 2) == "\u2026 "
+    assert words.fit("\u6f22", 0) == ""
     assert "\x1b" not in words.safe("a\x1b[2Jb")
 
 

@@ -252,11 +252,15 @@ class Client:
         return [html.unescape(event or result) for event, result in found]
 
     def print_(self, prompt: str) -> str:
-        """One conversation without a terminal (`claude -p`)."""
-        return subprocess.run(
-            self.command("-p", prompt), env=self.env, cwd=self.project, check=True,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100,
-        ).stdout  # fmt: skip
+        """One conversation without a terminal (`claude -p`), in which our server was connected."""
+        while True:  # it does not wait for a server that starts slowly
+            early = self.model.early
+            answer = subprocess.run(
+                self.command("-p", prompt), env=self.env, cwd=self.project, check=True,
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100,
+            ).stdout  # fmt: skip
+            if self.model.early == early:
+                return answer
 
     def close(self) -> None:
         self.model.close()

@@ -23,11 +23,12 @@ pytestmark = pytest.mark.live
 
 
 def test_claude_code_works_and_asks(tmp_path: Path) -> None:
-    think = threading.Event()
+    asked, think = threading.Event(), threading.Event()
     command = {"command": "touch made", "description": "make a file"}
     blocks: list[Blocks] = [[{"type": "tool_use", "name": "Bash", "input": command}]]
 
     def script(request: Request) -> Blocks:
+        asked.set()
         think.wait(60)
         return blocks.pop() if blocks else [text("It is made.")]
 
@@ -37,6 +38,7 @@ def test_claude_code_works_and_asks(tmp_path: Path) -> None:
     )
     with client.interactive(tmp_path) as terminal:
         answer = terminal.interact("claude", input="make a file", timeout=3)
+        assert asked.wait(60), terminal.tail("claude").text
         assert not answer.verdict.reason.ready
         for _ in range(4):  # its screen is animated, and it takes keys all the time
             assert not terminal.wait("claude", timeout=1).verdict.reason.ready
@@ -44,7 +46,8 @@ def test_claude_code_works_and_asks(tmp_path: Path) -> None:
         think.set()
         answer = terminal.wait("claude", timeout=60)
         assert answer.verdict.reason.ready
-        assert answer.verdict.says == "blocked (permission): approve Bash: touch made"
+        wanted = "blocked (permission): approve Bash: touch made"
+        assert answer.verdict.says == wanted, terminal.tail("claude").text
         answer = terminal.interact("claude", keys=["Enter"], timeout=60)
         assert answer.verdict.reason.ready
         assert (client.project / "made").exists()

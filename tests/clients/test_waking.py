@@ -16,6 +16,7 @@ import pytest
 from ptyjobs.client import Jobs
 from ptyjobs.config import Config
 from tests.clients.claude import PLUGIN, Blocks, Client, Request, Script, call, text
+from tests.faults.world import Gate
 
 pytestmark = pytest.mark.live
 
@@ -53,9 +54,15 @@ def jobs_of(tmp_path: Path) -> Jobs:
 def test_a_builds_end_wakes_an_idle_session_once_with_its_last_lines(
     opened: Open, tmp_path: Path
 ) -> None:
-    client = opened(starts("sleep 2; echo cc main.c; echo no rule; exit 2", "sleep 6; exit 3"))
+    gate, other = Gate(tmp_path / "gate"), Gate(tmp_path / "other")
+    build = f"read x < {gate}; echo cc main.c; echo no rule; exit 2"
+    client = opened(starts(build, f"read x < {other}; exit 3"))
     with client.interactive(tmp_path) as terminal:
         client.say(terminal, "build it")
+        client.model.wait(lambda: len(client.model.requests) >= 2)
+        gate.open()
+        client.model.wait(lambda: len(client.woken) == 1)
+        other.open()
         client.model.wait(lambda: len(client.woken) == 2)
     first, second = client.woken
     assert first.startswith("[job0] exited with code 2 after ")
@@ -70,14 +77,18 @@ def test_a_builds_end_wakes_an_idle_session_once_with_its_last_lines(
 def test_the_result_of_a_wait_wakes_it_whole_and_the_monitor_is_silent(
     opened: Open, tmp_path: Path
 ) -> None:
+    gate = Gate(tmp_path / "gate")
+    command = f"read x < {gate}; seq 9; exit 2"
     blocks: list[Blocks] = [
         [call("wait", job_id=["job0"], until="exited")],
-        [call("execute", command="sleep 4; seq 9; exit 2", name="job0", wait=0)],
+        [call("execute", command=command, name="job0", wait=0)],
     ]
     client = opened(lambda request: blocks.pop() if blocks else [text("Fine.")])
     client.env["PTYJOBS_TASK_AFTER"] = "0.5"
     with client.interactive(tmp_path) as terminal:
         client.say(terminal, "build it")
+        client.model.wait(lambda: len(client.model.requests) >= 3)  # it is a task
+        gate.open()
         client.model.wait(lambda: len(client.woken) == 1)
         jobs_of(tmp_path).execute("sleep 0.2", name="end", wait=0, notify=["exited"])
         with Jobs(
@@ -88,7 +99,7 @@ def test_the_result_of_a_wait_wakes_it_whole_and_the_monitor_is_silent(
     result, event = client.woken
     assert "exited with code 2" in result
     assert "\n".join("123456789") in result
-    assert "sleep 4; seq 9; exit 2" in result
+    assert command in result
     assert event.startswith("[later] exited with code 5")
 
 
@@ -98,7 +109,8 @@ def session_of(tmp_path: Path) -> str:
 
 
 def test_a_question_wakes_it_and_is_answered(opened: Open, tmp_path: Path) -> None:
-    asked = "sleep 1; printf 'Overwrite? '; read x; echo got-$x; exit 4"
+    gate = Gate(tmp_path / "gate")
+    asked = f"read x < {gate}; printf 'Overwrite? '; read x; echo got-$x; exit 4"
     first = [call("execute", command=asked, name="ask", wait=0)]
 
     def script(request: Request) -> Blocks:
@@ -109,6 +121,8 @@ def test_a_question_wakes_it_and_is_answered(opened: Open, tmp_path: Path) -> No
     client = opened(script)
     with client.interactive(tmp_path) as terminal:
         client.say(terminal, "start it")
+        client.model.wait(lambda: len(client.model.requests) >= 2)
+        gate.open()
         client.model.wait(lambda: any("got-y" in r.last for r in client.model.requests))
     assert client.woken == ['[ask] waits for input: "Overwrite?" · still running: ask']
     assert any("exited with code 4" in r.last for r in client.model.requests)

@@ -107,3 +107,18 @@ def end(pids: list[int]) -> None:
 def all_gone(notes: Path) -> Iterator[int]:
     """Noted processes that still run."""
     return (pid for pid in noted(notes) if running(pid))
+
+
+class Gate:
+    """A fifo that jobs wait at (`read x < GATE`); each `open` lets one of them pass."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        os.mkfifo(path)
+        self._end = os.open(path, os.O_RDWR)  # neither side waits for the other, see fifo(7)
+
+    def open(self) -> None:
+        os.write(self._end, b"\n")
+
+    def __str__(self) -> str:
+        return str(self.path)

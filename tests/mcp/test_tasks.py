@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.world import Gate
 from tests.mcp.live import Server
 
 pytestmark = pytest.mark.live
@@ -75,7 +76,9 @@ def test_a_wait_that_goes_on_is_a_task_and_its_result_stands_alone(server: Serve
 
 def test_a_short_wait_is_answered_as_ever(tmp_path: Path) -> None:
     with contextlib.closing(Server(tmp_path)) as server:
-        start(server, "echo built")
+        gate = Gate(tmp_path / "gate")
+        start(server, f"read x < {gate}; echo built")
+        gate.open()  # else the answer of execute may have the line already
         assert "built" in call(server, "wait", job_id=["b"], until="exited")["content"][0]["text"]
 
 

@@ -99,7 +99,7 @@ def test_copies_give_each_run_the_same_files(tmp_path: Path) -> None:
     recorded(tmp_path, f"{sys.executable} count.py", '[0.1, "o", "run 5\\r\\n"]', '[0, "x", "0"]')
     done = ptyjobs(tmp_path, "fixture", "bug.cast", "--copy", "count.py", "--copy", "n")
     assert done.returncode == 0, done.stderr
-    assert "nothing was typed" in done.stderr
+    assert "Nothing was typed" in done.stderr
     assert (tmp_path / "n").read_text() == "4"
     first = (tmp_path / "__screens__" / "test_bug" / "test_bug-00.txt").read_text()
     assert "|run 5|" in first

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from ptyjobs._dataclass import TYPE_CHECKING, replace
-from ptyjobs.cli.files import must_not_exist, named, source
+from ptyjobs.cli.files import STDOUT, must_not_exist, named, source
 from ptyjobs.client.files import JobDir
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
@@ -35,7 +35,7 @@ EXAMPLES = """\
 def register(add: Add) -> None:
     exporter = add("export", export, examples=EXAMPLES)
     exporter.add_argument("source", metavar="JOB|FILE", help="a job, or a recording")
-    exporter.add_argument("file", nargs="?", default="", help="default: standard output")
+    exporter.add_argument("file", nargs="?", default="", help="default, and -: standard output")
     exporter.add_argument("--format", choices=FORMATS, help="default: by FILE's name, else v3")
     exporter.add_argument("--input", action="store_true", help="write what was typed as well")
     exporter.add_argument(
@@ -51,7 +51,7 @@ def export(args: argparse.Namespace, settings: Config) -> int:
     network), raw (the bytes of the log), txt (all its text). If the log is not valid UTF-8, which
     a cast cannot represent, the bytes are also written to FILE.raw.
     """
-    out = Path(args.file) if args.file else None
+    out = Path(args.file) if args.file not in ("", STDOUT) else None
     form = args.format or form_of(args.file)
     if args.json and out is None:
         raise BadInput("--json needs a file to export to.", advice="ptyjobs export JOB FILE")
@@ -135,7 +135,7 @@ def write(what: JobDir | Recording, out: Path | None, *, form: str, input: bool)
         twin = out.with_suffix(".raw")
         with open(twin, "wb") as raw:
             export_raw(what, raw)
-        print(f"ptyjobs: not all of it is UTF-8; the exact bytes are in {twin}", file=sys.stderr)
+        print(f"ptyjobs: Not all of it is UTF-8; the exact bytes are in {twin}", file=sys.stderr)
         files.append(twin)
     return files
 

@@ -90,8 +90,9 @@ def _show_table(found: Sequence[Status], *, watch: bool) -> None:
     lines = table(found, now=time.time(), width=width)
     if watch and tty and os.environ.get("TERM", "dumb") not in ("dumb", ""):
         height = os.get_terminal_size().lines
-        lines = [f"{line}\x1b[K" for line in lines[: height - 1]]
-        print("\x1b[H" + "\n".join(lines) + "\x1b[J", flush=True)
+        # Erase first: in the last column EL would erase the character just written.
+        lines = [f"\x1b[K{line}" for line in lines[: height - 1]]
+        print("\x1b[H" + "\n".join(lines) + "\n\x1b[J", end="", flush=True)
     else:
         print("\n".join(lines), flush=True)
 

@@ -44,7 +44,9 @@ def register(add: Add) -> None:
     )
     reading.add_argument("--since", default="", metavar="OFFSET|TIME", help="e.g. 1840 or 3.5s")
     reading.add_argument("--grep", default="", metavar="REGEX", help="only lines that match")
-    reading.add_argument("--last", type=count, metavar="N", help="only the last N lines")
+    reading.add_argument(
+        "-n", "--last", "--tail", type=count, metavar="N", help="only the last N lines"
+    )
 
 
 def logs(args: argparse.Namespace, settings: Config) -> int:

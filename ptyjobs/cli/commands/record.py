@@ -11,7 +11,7 @@ from pathlib import Path
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli import attach
 from ptyjobs.cli.commands.export import write
-from ptyjobs.cli.files import must_not_exist, named
+from ptyjobs.cli.files import STDOUT, must_not_exist, named
 from ptyjobs.cli.terminal import terminal_size
 from ptyjobs.client.preparation import prepare
 from ptyjobs.client.sync import Jobs
@@ -45,6 +45,11 @@ def record(args: argparse.Namespace, settings: Config) -> int:
     if not words:
         raise BadInput("record needs a command.", advice="ptyjobs record -o x.cast -- CMD")
     command = words[0] if len(words) == 1 else shlex.join(words)
+    if args.output == STDOUT:
+        raise BadInput(
+            "A recording needs a file: standard output shows the program.",
+            advice="Name one: -o demo.cast",
+        )
     out = Path(args.output or f"{Path(words[0].split()[0]).name}.cast")
     must_not_exist(out, force=args.force)
     if not out.parent.is_dir():  # report this before the command runs

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.cli.files import must_not_exist, named, source
+from ptyjobs.cli.files import STDOUT, must_not_exist, named, source
 from ptyjobs.cli.numbers import count
 from ptyjobs.cli.positions import moment
 from ptyjobs.client.sync import Jobs
@@ -49,6 +49,8 @@ def screen(args: argparse.Namespace, settings: Config) -> int:
     """
     form = args.format or _format_of(args.output)
     path, is_job = source(args.source, settings)
+    if args.output == STDOUT:
+        args.output = ""
     if args.output:
         must_not_exist(args.output, force=args.force)
     if is_job:

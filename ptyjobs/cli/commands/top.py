@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
 
 PAUSE = 1.0  # seconds between two updates
-HELP = " up/down select   Enter attach   x end it   s status   a ended too   q quit "
+HELP = ("up/down select", "Enter attach", "x end it", "s status", "a ended too", "q quit")
+"""The keys; in a narrow terminal those before `q` are left out, the last one first."""
 HEAD = ("JOB", "STATE", "AGE", "QUIET", "CPU", "MEM", "OUT", "LISTENS", "WHY", "LAST LINE")
 LIMITS = (64, 9, 4, 5, 5, 5, 5, 40, 28)  # columns at most; a job id is never cut
 WIDE = 120  # columns from which the address and owner of a listening socket have room
@@ -81,6 +82,14 @@ def _attach(jobs: Jobs, job_id: str, settings: Config, board: Board) -> None:
         attach(jobs, job_id, detach_key=settings.detach_key)
     except PtyJobsError as error:  # its holder was lost: the dashboard reports it
         board.notice = error.worded(HINTS)
+
+
+def _help(cols: int) -> str:
+    """The keys that have room."""
+    keys = list(HELP)
+    while len(keys) > 1 and len(f" {'   '.join(keys)}") > cols:
+        del keys[-2]
+    return f" {'   '.join(keys)}"
 
 
 class Board:
@@ -181,12 +190,13 @@ class Board:
         if lines == self._shown:
             return
         self._shown = lines
-        body = "\r\n".join(f"{line}\x1b[m\x1b[K" for line in lines)
-        picture = f"\x1b[?2026h\x1b[H{body}\x1b[J\x1b[?2026l"
+        # Erase first: in the last column EL would erase the character just written.
+        body = "\r\n".join(f"\x1b[m\x1b[K{line}" for line in lines)
+        picture = f"\x1b[?2026h\x1b[H{body}\x1b[m\x1b[?2026l"
         self._terminal.write(picture.encode("utf-8", "replace"))
 
     def lines(self, size: Size, *, now: float) -> list[str]:
-        """The complete dashboard, at most `size.rows` lines."""
+        """The complete dashboard: `size.rows` lines, but never fewer than four."""
         running = [status for status in self._found if not status.state.ended]
         memory, load = (
             sum(s.rss for s in running),
@@ -210,7 +220,7 @@ class Board:
         if not rows:
             rows = [" No job runs. Start one: ptyjobs run -d -- CMD"]
         ask = f" End {self._doomed} and all that it started? y/n " if self._doomed else ""
-        foot = ask or (f" {safe(self.notice)} " if self.notice else "") or HELP
+        foot = ask or (f" {safe(self.notice)} " if self.notice else "") or _help(size.cols)
         blank = [""] * (room - len(rows))
         return [fit(summary, size.cols), f"\x1b[1m{head}", *rows, *blank, *details,
                 f"\x1b[7m{fit(foot, size.cols)}"]  # fmt: skip

@@ -27,7 +27,7 @@ _WORDS = {
     Reason.PROMPT: "waits at its prompt",
     Reason.PASSWORD: "asks for a secret",
     Reason.QUIET: "is quiet",
-    Reason.TIMEOUT: "time is over",
+    Reason.TIMEOUT: "timed out",
     Reason.SERVICE_READY: "is ready",
 }
 
