@@ -238,7 +238,8 @@ class Session:
             return self._job_id
         others = [name for name in status.people if name != self._name]
         people = f"with {', '.join(others)}" if others else ""
-        words = (f"{self._job_id}", turn(status) or status.state.value, status.held, people)
+        state = turn(status) or status.state.value  # last: it is cut where room is short
+        words = (self._job_id, people, state)
         return " \u00b7 ".join(filter(None, words))
 
     def _report(self, now: float) -> None:

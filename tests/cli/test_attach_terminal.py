@@ -95,7 +95,7 @@ def test_a_status_line_says_what_the_job_does(shell: Shell, outer: Outer) -> Non
     outer.type("C-\\", name="1")
     assert world.eventually(lambda: " · with " not in outer.screen())
     outer.tmux("resize-window", "-t", "=0:", "-x", "30", "-y", "10")
-    narrow = re.compile(r" sh · sleep\S*… · C-\\ detaches\s*\Z")
+    narrow = re.compile(r" sh · sleep.*… · C-\\ detaches\s*\Z")
     assert world.eventually(lambda: narrow.match(outer.screen().splitlines()[9])), outer.screen()
     outer.type("C-\\")
     outer.sees("left:0", unless="detaches")
