@@ -188,7 +188,8 @@ class Settle:
             at = max(at, confirmation.output + tuning.FRAME)
         if not self._situation.until_ready and not (shown and self._at_rest()):
             return deadline.wait(deadline.due)
-        if self._redraws(now) or self._ticks(now, weighing):
+        # An interface with text fields animates its work.
+        if not weighing.interface and (self._redraws(now) or self._ticks(now, weighing)):
             rule = Rule(0, Reason.WAITING_FOR_INPUT, Confidence.MEDIUM, "it redraws all the time")
             return self._finish(now, rule)
         if now < at:
@@ -273,8 +274,6 @@ class Settle:
         """Its line editor has not moved, and it draws elsewhere (a clock in a toolbar)."""
         accepting = self._candidate.accepting or now
         since = max(accepting, self._confirmation.still, self._deadline.start)
-        if weighing.interface:
-            return False  # it animates its work
         edits = weighing.marks() == "edit" and not weighing.left_the_line()
         return now - since > tuning.POLLING and (edits or weighing.editing())
 

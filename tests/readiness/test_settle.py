@@ -708,11 +708,12 @@ def full_screen_interface(sent: Sent | None) -> World:
 
 
 @pytest.mark.parametrize("sent", [ENTER, None])
-def test_steady_frames_of_a_full_screen_interface_are_work(sent: Sent | None) -> None:
+@pytest.mark.parametrize("pause", [0.02, 0.045])  # shorter and longer than PAINT
+def test_steady_frames_of_a_full_screen_interface_are_work(sent: Sent | None, pause: float) -> None:
     world = full_screen_interface(sent)
     for frame in range(100):
         world.say(b"\x1b[5;1Hworking")
-        assert world.run(0.01 if frame < 4 else 0.045) is None
+        assert world.run(0.01 if frame < 4 else pause) is None
     verdict = world.run(1.0)
     assert verdict is not None
     assert verdict.reason is Reason.WAITING_FOR_INPUT
