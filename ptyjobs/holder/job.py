@@ -48,6 +48,7 @@ PROGRESS_BELIEF = 1.0  # the same for a progress indicator, which few programs d
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
 REOPEN = 0.2  # seconds between two attempts to read a terminal that the job has closed
+NO_SPEC = JobSpec("", (), "", "")  # of a job that has not started
 
 
 class Listener(Protocol):
@@ -68,23 +69,45 @@ class Listener(Protocol):
         """True if anything besides the terminal needs the holder."""
 
 
+class NoProgram:
+    """What the kernel shows of a job that has not started: nothing."""
+
+    def probe(self) -> Probe:
+        return Probe(Wait.UNKNOWN)
+
+    def unread(self) -> bool:
+        return False
+
+    def pending(self) -> bool:
+        return False
+
+    def witnesses(self) -> tuple[tuple[int, int], ...]:
+        return ()
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
 class Job:
     """The state of one job, driven by its holder."""
 
-    def __init__(self, listener: Listener, courtesy: Courtesy) -> None:
-        self.dir: JobDir
+    def __init__(self, listener: Listener, courtesy: Courtesy, directory: JobDir) -> None:
+        """Make a job that has not started: its files are nowhere until `spawn`."""
+        self.dir = directory
         self.listener = listener
         self.input = TerminalInput(self)
         self.courtesy = courtesy
-        self.spec: JobSpec
+        self.spec = NO_SPEC
         self.state = State.STARTING
         self.exit: Exit | None = None
         self.reason = ""
         self.pty: Pty | None = None
         self.pid = 0
+        self.tier = Tier.FULL
+        self.kernel: Kernel | NoProgram = NoProgram()
         self.contained = False  # its tree has a cgroup of its own, which also contains the holder
         self.size = Size()
-        self.started = 0.0  # wall clock
+        self.started = 0.0  # wall clock; 0 before there are files
         self.ended: float | None = None
         self.last_output = 0.0
         self.killing_reason = ""
@@ -103,7 +126,10 @@ class Job:
         self.hung_up = 0  # background processes ended by SIGHUP after the leader's exit
         self.newlines = 0  # line feeds written by the job
         self.terminal_closed_until = 0.0  # a closed terminal is not read before this time
-        self.pacing = LogPacing(LogWriter("", limit=1), waits=False)
+        self.log = LogWriter("", limit=1)
+        self.pacing = LogPacing(self.log, waits=False)
+        self.events = EventWriter(-1)
+        self.typed = TypedText(self.dir.log, self.events, self.display_at, self.on_typed)
         self.evidence = Evidence()
         self.program = ProgramStatus()
         self._said = 0  # inputs typed before the program's last report
@@ -122,7 +148,7 @@ class Job:
         self.log = LogWriter(self.dir.folder, limit=spec.log_limit)
         self.pacing = LogPacing(self.log, waits=spec.log_full == "wait")
         self.dir.log = LogReader(self.dir.folder, writer=self.log)
-        self.events = EventWriter(self.dir.folder, started=now)
+        self.events = EventWriter.open(self.dir.folder, started=now)
         self.typed = TypedText(self.dir.log, self.events, self.display_at, self.on_typed)
         if spec.size != self.fold.size:
             self.fold, self._mark = Fold(self.dir.log, size=spec.size), None

@@ -55,7 +55,7 @@ class Holder:
         self.tier = tier
         self.courtesy = Courtesy(page)
         self._poll = PollSet()
-        self.current = self._new_run()
+        self.current = self._new_run(JobDir(""))
         self._lease = lease
         self._home = Home.nowhere()
         self._clients = Clients(self._poll)
@@ -65,9 +65,9 @@ class Holder:
         self._leave_at: float | None = None
         self._fold_due: float | None = None  # a backlog is folded in small steps
 
-    def _new_run(self) -> Run:
+    def _new_run(self, directory: JobDir) -> Run:
         """The parts of a run that has not begun."""
-        job = Job(self, self.courtesy)
+        job = Job(self, self.courtesy, directory)
         service = JobService(
             job,
             spawn=self.spawn,
@@ -432,8 +432,8 @@ class Holder:
         unanswered, peers = before.leave(), self._clients.numbered()
         self._guard(before.close)
         self._master_mask, self._master_out = select.EPOLLIN, False
-        self.current = self._new_run()
-        self.job.dir, self.job.spec = JobDir(before.job.dir.folder), replace(spec, run=spec.run + 1)
+        self.current = self._new_run(JobDir(before.job.dir.folder))
+        self.job.spec = replace(spec, run=spec.run + 1)
         self.current.inherit(before)
         try:
             self._move_on(home)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from ptyjobs.errors import BadInput, Hint, JobEnded, Refused
+from ptyjobs.errors import BadInput, Hint, JobEnded, PtyJobsError, Refused
 from ptyjobs.holder import asking
 from ptyjobs.holder.asking import DECLINED, DONE
 from ptyjobs.holder.input_queue import QueuedInput
@@ -23,7 +23,7 @@ from ptyjobs.holder.waiter import Ask
 from ptyjobs.input import keys as keymap
 from ptyjobs.input.mouse import MouseAction
 from ptyjobs.input.mouse import mouse as encode_mouse
-from ptyjobs.model import PROTOCOL_VERSION, Size, to_json, told
+from ptyjobs.model import PROTOCOL_VERSION, Size, State, to_json, told
 from ptyjobs.readiness.settle import Sent
 from ptyjobs.requests import (
     CancelRequest,
@@ -62,11 +62,18 @@ MAX_INPUT = 16 << 20  # bytes of one input
 CONDITIONS = ("ready", "exited", "pattern", "port", "quiet", "person")
 QUIET = 1.0  # seconds without output that end a wait for quiet
 SIGNAL_KEYS = ("C-c", "C-z", "C-\\")  # VINTR, VSUSP, VQUIT of stty(1)
+NEEDS_A_PROGRAM = (
+    InteractRequest, WaitRequest, TailRequest, RepaintRequest, ResizeRequest, MarkRequest,
+    DiscardRequest, FollowRequest,
+)  # fmt: skip
+"""Another client can reach a holder before the start that it was forked for."""
 COOKED_LINE = 4095  # bytes of a line in canonical mode (N_TTY_BUF_SIZE)
 
 
 def perform(service: JobService, peer: Peer, number: int, request: Request) -> Reply:
     """Perform the request of `peer` with this id."""
+    if service.job.state is State.STARTING and isinstance(request, NEEDS_A_PROGRAM):
+        raise PtyJobsError("The job has not started yet.", advice="Try again.")
     match request:
         case InteractRequest():
             return interact(service, peer, number, request)

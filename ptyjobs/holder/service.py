@@ -178,12 +178,10 @@ class JobService:
     ) -> None:
         """Write one line into the journal, if the job has one."""
         job = self.job
-        if not getattr(job, "spec", None) or not job.spec.audit:
+        if not job.spec.audit:
             return
-        end = job.log.end if hasattr(job, "log") else 0
-        entry = Entry(
-            time.time(), job.spec.job_id, what, who, session, end if offset < 0 else offset, text
-        )
+        at = job.log.end if offset < 0 else offset
+        entry = Entry(time.time(), job.spec.job_id, what, who, session, at, text)
         failure = Journal(os.path.dirname(os.path.dirname(job.dir.folder))).write(entry)
         if failure is not None:
             job.errors["audit"] = f"audit: {failure.strerror}"
@@ -284,7 +282,7 @@ class JobService:
             live=live,
             brief=brief,
         )
-        if status.state.ended and hasattr(self.job, "spec"):
+        if status.state.ended:
             status = self.job.secrets.clean(status, self.job.spec.masked)
         return replace(
             status,

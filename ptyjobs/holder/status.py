@@ -17,12 +17,10 @@ from ptyjobs.holder.restarts import Restarts
 from ptyjobs.model import (
     Confidence,
     Exit,
-    JobSpec,
     Reason,
     Service,
     State,
     Status,
-    Tier,
     Verdict,
     to_json,
 )
@@ -58,8 +56,8 @@ class Reporter:
     ) -> Status:
         """The job's status; with `live`, current figures, with `brief` only cheap ones."""
         job = self._job
-        started = job.state is not State.STARTING and hasattr(job, "log")
-        spec = job.spec if hasattr(job, "spec") else JobSpec("", (), "", "")
+        started = job.state is not State.STARTING and job.started > 0
+        spec = job.spec
         basic = Status(
             job_id=spec.job_id,
             state=job.state,
@@ -75,10 +73,10 @@ class Reporter:
             lifetime=spec.lifetime,
             target=spec.target,
             session=spec.session,
-            floor=job.log.floor if started else 0,
-            end=job.log.end if started else 0,
-            gaps=tuple((g.start, g.end, g.error) for g in job.log.gaps) if started else (),
-            tier=job.tier if started else Tier.FULL,
+            floor=job.log.floor,
+            end=job.log.end,
+            gaps=tuple((g.start, g.end, g.error) for g in job.log.gaps),
+            tier=job.tier,
             errors=tuple(job.errors.values()),
             service=self._service(),
             port=job.port,

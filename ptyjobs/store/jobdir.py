@@ -205,9 +205,15 @@ def _write_file(path: str, data: bytes) -> None:
 class EventWriter:
     """Appends to `events`; output is indexed at most once per `interval` seconds."""
 
-    def __init__(self, directory: str, *, started: float, interval: float = 0.005) -> None:
+    @classmethod
+    def open(cls, directory: str, *, started: float) -> EventWriter:
+        """Append to the events of that directory; times count from `started`."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._fd = os.open(f"{directory}/events", flags, 0o600)
+        return cls(os.open(f"{directory}/events", flags, 0o600), started=started)
+
+    def __init__(self, fd: int, *, started: float = 0.0, interval: float = 0.005) -> None:
+        """Own `fd`; with -1 every event fails, as on a full disk."""
+        self._fd = fd
         self._started = started
         self._interval = interval
         self._last = -1.0

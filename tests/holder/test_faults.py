@@ -16,7 +16,18 @@ from ptyjobs.holder.loop import Holder
 from ptyjobs.holder.waiter import Waiter
 from ptyjobs.model import Tier
 from ptyjobs.process.fair_share import SharedPage
-from ptyjobs.requests import HelloRequest, InteractRequest, TailRequest
+from ptyjobs.requests import (
+    DiscardRequest,
+    FollowRequest,
+    HelloRequest,
+    InteractRequest,
+    MarkRequest,
+    RepaintRequest,
+    ResizeRequest,
+    StatusRequest,
+    TailRequest,
+    WaitRequest,
+)
 
 
 def fails(*_: object, **__: object) -> Any:
@@ -44,17 +55,46 @@ def replies(sock: socket.socket) -> dict[int, dict[str, Any]]:
 def test_the_requests_behind_one_that_failed_are_performed(
     holder: Holder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "tail", fails)
+    monkeypatch.setattr(operations, "status", fails)
     ours, theirs = socket.socketpair()
     with ours:
         holder.adopt(theirs)
-        ours.sendall(requests.encode(TailRequest(), 1) + requests.encode(HelloRequest(), 2))
+        ours.sendall(requests.encode(StatusRequest(), 1) + requests.encode(HelloRequest(), 2))
         holder.turn([(theirs.fileno(), 1)])
         found = replies(ours)
         holder.close()
     assert "Too many open files" in found[1]["error"]["message"]
     assert "ok" in found[2]
     assert any("Too many open files" in error for error in holder.job.errors.values())
+
+
+def test_a_request_before_the_start_is_refused_by_rule_not_by_a_fault(holder: Holder) -> None:
+    """Another client's connection may be read before the one that carries the start."""
+    early = [
+        InteractRequest("rm -rf x"),
+        WaitRequest(),
+        TailRequest(),
+        RepaintRequest(),
+        ResizeRequest(24, 80),
+        MarkRequest("here"),
+        DiscardRequest(1),
+        FollowRequest(),
+    ]
+    ours, theirs = socket.socketpair()
+    with ours:
+        holder.adopt(theirs)
+        for number, request in enumerate(early):
+            ours.sendall(requests.encode(request, number))
+        ours.sendall(requests.encode(StatusRequest(), len(early)))
+        holder.turn([(theirs.fileno(), 1)])
+        found = replies(ours)
+        holder.close()
+    for number in range(len(early)):
+        assert "has not started yet" in found[number]["error"]["message"], early[number]
+    status = found[len(early)]["ok"]["status"]  # type: ignore[index]
+    assert (status["state"], status["job_id"], status["end"]) == ("starting", "", 0)
+    assert not holder.job.errors
+    assert not holder.job.input.queue
 
 
 class Listener:
