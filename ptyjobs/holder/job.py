@@ -9,23 +9,22 @@ drained, because the last bytes of a program outlive it.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import signal
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from ptyjobs import targets
 from ptyjobs._dataclass import TYPE_CHECKING, replace
+from ptyjobs.holder.far_side import FarSide
 from ptyjobs.holder.input_log import Display, OnTyped, TypedText
 from ptyjobs.holder.log_pacing import LogPacing
+from ptyjobs.holder.program_reports import ProgramReports
 from ptyjobs.holder.terminal_input import TerminalInput
 from ptyjobs.holder.typed_secrets import TypedSecrets
 from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
 from ptyjobs.process import exec, tree
 from ptyjobs.process.fair_share import Courtesy
-from ptyjobs.process.helper import Helper
 from ptyjobs.process.pty import LineMode, Pty
 from ptyjobs.readiness.evidence import Evidence, PromptMemory
 from ptyjobs.readiness.facts import Probe, Wait
@@ -34,7 +33,6 @@ from ptyjobs.readiness.linux.probe import Kernel
 from ptyjobs.store.fold import Fold
 from ptyjobs.store.jobdir import EventWriter, JobDir
 from ptyjobs.store.log import LogReader, LogWriter
-from ptyjobs.terminal.program_status import ProgramStatus
 from ptyjobs.text.fresh import Mark, mark
 
 if TYPE_CHECKING:
@@ -43,8 +41,6 @@ if TYPE_CHECKING:
 
 EXIT_QUIET = 0.05  # seconds without output after the leader's end, while the terminal is still open
 EXIT_CAP = 0.25  # seconds until the end is published in any case; later output still counts
-BELIEF = 5.0  # seconds without output for which a program's report "working" is believed
-PROGRESS_BELIEF = 1.0  # the same for a progress indicator, which few programs draw less often
 DRAIN_READS = 64
 DRAIN_TIME = 0.02  # seconds
 REOPEN = 0.2  # seconds between two attempts to read a terminal that the job has closed
@@ -120,7 +116,7 @@ class Job:
         self.on_typed: OnTyped = lambda who, text, offset: None
         self._exit_status: int | None = None
         self._exit_at = 0.0
-        self._reaping: Helper | None = None
+        self._far_side = FarSide()
         self._mark: Mark | None = None
         self._mark_key: tuple[int, Size, LineMode] = (-1, Size(), LineMode(True, True))
         self.hung_up = 0  # background processes ended by SIGHUP after the leader's exit
@@ -131,8 +127,7 @@ class Job:
         self.events = EventWriter(-1)
         self.typed = TypedText(self.dir.log, self.events, self.display_at, self.on_typed)
         self.evidence = Evidence()
-        self.program = ProgramStatus()
-        self._said = 0  # inputs typed before the program's last report
+        self.reports = ProgramReports()
         self.memory = PromptMemory()
         self.fold = Fold(LogReader(""), size=self.size)
         self.mark_now()  # most jobs keep this size: make their first mark before the fork
@@ -210,7 +205,7 @@ class Job:
         self.events.output(now, self.log.end)
         self.courtesy.on_read(now, len(data))
         self.evidence.feed(data)
-        if b"\x1b" in data or self.program.open:
+        if b"\x1b" in data or self.reports.open:
             self._read_reports(data)
         if self.fold.push(offset, data, newlines):
             self._answer_queries(now)
@@ -309,39 +304,21 @@ class Job:
 
     def _read_reports(self, data: bytes) -> None:
         """Read the program's own reports (OSC 7501, OSC 9;4) in this output."""
-        if self.pty is not None and self.program.feed(data, group=self.pty.foreground() or 0):
-            self._said = self.input.inputs
+        if self.pty is not None:
+            group = self.pty.foreground() or 0
+            self.reports.read(data, group=group, inputs=self.input.inputs)
 
     def look(self, now: float) -> Probe:
-        """Probe the kernel; add the program's own report where it is believed.
-
-        "working", or a progress indicator of a program without status reports, is believed of a
-        program that reads keys while it works, as long as it keeps writing: so a file with such a
-        report, printed at a prompt, delays an answer by at most `BELIEF`.
-        """
+        """Probe the kernel; add the program's own report where it is believed."""
         probe = self.kernel.probe()
-        if probe.wait is not Wait.SOFT or probe.canonical:
-            return probe
-        record = self.program.current(group=probe.group)
-        if record is not None:
-            doing, belief = "it says that it works", BELIEF
-            works = record.state == "working"
-        else:
-            doing, belief = "its progress indicator runs", PROGRESS_BELIEF
-            works = self.program.progresses(group=probe.group)
-        if works and now < self.last_output + belief:
-            return dataclasses.replace(probe, wait=Wait.BUSY, doing=doing)
-        return probe
+        return self.reports.believed(probe, now=now, last_output=self.last_output)
 
     @property
     def says(self) -> str:
         """The foreground program's report since the last input; "" if none."""
-        if self.pty is None or self._said != self.input.inputs:
+        if self.pty is None or self.reports.after != self.input.inputs:
             return ""
-        record = self.program.current(group=self.pty.foreground() or 0)
-        if record is None or record.state not in ("blocked", "done", "error"):
-            return ""
-        return record.words
+        return self.reports.words(group=self.pty.foreground() or 0)
 
     @property
     def written(self) -> int:
@@ -447,39 +424,10 @@ class Job:
             return now + 0.01
         if not late and tree.unreaped():  # the answer includes their exit
             return now + 0.001
-        if not self._reaped_far_side(now):
+        if not self._far_side.reaped(self.spec, now):
             return now + 0.01
         self._publish(Exit.from_wait_status(self._exit_status), now)
         return None
-
-    def _reaped_far_side(self, now: float) -> bool:
-        """End the remote processes once, if the target needs it; True when that is done."""
-        target = self._target
-        if target is None or not target.reap:
-            return True
-        if self._reaping is None:
-            argv = target.reap_argv(self.spec.token)
-            self._reaping = Helper(argv, env=self.spec.env, now=now)
-        return self._reaping.step(now)
-
-    @property
-    def _target(self) -> targets.Target | None:
-        name = self.spec.target.partition(":")[0]
-        tables = {name: self.spec.target_table} if self.spec.target_table else None
-        return targets.resolve(self.spec.target, tables=tables)
-
-    def _far_end(self, exit_: Exit) -> str:
-        """Return "connection lost" or "not connected" if the client's exit means that; else ""."""
-        target = self._target
-        if target is None:
-            return ""
-        said = (
-            targets.reaped(self._reaping.said.decode("utf-8", "replace")) if self._reaping else None
-        )
-        self.fold.catch_up(self.log.end)
-        last = "\n".join(self.fold.screen.text())
-        kind = targets.classify(target, exit_, last, leader_alive=bool(said and said[1]))
-        return "" if kind == targets.EXITED else kind
 
     def _publish(self, exit_: Exit, now: float) -> None:
         if self.killing_reason:
@@ -489,7 +437,10 @@ class Job:
         self.exit = exit_
         by_kill = bool(self.killing_reason)
         self.state = next_state(self.state, exit_.event(by_kill=by_kill))
-        self.reason = self.killing_reason or self._far_end(exit_)
+        self.reason = self.killing_reason
+        if self.spec.target and not self.reason:
+            self.fold.catch_up(self.log.end)
+            self.reason = self._far_side.meaning(self.spec, exit_, self.fold.screen.text())
         self.ended = time.time()
         what = f"code {exit_.code}" if exit_.signal is None else f"signal {exit_.signal}"
         self.events.event(now, self.log.end, "x", what)
