@@ -1,0 +1,42 @@
+"""What a server and its zygote send each other, over one SEQPACKET socket.
+
+Owns the request for a holder and the zygote's last words. Never touches the socket. The subtle
+thing: a request is sent with one descriptor, the holder's first client connection, so the client
+may write to its other end at once.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ptyjobs._dataclass import dataclass
+
+MAX_REQUEST = 16 << 10  # bytes
+MAX_WORDS = 300  # characters of the error that ended a zygote
+_SESSION, _PERSISTENT = b"s", b"p"
+
+
+@dataclass(frozen=True, slots=True)
+class ForkRequest:
+    """A holder for the job in `folder`; `grace`: seconds its job gets after the server's end."""
+
+    folder: str
+    persistent: bool
+    grace: float
+
+    def encode(self) -> bytes:
+        """The kind, the grace, a colon, the directory."""
+        kind = _PERSISTENT if self.persistent else _SESSION
+        return kind + b"%g:" % self.grace + os.fsencode(self.folder)
+
+    @classmethod
+    def decode(cls, data: bytes) -> ForkRequest:
+        """Read what `encode` wrote."""
+        grace, _, folder = data[1:].partition(b":")
+        return cls(os.fsdecode(folder), data[:1] == _PERSISTENT, float(grace))
+
+
+def last_words(error: BaseException) -> bytes:
+    """The error that ends a zygote, in one line."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_WORDS]
+    return words.encode("utf-8", "replace")
