@@ -293,6 +293,23 @@ def test_search_marks_and_counts_all_matches(tmp_path: Path, browser: Browser) -
             browser.wait(f"({marks}) > 0" if words != "no match" else f"({marks}) === 0")
 
 
+def test_the_terminal_has_no_line_at_its_left_edge(tmp_path: Path, browser: Browser) -> None:
+    run(tmp_path, "run", "-d", "--name", "j", "--", "echo shown; exec cat")
+    with serving(tmp_path) as url:
+        browser.go(url)
+        browser.wait(f"{CARDS}.length === 1")
+        browser.run("location.hash = '#/job/j'")
+        browser.wait(f"{SCREEN}.includes('shown')")
+        behind = "getComputedStyle(document.querySelector('#terminal .xterm-viewport'))"
+        before = "getComputedStyle(document.querySelector('#terminal .xterm-scrollable-element'))"
+        for theme in ("light", "dark"):
+            browser.run(f"localStorage.setItem('theme', '{theme}')")
+            browser.run("location.reload()")
+            browser.wait(f"document.documentElement.dataset.theme === '{theme}'")
+            browser.wait(f"{SCREEN}.includes('shown')")
+            browser.wait(f"{behind}.backgroundColor === {before}.backgroundColor")
+
+
 def test_the_keyboard_gets_into_the_terminal_and_out_of_it(
     tmp_path: Path, browser: Browser
 ) -> None:
