@@ -331,6 +331,30 @@ async def test_changes_reach_listeners_of_the_newer_era() -> None:
         assert note["params"]["uri"] == "job://py/screen"
 
 
+@pytest.mark.parametrize("handshake", [True, False])
+async def test_a_client_without_subscriptions_is_sent_no_changes(handshake: bool) -> None:
+    jobs = FakeJobs()
+    async with served(jobs, initialize=False, drain=0.1) as wire:
+        if handshake:
+            promised = (await wire.initialize())["capabilities"]["resources"]
+        else:
+            discovered = await wire.ask("server/discover", modern({}))
+            promised = discovered["result"]["capabilities"]["resources"]
+        assert promised["listChanged"] is not handshake  # nothing is sent unasked
+
+        async def uris() -> list[str]:
+            answer = await wire.ask("resources/list", None if handshake else modern({}))
+            return [one["uri"] for one in answer["result"]["resources"]]
+
+        assert await uris() == ["job://py/screen", "job://py/output"]
+        jobs.jobs["py"] = changed(jobs, end=2000)
+        jobs.jobs["new"] = jobs.jobs["py"]
+        with pytest.raises(TimeoutError):
+            await wire.receive(within=0.8)
+        assert len(await uris()) == 4  # it learns of changes by asking
+        assert wire.notes == []
+
+
 async def test_prompts_and_completion() -> None:
     async with served(FakeJobs()) as wire:
         names = [p["name"] for p in (await wire.ask("prompts/list"))["result"]["prompts"]]
