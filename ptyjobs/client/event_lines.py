@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.store.journal import FOLLOWS
 from ptyjobs.text.figures import duration
 from ptyjobs.text.sanitize import for_model
 
@@ -43,9 +44,11 @@ def line(transitions: Sequence[Transition], *, running: Sequence[str]) -> str:
 
 def phrase(transition: Transition, *, quoted: int) -> str:
     """`[job] what happened: "program output"`."""
-    words = f"[{transition.job_id}] {_clean(transition.what)}"
+    what, sep, follows = _clean(transition.what).partition(FOLLOWS)
+    words = f"[{transition.job_id}] {what}"
     if transition.kind in ENDED and transition.time > transition.run:
         words += f" after {duration(transition.time - transition.run)}"
+    words += sep + follows
     text = transition.text.strip()
     return f"{words}: {quote(text, quoted)}" if text else words
 

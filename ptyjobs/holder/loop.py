@@ -397,7 +397,10 @@ class Holder:
         for who in (self.service.ending, self.service.followers):
             self.service.notices.answering(who.sessions)
         self.service.inputs.on_ended(now)
-        self._guard(self.service.notices.on_end, self.job.exit)
+        follows = self.service.restarts.words(now)
+        if self.service.restarts.gave_up:
+            follows = self.job.reason
+        self._guard(self.service.notices.on_end, self.job.exit, follows)
         self.service.followers.on_ended(status)
         self.service.inputs.refuse_inputs()
         if self.job.spec.on_exit and not self.service.restarts.pending:

@@ -21,7 +21,7 @@ from ptyjobs.holder.turn_watch import NEVER, TurnWatch
 from ptyjobs.model import Answer, Exit, Reason, Service, Verdict
 from ptyjobs.process import cgroup, tree
 from ptyjobs.process.procfs import oom_kills
-from ptyjobs.store.journal import ANSWERED, STARTED, Journal, Transition
+from ptyjobs.store.journal import ANSWERED, FOLLOWS, STARTED, Journal, Transition
 from ptyjobs.store.regex_timeout import bounded_search
 from ptyjobs.text.patterns import Until, compile_patterns
 
@@ -195,8 +195,11 @@ class Notices:
         """Calls of these sessions wait for the job's end."""
         self._answering.update(session for session in sessions if session)
 
-    def on_end(self, exit_: Exit | None) -> None:
-        """The end is published and every waiting call has been answered."""
+    def on_end(self, exit_: Exit | None, follows: str = "") -> None:
+        """The end is published and every waiting call has been answered.
+
+        `follows`: the next run of a service, or that there is none after too many.
+        """
         job = self._job
         how = str(exit_) if exit_ is not None else job.reason
         oom = exit_ is not None and exit_.signal == 9 and not exit_.cause and self._out_of_memory()
@@ -205,6 +208,8 @@ class Notices:
         kind = "oom" if oom else "exited"
         if oom and not limited:
             how += ", and the kernel was out of memory"
+        if exit_ is not None and follows:
+            how += f"{FOLLOWS}{follows}"
         if kind == "oom" or "exited" in self._notify:
             self._write(kind, what=how, text=self._last_lines(LAST_LINES))
         self._answering.clear()

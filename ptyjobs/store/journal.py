@@ -22,6 +22,7 @@ LIMIT = 4 << 20  # bytes of one journal
 LONGEST = 4096  # bytes of one line
 STARTED = "started"
 ANSWERED = "answered"  # a call returned the job's output up to `offset` to `session`
+FOLLOWS = "; "  # in `what` of an end: before what becomes of the job now
 KINDS = ("exited", "asks", "ready", "matched", "port", "lost", "oom", "stalled")
 """The transitions that are reported, in the order of the documentation."""
 

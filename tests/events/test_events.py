@@ -89,6 +89,18 @@ def test_an_end_is_reported_with_its_last_lines_and_what_still_runs(jobs: Jobs) 
     assert silent(jobs)
 
 
+def test_the_end_of_a_service_says_whether_it_runs_again(jobs: Jobs) -> None:
+    jobs.execute("exit 4", name="web", restart="on-failure:1", wait=0)
+    said: list[str] = []
+    for events in following(jobs):
+        said += [one.what for one in events.transitions]
+        if len(said) == 2:
+            break
+    assert said[0].startswith("exited with code 4; restarts in ")
+    assert said[0].endswith(" s (1 of 1)")
+    assert said[1] == "exited with code 4; crash loop: given up after 2 runs"
+
+
 def test_a_question_is_reported_once_and_its_answer_brings_the_next(
     jobs: Jobs, stranger: Jobs
 ) -> None:

@@ -23,6 +23,14 @@ def test_an_end_says_how_when_the_last_lines_and_what_still_runs() -> None:
     )
 
 
+def test_what_becomes_of_a_service_follows_the_duration() -> None:
+    one = event("web", "exited with code 1; restarts in 0.5 s (1 of 5)", "no module")
+    assert line([one], running=[]) == (
+        '[web] exited with code 1 after 42.0 s; restarts in 0.5 s (1 of 5): "no module"'
+        " · no job runs"
+    )
+
+
 def test_a_clock_that_was_set_back_makes_no_duration() -> None:
     one = Transition("exited", "a", 5000.0, 42.0, what="exited with code 0")
     assert line([one], running=[]) == "[a] exited with code 0 · no job runs"
