@@ -41,7 +41,8 @@ def html_page(recording: Recording, *, title: str = "", input: bool = False) -> 
     template = resources.files("ptyjobs.recordings").joinpath("player.html").read_text("utf-8")
     name = title or recording.title or "terminal"
     words = name.replace("&", "&amp;").replace("<", "&lt;")
-    return template.replace("PAGE-TITLE", words, 1).replace("PAGE-DATA", packed, 1)
+    # The data first: base64 holds no "PAGE-TITLE", and a title may hold "PAGE-DATA".
+    return template.replace("PAGE-DATA", packed, 1).replace("PAGE-TITLE", words, 1)
 
 
 def described(recording: Recording, *, title: str = "", input: bool = False) -> dict[str, Any]:

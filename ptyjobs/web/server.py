@@ -76,7 +76,10 @@ class Viewer:
         hosts = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost")}
         if not set(request.headers.get_all("Host")) <= hosts or "Host" not in request.headers:
             return _refuse(http.HTTPStatus.MISDIRECTED_REQUEST, "unknown host\n")
-        path = urllib.parse.urlsplit(request.path).path
+        try:
+            path = urllib.parse.urlsplit(request.path).path
+        except ValueError:  # http://[::1/
+            return _refuse(http.HTTPStatus.BAD_REQUEST, "this is no URL\n")
         if not path.startswith("/ws/") and path != "/session":
             return _file(path)
         origins = set(request.headers.get_all("Origin"))  # none: not a browser

@@ -64,6 +64,12 @@ def test_a_page_is_one_small_file_without_network() -> None:
     assert len(described(many)["frames"]) <= 60 * 31
 
 
+def test_a_title_replaces_no_part_of_the_page() -> None:
+    page = html_page(session(), title="PAGE-DATA </title><script>")
+    assert "<title>PAGE-DATA &lt;/title>&lt;script></title>" in page
+    assert '<script id="data" type="text/plain">PAGE-DATA<' not in page
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not program():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import resource
@@ -19,11 +20,14 @@ import pytest
 from ptyjobs import Jobs
 from ptyjobs.config import Config, load
 from ptyjobs.policy import Policy
+from ptyjobs.process import landlock
 from tests.mcp.live import Server
 from tests.security.test_edges import session
 from tests.security.test_terminals import PYTHON, confined
 
 pytestmark = pytest.mark.live
+
+SCOPES = 6  # the Landlock ABI that confines abstract sockets and signals
 
 
 @pytest.mark.leaves("none", "everything that the user may do")
@@ -104,6 +108,58 @@ def test_bwrap_leaves_sockets_in_other_directories(tmp_path: Path) -> None:
         line = shlex.join([PYTHON, "-c", f"{code}; print('reached')", f"{name}/sock"])
         with Jobs(config) as jobs:
             assert jobs.execute(line, wait=30).fresh.text == "reached"
+
+
+@pytest.mark.parametrize(
+    ("kind", "network", "seen"),
+    [("bwrap", "full", "reached"), ("bwrap", "none", "refused"), ("landlock", "full", "refused")],
+)
+@pytest.mark.stops("landlock", "abstract unix sockets (Linux 6.12 and later)")
+@pytest.mark.leaves("bwrap", "abstract unix sockets, without `sandbox_network=none`")
+def test_abstract_sockets_belong_to_the_network(
+    tmp_path: Path, kind: str, network: str, seen: str
+) -> None:
+    if kind == "landlock" and landlock.abi() < SCOPES:
+        pytest.skip("this kernel's Landlock has no scopes")
+    name = f"ptyjobs-test-{os.getpid()}-{kind}-{network}"
+    code = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX)\n"
+        "try: s.connect(chr(0) + sys.argv[1]); print('reached')\n"
+        "except OSError: print('refused')"
+    )
+    config = confined(tmp_path, kind, sandbox_network=network)
+    with socket.socket(socket.AF_UNIX) as unix, Jobs(config) as jobs:
+        unix.bind("\0" + name)
+        unix.listen()
+        assert jobs.execute(shlex.join([PYTHON, "-c", code, name]), wait=30).fresh.text == seen
+
+
+SHARED = """
+import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_void_p
+at = libc.shmat(int(sys.argv[1]), None, 0)
+print("none" if at in (None, ctypes.c_void_p(-1).value) else ctypes.string_at(at, 6).decode())
+"""
+
+
+@pytest.mark.parametrize(("kind", "seen"), [("landlock", "shared"), ("bwrap", "none")])
+@pytest.mark.leaves("landlock", "System V shared memory, semaphores and queues of the user")
+@pytest.mark.stops("bwrap", "System V shared memory, semaphores and queues of the user")
+def test_shared_memory_of_a_sandbox(tmp_path: Path, kind: str, seen: str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.shmat.restype = ctypes.c_void_p
+    number = libc.shmget(0, 4096, 0o600 | 0o1000)  # IPC_PRIVATE, IPC_CREAT
+    at = libc.shmat(number, None, 0)
+    config = confined(tmp_path, kind)
+    (tmp_path / "work/shared.py").write_text(SHARED)
+    try:
+        ctypes.memmove(at, b"shared", 6)
+        with Jobs(config) as jobs:
+            text = jobs.execute(f"{PYTHON} shared.py {number}", wait=30).fresh.text
+    finally:
+        libc.shmctl(number, 0, None)  # IPC_RMID
+    assert text == seen
 
 
 @pytest.mark.leaves("allowed_commands", "what a command takes from the directory that is chosen")

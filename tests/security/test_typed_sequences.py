@@ -140,7 +140,7 @@ def test_no_sequence_runs_a_foreign_command(tmp_path: Path) -> None:
     if not shutil.which("bash"):
         pytest.skip("no bash")
     count = int(os.environ.get("PTYJOBS_TEST_SEQUENCES", "12"))
-    until = time.monotonic() + 3.0 * count
+    until = time.monotonic() + 2.5 * count
 
     @settings(
         max_examples=count,

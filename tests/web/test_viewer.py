@@ -75,6 +75,10 @@ def test_files_are_served_with_a_strict_policy_and_nothing_else(tmp_path: Path) 
             "/vendor/VENDOR.toml",
         ):
             assert (await ask(path))[0] == 404
+        reader, writer = await asyncio.open_connection("127.0.0.1", viewer.port)
+        writer.write(f"GET http://[::1/ HTTP/1.1\r\nHost: localhost:{viewer.port}\r\n\r\n".encode())
+        assert b" 400 " in await reader.readline()  # no URL
+        writer.close()
 
     with_viewer(tmp_path, act)
 
