@@ -135,15 +135,18 @@ def has_text_fields(screen: Shown) -> bool:
     asks for kitty's keys too, but also for application cursor keys, as terminfo(5) says (smkx);
     user interfaces with text fields do not use terminfo.
     """
-    modes = screen.modes
-    if screen.alternate:
+    return _asks_for_fields(screen.modes, alternate=screen.alternate)
+
+
+def _asks_for_fields(modes: Modes, *, alternate: bool) -> bool:
+    if alternate:
         return modes.bracketed_paste and modes.kitty_flags > 0 and not modes.application_cursor
     return modes.bracketed_paste and (modes.kitty_flags > 0 or modes.focus)
 
 
 def look_at(screen: Shown) -> Look:
     """Capture the screen around its cursor."""
-    row = screen.cursor_row
+    row, modes = screen.cursor_row, screen.modes
     col = screen.cursor_col + screen.pending_wrap  # past the last column's cell
     top = max(row - 1, 0)
     while top and screen.wraps(top - 1):
@@ -154,9 +157,9 @@ def look_at(screen: Shown) -> Look:
         above="".join(screen.row_text(y) for y in range(top, row)),
         row=row,
         alternate=screen.alternate,
-        synchronized=screen.modes.synchronized,
-        cursor_visible=screen.modes.cursor_visible,
-        fields=has_text_fields(screen),
+        synchronized=modes.synchronized,
+        cursor_visible=modes.cursor_visible,
+        fields=_asks_for_fields(modes, alternate=screen.alternate),
         blank=screen.alternate
         and not any(screen.row_text(y).strip() for y in range(screen.size.rows)),
         wrapped=row > 0 and screen.wraps(row - 1),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 
 from .row import Entry
 
@@ -93,17 +94,20 @@ class History:
         """The entries with absolute numbers `start <= n < stop`, as far as they are kept."""
         start = max(start, self.floor)
         stop = min(stop, self.total)
-        out: list[Entry] = []
-        number = self.total - self._held
-        for at, chunk in enumerate(self._chunks):
-            count = chunk.count if isinstance(chunk, Block) else len(chunk)
-            if number + count > start and number < stop:
+        if start >= stop:
+            return []
+        parts: list[list[Entry]] = []
+        number, at = self.total, len(self._chunks)  # most readers want the newest
+        while number > start:
+            at -= 1
+            chunk = self._chunks[at]
+            number -= chunk.count if isinstance(chunk, Block) else len(chunk)
+            if number < stop:
                 if isinstance(chunk, Block):
-                    chunk = chunk.render()
-                    self._chunks[at] = chunk
-                out += chunk[max(0, start - number) : stop - number]
-            number += count
-        return out
+                    chunk = self._chunks[at] = chunk.render()
+                parts.append(chunk[max(0, start - number) : stop - number])
+        parts.reverse()
+        return parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
 
     def replace(self, entries: list[Entry], *, start: int) -> None:
         """Replace all lines; the first new one has the number `start` (reflow)."""

@@ -1,31 +1,34 @@
 """Read a screen: text, runs, lines and changed rows.
 
-Owns reading. Each function takes the state of a screen and changes nothing.
+Owns reading. Each function takes the state of a screen and changes nothing. The subtle thing: a
+lazy row is read from its pieces, because opening a copy of it costs ten times as much.
 """
 
 from __future__ import annotations
 
 from itertools import groupby
+from operator import itemgetter
 
 from .row import Row, parts
 from .state import State
-from .style import Style
+from .style import DEFAULT, Style
 from .values import Line, Run
 
 # -- visible rows
 
 
-def text(state: State) -> list[str]:
-    """The visible rows of the active screen, without trailing blanks."""
-    return [
-        "".join(row.texts if row.chars is None else row.chars).rstrip(" ") for row in state._rows
-    ]
+def text(state: State, start: int = 0) -> list[str]:
+    """The visible rows of the active screen from `start` on, without trailing blanks."""
+    rows = state._rows[start:] if start else state._rows
+    return ["".join(row.texts if row.chars is None else row.chars).rstrip(" ") for row in rows]
 
 
 def row_text(state: State, row: int, start: int = 0, stop: int | None = None) -> str:
     """The cells `start <= column < stop` of a visible row; a wide character is two cells."""
-    chars, _ = state._rows[row].cells(state.columns)
-    return "".join(chars[start:stop])
+    cells = state._rows[row]
+    if cells.chars is None:  # each character is one cell
+        return "".join(cells.texts).ljust(state.columns)[start:stop]
+    return "".join(cells.chars[start:stop])
 
 
 def wraps(state: State, row: int) -> bool:
@@ -35,8 +38,10 @@ def wraps(state: State, row: int) -> bool:
 
 def runs(state: State, row: int) -> list[Run]:
     """A visible row, at full width, as runs of one style each."""
-    chars, styles = state._rows[row].cells(state.columns)
-    return _runs(chars, styles)
+    cells = state._rows[row]
+    if cells.chars is None:
+        return _lazy_runs(cells, state.columns)
+    return _runs(cells.chars, cells.styles)
 
 
 def has_hidden(state: State, rows: list[int] | None = None) -> bool:
@@ -79,6 +84,14 @@ def line_range(state: State, start: int, stop: int) -> list[Line]:
         chars = "".join(row.texts if row.chars is None else row.chars)
         out.append(Line(chars if row.wrapped else chars.rstrip(" "), row.wrapped))
     return out
+
+
+def _lazy_runs(row: Row, cols: int) -> list[Run]:
+    pieces = [*zip(row.texts, row.pens, strict=True), (" " * (cols - row.used), DEFAULT)]
+    runs: list[Run] = []
+    for style, group in groupby((piece for piece in pieces if piece[0]), key=itemgetter(1)):
+        runs.append(Run("".join(text for text, _ in group), style))
+    return runs
 
 
 def _runs(chars: list[str], styles: list[Style]) -> list[Run]:

@@ -8,7 +8,8 @@ output scrolls; the visible rows are kept so that rows redrawn in place can be f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from ptyjobs.model import Size
@@ -40,7 +41,7 @@ class TextScreen(Protocol):
     @property
     def modes(self) -> Modes: ...
     def line_range(self, start: int, stop: int) -> list[Line]: ...
-    def text(self) -> list[str]: ...
+    def text(self, start: int = 0) -> list[str]: ...
     def row_text(self, row: int, start: int = 0, stop: int | None = None) -> str: ...
     def wraps(self, row: int) -> bool: ...
     def runs(self, row: int) -> list[Run]: ...
@@ -94,8 +95,9 @@ def mark(
     screen: TextScreen, *, offset: int, echo: bool, canonical: bool, newlines: int | None = None
 ) -> Mark:
     """Take a mark: `offset` is the log's end, `echo` and `canonical` are termios flags."""
-    first, rows = screen.first_line, screen.size.rows
-    base = Mark(
+    first = screen.first_line
+    common = partial(
+        Mark,
         alternate=screen.alternate,
         offset=offset,
         newlines=newlines,
@@ -107,15 +109,15 @@ def mark(
         floor_line=screen.floor_line,
     )
     if screen.alternate:
-        texts = tuple(line.text.rstrip(" ") for line in screen.line_range(first, first + rows))
+        lines = screen.line_range(first, first + screen.size.rows)
+        texts = tuple(line.text.rstrip(" ") for line in lines)
         used = [n for n, text in enumerate(texts) if text]
-        return replace(base, line=first + (used[-1] + 1 if used else 0), rows=texts)
+        return common(line=first + (used[-1] + 1 if used else 0), rows=texts)
     row = screen.cursor_row
     form = text_below(screen)
     # With a wrap pending, the cursor is past all cells of its row.
     col = screen.size.cols if screen.pending_wrap else screen.cursor_col
-    return replace(
-        base,
+    return common(
         line=first + row,
         col=col,
         cells_before=screen.row_text(row, 0, col),
@@ -135,4 +137,4 @@ def looks(screen: TextScreen) -> tuple[tuple[Run, ...], ...]:
 
 def text_below(screen: TextScreen) -> bool:
     """True if there is text below the cursor's row: the cursor is inside a painted form."""
-    return any(screen.text()[screen.cursor_row + 1 :])
+    return any(screen.text(screen.cursor_row + 1))

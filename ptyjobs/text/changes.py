@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ptyjobs.terminal.values import Line
 from ptyjobs.text.bookmark import Mark, TextScreen, looks, text_below
+from ptyjobs.text.rows import Rows
 
 NEAR = 4
 """Rows compared above the mark. If all of them have changed, the screen was cleared."""
@@ -35,19 +36,19 @@ class Changes:
     above: tuple[Line, ...] = ()
 
 
-def changes(mark: Mark, screen: TextScreen, typed: Sequence[str]) -> Changes:
+def changes(mark: Mark, screen: TextScreen, rows: Rows, typed: Sequence[str]) -> Changes:
     """Find where the answer after `mark` begins. `typed` are the lines that were sent as text."""
     cursor = screen.first_line + screen.cursor_row
     higher = cursor < mark.line
     first = typed[0] if typed else ""
-    other, repainted = _changed_above(mark, screen, higher=higher)
+    other, repainted = _changed_above(mark, screen, rows, higher=higher)
     if not other:
-        return Changes(min(cursor, mark.line), higher or _overwritten(mark, screen, first))
+        return Changes(min(cursor, mark.line), higher or _overwritten(mark, rows, first))
     top = mark.first_line
     if higher or repainted or mark.alternate:
         return Changes(top + min(other), moved=True)
     blocks = _blocks(other)
-    overwritten = _overwritten(mark, screen, first, below_change=max(other) == len(mark.above) - 1)
+    overwritten = _overwritten(mark, rows, first, below_change=max(other) == len(mark.above) - 1)
     reaches = len(mark.above) - blocks[-1].stop <= CONTEXT
     if overwritten:
         start = top + blocks.pop().start if reaches else mark.line
@@ -57,7 +58,7 @@ def changes(mark: Mark, screen: TextScreen, typed: Sequence[str]) -> Changes:
             blocks[-1] = range(blocks[-1].start, len(mark.above))
     above: list[Line] = []
     for block in blocks:
-        above += screen.line_range(top + block.start, top + block.stop)
+        above += rows.range(top + block.start, top + block.stop)
     return Changes(start, overwritten, tuple(above))
 
 
@@ -85,7 +86,7 @@ def unchanged_frame(mark: Mark, screen: TextScreen, start: int) -> tuple[int, bo
     return count, True
 
 
-def unchanged(mark: Mark, screen: TextScreen) -> set[int]:
+def unchanged(mark: Mark, screen: TextScreen, rows: Rows) -> set[int]:
     """Lines of the mark's screen that read as they did and were not written since.
 
     A row that a soft wrap joins with a changed one belongs to a changed line.
@@ -93,59 +94,63 @@ def unchanged(mark: Mark, screen: TextScreen) -> set[int]:
     first = mark.first_line
     if mark.cols != screen.size.cols or first < screen.floor_line:
         return set()
-    written = {n + screen.first_line for n in screen.written_rows(mark.generation)}
-    found: set[int] = set()
+    now = rows.range(first, first + len(mark.rows))
+    texts = rows.texts(first, first + len(mark.rows))
+    pairs = enumerate(zip(texts, mark.rows, strict=False), first)
+    found = {n for n, (text, old) in pairs if text == old}
+    found -= rows.written
     line: list[int] = []
-    same = True
-    stop = first + len(mark.rows)
-    for number, row in enumerate(screen.line_range(first, stop), first):
-        line.append(number)
-        text = row.text.rstrip(" ")
-        same &= text == mark.rows[number - first] and number not in written
-        if not row.wrapped:
-            if same:
-                found.update(line)
-            line, same = [], True
-    return found
+    for number, row in enumerate(now, first):
+        if row.wrapped:
+            line.append(number)
+        elif line:
+            line.append(number)
+            if not found.issuperset(line):
+                found.difference_update(line)
+            line = []
+    return found.difference(line)  # the rest of that line is below
 
 
-def unseen(mark: Mark, screen: TextScreen, *, but: Iterable[int]) -> bool:
+def unseen(mark: Mark, screen: TextScreen, rows: Rows, *, but: Iterable[int]) -> bool:
     """True if a visible row, other than the lines `but`, has changed its text since the mark."""
     if mark.cols != screen.size.cols:
         return False
     skip = set(but)
-    now = screen.line_range(screen.first_line, screen.first_line + screen.size.rows)
-    for line, row in enumerate(now, screen.first_line):
+    for line, text in enumerate(rows.texts(rows.first, rows.stop), rows.first):
         at = line - mark.first_line
         old = mark.rows[at] if 0 <= at < len(mark.rows) else ""
-        if line not in skip and row.text.rstrip(" ") != old:
+        if line not in skip and text != old:
             return True
     return False
 
 
-def _changed_above(mark: Mark, screen: TextScreen, *, higher: bool) -> tuple[set[int], bool]:
+def _changed_above(
+    mark: Mark, screen: TextScreen, rows: Rows, *, higher: bool
+) -> tuple[set[int], bool]:
     """Changed rows above the mark (0 is the mark's top row); True if all rows near it changed."""
     above, top = mark.above, mark.first_line
     if top < screen.floor_line:
         return set(), False
-    now = [line.text.rstrip(" ") for line in screen.line_range(top, mark.line)]
+    now = rows.texts(top, mark.line)
     now += [""] * (len(above) - len(now))
     other = {n for n, text in enumerate(above) if now[n] != text}
-    near = [n for n, text in enumerate(above) if text][-NEAR:]
+    near = [n for n, text in enumerate(above) if text][-NEAR:] if other else []
     repainted = bool(near) and other.issuperset(near)
     if mark.alternate or screen.alternate:
         return other, repainted
     scrolled = screen.first_line - top
-    written = {n + scrolled for n in screen.written_rows(mark.generation)}
-    visible = [n for n, text in enumerate(above) if text and n >= scrolled]
-    if len(visible) > UPPER_ROWS and written.issuperset(visible):
-        # Everything was repainted, so rows that read as before count: a pager may have jumped.
-        return other | set(visible), True
+    written = {number - top for number in rows.written if number < top + len(above)}
+    if len(written) > UPPER_ROWS:
+        visible = [n for n, text in enumerate(above) if text and n >= scrolled]
+        if len(visible) > UPPER_ROWS and written.issuperset(visible):
+            # Everything was repainted, so rows that read as before count: a pager may have jumped.
+            return other | set(visible), True
     if not scrolled and (higher or (mark.form and text_below(screen))):
-        other |= {n for n in written if n < len(above)}
+        other |= written
     if not scrolled and mark.looks:
-        styles = looks(screen)
-        other |= {n for n in range(len(above)) if styles[n] != mark.looks[n]}
+        # The screen may be less high than it was.
+        pairs = zip(looks(screen), mark.looks[: len(above)], strict=False)
+        other |= {n for n, (now_looks, old) in enumerate(pairs) if now_looks != old}
     return other, repainted
 
 
@@ -160,14 +165,14 @@ def _blocks(rows: set[int]) -> list[range]:
     return blocks
 
 
-def _overwritten(mark: Mark, screen: TextScreen, first: str, *, below_change: bool = False) -> bool:
+def _overwritten(mark: Mark, rows: Rows, first: str, *, below_change: bool = False) -> bool:
     """The mark's row has lost its prompt: cleared with nothing above it, or overwritten."""
-    if mark.alternate or mark.line < screen.floor_line:
+    if mark.alternate or mark.line < rows.floor:
         return False
-    rows = screen.line_range(mark.line, mark.line + 1)
-    if not rows:
+    own = rows.range(mark.line, mark.line + 1)
+    if not own:
         return bool(mark.cells_before.strip(" "))
-    text, known = rows[0].text, mark.cells_before.rstrip(" ")
+    text, known = own[0].text, mark.cells_before.rstrip(" ")
     if first and text[mark.col : mark.col + len(first)] == first:
         return False  # the echo is present; irb marks an open block in its prompt
     if known:

@@ -36,6 +36,7 @@ from ptyjobs.text.prompts import (
     marked_start,
     split,
 )
+from ptyjobs.text.rows import Rows
 
 __all__ = ["FreshText", "Mark", "TextScreen", "mark"]
 
@@ -183,14 +184,15 @@ class FreshText:
     # --- the lines since the mark -------------------------------------------------------------
 
     def _lines(self, screen: TextScreen, *, prompt_row: bool, end: int) -> tuple[Fresh, str]:
-        begin = self._start(screen)
+        rows = Rows(screen, self._mark)
+        begin = self._start(screen, rows)
         start, moved = begin.start, begin.moved
         cursor = screen.first_line + screen.cursor_row
         prompt, tail_text = "", None
         if prompt_row:
             cursor, prompt, tail_text = self._split_prompt(screen, cursor, begin)
-        same = self._unchanged(screen)
-        last = self._last_rows(screen, cursor, begin, tail_text, same=same)
+        same = self._unchanged(screen, rows)
+        last = self._last_rows(screen, rows, cursor, begin, tail_text, same=same)
         stop = cursor
         frame, same_below = unchanged_frame(self._mark, screen, start)
         if same_below:  # a box that new rows only pushed down is no news
@@ -206,7 +208,7 @@ class FreshText:
             tail = self._tail(screen, max(screen.floor_line, self._next), stop)
             lost = max(int(self._hole), stop - len(tail) - self._next)
         else:
-            head = screen.line_range(start, stop) if stop > start else []
+            head = rows.range(start, stop) if stop > start else []
             head, tail = _without(head, start, same), []
         (tail if lost else head).extend(last)
         if not lost and tail:
@@ -215,20 +217,20 @@ class FreshText:
         form = not prompt_row and self._mark.form and not self._mark.canonical
         whole = moved or form or (prompt_row and tail_text is None and cursor == start)
         typed = self._typed_at(screen, prompt, moved=whole)
-        earlier = untold.remaining(self._mark, screen, start=start, same=same)
+        earlier = untold.remaining(self._mark, rows, start=start, same=same)
         head = [*earlier, *begin.above, *without_echo(head, typed)]
         hidden = screen.has_hidden(list(range(max(0, start - screen.first_line), screen.size.rows)))
         fresh = self._compose(_joined(head), _joined(tail), lost, end)
         redrawn = not fresh.text and (
-            unseen(self._mark, screen, but=range(start, cursor + 1))
+            unseen(self._mark, screen, rows, but=range(start, cursor + 1))
             or (form and (cursor, screen.cursor_col) != (self._mark.line, self._mark.col))
         )
         return replace(fresh, hidden=hidden, redrawn=redrawn), prompt
 
-    def _unchanged(self, screen: TextScreen) -> set[int]:
+    def _unchanged(self, screen: TextScreen, rows: Rows) -> set[int]:
         """Lines with text that are no news; above the mark, only those far from a changed one."""
         mark = self._mark
-        same = unchanged(mark, screen)
+        same = unchanged(mark, screen, rows)
         lines = {n for n in same if mark.rows[n - mark.first_line]}
         if mark.alternate:
             return lines
@@ -255,14 +257,14 @@ class FreshText:
             chars += sum(len(line.text) + 1 for line in step)
         return out
 
-    def _start(self, screen: TextScreen) -> Changes:
+    def _start(self, screen: TextScreen, rows: Rows) -> Changes:
         """Find the start of the answer, and the rows above the mark that belong to it."""
         mark = self._mark
         if self._cleared:
             return Changes(screen.floor_line, moved=True)
         if screen.size.cols != mark.cols:
             return Changes(self._after_reflow(screen), moved=False)
-        return changes(mark, screen, typed_lines(self._typed))
+        return changes(mark, screen, rows, typed_lines(self._typed))
 
     def _after_reflow(self, screen: TextScreen) -> int:
         """The mark's line after a width change: the nearest row that still shows its prompt."""
@@ -341,6 +343,7 @@ class FreshText:
     def _last_rows(
         self,
         screen: TextScreen,
+        rows: Rows,
         cursor: int,
         begin: Changes,
         before_prompt: str | None,
@@ -352,7 +355,7 @@ class FreshText:
         `same`: the lines that are no news.
         """
         if before_prompt is None:
-            own = screen.line_range(cursor, cursor + 1)
+            own = rows.range(cursor, cursor + 1)
         elif cursor == begin.start and not begin.moved:
             # Keys on the prompt's row: the program's answer is the completion list below it.
             own = [Line(screen.row_text(cursor - screen.first_line, 0, self._mark.col))]
@@ -360,9 +363,9 @@ class FreshText:
             own = [Line(before_prompt)] if before_prompt.strip(" ") else []
         if before_prompt is None and cursor in same and not begin.above:
             own = []
-        first = screen.first_line + screen.cursor_row + 1
-        rows = screen.line_range(first, screen.first_line + screen.size.rows)
-        below = [row for number, row in enumerate(rows, first) if number not in same]
+        first = rows.first + screen.cursor_row + 1
+        under = rows.range(first, rows.stop)
+        below = [row for number, row in enumerate(under, first) if number not in same]
         return own + self._news(below)
 
     def _news(self, below: list[Line]) -> list[Line]:
@@ -375,6 +378,8 @@ class FreshText:
             for row, after in itertools.pairwise([*below, Line("")])
             if row.text.strip(" ")
         ]
+        if not shown:
+            return []
         before = {row for row in self._mark.rows if row} - {
             line.text.rstrip(" ") for _, line in self._mark.untold
         }

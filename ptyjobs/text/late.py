@@ -13,6 +13,7 @@ from ptyjobs.text.bookmark import Mark, TextScreen
 from ptyjobs.text.changes import unchanged
 from ptyjobs.text.fresh import FreshText
 from ptyjobs.text.prompts import split
+from ptyjobs.text.rows import Rows
 
 LATE_LIMIT = 2000
 """Characters of output between two calls that the later one reports."""
@@ -56,9 +57,12 @@ def between(before: Mark, screen: TextScreen, *, end: int, prompts: Sequence[str
     text = done.text.strip("\n")
     asked = prompt.rstrip(" ")
     row = screen.first_line + screen.cursor_row
-    old = row in unchanged(before, screen) or prompt == before.cells_before
-    shown = not asked or asked in text or old
-    if not shown and split(prompt, prompts) != 0:
+    shown = not asked or asked in text or prompt == before.cells_before
+    if (
+        not shown
+        and row not in unchanged(before, screen, Rows(screen, before))
+        and split(prompt, prompts) != 0
+    ):
         text = f"{text}\n{asked}".strip("\n")
     return last_lines(text, LATE_LIMIT)
 

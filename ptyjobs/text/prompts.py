@@ -112,6 +112,8 @@ def editor_start(screen: TextScreen, *, after: int, top: int, text: str) -> int 
 def split(text: str, prompts: Sequence[str]) -> int | None:
     """The index where `text` ends with a prompt like one of `prompts`; None if it does not."""
     # Prefer the longest: a nested program's short prompt also matches the end of the outer one.
+    if text in prompts and text.strip(" "):
+        return 0
     return min((at for p in prompts if (at := _start(text, p)) is not None), default=None)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ptyjobs.terminal.values import Line
 from ptyjobs.text.bookmark import Mark, TextScreen
 from ptyjobs.text.echo import Typed, without_echo
+from ptyjobs.text.rows import Rows
 
 MOST = 100
 """Lines kept, the newest."""
@@ -41,15 +42,15 @@ def collect(mark: Mark, screen: TextScreen, typed: Typed) -> tuple[tuple[int, Li
     return tuple([*((n, line) for n, line in mark.untold if n not in numbered), *new][-MOST:])
 
 
-def remaining(mark: Mark, screen: TextScreen, *, start: int, same: set[int]) -> list[Line]:
+def remaining(mark: Mark, rows: Rows, *, start: int, same: set[int]) -> list[Line]:
     """The lines of `mark.untold` that are where they were.
 
     Lines from `start` on are in the answer, except those of `same`.
     """
     found = []
     for number, line in mark.untold:
-        now = screen.line_range(number, number + 1)
-        kept = now and now[0].text.rstrip(" ").endswith(line.text.rstrip(" "))
-        if number < screen.floor_line or (kept and (number < start or number in same)):
+        now = rows.texts(number, number + 1)
+        kept = now and now[0].endswith(line.text.rstrip(" "))
+        if number < rows.floor or (kept and (number < start or number in same)):
             found.append(line)
     return found

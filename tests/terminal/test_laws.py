@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptyjobs.model import Size
-from ptyjobs.terminal import Screen, feeding
+from ptyjobs.terminal import Screen, feeding, views
 from ptyjobs.terminal import fast_path as fastest
+from ptyjobs.terminal.history import Block, History
 from ptyjobs.terminal.widths import one_cell_each, rows_of
 from tests.terminal.fuzz import failure, made, sources
 from tests.terminal.material import (
@@ -159,6 +160,45 @@ def test_a_repaint_brings_back_the_scrollback() -> None:
         old = screen.line_range(screen.floor_line, screen.first_line)
         assert copy.line_range(copy.floor_line, copy.first_line)[-kept:] == (old if kept else [])
         assert grid(copy) == grid(screen)
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_rows_are_read_alike_from_their_pieces_and_from_their_cells(batch: int) -> None:
+    for seed in seeds(batch):
+        rng = random.Random(seed)
+        screen = Screen(any_size(rng), scrollback=20)
+        screen.feed(hostile(rng))
+        assert screen.text(1) == screen.text()[1:], seed
+        for y, row in enumerate(screen._rows):
+            chars, styles = row.cells(screen.columns)
+            start, stop = sorted(rng.choices(range(screen.columns + 2), k=2))
+            read = screen.row_text(y), screen.row_text(y, start, stop), screen.row_text(y, start)
+            want = "".join(chars), "".join(chars[start:stop]), "".join(chars[start:])
+            assert read == want, seed
+            assert screen.runs(y) == views._runs(chars, styles), seed
+
+
+def test_a_part_of_the_scrollback_is_the_same_however_it_is_kept() -> None:
+    for seed in range(COUNT):
+        rng = random.Random(seed)
+        lines = [str(number) for number in range(3000)]
+        history, at = History(rng.choice([0, 10, 300, 1000])), 0
+        while at < len(lines):
+            count = rng.choice([1, 200, 700])
+            part = lines[at : at + count]
+            kind = rng.randrange(3)
+            if kind == 0:
+                history.push_block(Block(len(part), lambda part=part: part))  # type: ignore[misc]
+            elif kind == 1:
+                history.extend(part)
+            else:
+                for line in part:
+                    history.push(line)
+            at += count
+            start = rng.randint(-5, at + 5)
+            stop = start + rng.choice([0, 1, 24, 400, 5000])
+            want = lines[max(0, start, history.floor) : max(0, min(stop, at))]
+            assert history.slice(start, stop) == want, seed
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

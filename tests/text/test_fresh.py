@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ptyjobs.model import Fresh, Size
 from ptyjobs.terminal import Screen
+from ptyjobs.terminal.values import Line
 from ptyjobs.text.fresh import FreshText, Mark, mark
 
 
@@ -43,6 +44,27 @@ def answer(
 
 def said(screen: Screen, output: str, *, typed: str = "", kernel: bool = False) -> str:
     return answer(screen, output, typed=typed, kernel=kernel)[0].text
+
+
+class CountingScreen(Screen):
+    """Counts the rows of the visible screen that are read as lines."""
+
+    rows_read = 0
+
+    def line_range(self, start: int, stop: int) -> list[Line]:  # type: ignore[override]
+        self.rows_read += max(0, stop - max(start, self.first_line))
+        return super().line_range(start, stop)
+
+
+def test_an_answer_reads_each_visible_row_once() -> None:
+    screen = CountingScreen(Size(10, 40))
+    screen.feed(b"line\r\n" * 20 + b">>> ")
+    text = FreshText(take(screen), typed="1+1", prompts=(">>> ",))
+    screen.feed(b"1+1\r\n2\r\n>>> ")
+    text.observe(screen)
+    fresh, prompt = text.finish(screen, prompt_row=True, end=20)
+    assert (fresh.text, prompt) == ("2", ">>> ")
+    assert screen.rows_read == 10
 
 
 def test_output_that_equals_the_input_stays() -> None:
@@ -249,6 +271,17 @@ def test_a_form_on_the_primary_screen_is_told_whole() -> None:
 def test_rows_repainted_above_the_cursor_are_news() -> None:
     screen = at_prompt("", before="one 10%\r\ntwo 10%\r\n")
     assert said(screen, "\x1b[2A\r\x1b[Kone 20%\x1b[2B\r") == "one 20%\ntwo 10%"
+
+
+def test_a_screen_that_became_less_high_is_compared_as_far_as_it_goes() -> None:
+    screen = Screen(Size(8, 40))
+    screen.feed(b"one\r\ntwo\r\nthree\r\nfour\r\nfive\r\nsix\r\nend\x1b[6;3H\x1b[?25l")
+    before = take(screen)
+    screen.feed(b"\x1b[H")
+    screen.resize(Size(3, 40))
+    screen.feed(b"\x1b[7mone\x1b[m")
+    fresh, _ = FreshText(before).finish(screen, prompt_row=False, end=9)
+    assert "one" in fresh.text
 
 
 def test_another_width_while_waiting() -> None:
