@@ -72,8 +72,9 @@ class Weighing:
             return replace(field, alone=False)
         mark = tuning.MARK if near else tuning.MARK_FAR
         marks = self.marks()
-        if marks == "prompt" and (near or not self._mark_left_behind()):
-            if not near and not self.look.before_cursor and self._answered_a_prompt():
+        seen = near and self.probe.tier is Tier.FULL
+        if marks == "prompt" and (seen or not self._mark_left_behind()):
+            if not seen and not self.look.before_cursor and self._answered_a_prompt():
                 mark = tuning.SHAPE  # its prompt is not drawn yet
             return Rule(mark, Reason.PROMPT, Confidence.HIGH, "it marked its prompt")
         secret = password(self.probe, confidence=Confidence.HIGH)

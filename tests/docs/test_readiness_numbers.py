@@ -29,7 +29,7 @@ def s(seconds: float) -> str:
     "sentence",
     [
         f"bracketed paste set again) | {ms(t.MARK)} ({ms(t.MARK_FAR)} without kernel facts; "
-        f"{ms(t.SHAPE)} there on an empty row",
+        f"{ms(t.SHAPE)} there and without `syscall` on an empty row",
         f"the kernel edits lines | {ms(t.SHAPE)} |",
         f"a bracket that readline matches) | {s(t.BLINK)} |",
         f"an addressed row | {ms(t.PAINT)}; {s(t.ASIDE)} while a new child works",

@@ -581,11 +581,12 @@ def test_far_away_bracketed_paste_that_a_line_followed_is_no_prompt() -> None:
         assert (verdict.reason is Reason.PROMPT) is (row == "$ ")
 
 
-def test_far_away_a_prompt_is_marked_before_it_is_drawn() -> None:
+@pytest.mark.parametrize("probe", [FAR, replace(SOFT, tier=Tier.NO_SYSCALL)])
+def test_unless_the_wait_is_seen_a_prompt_is_marked_before_it_is_drawn(probe: Probe) -> None:
     world = World(memory=known("$ "))
     world.evidence.feed(b"\x1b[?2004h$ ")
     world.settle(sent=ENTER)
-    world.probe, world.look = FAR, Look()
+    world.probe, world.look = probe, Look()
     world.say(b"\x1b[?2004l\r\n\x1b[?2004h")
     assert world.run(0.04) is None
     verdict = world.run(0.02)
