@@ -45,7 +45,7 @@ class Probe:
     works: bool = False  # SOFT, but another of its threads is running or runnable
     place: bytes = b""  # where the main thread sleeps, if another thread waits for the terminal
     waits_on: bytes = b""  # its call and descriptor there
-    threaded: bool = False  # HARD, but the process has other threads: they may draw
+    threaded: bool = False  # HARD or SOFT, and the process has other threads: they may draw
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...
     start: int = 0  # start time of the process: tells a reused pid apart
     group: int = 0  # the foreground process group

@@ -168,7 +168,7 @@ class Weighing:
             return _waits(tuning.SIGNALLED, "nothing but the echo of its signal key is shown")
         working = self._children_work()
         if look.alternate or self.now.draws:
-            paint = tuning.PAINT + self._started_timer()
+            paint = tuning.ALONE if self._sleeps() else tuning.PAINT + self._started_timer()
             screen = _waits(
                 max(tuning.ASIDE, paint) if working else paint,
                 "a full-screen program that takes keys",
@@ -188,6 +188,16 @@ class Weighing:
         if 0.0 < probe.wakes <= tuning.TICK:  # its timer is about to fire: a spinner
             rule = replace(rule, settle=max(rule.settle, tuning.TICK + tuning.PAINT), ticks=True)
         return rule
+
+    def _sleeps(self) -> bool:
+        """It has drawn, and now its only thread waits for the terminal alone for a long time.
+
+        Until then only a signal can make it draw again.
+        """
+        probe = self.probe
+        alone = probe.timed and probe.wakes > tuning.TICK and not probe.relayed
+        one = not probe.threaded and probe.tier is Tier.FULL
+        return alone and one and self.sent is not None and self.fresh
 
     def _started_timer(self) -> float:
         """Time of a short timer that the input started: the program draws more when it rings."""

@@ -27,6 +27,7 @@ RELAY = 0.002  # for the buffers of a relay: rlwrap 1 early answer in 600 withou
 MARK = 0.004  # a prompt was seen, at most its last bytes are missing: 44 steps, 5.7 ms, none early
 EDIT = 0.030  # the same line editor is still active; as PAINT
 PAINT = 0.030  # a full-screen program draws in bursts: vim answered after 31 to 36 ms, none early
+ALONE = 0.015  # it waits for keys alone, with a time-out: htop, top, nnn, w3m, none early
 SHAPE = 0.050  # the row looks like a question: 9 steps without other evidence, 51 ms, none early
 FIRST = 0.150  # it accepts input but has shown nothing yet: fzf reads keys before its first paint
 ASIDE = 0.300  # it takes keys while a child of it works; chosen

@@ -32,6 +32,7 @@ def s(seconds: float) -> str:
         f"{ms(t.SHAPE)} there and without `syscall` on an empty row",
         f"the kernel edits lines | {ms(t.SHAPE)} |",
         f"a bracket that readline matches) | {s(t.BLINK)} |",
+        f"alone, for more than {s(t.TICK)} | {ms(t.ALONE)} |",
         f"an addressed row | {ms(t.PAINT)}; {s(t.ASIDE)} while a new child works",
         f"looks like a command's question | {s(t.ASIDE)} |",
         f"other text in the row; with an empty row | {s(t.WORKING)}; {s(t.BLANK)} |",

@@ -13,6 +13,7 @@ from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, norm
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait, look_at
 from ptyjobs.readiness.settle import Settle
 from ptyjobs.readiness.tuning import (
+    ALONE,
     BANNER,
     FIRST,
     MARK,
@@ -709,6 +710,31 @@ def test_a_screen_drawn_by_another_thread_than_the_reader_is_waited_for() -> Non
     assert verdict is not None
     assert verdict.reason is Reason.WAITING_FOR_INPUT
     assert verdict.waited < STILL / 2
+
+
+@pytest.mark.parametrize(
+    ("change", "silence"),
+    [
+        ({}, ALONE),
+        ({"threaded": True}, PAINT),
+        ({"wakes": 0.2}, PAINT),
+        ({"timed": False}, PAINT),
+        ({"relayed": True}, PAINT),
+    ],
+)
+def test_a_screen_whose_only_thread_waits_for_keys_alone_is_finished_sooner(
+    change: dict[str, object], silence: float
+) -> None:
+    sleeping = replace(SOFT, timed=True, wakes=1.5)
+    world = World()
+    world.evidence.feed(b"\x1b[?1049h")
+    world.look, world.probe = Look(alternate=True), replace(sleeping, **change)  # type: ignore[arg-type]
+    world.settle(baseline=sleeping, sent=Sent(nbytes=1))
+    world.say(b"\x1b[5;1Hlist")
+    verdict = world.run(1.0)
+    assert verdict is not None
+    assert verdict.reason is Reason.WAITING_FOR_INPUT
+    assert silence <= verdict.waited <= silence + 0.006
 
 
 def full_screen_interface(sent: Sent | None) -> World:

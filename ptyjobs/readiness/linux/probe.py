@@ -233,7 +233,7 @@ class Kernel:
             works=found.works,
             place=found.place,
             waits_on=found.waits_on,
-            threaded=found.wait is Wait.HARD and found.stat.threads > 1,
+            threaded=found.wait in (Wait.HARD, Wait.SOFT) and found.stat.threads > 1,
             relayed=found.relayed,
             start=found.stat.start,
             group=group,
