@@ -90,9 +90,41 @@ def wrap(spec: JobSpec, *, scratch: str = "", hidden: Sequence[str] = ()) -> Job
 
 
 def _read_only(spec: JobSpec, folder: str) -> list[str]:
-    """Absolute paths that the job may only read; paths outside `folder` are read-only anyway."""
-    paths = [os.path.realpath(os.path.join(folder, path)) for path in spec.read_only]
-    return [path for path in paths if _inside(path, folder) and os.path.exists(path)]
+    """Absolute paths that the job may only read; paths outside `folder` are read-only anyway.
+
+    Refused if one is reached by a symbolic link in `folder`, which the job could replace.
+    """
+    paths = []
+    for word in spec.read_only:
+        named = os.path.normpath(os.path.join(folder, word))
+        path = os.path.realpath(named)
+        steps = [named, *map(str, Path(named).parents)]
+        link = next(
+            (s for s in steps if s != folder and _inside(s, folder) and os.path.islink(s)), ""
+        )
+        if link:
+            raise Refused(
+                f"sandbox_read_only: {link} is a symbolic link, which the job could replace.",
+                advice="Name the directory that it leads to.",
+            )
+        if _inside(path, folder) and os.path.exists(path):
+            paths.append(path)
+    return paths
+
+
+def _pinned(paths: Sequence[str], folder: str) -> list[str]:
+    """The directories between `folder` and `paths`: as mounts, they cannot be renamed or removed.
+
+    Otherwise a job could rename the parent of a protected path and make another one in its place.
+    """
+    between = {
+        str(parent)
+        for path in paths
+        if _inside(path, folder)
+        for parent in Path(path).parents
+        if _inside(str(parent), folder) and str(parent) != folder
+    }
+    return sorted(between, key=len)
 
 
 @functools.cache
@@ -238,13 +270,16 @@ def _in_bwrap(spec: JobSpec, folder: str, hidden: Sequence[str]) -> JobSpec:
     for path in _name_service():
         options += ["--ro-bind", path, path]
     options += ["--bind", folder, folder]
-    for path in [*_own_folders(folder), *_read_only(spec, folder)]:
+    fixed = [*_own_folders(folder), *_read_only(spec, folder)]
+    covered = [path for path in map(os.path.realpath, hidden) if os.path.isdir(path)]
+    for path in _pinned([*fixed, *covered], folder):
+        options += ["--bind", path, path]
+    for path in fixed:
         options += ["--ro-bind", path, path]
     if spec.network == "none":
         options.append("--unshare-net")
-    for path in map(os.path.realpath, hidden):
-        if os.path.isdir(path):
-            options += ["--tmpfs", path]
+    for path in covered:
+        options += ["--tmpfs", path]
     env, loader = _without_loader_variables(spec.env)
     for name, value in loader.items():
         options += ["--setenv", name, value]

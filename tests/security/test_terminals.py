@@ -215,3 +215,31 @@ def test_what_landlock_cannot_do_is_refused(tmp_path: Path, settings: dict[str, 
     (tmp_path / "work" / ".git").mkdir()
     with Jobs(config) as jobs, pytest.raises(PtyJobsError, match=r"landlock cannot do.*bwrap"):
         jobs.start(prepare(config, command="true"), wait=10)
+
+
+@pytest.mark.stops("bwrap", "another directory in place of one that holds a read-only path")
+def test_the_directory_above_a_read_only_path_cannot_be_replaced(tmp_path: Path) -> None:
+    config = confined(tmp_path, "bwrap", sandbox_read_only=("a/.git/hooks",))
+    hooks = tmp_path / "work/a/.git/hooks"
+    hooks.mkdir(parents=True)
+    line = "mv a b; mv a/.git a/g; mkdir -p a/.git/hooks; touch a/.git/hooks/x; touch a/.git/free"
+    with Jobs(config) as jobs:
+        jobs.execute(line, wait=30)
+    assert (hooks.parent / "free").exists()
+    assert not (hooks / "x").exists()
+
+
+def test_a_read_only_path_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    config = confined(tmp_path, "bwrap", sandbox_read_only=(".git",))
+    (tmp_path / "work" / "real").mkdir()
+    (tmp_path / "work" / ".git").symlink_to("real")
+    with Jobs(config) as jobs, pytest.raises(PtyJobsError, match="symbolic link"):
+        jobs.start(prepare(config, command="true"), wait=10)
+
+
+@pytest.mark.leaves("bwrap", "paths in `sandbox_read_only` that do not exist when a job starts")
+def test_a_read_only_path_must_exist(tmp_path: Path) -> None:
+    config = confined(tmp_path, "bwrap", sandbox_read_only=(".git",))
+    with Jobs(config) as jobs:
+        jobs.execute("mkdir .git", wait=30)
+    assert (tmp_path / "work" / ".git").is_dir()
