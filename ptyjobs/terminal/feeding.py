@@ -22,7 +22,7 @@ from typing import Any
 
 from .parser import MAX_SEQUENCE, At, Done, Machine
 from .parser_table import CSI, SIMPLE, arguments, parse
-from .passes import BEGINS_PASS, PASS, TEXT, Passes, place_of, places
+from .passes import AFTER_PLACE, BEGINS_PASS, PLACE, TEXT, Passes, place_of, places
 from .style import after_sgr
 
 WINDOW = 1 << 16  # characters tokenised at once
@@ -39,12 +39,16 @@ _TOKENS = (
     r"|[\x00-\x1f\x7f]"
 )
 TOKEN = re.compile(rf"{_BLOCK}|{_TOKENS}")
-TOKEN_OR_PASS = re.compile(rf"({_BLOCK}|(?!{BEGINS_PASS})(?:{_TOKENS}))|{PASS}")
+# The most frequent start is tried first, and nothing twice; the rest of a pass follows unless
+# group 2, a token, has matched.
+TOKEN_OR_PASS = re.compile(
+    rf"(?:({PLACE})|({_BLOCK}|(?!{BEGINS_PASS})(?:{_TOKENS}))|)(?(2)|{AFTER_PLACE})"
+)
 _C1 = re.compile("[\x80-\x9f]")
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 
 Match = tuple[str, str, str, str, str, str, str]
-"""Of TOKEN_OR_PASS: a token, or the place, style, text, rest, erase and line end of a pass."""
+"""Of TOKEN_OR_PASS: place, token, style, text, rest, erase, line end; a token stands alone."""
 
 Handler = tuple[Callable[..., None], tuple[Any, ...]]
 
@@ -85,7 +89,8 @@ class Feeding(Passes):
             if text.find("\x1b", pos, stop) < 0:
                 left = self._run_tokens(TOKEN.findall(text, pos, stop))
             else:
-                left = self._run_passes(TOKEN_OR_PASS.findall(text, pos, stop))
+                found = TOKEN_OR_PASS.findall(text, pos, stop)
+                left = self._run_passes(found, only_ascii=text.isascii())
             pos = stop - left
             if left:
                 pos = self._run_machine(text, pos)
@@ -106,17 +111,54 @@ class Feeding(Passes):
         except Exception:  # see _run_tokens
             self.errors += 1
 
-    def _run_passes(self, found: list[Match]) -> int:
+    def _run_passes(self, found: list[Match], *, only_ascii: bool) -> int:
         """Like `_run_tokens`, for matches of TOKEN_OR_PASS: a token, or the parts of a pass."""
-        known, draw_pass = self._known, self._draw_pass
+        known, draw_pass, known_place = self._known, self._draw_pass, places.get
         lines, columns, gen = self.lines, self.columns, self.generation
         rest = iter(found)
         while True:
             try:
                 plain = self._plain and not self._origin
                 rows = self._rows
-                for token, place, style, text, more, erase, end in rest:
-                    if token:
+                for place, token, style, text, more, erase, end in rest:
+                    if (
+                        place and text and plain and not more and not erase
+                        and (only_ascii or text.isascii())
+                    ):  # fmt: skip
+                        # A few cells in one style, the most frequent pass: inlined for speed.
+                        y, x = known_place(place) or place_of(place)
+                        cells = len(text)
+                        stop = x + cells
+                        if y < lines and stop < columns:
+                            row = rows[y]
+                            chars = row.chars
+                            if x == row.used if chars is None else not row.wide:
+                                pen = self._pen
+                                if style:
+                                    pen = pen.kin.get(style) or after_sgr(pen, style, style[2:-1])
+                                    self._pen = pen
+                                if chars is None:
+                                    row.texts.append(text)
+                                    row.pens.append(pen)
+                                    row.used = stop
+                                else:
+                                    chars[x:stop] = text
+                                    row.styles[x:stop] = [pen] * cells
+                                row.gen = gen
+                                self._y = y
+                                self._x = stop
+                                self._last = text
+                                self._pending = False
+                                if end:
+                                    self._last = ""
+                                    if end == "\r\n":
+                                        self.end_line()
+                                    elif y == self._bottom and not self._newline:
+                                        self._scroll_line()
+                                    else:
+                                        self.linefeed()
+                                continue
+                    elif token:
                         handler = known.get(token)
                         if handler is not None:
                             handler[0](self, *handler[1])
@@ -126,26 +168,6 @@ class Feeding(Passes):
                         plain = self._plain and not self._origin
                         rows = self._rows
                         continue
-                    if place and text and not (more or erase or end) and plain and text.isascii():
-                        # A few cells in one style, the most frequent pass: inlined for speed.
-                        y, x = places.get(place) or place_of(place)
-                        stop = x + len(text)
-                        if y < lines and stop < columns:
-                            row = rows[y]
-                            chars = row.chars
-                            if chars is not None and not row.wide:
-                                pen = self._pen
-                                if style:
-                                    pen = pen.kin.get(style) or after_sgr(pen, style, style[2:-1])
-                                    self._pen = pen
-                                chars[x:stop] = text
-                                row.styles[x:stop] = [pen] * (stop - x)
-                                row.gen = gen
-                                self._y = y
-                                self._x = stop
-                                self._last = text
-                                self._pending = False
-                                continue
                     if not draw_pass(place, style, text, more, erase, end):
                         parts = (place, style, text, more, erase, end)
                         self._run_tokens(TOKEN.findall("".join(parts)))

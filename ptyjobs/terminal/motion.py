@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from .row import Row
 from .state import Saved, State
+from .style import DEFAULT
 
 
 class Motion(State):
@@ -149,7 +150,7 @@ class Motion(State):
             self._refresh()
         if self._y == self._bottom:
             if self._left <= self._x <= self._right:
-                self._scroll_up(self._top, 1)
+                self._scroll_line()
         elif self._y < self.lines - 1:
             self._y += 1
 
@@ -228,6 +229,25 @@ class Motion(State):
         if top > 0:
             rows[top - 1].wrapped = False
 
+    def _scroll_line(self) -> None:
+        """`_scroll_up` by one line of the whole region, the most frequent scroll."""
+        top = self._top
+        if self._left > 0 or self._right < self.columns - 1:
+            self._scroll_up(top, 1)
+            return
+        rows = self._rows
+        row = rows.pop(top)
+        if top > 0:
+            rows[top - 1].wrapped = False
+        elif not self.alternate:
+            self._push(row)
+        row.clear(self.columns, DEFAULT if self._pen.bg is None else self._pen.blank)
+        row.gen = 0  # the row is used again, but nobody has written what it now shows
+        rows.insert(self._bottom, row)
+        if self._region_moved != self.generation:
+            self._region_moved = self.generation
+            self._touch_rows(top, self._bottom + 1)
+
     def _push(self, row: Row) -> None:
         if self._phantoms:
             self._phantoms -= 1
@@ -284,10 +304,15 @@ class Motion(State):
         last = min(bottom or self.lines, self.lines) - 1
         if first >= last:
             return
-        if (first, last) != (self._top, self._bottom):
+        if first != self._top or last != self._bottom:
             self._top, self._bottom = first, last
+            self._region_moved = -1
             self._refresh()
-        self.cursor_position()
+        if self._origin:
+            self.cursor_position()
+        else:
+            self._x = self._y = 0
+            self._pending = False
 
     def set_side_margins(self, left: int | None = None, right: int | None = None) -> None:
         """DECSLRM, with mode 69 only; without it `CSI s` saves the cursor."""

@@ -1,8 +1,8 @@
 """Draw a whole pass over a row at once: position, text in its styles, erase, line end.
 
 Owns the fast path of output that addresses the screen. A program redraws row by row: it places the
-cursor, prints text in several styles and erases the rest of the row. `PASS` cuts such a pass out as
-one token, and `_draw_pass` writes its cells with one assignment per list. The subtle thing: a pass
+cursor, prints text in several styles and erases the rest of the row. `PLACE` and `AFTER_PLACE` are
+one such pass, and `_draw_pass` writes its cells with one assignment per list. The subtle thing: one
 that starts in column 0 and erases the rest replaces the row, whatever was in it, so the row becomes
 lazy and its old content is never opened. Whatever needs more (wide characters, wraps, margins,
 protected cells, a background colour to erase with) takes the general path, token by token; a
@@ -19,13 +19,13 @@ from .row import Row
 from .style import DEFAULT, Style, after_sgr
 from .widths import one_cell_each
 
-TEXT = r"[^\x00-\x1f\x7f]"
-_PLACE = r"\x1b\[\d{0,4}(?:;\d{0,4})?H"
+TEXT = r"[ -~\x80-\U0010ffff]"  # faster than the complement of the controls
+PLACE = r"\x1b\[[0-9]{0,4}+(?:;[0-9]{0,4}+)?+H"
 _STYLE = r"\x1b(?:\[[0-9;:]*+m|\(B)"  # SGR, and G0 = ASCII, which sgr0 of terminfo(5) includes
-BEGINS_PASS = rf"{_PLACE}|{_STYLE}|{TEXT}|\x1b\[K"
-PASS = (
-    rf"({_PLACE})?+(\x1b\[[0-9;:]*+m)?+({TEXT}++)?+"  # most have one style: no need to split
-    rf"((?:{TEXT}++|{_STYLE})*+)(\x1b\[K)?+(\r?\n)?+"
+BEGINS_PASS = rf"{_STYLE}|{TEXT}|\x1b\[K"  # or a PLACE
+AFTER_PLACE = (
+    rf"(\x1b\[[0-9;:]*+m)?+({TEXT}++)?+"  # most have one style: no need to split
+    rf"((?:{_STYLE}{TEXT}*+)*+)(\x1b\[K)?+(\r?\n)?+"
 )
 _PIECES = re.compile(rf"({_STYLE})({TEXT}*+)")
 MAX_PLACES = 8192

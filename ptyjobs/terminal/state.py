@@ -65,6 +65,8 @@ class State:
         """The caller's places (absolute line, column), which a resize updates."""
         self._phantoms = 0  # rows that leave the screen unseen and uncounted (see fast_path.py)
         self._moved = [0] * rows  # generation in which the row at this place was last replaced
+        self._all_moved = -1  # generation in which all rows were replaced
+        self._region_moved = -1  # generation in which those between the present margins were
         self._reset_state()
 
     def _reset_state(self) -> None:
@@ -107,6 +109,7 @@ class State:
     def _reset_margins(self) -> None:
         self._top = 0
         self._bottom = self.lines - 1
+        self._region_moved = -1
         self._left = 0
         self._right = self.columns - 1
 
@@ -137,7 +140,9 @@ class State:
     # --- changes ------------------------------------------------------------------------------
 
     def _touch_all(self) -> None:
-        self._moved = [self.generation] * self.lines
+        if self._all_moved != self.generation:
+            self._all_moved = self.generation
+            self._moved = [self.generation] * self.lines
 
     def _touch_rows(self, start: int, stop: int) -> None:
         if stop > start:

@@ -87,7 +87,8 @@ def redraw(rng: random.Random) -> bytes:
     out = []
     for _ in range(rng.randint(1, 60)):
         place = b"\x1b[%d;%dH" % (rng.randint(0, 7), rng.choice([1, 1, 1, 2, 5, 14, 30]))
-        out.append(rng.choice([place, place, b"\x1b[H", b"\x1b[3H", b""]))
+        region = b"\x1b[2;%dr" % rng.randint(3, 5)
+        out.append(rng.choice([place, place, b"\x1b[H", b"\x1b[3H", b"", region + place]))
         out += rng.choices(PASSES, k=rng.randint(0, 6))
         out.append(rng.choice([b"", b"\x1b[K", b"\x1b[K", b"\r\n", b"\x1b[K\r\n", b"\n"]))
         out += [rng.choice(RARE)] if rng.random() < 0.1 else []
@@ -104,7 +105,7 @@ def test_a_pass_over_a_row_is_what_its_tokens_are(
         parts = [redraw(rng) for _ in range(3)]
         whole, tokens = Screen(size, scrollback=20), Screen(size, scrollback=20)
         with monkeypatch.context() as patch:
-            only_tokens = re.compile(f"({feeding.TOKEN.pattern}){'()' * 6}")
+            only_tokens = re.compile(f"()({feeding.TOKEN.pattern}){'()' * 5}")
             patch.setattr(feeding, "TOKEN_OR_PASS", only_tokens)
             for part in parts:
                 tokens.feed(part)
@@ -113,6 +114,24 @@ def test_a_pass_over_a_row_is_what_its_tokens_are(
         assert everything(whole) == everything(tokens), seed
         assert whole._last == tokens._last, seed
         assert whole.errors == tokens.errors == 0, seed
+
+
+def test_only_ascii_digits_place_the_cursor() -> None:
+    screen = Screen(Size(4, 20))
+    screen.feed("\x1b[\u0663Hx".encode())  # ARABIC-INDIC DIGIT THREE
+    assert screen.text()[2] == ""
+    assert screen.text()[0].endswith("x")
+
+
+def test_rows_that_scroll_in_a_region_count_as_changed_but_not_as_written() -> None:
+    screen = Screen(Size(6, 20))
+    screen.feed(b"\x1b[4;1Habc\x1b[5;1Hdef\x1b[6;1Hstatus\x1b[1;1Htop")
+    before = screen.generation
+    screen.feed(b"\x1b[2;4r\x1b[4;1H\n\x1b[2;5r\x1b[5;1Hlast\n\n\x1b[1;1H\x1b[m")
+    assert screen.text() == ["top", "", "last", "", "", "status"]
+    assert screen.changed_rows(before) == [1, 2, 3, 4]
+    assert screen.written_rows(before) == [2]
+    assert screen._rows[4].chars is None
 
 
 def test_a_row_that_a_pass_replaces_is_not_kept_cell_by_cell() -> None:
