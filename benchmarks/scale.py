@@ -6,7 +6,9 @@ Each client is a process of its own with its own zygote; all of them use one sta
 phase (start, drive, list, end) begins in all clients at once and is over when the last has
 finished. The whole is run with a quarter, a half and all of the jobs: a cost per job that rises
 with their number is growth faster than linear, printed as the exponent of the total
-(1.0: linear; machine noise is about 0.1).
+(1.0: linear; machine noise is about 0.1). `--in-turn 10 40 160` measures something else: one
+client, that many jobs, and a holder's processor time for an input, to all of them in turn and to
+the same job again and again.
 """
 
 from __future__ import annotations
@@ -67,6 +69,45 @@ def _timed(work: Any, *args: Any, **options: Any) -> float:
     began = time.perf_counter()
     work(*args, **options)
     return time.perf_counter() - began
+
+
+# -- one client with many jobs ---------------------------------------------------------------
+
+
+def in_turn(sizes: list[int], calls: int) -> None:
+    """Print a holder's processor time for an input, by the number of jobs that take turns."""
+    with tempfile.TemporaryDirectory() as state:
+        environ = {"PTYJOBS_STATE": state, "PTYJOBS_MAX_JOBS": str(max(sizes) + 100)}
+        settings = config.load(environ=environ)
+        with Jobs(settings) as jobs:
+            spec = prepare(settings, command="exec cat")
+            ids: list[str] = []
+            for size in sorted(sizes):
+                ids += [jobs.start(spec, wait=5).job_id for _ in range(size - len(ids))]
+                for job_id in ids:
+                    _echo(jobs, job_id, "first")
+                turns = _cost(jobs, ids * calls)
+                same = _cost(jobs, ids[:1] * 50 * calls)
+                print(
+                    f"{size} jobs: {turns * 1e3:.2f} ms an input in turn, {same * 1e3:.2f} ms in "
+                    f"the same job; load {os.getloadavg()[0]:.1f}"
+                )
+
+
+def _cost(jobs: Jobs, ids: list[str]) -> float:
+    """Seconds of a holder's processor time for one of these inputs."""
+    holders = [(jobs.registry.find(job_id).status()) for job_id in set(ids)]
+    pids = [status.holder or 0 for status in holders if status is not None]
+    before = sum(map(_ran, pids))
+    for number, job_id in enumerate(ids):
+        _echo(jobs, job_id, f"line {number}")
+    return (sum(map(_ran, pids)) - before) / len(ids)
+
+
+def _ran(pid: int) -> float:
+    """Seconds that a process with one thread has run, finer than the clock ticks of `cpu`."""
+    with open(f"/proc/{pid}/schedstat") as file:
+        return int(file.read().split()[0]) / 1e9
 
 
 # -- all of them -----------------------------------------------------------------------------
@@ -184,10 +225,14 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--calls", type=int, default=4, help="inputs per job")
     parser.add_argument("--client", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--in-turn", type=int, nargs="+", default=[], help="numbers of jobs")
     parser.add_argument("--sizes", type=int, nargs="*", help="numbers of jobs instead of --jobs")
     args = parser.parse_args()
     if args.client:
         client(args.client, args.calls)
+        return
+    if args.in_turn:
+        in_turn(args.in_turn, args.calls)
         return
     sizes = args.sizes or [args.jobs // 4, args.jobs // 2, args.jobs]
     report([run(size, args.clients, args.calls) for size in sizes], args.clients)

@@ -302,8 +302,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--xterm", default=os.environ.get("PTYJOBS_TEST_XTERM", ""))
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these workloads")
     options = parser.parse_args()
-    loads = workloads()
+    loads = {name: data for name, data in workloads().items() if name in (options.only or [name])}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = {}
@@ -317,11 +318,11 @@ def main() -> None:
         }
     for load, seconds in tmux.items():
         table[load]["tmux"] = len(loads[load]) / seconds / 1e6
-    single = facts()
+    single = {} if options.only else facts()
     if options.json:
         print(json.dumps({"MB/s": table, "facts": single}, indent=1))
         return
-    engines = list(table["log"])
+    engines = list(next(iter(table.values())))
     print(
         f"{'MB/s':16}"
         + "".join(f"{engine:>10}" for engine in engines)
