@@ -26,7 +26,7 @@ from ptyjobs.errors import (
     cannot_start,
     unforeseen,
 )
-from ptyjobs.holder import operations
+from ptyjobs.holder import operations, person_keys
 from ptyjobs.holder.clients import Clients
 from ptyjobs.holder.home import Home, succeed
 from ptyjobs.holder.job import Job
@@ -35,7 +35,7 @@ from ptyjobs.holder.poll_set import PollSet
 from ptyjobs.holder.run import Run
 from ptyjobs.holder.service import JobService
 from ptyjobs.holder.status_cache import LULL
-from ptyjobs.input.terminal_replies import without_replies
+from ptyjobs.holder.terminal_poll import TerminalPoll
 from ptyjobs.model import JobSpec, State, Tier
 from ptyjobs.process import tree
 from ptyjobs.process.fair_share import Courtesy, SharedPage
@@ -59,9 +59,8 @@ class Holder:
         self._lease = lease
         self._home = Home.nowhere()
         self._clients = Clients(self._poll)
-        self._master_mask = select.EPOLLIN  # the poll mask of the pty master
+        self._terminal = TerminalPoll(self._poll, self.courtesy)
         self.wanted = False  # a descriptor other than the master was ready since the last iteration
-        self._master_out = False  # master unregistered (its job closed the terminal)
         self._leave_at: float | None = None
         self._fold_due: float | None = None  # a backlog is folded in small steps
 
@@ -121,7 +120,8 @@ class Holder:
             spec = self.service.with_port(spec)
             self.job.dir.write_spec(spec)
             self.job.spawn(spec, now=now, tier=self.tier)
-            self._watch_terminal()
+            assert self.job.pty is not None
+            self._terminal.begin(self.job.pty)
         except (StartFailed, Refused) as error:
             self._not_started(error, now)
             raise
@@ -134,12 +134,6 @@ class Holder:
         self.service.watches.begin(now)
         self._guard(self.service.notices.start, now)
         self._guard(self.job.dir.write_status, self.service.status())
-
-    def _watch_terminal(self) -> None:
-        assert self.job.pty is not None
-        self._poll.register(self.job.pty.master)
-        if self.job.pty.errors >= 0:
-            self._poll.register(self.job.pty.errors)
 
     def _not_started(self, error: PtyJobsError, now: float) -> None:
         """Record why there is no job; a program that runs already is ended."""
@@ -245,41 +239,16 @@ class Holder:
             now = time.monotonic()
             if self.service.inputs.due <= now:
                 break
-        self._poll_terminal()
+        self._terminal.update(self.job, time.monotonic())
 
     def more(self) -> bool:
         """Under heavy output, poll briefly; True if only the terminal is readable."""
-        if self._master_out or not self._master_mask:
+        if not self._terminal.watched:
             return False
         assert self.job.pty is not None
         events = self._poll.next()
         self.wanted = any(fd != self.job.pty.master for fd, _ in events)
         return events == [(self.job.pty.master, select.EPOLLIN)]
-
-    def _poll_terminal(self) -> None:
-        """Register the master for the events needed now."""
-        job = self.job
-        if job.pty is None:
-            return
-        now = time.monotonic()
-        mask = 0
-        if not self.courtesy.paused_until and now >= job.terminal_closed_until:
-            mask |= select.EPOLLIN
-        due = job.input.due()
-        if (due is not None and due <= now) or job.input.replies:
-            mask |= select.EPOLLOUT
-        with contextlib.suppress(FileNotFoundError):
-            if job.terminal_closed_until > now or job.pacing.held:
-                # EPOLLHUP cannot be masked: a closed terminal leaves the poller until it reopens
-                self._poll.unregister(job.pty.master)
-                self._master_out = True
-                return
-            if self._master_out:
-                self._poll.register(job.pty.master, mask)
-                self._master_out = False
-            elif mask != self._master_mask:
-                self._poll.modify(job.pty.master, mask)
-            self._master_mask = mask
 
     # -- time --------------------------------------------------------------------------------
 
@@ -312,7 +281,7 @@ class Holder:
             self._guard(self._fold_a_little, now)
         self.service.followers.pump()
         self._restart(now)
-        self._poll_terminal()
+        self._terminal.update(self.job, time.monotonic())
         self._poll_peers()
 
     def _fold_a_little(self, now: float) -> None:
@@ -434,7 +403,6 @@ class Holder:
         home = succeed(self.job.dir, spec.run)
         unanswered, peers = before.leave(), self._clients.numbered()
         self._guard(before.close)
-        self._master_mask, self._master_out = select.EPOLLIN, False
         self.current = self._new_run(JobDir(before.job.dir.folder))
         self.job.spec = replace(spec, run=spec.run + 1)
         self.current.inherit(before)
@@ -477,7 +445,7 @@ class Holder:
             for message in peer.receive():
                 self.service.limits.client(time.monotonic())
                 if isinstance(message, Data):
-                    self._guard(self._on_keys, peer, message.data)
+                    self._guard(person_keys.press, self.service, peer, message.data)
                 else:
                     self._answer(peer, message)
         if peer.closed:
@@ -506,36 +474,6 @@ class Holder:
         else:
             if reply is not None:
                 peer.send({"id": number, "ok": reply})
-
-    def _on_keys(self, peer: Peer, data: bytes) -> None:
-        """Type the bytes of an attached person at once.
-
-        Each attached terminal answers a program's query; only one of the answers is passed on.
-        """
-        follower = self.service.followers.get(peer)
-        if follower is None or not follower.types or self.job.state.ended:
-            return
-        if b"\x1b" in data and not self.service.followers.answers(peer):
-            data = without_replies(data, cursor=self.job.cursor)
-            if not data:
-                return
-        who = follower.name
-        if (held := self.service.hold.held) is not None and held.by != who:
-            return  # their attach shows who holds it
-        self.courtesy.resume()
-        for waiter in self.service.inputs:
-            waiter.by_person = True
-        job, now = self.job, time.monotonic()
-        terminal, end = job.terminal(), job.log.end
-        if terminal.secret:
-            job.secrets.keys(peer.number, data)
-        else:
-            job.secrets.forget(peer.number)
-        job.input.type(data, now, owner=-peer.number)  # first: a person waits for the echo
-        job.typed.keys(now, end, data, echo=terminal.echo, secret=terminal.secret, who=who)
-        self.service.watches.on_typed(data.decode("utf-8", "replace"))
-        if not self.courtesy.paused_until:
-            job.read_once(time.monotonic())  # the kernel's echo is available by now
 
     def _drop_peer(self, peer: Peer) -> None:
         """Discard a closed connection and its waits; the job and its output continue."""
