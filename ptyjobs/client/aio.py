@@ -16,15 +16,18 @@ from ptyjobs.client.base import (
     LEAVING,
     NEVER_STARTED,
     Base,
-    Progress,
     check_patterns,
     follow_request,
+)
+from ptyjobs.client.calls import (
+    Call,
+    Killed,
+    WaitResult,
     meets,
     nothing_to_follow,
     wait_result,
     with_note,
 )
-from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.client.events import Events
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
@@ -37,6 +40,7 @@ from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
+    from ptyjobs.client.calls import Progress
     from ptyjobs.input.mouse import MouseAction
 
 T = TypeVar("T")

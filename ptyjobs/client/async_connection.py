@@ -10,14 +10,18 @@ import contextlib
 import itertools
 import socket
 from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 from ptyjobs import protocol, requests
 from ptyjobs.client import calls
-from ptyjobs.client.base import Progress, no_answer, result_of, version_in
+from ptyjobs.client.calls import no_answer, result_of, version_in
 from ptyjobs.client.connect import ConnectionClosed, hung_up
 from ptyjobs.model import PROTOCOL_VERSION, Size, from_json
 from ptyjobs.protocol import JsonObject, member
 from ptyjobs.requests import CancelRequest, HelloRequest, RepaintRequest, Request, WindowRequest
+
+if TYPE_CHECKING:
+    from ptyjobs.client.calls import Progress
 
 # ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder)
 

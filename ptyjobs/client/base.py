@@ -9,12 +9,10 @@ from __future__ import annotations
 import itertools
 import os
 import socket
-from collections.abc import Callable
 
-from ptyjobs import protocol
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.client import calls, registry
-from ptyjobs.client.calls import Call, Ended, WaitResult
+from ptyjobs.client.calls import Call, Ended
 from ptyjobs.client.subreaper import Guard
 from ptyjobs.config import Config, load
 from ptyjobs.config.defaults import TAIL_LINES
@@ -26,7 +24,6 @@ from ptyjobs.errors import (
     PtyJobsError,
     StartFailed,
     cannot_start,
-    from_wire,
 )
 from ptyjobs.model import (
     PROTOCOL_VERSION,
@@ -34,7 +31,6 @@ from ptyjobs.model import (
     JobSpec,
     Lifetime,
     Page,
-    Reason,
     Size,
     Status,
     View,
@@ -64,7 +60,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-Progress = Callable[[str], None]
 
 BIRTHS = 5  # maximum zygote or holder crashes per start
 NEVER_STARTED = ("start_failed", "limit_reached", "refused")  # error codes that leave no job
@@ -72,37 +67,6 @@ LEAVING = 3.0  # seconds for a holder to exit after its job was killed
 BEING_BORN = 5.0  # seconds for a holder started by another process to come up
 JOINED = "it was running already: joined"
 DYING = 0.1  # seconds between the close of a dying process's sockets and its exit
-
-
-def result_of(message: JsonObject) -> JsonObject:
-    """Return the `ok` member of a reply, or raise its error."""
-    if message.get("error") is not None:
-        raise from_wire(protocol.member(message, "error", dict))
-    return protocol.member(message, "ok", dict)
-
-
-def version_in(hello: JsonObject) -> int:
-    """Protocol version in the reply to `hello`."""
-    return protocol.member(result_of(hello), "protocol", int)
-
-
-def no_answer() -> HolderLost:
-    """Error for a holder that exceeded the deadline of its request."""
-    return HolderLost(
-        "The job's holder does not answer.",
-        advice="Look with status, then kill it.",
-        hint=Hint.CHECK_THEN_KILL,
-    )
-
-
-def nothing_to_follow(job_id: str) -> HolderLost:
-    """Error for following a job that has no holder and so no live output."""
-    return HolderLost(
-        f"Job {job_id!r} has ended.",
-        advice="Read it with output or tail.",
-        hint=Hint.READ_OUTPUT,
-        facts={"job_id": job_id},
-    )
 
 
 def check_patterns(patterns: Sequence[str]) -> None:
@@ -554,30 +518,3 @@ def follow_request(
         scrollback=scrollback,
         session=session,
     )
-
-
-def meets(answer: Answer, until: str) -> bool:
-    reason = answer.verdict.reason
-    if until == "exited":
-        return answer.state.ended
-    if until == "person":
-        return reason is Reason.PERSON or answer.state.ended
-    if until == "pattern":
-        return answer.verdict.pattern is not None
-    if until == "port" or reason is Reason.SERVICE_READY:
-        return reason is Reason.SERVICE_READY
-    return reason.ready or answer.state.ended
-
-
-def with_note(answer: Answer, *notes: str) -> Answer:
-    """Copy of the answer with `notes` before its own."""
-    return replace(answer, notes=(*notes, *answer.notes))
-
-
-def wait_result(
-    job_ids: Sequence[str], answers: Mapping[str, Answer], met: Sequence[str], *, any_of: bool
-) -> WaitResult:
-    """Result of a wait for several jobs, in the order of the call."""
-    wanted = 1 if any_of else len(set(job_ids))
-    ordered = tuple(answers[name] for name in dict.fromkeys(job_ids) if name in answers)
-    return WaitResult(ordered, tuple(met), timed_out=len(met) < wanted)

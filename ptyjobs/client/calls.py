@@ -7,8 +7,8 @@ directory, with the same meaning.
 
 from __future__ import annotations
 
-from ptyjobs._dataclass import TYPE_CHECKING, dataclass
-from ptyjobs.errors import Hint, JobEnded
+from ptyjobs._dataclass import TYPE_CHECKING, dataclass, replace
+from ptyjobs.errors import Hint, HolderLost, JobEnded, from_wire
 from ptyjobs.model import (
     Answer,
     Confidence,
@@ -38,13 +38,14 @@ from ptyjobs.requests import (
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Generic, NoReturn, TypeVar
 
     from ptyjobs.protocol import JsonObject
     from ptyjobs.requests import InteractRequest, Request, StartRequest, WaitRequest
 
     T = TypeVar("T")
+    Progress = Callable[[str], None]
 else:
     T = None
 
@@ -241,3 +242,61 @@ def _ended_answer(job: Ended, limit: int) -> Answer:
             dropped=max(0, floor - seen),
         ),
     )
+
+
+def result_of(message: JsonObject) -> JsonObject:
+    """Return the `ok` member of a reply, or raise its error."""
+    if message.get("error") is not None:
+        raise from_wire(member(message, "error", dict))
+    return member(message, "ok", dict)
+
+
+def version_in(hello: JsonObject) -> int:
+    """Protocol version in the reply to `hello`."""
+    return member(result_of(hello), "protocol", int)
+
+
+def no_answer() -> HolderLost:
+    """Error for a holder that exceeded the deadline of its request."""
+    return HolderLost(
+        "The job's holder does not answer.",
+        advice="Look with status, then kill it.",
+        hint=Hint.CHECK_THEN_KILL,
+    )
+
+
+def nothing_to_follow(job_id: str) -> HolderLost:
+    """Error for following a job that has no holder and so no live output."""
+    return HolderLost(
+        f"Job {job_id!r} has ended.",
+        advice="Read it with output or tail.",
+        hint=Hint.READ_OUTPUT,
+        facts={"job_id": job_id},
+    )
+
+
+def meets(answer: Answer, until: str) -> bool:
+    reason = answer.verdict.reason
+    if until == "exited":
+        return answer.state.ended
+    if until == "person":
+        return reason is Reason.PERSON or answer.state.ended
+    if until == "pattern":
+        return answer.verdict.pattern is not None
+    if until == "port" or reason is Reason.SERVICE_READY:
+        return reason is Reason.SERVICE_READY
+    return reason.ready or answer.state.ended
+
+
+def with_note(answer: Answer, *notes: str) -> Answer:
+    """Copy of the answer with `notes` before its own."""
+    return replace(answer, notes=(*notes, *answer.notes))
+
+
+def wait_result(
+    job_ids: Sequence[str], answers: Mapping[str, Answer], met: Sequence[str], *, any_of: bool
+) -> WaitResult:
+    """Result of a wait for several jobs, in the order of the call."""
+    wanted = 1 if any_of else len(set(job_ids))
+    ordered = tuple(answers[name] for name in dict.fromkeys(job_ids) if name in answers)
+    return WaitResult(ordered, tuple(met), timed_out=len(met) < wanted)

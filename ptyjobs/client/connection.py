@@ -14,12 +14,13 @@ import time
 from ptyjobs import protocol, requests
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls
-from ptyjobs.client.base import Progress, no_answer, result_of, version_in
+from ptyjobs.client.calls import no_answer, result_of, version_in
 from ptyjobs.client.connect import ConnectionClosed
 from ptyjobs.model import PROTOCOL_VERSION, Size
 from ptyjobs.requests import CancelRequest, HelloRequest, WindowRequest
 
 if TYPE_CHECKING:
+    from ptyjobs.client.calls import Progress
     from ptyjobs.protocol import JsonObject
     from ptyjobs.requests import Request
 

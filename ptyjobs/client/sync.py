@@ -16,16 +16,19 @@ from ptyjobs.client.base import (
     LEAVING,
     NEVER_STARTED,
     Base,
-    Progress,
     check_patterns,
     follow_request,
+)
+from ptyjobs.client.calls import (
+    Call,
+    Killed,
+    WaitResult,
     meets,
     no_answer,
     nothing_to_follow,
     wait_result,
     with_note,
 )
-from ptyjobs.client.calls import Call, Killed, WaitResult
 from ptyjobs.client.connect import ConnectionClosed, connect, hung_up
 from ptyjobs.client.connection import Connection, Follow
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
     from typing import TypeVar
 
+    from ptyjobs.client.calls import Progress
     from ptyjobs.client.events import Events
     from ptyjobs.input.mouse import MouseAction
     from ptyjobs.spawn.zygote import Zygote
