@@ -227,6 +227,20 @@ class AsyncJobs(Base):
             return await self.start(
                 asked, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
             )
+        connection = await self._begin(job, spec)
+        call = self._start(spec, wait, budget, until, progress=on_progress is not None)
+        started = await self._started(job, connection, call, progress=on_progress)
+        if started is not None:
+            return started
+        return await self.start(
+            asked, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
+        )
+
+    async def _begin(self, job: JobDir, spec: JobSpec) -> AsyncConnection:
+        """Connect to a new holder; other calls for the job wait meanwhile.
+
+        They go on at the caller's next suspension, which must be that of its start.
+        """
         starting = self._starting[job.job_id] = asyncio.Event()
         try:
             connection = await open_connection(self._fork_holder(job, spec))
@@ -237,11 +251,21 @@ class AsyncJobs(Base):
             raise
         finally:
             del self._starting[job.job_id]
-            starting.set()  # no await follows before the start is sent
-        call = self._start(spec, wait, budget, until, progress=on_progress is not None)
+            starting.set()
+        return connection
+
+    async def _started(
+        self,
+        job: JobDir,
+        connection: AsyncConnection,
+        call: Call[Answer],
+        *,
+        progress: Progress | None,
+    ) -> Answer | None:
+        """Return the answer; None if the zygote or holder crashed before it started the job."""
         request = self._blind(call.request)
         try:
-            ok = await connection.request(request, timeout=call.timeout, progress=on_progress)
+            ok = await connection.request(request, timeout=call.timeout, progress=progress)
             answer = call.parse(ok)
         except asyncio.CancelledError as cancelled:
             cancelled.add_note(f"Job {job.job_id!r} was started and goes on.")
@@ -249,9 +273,7 @@ class AsyncJobs(Base):
         except ConnectionClosed:
             self._connections.pop(job.job_id, None)
             if await asyncio.to_thread(self._unborn, job):
-                return await self.start(
-                    asked, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
-                )
+                return None
             answer = await self._after(job, call)
         except PtyJobsError as error:
             if error.code in NEVER_STARTED:
