@@ -63,8 +63,8 @@ def taken(job: Job, number: int) -> str:
 
 
 def _note(holder: port_owner.PortHolder) -> str:
-    end = f"kill(job_id={holder.job_id!r}) ends it" if holder.job_id else "it is no job of ptyjobs"
-    return f'port {holder.port} is held by {port_owner.words(holder)}: {end}, or use port="auto"'
+    end = f"kill {holder.job_id!r} to free it" if holder.job_id else "it is no job of ptyjobs"
+    return f"port {holder.port} is held by {port_owner.words(holder)}: {end}, or use port auto"
 
 
 def _wanted(job: Job) -> set[int]:

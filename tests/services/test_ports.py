@@ -109,7 +109,7 @@ def test_address_in_use_names_the_holder(jobs: Jobs, port: int, tmp_path: Path) 
     assert answer.verdict.reason is Reason.EXITED
     (note,) = answer.notes
     assert note.startswith(f"port {port} is held by job 'web' ({sys.executable} -c ")
-    assert f" in {tmp_path}): kill(job_id='web') ends it, or use port=\"auto\"" in note
+    assert f" in {tmp_path}): kill 'web' to free it, or use port auto" in note
     # known from the condition alone, whatever the program says
     answer = jobs.execute("exit 1", ready=f"port:{port}", wait=30)
     assert [f"port {port} is held by job 'web'" in one for one in answer.notes] == [True]

@@ -101,8 +101,9 @@ def test_up_ps_restart_and_down_at_a_shell(tmp_path: Path) -> None:
             ["web", "running"], ["worker", "running"], ["bad", "failed"],
         ]  # fmt: skip
         assert "no config" in lines[2]
+        assert lines[0].count("127.0.0.1:") == 1  # its address is part of its readiness
         assert "up dev" in run("logs", "web", "--text")
-        assert "web: run 2, running" in run("restart", "web")
+        assert "web: run 2, ready 127.0.0.1:" in run("restart", "web")
         ids = run("list", "--ids", "--running", "--where", "project=.", "--label", "process=web")
         assert ids.split() == ["web"]
         assert run("list", "--ids", "--where", "project=/proc") == ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.command import print_json
 
@@ -23,7 +26,7 @@ def ps(args: argparse.Namespace, settings: Config) -> int:
     1 if any of them is not running.
     """
     from ptyjobs.cli.commands.up import procfile_path
-    from ptyjobs.cli.format import safe, turn
+    from ptyjobs.cli.format import fit, safe, turn
     from ptyjobs.client import procfile, services
     from ptyjobs.client.sync import Jobs
 
@@ -39,12 +42,16 @@ def ps(args: argparse.Namespace, settings: Config) -> int:
     if args.json:
         print_json([{"process": one.name, "command": one.command, "job": s} for one, s in rows])
         return 0 if all_run else 1
+    width = os.get_terminal_size().columns if sys.stdout.isatty() else 0
     for process, status in rows:
         if status is None:
             print(f"{process.name:12} not started")
             continue
         where = ", ".join(map(str, status.listening)) or (f"PORT={status.port}" * bool(status.port))
+        why = turn(status)
+        where = "" if where and where in why else where
         named = "" if status.job_id == process.name else f"job {status.job_id}"
-        parts = (status.state.value, named, turn(status), where, safe(status.last_line.strip()))
-        print(f"{process.name:12} {'  '.join(filter(None, parts))}")
+        parts = (status.state.value, named, why, where, safe(status.last_line.strip()))
+        row = f"{process.name:12} {'  '.join(filter(None, parts))}"
+        print(fit(row, width).rstrip() if width else row)
     return 0 if all_run else 1

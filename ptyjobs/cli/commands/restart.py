@@ -6,7 +6,7 @@ import sys
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.command import print_json
-from ptyjobs.cli.format import READER, safe
+from ptyjobs.cli.format import READER, safe, turn
 from ptyjobs.cli.numbers import duration
 
 if TYPE_CHECKING:
@@ -47,8 +47,12 @@ def restart(args: argparse.Namespace, settings: Config) -> int:
                 continue
             status = jobs.status(job_id)
             service = answer.service
-            why = "" if service is None or service.ready else f", not ready: {safe(service.why)}"
-            print(f"{job_id}: run {status.run}, {answer.verdict.exit or answer.state}{why}")
+            how = str(answer.verdict.exit or answer.state)
+            if service is not None and service.ready:
+                how = turn(status)
+            elif service is not None:
+                how += f", not ready: {safe(service.why)}"
+            print(f"{job_id}: run {status.run}, {how}")
             for note in answer.notes:
                 print(f"ptyjobs: {safe(note)}", file=sys.stderr)
     if args.json:
