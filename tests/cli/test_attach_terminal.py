@@ -101,6 +101,19 @@ def test_a_status_line_says_what_the_job_does(shell: Shell, outer: Outer) -> Non
     outer.sees("left:0", unless="detaches")
 
 
+def test_a_recording_is_written_when_its_terminal_is_closed(
+    shell: Shell, outer: Outer, tmp_path: Path
+) -> None:
+    outer.open("$PTYJOBS record -o closed.cast -- bash --norc")
+    outer.sees("bash")
+    outer.type("echo recorded $((40+2)) words", "Enter")
+    outer.sees("recorded 42 words")
+    outer.tmux("kill-session", "-t", "=0:")
+    file = tmp_path / "closed.cast"
+    assert world.eventually(lambda: file.exists() and "recorded 42 words" in file.read_text())
+    assert world.eventually(lambda: shell.run("list", "--running", "--ids").stdout == "")
+
+
 @pytest.fixture
 def jobs(tmp_path: Path) -> Iterator[Jobs]:
     with Jobs(Config(state_dir=str(tmp_path / "own"), replies=False)) as client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ptyjobs.cli.commands.list import table
+from ptyjobs.cli.commands.status import page
 from ptyjobs.cli.format import turn
 from ptyjobs.model import Exit, State, Status
 
@@ -22,6 +23,13 @@ def test_the_end_of_a_job_is_told_with_its_reason(
 ) -> None:
     status = Status("j1", state, "true", "/", exit=end, reason=reason)
     assert turn(status) == words
+
+
+def test_the_reason_of_an_end_is_told_once() -> None:
+    lost = Status("j1", State.KILLED, "true", "/", reason="its holder was killed")
+    assert "\n".join(page(lost, now=1.0)).count("its holder was killed") == 1
+    grown = Status("j1", State.RUNNING, "cat", "/", reason="restored")
+    assert any(line.split() == ["why", "restored"] for line in page(grown, now=1.0))
 
 
 @pytest.mark.parametrize("width", [0, 80, 200])

@@ -54,13 +54,17 @@ def record(args: argparse.Namespace, settings: Config) -> int:
     must_not_exist(out, force=args.force)
     if not out.parent.is_dir():  # report this before the command runs
         raise BadInput(f"There is no directory {str(out.parent)!r}.", advice="Make it first.")
+    leaving: SystemExit | None = None
     with Jobs(settings) as jobs:
         interactive = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
         size = terminal_size() if interactive else None
         rows, cols = (size.rows, size.cols) if size else (settings.rows, settings.cols)
         job_id = jobs.start(prepare(settings, command=command, rows=rows, cols=cols)).job_id
         if interactive:
-            code = attach.attach(jobs, job_id, detach_key=settings.detach_key, stays=False)
+            try:
+                code = attach.attach(jobs, job_id, detach_key=settings.detach_key, stays=False)
+            except SystemExit as hangup:  # the terminal was closed: the recording is written
+                leaving, code = hangup, 1
             if not jobs.status(job_id).state.ended:  # detaching ends the recording
                 jobs.kill(job_id)
         else:
@@ -70,6 +74,8 @@ def record(args: argparse.Namespace, settings: Config) -> int:
         kept = f"It is kept as a job: ptyjobs export {job_id} FILE"
         with named(out, advice=kept):
             write(jobs.registry.find(job_id), out, form="v3", input=args.input)
+    if leaving is not None:
+        raise leaving
     if args.json:
         print(json.dumps({"job_id": job_id, "file": str(out), "exit_code": code}))
     else:

@@ -51,7 +51,7 @@ def page(found: Status, *, now: float | None = None) -> list[str]:
     lasted = f"{'ran' if ended else 'up'} {age(until - found.started)}"
     facts = [
         ("job", f"{found.job_id}: {found.state.value}, {turn(found)}".rstrip(", ")),
-        ("why", found.reason),
+        ("why", "" if found.reason in turn(found) else found.reason),
         ("command", safe(found.command)),
         ("directory", found.directory or found.cwd),
         ("target", found.target),
