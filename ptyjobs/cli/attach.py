@@ -129,7 +129,9 @@ def _tell_end(terminal: Terminal, status: Status) -> int:
 
 
 def _ending(status: Status) -> str:
-    return str(status.exit) if status.exit else f"ended: {status.reason or status.state}"
+    if status.exit is None:
+        return f"ended: {status.reason or status.state}"
+    return f"been {status.exit}" if status.exit.cause else str(status.exit)
 
 
 def _show_ended(jobs: Jobs, job_id: str) -> int:
@@ -398,8 +400,12 @@ class Session:
     def notice(self, words: str) -> None:
         """Show a notice in the title, and in the last row until the next key or output."""
         self._terminal.title(f"{self._job_id}: {words}")
-        if self._painted and not self._terminal.dumb:
-            self._notice, self._hint_next = words, True
+        if self._terminal.dumb:
+            return
+        self._notice = words
+        if self._painted:
+            self._hint_at = None  # the general hint would replace it
+            self._hint_next = True
             self._refresh(claim=False)
 
     def _hint(self, data: bytes, size: Size) -> None:

@@ -101,6 +101,18 @@ def test_a_status_line_says_what_the_job_does(shell: Shell, outer: Outer) -> Non
     outer.sees("left:0", unless="detaches")
 
 
+def test_who_attaches_after_the_agent_asked_sees_what_it_asked(shell: Shell, outer: Outer) -> None:
+    shell.run("run", "-d", "--name", "sh", "--", "bash --norc")
+    with Jobs(Config(state_dir=str(shell.state))) as agent:
+        agent.wait("sh", until="person", message="log in, please", timeout=0)
+        outer.open("$PTYJOBS attach sh", cols=100)
+        outer.sees("asked: log in, please (C-] holds")
+        outer.type("x")
+        outer.sees("x", unless="asked:")
+        agent.kill("sh")
+        outer.sees("[sh has been killed on request")
+
+
 def test_a_recording_is_written_when_its_terminal_is_closed(
     shell: Shell, outer: Outer, tmp_path: Path
 ) -> None:
