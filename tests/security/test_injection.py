@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,41 @@ def test_logs_to_a_file_are_the_raw_output(tmp_path: Path) -> None:
         [*words, "logs", "t"], env=env, capture_output=True, timeout=60, check=True
     )
     assert b"\x1b]0;title\x07" in done.stdout
+
+
+@pytest.mark.leaves("attach and commands", "titles, clipboard and queries of the job you look at")
+@pytest.mark.parametrize("words", [("attach", "t"), ("play", "t")])
+def test_attach_and_play_pass_what_the_program_writes(
+    tmp_path: Path, words: tuple[str, str]
+) -> None:
+    """As if the program ran in the person's own terminal."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PTYJOBS")}
+    env = {**kept, "PTYJOBS_STATE": str(tmp_path / "state"), "HOME": str(tmp_path)}
+    own = [sys.executable, "-m", "ptyjobs"]
+    line = r"read go; printf '\033]52;c;eA==\007end\n'; cat"
+    subprocess.run([*own, "run", "-d", "--name", "t", line], env=env, check=True, timeout=60)
+    try:
+        if words[0] == "play":
+            subprocess.run([*own, "send", "t", "go"], env=env, check=True, timeout=60)
+        shown = _in_a_terminal([*own, *words], env=env, typed=b"go\r", until=b"end\r")
+    finally:
+        subprocess.run([*own, "kill", "t"], env=env, check=True, timeout=60)
+    assert b"\x1b]52;c;eA==\x07" in shown
+
+
+def _in_a_terminal(words: list[str], *, env: dict[str, str], typed: bytes, until: bytes) -> bytes:
+    """What `words` write to a terminal; `typed` is typed when they have written something."""
+    master, slave = os.openpty()
+    with subprocess.Popen(words, env=env, stdin=slave, stdout=slave, stderr=slave) as process:
+        os.close(slave)
+        shown, limit = b"", time.monotonic() + 60
+        try:
+            while until not in shown and time.monotonic() < limit:
+                if select.select([master], [], [], 0.1)[0]:
+                    if not shown:
+                        os.write(master, typed)
+                    shown += os.read(master, 65536)
+        finally:
+            process.kill()
+            os.close(master)
+    return shown
