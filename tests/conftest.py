@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# By default an example may take 0.2 s, and drawing the examples 1 s: both depend on the load.
+settings.register_profile("ptyjobs", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ptyjobs")
 
 pytest_plugins = ["pytester"]
 
