@@ -272,7 +272,11 @@ class Registry:
 
     def running(self) -> int:
         """Number of jobs with a live holder; cheap, because an ended job has no lock file."""
-        return sum(is_alive(JobDir(os.path.join(self.folder, name))) for name in self._entries())
+        return sum(map(self._lives, self._entries()))
+
+    def _lives(self, name: str) -> bool:
+        folder = f"{self.folder}/{name}"
+        return os.access(f"{folder}/alive", os.F_OK) and is_alive(JobDir(folder))
 
     def full(self, limit: int) -> bool:
         """True if `limit` jobs have a live holder.
