@@ -281,7 +281,7 @@ class InputQueue:
             fold = self._job.fold
             fold.catch_up(self._job.log.end)
             modes, mark = fold.screen.modes, self._job.evidence.snapshot().mark
-            fields = has_text_fields(fold.screen)
+            fields = has_text_fields(modes, alternate=fold.screen.alternate)
             if fields and baseline.wait is Wait.SOFT and mark not in ("A", "B"):
                 cuts.append((len(data) - 1, Gap.TYPED))
             elif fold.screen.alternate or not modes.cursor_visible:

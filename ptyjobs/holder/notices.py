@@ -87,6 +87,7 @@ class Notices:
         self._active = (0.0, 0.0, 0)  # time since which CPU and log are unchanged, and their values
         self._oom = 0
         self._notify: frozenset[str] = frozenset()
+        self._turning = False  # the job's turns are watched
 
     def begin(self) -> None:
         """The holder is a process of its own, still without a job."""
@@ -99,6 +100,7 @@ class Notices:
             return
         self._journal = Journal(os.path.dirname(os.path.dirname(self._job.dir.folder)))
         self._notify = frozenset(word for word in spec.notify if ":" not in word)
+        self._turning = bool(self._notify & {"asks", "ready"})
         for word in spec.notify:
             for prefix in (ONCE, EVERY):
                 if word.startswith(prefix):
@@ -127,10 +129,6 @@ class Notices:
                 self._write("matched", what=words, text=watch.text)
         if self._patterns:
             self._patterns = [watch for watch in self._patterns if watch.armed]
-
-    @property
-    def _turning(self) -> bool:
-        return bool(self._notify & {"asks", "ready"})
 
     def due(self, now: float) -> float:
         """Time of the next `step`."""

@@ -260,13 +260,14 @@ class Watches:
         self._poller = poller
         self._changed = changed
         self.own: Watch | None = None
-        self._others: list[Watch] = []
+        self._all: list[Watch] = []  # the job's own first
 
     def begin(self, now: float) -> None:
         """Start the job's own watch: the job has started."""
         conditions = parse(with_port(self._job.spec.ready, self._job.port))
         if conditions:
             self.own = self._watch(conditions, now)
+            self._all.insert(0, self.own)
 
     def _watch(self, conditions: Conditions, now: float) -> Watch:
         return Watch(
@@ -281,52 +282,49 @@ class Watches:
     def add(self, words: tuple[str, ...], now: float) -> Watch:
         """Add a watch for one wait; closed when no wait needs it (`keep`)."""
         watch = self._watch(parse(with_port(words, self._job.port)), now)
-        self._others.append(watch)
+        self._all.append(watch)
         watch.step(now)
         return watch
 
     def keep(self, needed: Collection[Watch | None]) -> None:
         """Close the watches of waits that are over."""
-        for watch in [one for one in self._others if one not in needed]:
-            self._others.remove(watch)
+        for watch in [one for one in self._all if one is not self.own and one not in needed]:
+            self._all.remove(watch)
             watch.close()
-
-    def _all(self) -> list[Watch]:
-        return [*([self.own] if self.own else []), *self._others]
 
     @property
     def due(self) -> float:
-        return min((watch.due for watch in self._all()), default=float("inf"))
+        return min((watch.due for watch in self._all), default=float("inf"))
 
     def step(self, now: float) -> None:
-        for watch in self._all():
+        for watch in tuple(self._all):
             if watch.due <= now:
                 watch.step(now)
 
     def on_output(self, data: bytes) -> None:
-        for watch in self._all():
+        for watch in tuple(self._all):
             watch.on_output(data)
 
     def on_typed(self, text: str) -> None:
-        for watch in self._all():
+        for watch in tuple(self._all):
             watch.on_typed(text)
 
     def children_ended(self, ended: Mapping[int, int]) -> None:
-        for watch in self._all():
+        for watch in tuple(self._all):
             watch.children_ended(ended)
 
     def job_ended(self, *, survivors: bool) -> None:
-        for watch in self._all():
+        for watch in tuple(self._all):
             watch.job_ended(survivors=survivors)
 
     def close(self) -> None:
-        for watch in self._all():
+        for watch in tuple(self._all):
             watch.close()
 
     @property
     def commands(self) -> tuple[int, ...]:
         """The pids of probe commands that run now: not processes of the job."""
-        return tuple(pid for watch in self._all() for pid in watch.commands)
+        return tuple(pid for watch in self._all for pid in watch.commands)
 
 
 def listening_of(pids: list[int]) -> tuple[Listening, ...]:

@@ -128,17 +128,13 @@ class Shown(Protocol):
     def wraps(self, row: int) -> bool: ...
 
 
-def has_text_fields(screen: Shown) -> bool:
+def has_text_fields(modes: Modes, *, alternate: bool) -> bool:
     """True if the program asks for pastes, and for kitty's keys or, unless full-screen, for focus.
 
     Line editors ask for pastes only, vim on the alternate screen for focus reports as well. Neovim
     asks for kitty's keys too, but also for application cursor keys, as terminfo(5) says (smkx);
     user interfaces with text fields do not use terminfo.
     """
-    return _asks_for_fields(screen.modes, alternate=screen.alternate)
-
-
-def _asks_for_fields(modes: Modes, *, alternate: bool) -> bool:
     if alternate:
         return modes.bracketed_paste and modes.kitty_flags > 0 and not modes.application_cursor
     return modes.bracketed_paste and (modes.kitty_flags > 0 or modes.focus)
@@ -159,7 +155,7 @@ def look_at(screen: Shown) -> Look:
         alternate=screen.alternate,
         synchronized=modes.synchronized,
         cursor_visible=modes.cursor_visible,
-        fields=_asks_for_fields(modes, alternate=screen.alternate),
+        fields=has_text_fields(modes, alternate=screen.alternate),
         blank=screen.alternate
         and not any(screen.row_text(y).strip() for y in range(screen.size.rows)),
         wrapped=row > 0 and screen.wraps(row - 1),

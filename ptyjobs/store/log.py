@@ -123,7 +123,7 @@ class LogWriter:
             kept -= self._drop_oldest()
 
     def _open(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._fd = os.open(self._path(self.end), flags, 0o600)
         self._start = self.end
 
@@ -167,6 +167,12 @@ class LogWriter:
         if self._fd < 0:
             return [*self._kept]
         return [*self._kept, (self._start, self.end - self._start)]
+
+    def pread(self, segment: int, limit: int, position: int) -> bytes | None:
+        """Read the open segment, without opening it again; None if `segment` is another."""
+        if self._fd < 0 or segment != self._start:
+            return None
+        return os.pread(self._fd, limit, position)
 
     def close(self) -> None:
         self._close_segment()
@@ -235,6 +241,10 @@ class LogReader:
         return first, b"".join(parts)
 
     def _pread(self, segment: int, position: int, limit: int) -> bytes:
+        if self._writer is not None:
+            data = self._writer.pread(segment, limit, position)
+            if data is not None:
+                return data
         path = os.path.join(self._dir, segment_name(segment))
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:

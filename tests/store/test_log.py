@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,18 @@ def test_what_has_room_stays_until_it_is_asked_for_again(tmp_path: Path) -> None
     writer.take(b"a little")
     assert writer.discard(writer.end) == 0
     assert LogReader(tmp_path).read(0, 100) == (0, b"a little")
+
+
+def test_the_writers_own_reader_opens_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = LogWriter(tmp_path, limit=1 << 20)
+    reader = LogReader(tmp_path, writer=writer)
+    writer.append(b"first line\nsecond line\n")
+    monkeypatch.setattr(os, "open", None)
+    assert reader.read(6, 100) == (6, b"line\nsecond line\n")
+    writer.append(b"third\n")
+    assert reader.read(23, 100) == (23, b"third\n")
+    monkeypatch.undo()
+    writer.close()
+    assert reader.read(0, 5) == (0, b"first")
