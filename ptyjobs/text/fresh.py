@@ -32,6 +32,7 @@ from ptyjobs.text.prompts import (
     default_right,
     editor_start,
     ghost_text,
+    is_level,
     logical_row,
     marked_start,
     split,
@@ -309,6 +310,8 @@ class FreshText:
             top, text = logical_row(screen, low=first)
         at = marked[1] if marked else editor_start(screen, after=mark.order, top=top, text=text)
         known = split(text, self._prompts)
+        if known and top > first and is_level(text[:known], text[known:]):
+            known = 0
         if below:
             painted = any(n > screen.cursor_row for n in screen.written_rows(mark.generation))
             if self._parked(screen, below) or (

@@ -142,6 +142,16 @@ def _start(text: str, known: str) -> int | None:
     return None
 
 
+def is_level(before: str, prompt: str) -> bool:
+    """True if a number directly before a bare prompt may be the depth of a debugger (`1> `).
+
+    Below other output only: the sole output of a command is its result. Never before the signs of
+    shells, whose commands often print a number without a line end.
+    """
+    sign = prompt.strip(" ")
+    return before.isdigit() and not any(c.isalnum() or c in "$#%" for c in sign)
+
+
 def _ends_in_one_blank(text: str) -> bool:
     return text.endswith(" ") and not text.endswith("  ")
 

@@ -119,6 +119,15 @@ def test_the_prompt_is_apart_and_output_before_it_is_not_lost() -> None:
     assert (fresh.text, prompt) == ("", ">> ")
 
 
+def test_the_depth_of_a_debugger_belongs_to_its_prompt_and_a_result_does_not() -> None:
+    fresh, prompt = answer(at_prompt("> "), "(car 1)\r\n*** ERROR\r\n1> ", typed="(car 1)")
+    assert (fresh.text, prompt) == ("*** ERROR", "1> ")
+    fresh, prompt = answer(at_prompt("> "), "x\r\n42> ", typed="x")
+    assert (fresh.text, prompt) == ("42", "> ")
+    fresh, prompt = answer(at_prompt("$ "), "x\r\na\r\n42$ ", typed="x")
+    assert (fresh.text, prompt) == ("a\n42", "$ ")
+
+
 def test_while_the_program_works_its_unfinished_line_is_told() -> None:
     fresh, prompt = answer(at_prompt(), "run\r\n....", typed="run", ready=False)
     assert (fresh.text, prompt) == ("....", "")
