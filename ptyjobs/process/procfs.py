@@ -366,6 +366,14 @@ def descriptor(proc: str, pid: int, number: int, tty: Tty) -> str:
     return Fd.SOCKET if _stat.S_ISSOCK(info.st_mode) else Fd.OTHER
 
 
+def link(proc: str, pid: int, number: int) -> str:
+    """The name of a descriptor, as proc(5) shows it; "" if it is closed or not permitted."""
+    try:
+        return os.readlink(f"{proc}/{pid}/fd/{number}")
+    except OSError:
+        return ""
+
+
 def _is_epoll(path: str) -> bool:
     """True for an epoll, by its name: anonymous inodes have no file type (fs/eventpoll.c)."""
     try:

@@ -7,6 +7,8 @@ the position and form of a secondary prompt, the two are indistinguishable (see 
 
 from __future__ import annotations
 
+import itertools
+
 from ptyjobs.readiness.evidence import PromptGuess, PromptMemory, Snapshot, normal
 from ptyjobs.readiness.facts import Look, Probe, Sent
 
@@ -25,7 +27,7 @@ def continues(
     A shell that marks secondary prompts decides by its mark, and a shell that marks command output
     decides by the absence of a mark. Otherwise the row must be directly below the echo of the
     input, in the same process and mode. It must also have the first prompt's width, hold no letter,
-    or come from a line editor that did not accept the line or that prompts again.
+    or come from a line editor that did not accept the line, or that prompts again in other words.
     """
     if now.marks_secondary > before.marks_secondary:
         return True
@@ -62,6 +64,8 @@ def continues(
         return True
     if current.resembles(row):
         return True
+    if _moved(row.rstrip(), current.raw.rstrip()):
+        return False  # the primary prompt itself has changed: another host, another directory
     # The line editor prompts again, and not in the form of a question to the user.
     return now.paste_on and now.paste_ends > before.paste_ends and row.rstrip()[-1] not in ":])"
 
@@ -73,6 +77,16 @@ def extends(row: str, current: PromptGuess) -> bool:
     that its program did not read.
     """
     return not current.continuation and bool(current.raw.strip()) and row.startswith(current.raw)
+
+
+def _moved(row: str, prompt: str) -> bool:
+    """True if both begin with the same letters, or end with the same sign of a shell.
+
+    No secondary prompt repeats the letters of the first; those that do (psql, php, pry) differ in
+    their signs alone: see `PromptGuess.resembles`.
+    """
+    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(row, prompt, strict=False))
+    return any(letter.isalpha() for letter, _ in same) or row[-1:] == prompt[-1:] in set("$#%")
 
 
 def _renumbered(above: str, prompt: str) -> bool:

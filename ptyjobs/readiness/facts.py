@@ -45,6 +45,10 @@ class Probe:
     works: bool = False  # SOFT, but another of its threads is running or runnable
     place: bytes = b""  # where the main thread sleeps, if another thread waits for the terminal
     waits_on: bytes = b""  # its call and descriptor there
+    asleep: bytes = b""  # SOFT: how the threads sleep that neither wait nor are the main one
+    alone: bool = (
+        False  # SOFT: only input, a time-out, its threads and children can wake the waiter
+    )
     threaded: bool = False  # HARD or SOFT, and the process has other threads: they may draw
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...
     start: int = 0  # start time of the process: tells a reused pid apart

@@ -182,6 +182,8 @@ class Weighing:
             return _silent(patience, "its marks say that it works")
         if (marks == "edit" and not self.left_the_line()) or self.editing():
             return _waits(tuning.EDIT, "still in the same line")
+        if working and self.fresh and self.asks():  # a debugger that has started its program
+            return _waits(tuning.ASIDE, "it asks while a child of it works")
         if working:
             return _silent(tuning.WORKING, "a child of it works")
         rule = self._shown()
@@ -224,18 +226,24 @@ class Weighing:
         mode = probe.canonical, probe.echo
         if not text and probe.echo and all(mode != (p.canonical, p.echo) for p in prompts):
             entered = self.sent is not None and self.sent.enter  # else no command was given
+            if not entered and probe.alone and not (probe.wakes or probe.works):
+                return _waits(tuning.FIRST, "it reads a line, though its line editor does not")
             patience = tuning.WORKING if entered else tuning.QUESTION
             return _silent(patience, "it accepts input, and not by its line editor")
         if not text and self._reader_alone():
             return _waits(
                 tuning.ASIDE, "a thread of it reads a line, and the rest sleeps as before"
             )
+        rest = self._rest()
         if not text or not self.fresh:
-            return _silent(tuning.BLANK, "it accepts input, where it showed a prompt before")
+            silent = _silent(tuning.BLANK, "it accepts input, where it showed a prompt before")
+            return rest or silent
         current = self.memory.current
         shaped = self.asks() or (current is not None and current.resembles(look.before_cursor))
         if any(p.signature == probe.signature for p in prompts) and shaped:
             return _waits(tuning.SHAPE, "it accepts input after a question")
+        if rest is not None:
+            return rest
         if any(p.signature == probe.signature for p in prompts):
             return _silent(tuning.QUESTION, "it accepts input, its prompt is not shown")
         return _silent(tuning.WORKING, "it accepts input but waits for something else too")
@@ -256,6 +264,49 @@ class Weighing:
             and (base.pid, base.start, base.tid) == (probe.pid, probe.start, probe.tid)
             and bool(probe.place)
             and base.place == probe.place
+        )
+
+    def _rest(self) -> Rule | None:
+        """Rule for a program that sleeps as when it was idle; None for another."""
+        if not self._at_rest():
+            return None
+        wakes = self.probe.wakes
+        if wakes and not self._stayed_in_the_field():
+            pulse = wakes * tuning.LATE_TIMER  # it has come once, and nothing was drawn
+            patience = tuning.QUESTION if wakes > tuning.LONG_TIMER else pulse
+            return _silent(patience, "it sleeps as when it was idle, with a timer")
+        rest = _waits(tuning.FIRST, "it sleeps as when it was idle, and only input can wake it")
+        return replace(rest, alone=False)
+
+    def _at_rest(self) -> bool:
+        """Its threads sleep as when it was idle; only input, a long timer or its pulse can wake it.
+
+        It has read the input and waits for more, whatever its screen shows: an event loop that
+        prints no prompt for the rest of an expression, a form with a message below its field.
+        Timers of garbage collectors are long, and come and go; a pulse is the same each time.
+        """
+        probe, base = self.probe, self.baseline
+        return (
+            base is not None
+            and probe.alone
+            and base.alone
+            and (probe.wakes > tuning.LONG_TIMER or probe.wakes in (0.0, base.wakes))
+            and not 0.0 < probe.wakes <= tuning.TICK
+            and not probe.children - probe.lineage
+            and not probe.works
+            and (base.pid, base.start, base.tid) == (probe.pid, probe.start, probe.tid)
+            and (base.signature, base.asleep) == (probe.signature, probe.asleep)
+            and base.waits_on == probe.waits_on
+        )
+
+    def _stayed_in_the_field(self) -> bool:
+        """The row is the prompt that was answered, and the answer: it was not accepted."""
+        current, row = self.memory.current, self.look.before_cursor
+        return (
+            self.fresh
+            and current is not None
+            and bool(current.text.strip())
+            and normal(row).startswith(current.text)
         )
 
     def _escape(self) -> float:

@@ -686,3 +686,134 @@ while True:
 def test_escape_behind_a_text_is_answered_after_its_time_out(jobs: Jobs) -> None:
     job = Session(jobs, program(ESCAPE_TIMER))
     assert job.send("text", keys=["Escape"]).fresh.text.endswith("text MENU")
+
+
+EXPRESSIONS = """
+import os, select, threading, time, tty
+tty.setraw(0); r, w = os.pipe(); watch = select.epoll()
+watch.register(0, select.EPOLLIN); watch.register(r, select.EPOLLIN)
+def wake(): time.sleep(2); os.write(w, b'x')
+open_, typed = '', ''
+os.write(1, b'user=> ')
+while 1:
+    ready = [fd for fd, _ in watch.poll()]
+    if r in ready: os.read(r, 9); os.write(1, b'done\\r\\nuser=> ')
+    if 0 not in ready: continue
+    for key in os.read(0, 999).decode():
+        if key != '\\r': typed += key; os.write(1, key.encode()); continue
+        os.write(1, b'\\r\\n'); open_, typed = open_ + typed, ''
+        if open_ == 'thread': threading.Thread(target=wake).start()
+        elif open_.count('(') == open_.count(')'):
+            os.write(1, b'=> ' + open_.encode() + b'\\r\\nuser=> ')
+        else: continue
+        open_ = ''
+"""
+
+
+def test_an_event_loop_at_rest_is_waiting_without_a_prompt(jobs: Jobs) -> None:
+    session = Session(jobs, program(EXPRESSIONS))
+    answer = session.send("(+ 1", timeout=60)
+    assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+    assert "only input" in answer.verdict.why
+    assert "(+ 12)" in session.send("2)").fresh.text
+
+
+def test_an_event_loop_that_a_thread_wakes_is_not_at_rest(jobs: Jobs) -> None:
+    assert "done" in Session(jobs, program(EXPRESSIONS)).send("thread", timeout=60).fresh.text
+
+
+FIELD = """
+import os, select, tty
+tty.setraw(0); r, w = os.pipe(); age = ''
+def draw(error=''):
+    os.write(1, ('\\r\\x1b[JAge: ' + age + '\\x1b7\\r\\n' + error + '\\x1b8').encode())
+draw()
+while 1:
+    select.select([0, r], [], [], 8)
+    for key in os.read(0, 99).decode():
+        if key != '\\r': age += key; draw()
+        elif age.isdigit(): os.write(1, b'\\r\\n\\x1b[JName: ')
+        else: draw('not a number')
+"""
+
+
+def test_a_field_that_refuses_its_answer_is_waiting(jobs: Jobs) -> None:
+    answer = Session(jobs, program(FIELD)).send("old", timeout=60)
+    assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+    assert answer.verdict.confidence is Confidence.HIGH
+    assert "not a number" in answer.fresh.text
+
+
+PACED = """
+import os, select, threading
+def read(line=''):
+    while not line.endswith('\\n'):
+        if select.select([0], [], [], 0.5)[0]: line += os.read(0, 999).decode()
+    return line.strip()
+def loop():
+    os.write(1, b'> ')
+    while 1:
+        line = read()
+        if line == 'line': line = read()
+        elif line == 'work': done.clear(); go.set(); done.wait()
+        os.write(1, b'got ' + line.encode() + b'\\r\\n> ')
+go, done = threading.Event(), threading.Event()
+threading.Thread(target=loop, daemon=True).start()
+while 1:
+    while not go.wait(60): pass
+    go.clear(); select.select([], [], [], 3); done.set()
+"""
+
+
+def test_a_thread_that_selects_its_terminal_is_waiting_without_a_prompt(jobs: Jobs) -> None:
+    session = Session(jobs, program(PACED))
+    answer = session.send("line", timeout=60)
+    assert "as when it was idle" in answer.verdict.why
+    assert "got abc" in session.send("abc").fresh.text
+    assert "got work" in session.send("work", timeout=60).fresh.text
+
+
+BREAK = """
+import os, select, signal, termios, threading, tty
+cooked = termios.tcgetattr(0); tty.setraw(0); stop = threading.Event(); r, w = os.pipe()
+mode = termios.tcgetattr(0); mode[3] |= termios.ISIG; termios.tcsetattr(0, termios.TCSANOW, mode)
+signal.signal(signal.SIGINT, lambda *_: os.write(w, b'x'))
+def loop():
+    os.write(1, b'1> ')
+    while 1:
+        ready, _, _ = select.select([0, r], [], [])
+        if r in ready: break
+        os.write(1, os.read(0, 99))
+    termios.tcsetattr(0, termios.TCSANOW, cooked)
+    os.write(1, b'\\r\\nBREAK: (a)bort (c)ontinue\\r\\n')
+    select.select([0], [], []); os._exit(3)
+threading.Thread(target=loop).start()
+while 1: select.select([], [], [], 9)
+"""
+
+
+def test_a_menu_that_a_signal_key_opens_in_a_line_editor_is_waiting(jobs: Jobs) -> None:
+    session = Session(jobs, program(BREAK))
+    answer = session.send(keys=["C-c"], timeout=60)
+    assert "BREAK" in answer.fresh.text
+    assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+    assert session.send("a").verdict.exit is not None
+
+
+DEBUGGER = """
+import os, select, subprocess, time
+r, w = os.pipe(); os.write(1, b'> ')
+while 1:
+    select.select([0, r], [], []); line = os.read(0, 99)
+    if line == b'run\\n':
+        subprocess.Popen(['sleep', '60']); os.write(1, b'Breakpoint hit\\r\\nmain[1] ')
+    else: subprocess.Popen(['sleep', '60']); time.sleep(1); os.write(1, b'loaded\\r\\nmain[1] ')
+"""
+
+
+def test_a_debugger_asks_while_its_program_runs(jobs: Jobs) -> None:
+    session = Session(jobs, program(DEBUGGER))
+    answer = session.send("run", timeout=60)
+    assert answer.verdict.reason in (Reason.WAITING_FOR_INPUT, Reason.PROMPT)
+    assert answer.verdict.prompt == "main[1] "
+    assert "loaded" in session.send("load", timeout=60).fresh.text

@@ -75,6 +75,9 @@ def test_second_prompts(prompt: str, row: str, more: dict[str, object]) -> None:
         ("In [1]: ", "In [2]: ", {}),
         (">>> ", "no line end>>> ", {}),
         (">>> ", "? ", {}),
+        ("lftp :~> ", "lftp localhost:~> ", CYCLE),  # `open localhost`
+        ("smb: \\> ", "smb: \\docs\\> ", CYCLE),  # `cd docs`
+        ("~ $ ", "/tmp $ ", CYCLE),
         ("bash-5.2# ", "bash-5.2# 1R", CYCLE),  # behind it a terminal's unread answer
         ("$ ", "> ", {"probe": replace(PROBE, pid=8)}),  # another program
         ("$ ", "> ", {"probe": replace(PROBE, canonical=True, echo=True)}),  # read, not an editor

@@ -36,6 +36,7 @@ class Sleep:
     wakes: float = 0.0  # that time-out, in seconds from the start of the sleep; 0 if unknown
     masters: tuple[int, ...] = ()  # descriptors of pty masters that it waits for
     sockets: tuple[int, ...] = ()
+    extras: tuple[int, ...] = ()  # descriptors of other kinds: event counters, pipes, timers
     fd: int = -1  # of a read or write
     takes: int = 0  # most bytes that this read returns; 0: no read, or unknown
     seen: bool = True  # False: the call could not be interpreted
@@ -67,6 +68,21 @@ def waits_on(line: bytes) -> bytes:
     editor).
     """
     return b" ".join(line.split()[:2])
+
+
+def resting(line: bytes, table: dict[int, Syscall]) -> bytes:
+    """How a thread sleeps, as its `syscall` line tells: equal whenever it is idle.
+
+    The call, its descriptor, its limit and its time-out. A lock's address is left out: a condition
+    variable alternates between two (pthread_cond_wait in glibc's nptl).
+    """
+    fields = line.split()
+    if len(fields) < 5:
+        return b"running"
+    call = table.get(int(fields[0]))
+    if call is not None and call.kind is Kind.LOCK:
+        return b" ".join((fields[0], fields[4]))
+    return b" ".join((*fields[:2], *fields[3:5]))
 
 
 class BlockedOn:
@@ -158,6 +174,7 @@ class BlockedOn:
         is_tty = others = False
         masters: tuple[int, ...] = ()
         sockets: tuple[int, ...] = ()
+        extras: tuple[int, ...] = ()
         left = _NESTED
         pending = list(fds)
         while pending:
@@ -178,6 +195,8 @@ class BlockedOn:
                 masters += (fd,)
             elif what == Fd.SOCKET:
                 sockets += (fd,)
+            elif what == Fd.OTHER:
+                extras += (fd,)
         # Excludes the time-out: node's comes and goes with its garbage collector.
         signature = f"{call.name}/{len(fds)}"
         timed = wakes is not None
@@ -191,6 +210,7 @@ class BlockedOn:
             wakes=wakes or 0.0,
             masters=masters,
             sockets=sockets,
+            extras=extras,
             signature=signature,
         )
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ptyjobs.model import Tier
-from ptyjobs.process import termios_state
+from ptyjobs.process import procfs, termios_state
 from ptyjobs.process.procfs import Denied, Process, ProcessExited, Stat, Tty
 from ptyjobs.readiness.facts import Wait
 from ptyjobs.readiness.linux import blocked, pidfd, relays, syscalls
@@ -25,6 +25,10 @@ from ptyjobs.readiness.linux.syscalls import Kind
 _RANK = {Wait.HARD: 0, Wait.SOFT: 1, Wait.OPAQUE: 2, Wait.UNKNOWN: 3, Wait.BUSY: 4}
 _DEPTH = 4  # nested relays that are followed
 _SOCKETS = 32  # sockets of one wait that are checked for a peer; of more, one surely has one
+# Names of descriptors (proc(5), /proc/PID/fd) that wake a process only by its own doing. A pipe to
+# another process needs that process, which is looked for; a terminal here is waited for to be
+# writable.
+_OWN = ("pipe:", "anon_inode:[eventfd]", "anon_inode:[signalfd]", "/dev/pts/", "/dev/tty")
 _OTHERS = 16  # processes of other sessions that are checked for serving the terminal
 
 
@@ -47,6 +51,8 @@ class Finding:
     works: bool = False
     place: bytes = b""  # where the main thread sleeps, if another thread waits for the terminal
     waits_on: bytes = b""  # its call and descriptor there
+    asleep: bytes = b""  # how its further threads sleep; equal at its idle moments
+    alone: bool = False  # only input, a time-out, its threads and children can wake the waiter
     mode: termios_state.Mode | None = None  # of the inner terminal, when relayed
     tier: Tier = Tier.FULL
 
@@ -155,15 +161,47 @@ class Judge:
             other = self._other_threads(found, process, tty)
             if other is None:
                 return found
+            asleep = self._asleep(process, stat.threads, reader=other.tid)
             after = main.syscall()  # that thread may have woken it before waiting again
             works = blocked.parse(after) is None or main.ran()[0] != before
             now = after if works else said
             return replace(
-                other, place=blocked.place(now), waits_on=blocked.waits_on(now), works=works
+                other,
+                place=blocked.place(now),
+                waits_on=blocked.waits_on(now),
+                works=works,
+                asleep=asleep,
+                alone=self._only_input(stat.pid, other.sleep),
             )
-        if wait is Wait.SOFT and stat.threads > 1:
-            return replace(found, works=_any_runs(process, stat.threads))
+        if wait is Wait.SOFT:
+            alone = self._only_input(stat.pid, sleep)
+            asleep = self._asleep(process, stat.threads)
+            return replace(found, works=b"running" in asleep, asleep=asleep, alone=alone)
         return found
+
+    def _only_input(self, pid: int, sleep: Sleep) -> bool:
+        """True if of what the wait watches only the terminal lies outside the process.
+
+        Event counters and pipes are written by its own threads and children.
+        """
+        unknown = sleep.timed and not sleep.wakes
+        if unknown or sleep.masters or _leads_away(pid, sleep.sockets):
+            return False
+        names = (procfs.link(self._proc, pid, fd) for fd in sleep.extras)
+        return all(name.startswith(_OWN) for name in names)
+
+    def _asleep(self, process: Process, threads: int, *, reader: int = 0) -> bytes:
+        """How its threads sleep, the main one and `reader` left out; b"running" if one runs."""
+        assert self._table is not None  # otherwise the tier would not be FULL
+        others = []
+        for thread in process.others(threads - 1) if threads > 1 else []:
+            if thread.tid == reader:
+                continue
+            try:
+                others.append(blocked.resting(thread.syscall(), self._table))
+            except ProcessExited:
+                process.forget(thread)
+        return b"\n".join(sorted(others))
 
     def _other_threads(self, found: Finding, process: Process, tty: Tty) -> Finding | None:
         reader = self._reader(process)
@@ -295,17 +333,6 @@ class Judge:
         if sleep.kind is Kind.WRITE:
             return f"{name} blocked writing"
         return f"{name} in {sleep.call}" if sleep.call else f"{name} running"
-
-
-def _any_runs(process: Process, threads: int) -> bool:
-    """True if a thread other than the main one is running or runnable."""
-    for thread in process.others(threads - 1):
-        try:
-            if blocked.parse(thread.syscall()) is None:
-                return True
-        except ProcessExited:
-            process.forget(thread)
-    return False
 
 
 def _leads_away(pid: int, sockets: tuple[int, ...]) -> bool:

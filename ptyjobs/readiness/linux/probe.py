@@ -233,6 +233,8 @@ class Kernel:
             works=found.works,
             place=found.place,
             waits_on=found.waits_on,
+            asleep=found.asleep,
+            alone=found.alone,
             threaded=found.wait in (Wait.HARD, Wait.SOFT) and found.stat.threads > 1,
             relayed=found.relayed,
             start=found.stat.start,
