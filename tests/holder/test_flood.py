@@ -96,6 +96,9 @@ class Flood:
     def drop(self, owner: int) -> int:
         return 0
 
+    def leave(self, owner: int) -> int:
+        return 0
+
 
 def waiter(job: Flood, replies: list[Any], *, now: float, timeout: float) -> Waiter:
     def reply(answer: Answer | BadPattern) -> None:
