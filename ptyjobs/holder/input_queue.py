@@ -164,14 +164,7 @@ class InputQueue:
         now = time.monotonic()
         owner = peer.number << 32 | (request & 0xFFFFFFFF)
         before = self._marks.get(peer.reader)
-        late = ""
-        if mark is not None and before is not None and before.offset < mark.offset:
-            late = between(
-                self._shown.get(peer.reader) or before,
-                job.fold.screen,
-                end=job.log.end,
-                prompts=self._prompts.get(peer.reader, ()),
-            )
+        late = self._late(peer.reader, mark)
         if mark is not None and mark.alternate and before is not None:
             mark = replace(mark, untold=FreshText(before).untold(job.fold.screen))
         answered = self._reply_to(peer, request, notes)
@@ -195,17 +188,42 @@ class InputQueue:
         self._job.fold.begin()
         self._waiters.append(waiter)
         if data:
-            if len(data) == sum(map(len, strokes)):
-                job.input.hurry()
-            job.input.enqueue(data, owner=owner, cuts=self._cuts(baseline, data, strokes))
             self._typing = waiter
-            job.input.pump(now)
+            self._type_now(data, strokes, owner=owner, baseline=baseline, now=now)
         else:
             self._guard(waiter.look_back, now)
         if job.state.ended:
             waiter.on_exit(now)
         self._guard(waiter.advance, now)
         self.drop_done()
+
+    def _late(self, reader: str, mark: Mark | None) -> str:
+        """Output between this reader's last answer and `mark`, where its input is typed."""
+        before = self._marks.get(reader)
+        if mark is None or before is None or before.offset >= mark.offset:
+            return ""
+        return between(
+            self._shown.get(reader) or before,
+            self._job.fold.screen,
+            end=self._job.log.end,
+            prompts=self._prompts.get(reader, ()),
+        )
+
+    def _type_now(
+        self,
+        data: bytes,
+        strokes: Sequence[bytes],
+        *,
+        owner: int,
+        baseline: Probe | None,
+        now: float,
+    ) -> None:
+        """Give the terminal an input; before pressed keys, all that answered calls have left."""
+        keyboard = self._job.input
+        if len(data) == sum(map(len, strokes)):
+            keyboard.hurry()
+        keyboard.enqueue(data, owner=owner, cuts=self._cuts(baseline, data, strokes))
+        keyboard.pump(now)
 
     def tailed(self, reader: str, *, first_line: int) -> int:
         """A tail has shown `reader` every line from `first_line` on: no wait repeats them.
