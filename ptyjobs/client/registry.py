@@ -17,7 +17,7 @@ from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.errors import DuplicateJob, Hint, LimitReached, Refused, UnknownJob
 from ptyjobs.model import Event, State, Status, next_state
 from ptyjobs.store import runs
-from ptyjobs.store.jobdir import JobDir, check_job_id, private_directory
+from ptyjobs.store.jobdir import JobDir, check_job_id, is_name, private_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +83,7 @@ class Registry:
                 found = [
                     JobDir(entry.path)
                     for entry in entries
-                    if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+                    if entry.is_dir(follow_symlinks=False) and is_name(entry.name)
                 ]
         except FileNotFoundError:  # no job yet
             return []
@@ -345,7 +345,7 @@ def is_alive(job: JobDir) -> bool:
     path = os.path.join(job.folder, "alive")
     while True:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:  # not started yet, or a copy of a recording
             return False
         try:

@@ -77,6 +77,11 @@ def check_job_id(job_id: str) -> str:
     return job_id
 
 
+def is_name(name: str) -> bool:
+    """True if a directory of that name may hold a job or an earlier run of one."""
+    return re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z", name) is not None
+
+
 class JobDir:
     """The files of one job."""
 
@@ -110,9 +115,11 @@ class JobDir:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            with open(os.path.join(self.folder, name), "rb") as file:
+            with open(os.path.join(self.folder, name), "rb", opener=_at_once) as file:
                 value = json.loads(file.read())
         except (FileNotFoundError, NotADirectoryError):  # not written yet, or deleted
+            return None
+        except (IsADirectoryError, RecursionError):  # not ours: a job may put anything there
             return None
         except ValueError:  # a full disk can leave a file empty; the job itself continues
             return None
@@ -188,6 +195,11 @@ class JobDir:
                     yield LogEvent(float(time), int(offset), str(code), data, who)
         except FileNotFoundError:  # no event yet
             return
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting: a FIFO in place of a file would have no writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _write_file(path: str, data: bytes) -> None:
