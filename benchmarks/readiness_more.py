@@ -182,7 +182,8 @@ total = n * 2
 print(total)
 """
 CHOICE = ("--menu", "Pick", "12", "40", "4", "a", "one", "b", "two", "c", "three")
-MENU = tuple(key(k) for k in ("\x1b[B", "\x1b[B", "\x1b[A", "\t", "\t", "\x1b[B"))
+# dialog turns application cursor keys on (DECCKM) and takes the ESC of the others for Escape.
+MENU = tuple(key(k) for k in ("\x1bOB", "\x1bOB", "\x1bOA", "\t", "\t", "\x1bOB"))
 MC = tuple(key(k) for k in ("\x1b[B", "\t", "\x1b[B", "\x1b[H", "\x1b[F", "\t"))
 JOE = tuple(key(k) for k in ("hello 88", "\r", "more", "\x1b[A", "\x0b" + "h", "\x0b" + "h"))
 NE = tuple(key(k) for k in ("hello 88", "\r", "more", "\x1b[A", "\x1b[D", "x"))
