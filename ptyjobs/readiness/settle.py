@@ -20,6 +20,7 @@ from ptyjobs.readiness.deadline import Deadline
 from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, Snapshot, normal
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Step, Wait
 from ptyjobs.readiness.rules import Rule, Weighing
+from ptyjobs.text.prompts import numbered
 
 __all__ = ["DoLook", "DoProbe", "DoWait", "Look", "Probe", "Sent", "Settle", "Step", "Wait"]
 
@@ -368,6 +369,7 @@ class Settle:
         if current is not None and current.raw != look.before_cursor:
             same = (probe.pid, probe.start) == (current.pid, current.start)
             learns = learns and not (same and extends(look.before_cursor, current))
+        learns = learns and not numbered(look.before_cursor, situation.memory.shown())
         blanks = len(look.before_cursor) - len(look.before_cursor.rstrip(" "))
         if learns and not weighing.editing() and (blanks <= tuning.GAP or continuation):
             situation.memory.learn(

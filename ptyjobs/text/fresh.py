@@ -35,6 +35,7 @@ from ptyjobs.text.prompts import (
     is_level,
     logical_row,
     marked_start,
+    numbered,
     split,
 )
 from ptyjobs.text.rows import Rows
@@ -83,7 +84,8 @@ class FreshText:
         self._hint = hint
         self._since = mark.generation if since is None else since
         own = "" if mark.wrapped else mark.cells_before  # else only the end of a prompt
-        self._prompts = tuple(dict.fromkeys((own, *prompts)))
+        mine = () if numbered(own, prompts) else (own,)
+        self._prompts = tuple(dict.fromkeys((*mine, *prompts)))
         self._head: list[Line] = []
         self._head_chars = 0
         self._next = mark.line  # the first line that is not in the head
@@ -222,8 +224,9 @@ class FreshText:
         head = [*earlier, *begin.above, *without_echo(head, typed)]
         hidden = screen.has_hidden(list(range(max(0, start - screen.first_line), screen.size.rows)))
         fresh = self._compose(_joined(head), _joined(tail), lost, end)
+        bottom = screen.first_line + screen.cursor_row  # a prompt of several rows begins above
         redrawn = not fresh.text and (
-            unseen(self._mark, screen, rows, but=range(start, cursor + 1))
+            unseen(self._mark, screen, rows, but=range(start, bottom + 1))
             or (form and (cursor, screen.cursor_col) != (self._mark.line, self._mark.col))
         )
         return replace(fresh, hidden=hidden, redrawn=redrawn), prompt

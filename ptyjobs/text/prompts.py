@@ -142,6 +142,18 @@ def _start(text: str, known: str) -> int | None:
     return None
 
 
+def numbered(row: str, prompts: Sequence[str]) -> bool:
+    """True if `row` is a number without a line end, and behind it a shell's known prompt.
+
+    It is no prompt of its own: with its digits generalised, it would hide every later number.
+    """
+    return any(
+        row.endswith(prompt) and row[: -len(prompt)].isdigit()
+        for prompt in prompts
+        if prompt.rstrip(" ")[-1:] in set("$#%")
+    )
+
+
 def is_level(before: str, prompt: str) -> bool:
     """True if a number directly before a bare prompt may be the depth of a debugger (`1> `).
 

@@ -817,3 +817,18 @@ def test_a_debugger_asks_while_its_program_runs(jobs: Jobs) -> None:
     assert answer.verdict.reason in (Reason.WAITING_FOR_INPUT, Reason.PROMPT)
     assert answer.verdict.prompt == "main[1] "
     assert "loaded" in session.send("load", timeout=60).fresh.text
+
+
+def test_numbers_without_a_line_end_do_not_hide_each_other(jobs: Jobs) -> None:
+    session = Session(jobs, "dash")
+    for number in ("5", "17", "4"):
+        answer = session.send(f"printf $(({number}))")
+        assert (answer.fresh.text, answer.verdict.prompt) == (number, session.first.verdict.prompt)
+
+
+def test_a_silent_command_at_a_prompt_of_two_rows_changes_no_screen(jobs: Jobs) -> None:
+    session = Session(jobs, "bash --norc")
+    session.send("PS1='\\n$ '")
+    for command in ("true", "x=1"):
+        answer = session.send(command)
+        assert (answer.fresh.text, answer.fresh.redrawn) == ("", False)
