@@ -281,7 +281,12 @@ class Soak:
         parent = self.server.process.pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         if children:
-            os.kill(int(children[0]), signal.SIGKILL)
+            pid = int(children[0])
+            # After the death of a zygote, its holders are the server's children, before a new one.
+            for job in map(self.jobs.__getitem__, self.live):
+                status = self.directory(job.job_id).status()
+                job.holder_killed |= status is not None and status.holder == pid
+            os.kill(pid, signal.SIGKILL)
 
     def new_server(self) -> None:
         self.server.end(kill=self.choose.random() < 0.7)
