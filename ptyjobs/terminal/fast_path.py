@@ -17,6 +17,7 @@ from ptyjobs.model import Size
 from .feeding import SMALL_WINDOW, Feeding
 from .history import Block
 from .parser import At
+from .passes import POSSESSIVE
 from .row import Entry, Row
 from .style import Style, after_sgr
 from .widths import one_cell_each, rows_of
@@ -28,7 +29,9 @@ MAX_LINE_BYTES = 4096  # on average; longer lines are mostly escape sequences
 WINDOW = 1 << 16  # bytes per step, so that the strings made from them stay in the CPU cache
 LAST = 3  # bytes at the end that may be an incomplete character
 
-_SIMPLE = re.compile(r"(?:[^\x00-\x08\x0a-\x1f\x7f-\x9f]++|\r\n|\x1b\[(?:[0-9;:]{0,40}+m|0?K))*+")
+_SIMPLE = re.compile(
+    r"(?:[^\x00-\x08\x0a-\x1f\x7f-\x9f]++|\r\n|\x1b\[(?:[0-9;:]{0,40}+m|0?K))*" + POSSESSIVE
+)
 _TEXT = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte in b"\t\r\n")
 _C1 = re.compile(rb"\xc2[\x80-\x9f]")
 _SGR = re.compile(r"\x1b\[[0-9;:]{0,40}+m")

@@ -22,14 +22,14 @@ from typing import Any
 
 from .parser import MAX_SEQUENCE, At, Done, Machine
 from .parser_table import CSI, SIMPLE, arguments, parse
-from .passes import AFTER_PLACE, BEGINS_PASS, PLACE, TEXT, Passes, place_of, places
+from .passes import AFTER_PLACE, BEGINS_PASS, PLACE, POSSESSIVE, TEXT, Passes, place_of, places
 from .style import after_sgr
 
 WINDOW = 1 << 16  # characters tokenised at once
 SMALL_WINDOW = 256  # after a damaged sequence, so that hostile input takes linear time
 MAX_KNOWN = 8192
 
-_BLOCK = rf"{TEXT}++\r\n(?:{TEXT}*+\r\n){{3,}}+"  # plain lines
+_BLOCK = rf"{TEXT}++\r\n(?:{TEXT}*+\r\n){{3,}}{POSSESSIVE}"  # plain lines
 _TOKENS = (
     r"\x1b\[[0-?]*+[ -/]*+[@-~]"  # CSI
     rf"|{TEXT}++"

@@ -12,6 +12,7 @@ property test compares the two.
 from __future__ import annotations
 
 import re
+import sys
 
 from . import charsets
 from .rectangles import Rectangles
@@ -19,13 +20,17 @@ from .row import Row
 from .style import DEFAULT, Style, after_sgr
 from .widths import one_cell_each
 
+POSSESSIVE = "+" if sys.version_info >= (3, 11, 5) else ""
+"""Appended to the quantifier of a group. Before Python 3.11.5 a possessive group that fails in its
+middle keeps what it matched so far (CPython issue 106052). Nothing after these groups can fail, so
+without it they match the same, a little slower."""
 TEXT = r"[ -~\x80-\U0010ffff]"  # faster than the complement of the controls
-PLACE = r"\x1b\[[0-9]{0,4}+(?:;[0-9]{0,4}+)?+H"
+PLACE = r"\x1b\[[0-9]{0,4}+(?:;[0-9]{0,4}+)?H"
 _STYLE = r"\x1b(?:\[[0-9;:]*+m|\(B)"  # SGR, and G0 = ASCII, which sgr0 of terminfo(5) includes
 BEGINS_PASS = rf"{_STYLE}|{TEXT}|\x1b\[K"  # or a PLACE
 AFTER_PLACE = (
-    rf"(\x1b\[[0-9;:]*+m)?+({TEXT}++)?+"  # most have one style: no need to split
-    rf"((?:{_STYLE}{TEXT}*+)*+)(\x1b\[K)?+(\r?\n)?+"
+    rf"(\x1b\[[0-9;:]*+m)?{POSSESSIVE}({TEXT}++)?"  # most have one style: no need to split
+    rf"((?:{_STYLE}{TEXT}*+)*{POSSESSIVE})(\x1b\[K)?{POSSESSIVE}(\r?\n)?"
 )
 _PIECES = re.compile(rf"({_STYLE})({TEXT}*+)")
 MAX_PLACES = 8192
