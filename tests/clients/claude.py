@@ -253,14 +253,12 @@ class Client:
 
     def print_(self, prompt: str) -> str:
         """One conversation without a terminal (`claude -p`), in which our server was connected."""
-        while True:  # it does not wait for a server that starts slowly
-            early = self.model.early
-            answer = subprocess.run(
-                self.command("-p", prompt), env=self.env, cwd=self.project, check=True,
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100,
-            ).stdout  # fmt: skip
-            if self.model.early == early:
-                return answer
+        # By default it begins without a server that has not answered yet.
+        env = {**self.env, "MCP_CONNECTION_NONBLOCKING": "0"}
+        return subprocess.run(
+            self.command("-p", prompt), env=env, cwd=self.project, check=True,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100,
+        ).stdout  # fmt: skip
 
     def close(self) -> None:
         self.model.close()
