@@ -27,6 +27,7 @@ from ptyjobs.model import (
 from ptyjobs.process import login_shell, tree
 from ptyjobs.readiness import tuning
 from ptyjobs.readiness.facts import Wait, look_at
+from ptyjobs.readiness.rules import draws
 from ptyjobs.store.log import LogWriter
 
 if TYPE_CHECKING:
@@ -176,7 +177,8 @@ class Reporter:
         drawing = time.monotonic() - job.last_output < tuning.STILL and look_at(screen).fields
         if probe.wait is Wait.SOFT and drawing:
             return None, probe.doing  # a user interface with an animation works
-        prompt = screen.row_text(screen.cursor_row, 0, screen.cursor_col)
+        drawn = screen.alternate or draws(job.evidence.snapshot(), job.memory, probe)
+        prompt = "" if drawn else screen.row_text(screen.cursor_row, 0, screen.cursor_col)
         secret = probe.canonical and not probe.echo
         certain = probe.wait is Wait.HARD and not probe.unread
         return (

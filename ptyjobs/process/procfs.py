@@ -124,6 +124,15 @@ def reads(proc: str, pid: int) -> tuple[int, int]:
         return 0, 0
 
 
+def effort(proc: str, pid: int) -> tuple[int, int, int]:
+    """User and system CPU time of a process in clock ticks, and its page faults; zeros if gone."""
+    try:
+        f = read(f"{proc}/{pid}/stat").rpartition(b")")[2].split(None, 13)
+        return int(f[11]), int(f[12]), int(f[7])
+    except (ProcessExited, Denied):
+        return 0, 0, 0
+
+
 def threads(proc: str, pid: int) -> list[int]:
     """The thread ids of `pid`, the main thread first; empty if it has exited."""
     try:

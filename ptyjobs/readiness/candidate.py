@@ -20,20 +20,28 @@ from ptyjobs.readiness.rules import Rule, password
 class Loop:
     """A loop that only computes and sleeps for a set time, as pollers do.
 
-    `runs`, `reads`, `read_bytes` are the probe's values when the loop was first seen.
+    `first`: the probe that first found it; `still`: the same since it last read or used new memory.
     """
 
     since: float
-    runs: int
-    reads: int
-    read_bytes: int
+    first: Probe
+    still: Probe
     slept: bool  # it was seen in such a sleep
 
     def polls(self, probe: Probe) -> bool:
         """True if it wakes again and again, or its reads repeatedly return nothing."""
-        calls, given = probe.reads - self.reads, probe.read_bytes - self.read_bytes
-        rounds = self.slept and probe.runs - self.runs >= tuning.POLLS
-        return rounds or calls - given >= tuning.EMPTY_READS
+        first = self.first
+        calls, given = probe.reads - first.reads, probe.read_bytes - first.read_bytes
+        rounds = self.slept and probe.runs - first.runs >= tuning.POLLS
+        return rounds or calls - given >= tuning.EMPTY_READS or self._spins(probe)
+
+    def _spins(self, probe: Probe) -> bool:
+        """True if it spends its time in system calls that neither read nor touch new memory.
+
+        A loop around poll(2) with a time-out of 0 does.
+        """
+        spent = probe.system - self.still.system
+        return spent >= max(tuning.SPINS, probe.user - self.still.user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,9 @@ class Candidate:
             return None
         loop = old.loop if old is not None and old.kind[0] == probe.pid else None
         if loop is None:
-            return Loop(now, probe.runs, probe.reads, probe.read_bytes, probe.polling)
+            return Loop(now, probe, probe, probe.polling)
+        if (probe.reads, probe.faults) != (loop.still.reads, loop.still.faults):
+            loop = replace(loop, still=probe)
         return replace(loop, slept=True) if probe.polling else loop
 
     def forget(self) -> None:

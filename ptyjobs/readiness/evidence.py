@@ -23,6 +23,14 @@ _SEQUENCE = re.compile(
 _UNFINISHED = re.compile(rb"\x1b(?:\[\??[0-9;]*|\][^\x07\x1b]*\x1b?)?\Z")
 _ALTERNATE = (b"1049", b"1047", b"47")
 _ADDRESS = re.compile(rb"\x1b\[[0-9;]*[Hf]")  # CUP, HVP: the cursor is set to a row of the screen
+_ROW = re.compile(rb"\x1b\[(\d+)(?:;\d*)?[Hf]")  # the same, with its row
+# The cursor is moved after the last text: CUU to CHA, CUP, VPA, HPA, HVP, DECRC, SCORC; behind it
+# only modes, styles, and saves.
+_PUT = re.compile(
+    rb"\x1b(?:\[\d*(?:;\d*)?[A-DGHdf`]|8|\[u)(?:\x1b(?:\[[0-9;?]*[hlm]|[78=>]|\[[su]))*\Z"
+)
+_LAST = 64  # bytes of the output that are kept for it
+_FORM = 3  # rows set without a line feed between: a form; line editors set one or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,14 @@ class Snapshot:
     alternate: bool = False  # the alternate screen is shown
     keys: bool = False  # DECCKM is set: application cursor keys are requested
     addresses: bool = False  # a row of the screen was addressed since DECCKM was last reset
+    form: bool = False  # rows of the primary screen were set one after the other, no line feed
+    last: bytes = b""  # the last bytes of the output
+    placed: bool = False  # the cursor was set to a row of it after the last line feed
+
+    @property
+    def put(self) -> bool:
+        """The cursor was moved to its place after the last text, as input fields do."""
+        return _PUT.search(self.last) is not None
 
     @property
     def draws(self) -> bool:
@@ -73,14 +89,19 @@ class Evidence:
         self._alternate = False
         self._keys = False
         self._addresses = False
+        self._last = b""
+        self._rows: set[bytes] = set()  # of the primary screen, set since the last line feed
 
     def feed(self, data: bytes) -> None:
         """Scan the next chunk; the result does not depend on how the stream was split."""
         self.nbytes += len(data)
+        self._last = (self._last + data[-_LAST:])[-_LAST:]
         if not self._carry and b"\x1b" not in data:
             if b"\x07" in data:
                 self._bells += data.count(b"\x07")
             self._paste_left = self._paste_left or b"\n" in data
+            if self._rows and b"\n" in data:
+                self._rows.clear()
             return
         if self._carry:
             data = self._carry + data
@@ -116,6 +137,11 @@ class Evidence:
                     self._marked(mark.decode(), argument)
         self._addresses = self._addresses or _ADDRESS.search(data, start) is not None
         self._paste_left = self._paste_left or data.find(b"\n", pasted) >= 0
+        line = data.rfind(b"\n") + 1
+        if line or self._alternate:
+            self._rows.clear()
+        if not self._alternate:
+            self._rows.update(_ROW.findall(data, line))
 
     def _modes(self, modes: list[bytes], on: bool) -> None:
         for mode in modes:
@@ -165,6 +191,9 @@ class Evidence:
             alternate=self._alternate,
             keys=self._keys,
             addresses=self._addresses,
+            form=len(self._rows) >= _FORM,
+            last=self._last,
+            placed=bool(self._rows),
         )
 
 
@@ -216,6 +245,7 @@ class PromptMemory:
     def __init__(self) -> None:
         self._prompts: dict[tuple[str, int, int], PromptGuess] = {}
         self.current: PromptGuess | None = None  # the prompt shown when the job last waited
+        self.form = (0, 0)  # pid and start time of a program that was seen to draw a form
 
     def learn(self, prompt: PromptGuess) -> None:
         """Remember the cursor row of a waiting program."""

@@ -61,6 +61,9 @@ class Probe:
     running: bool = False  # BUSY because it is on a processor
     reads: int = 0  # BUSY and not canonical: its read calls so far, and the bytes they returned
     read_bytes: int = 0
+    user: int = 0  # the same: its CPU time in clock ticks in its own code,
+    system: int = 0  # and in system calls; and its page faults
+    faults: int = 0
     polling: bool = False  # BUSY in a short sleep: it may poll its terminal
     runs: int = 0  # how often that thread was scheduled
     bare: bool = False  # no line editing, echo, signals, output processing (as ssh sets it)

@@ -94,7 +94,8 @@ class Weighing:
     def marks(self) -> str:
         """Meaning of the marks since the send: "prompt", "busy", "edit" or "" for none."""
         old, new = self.before, self.now
-        if new.alternate and self.probe.wait is Wait.SOFT:
+        near = self.probe.wait is Wait.SOFT
+        if near and (new.alternate or draws(new, self.memory, self.probe)):
             return ""  # full-screen programs set bracketed paste for their own use
         if new.marks_prompt > old.marks_prompt and new.mark in ("A", "B"):
             return "prompt"
@@ -167,7 +168,7 @@ class Weighing:
         if self._only_signalled():
             return _waits(tuning.SIGNALLED, "nothing but the echo of its signal key is shown")
         working = self._children_work()
-        if look.alternate or self.now.draws:
+        if look.alternate or self.now.draws or draws(self.now, self.memory, probe):
             paint = tuning.ALONE if self._sleeps() else tuning.PAINT + self._started_timer()
             screen = _waits(
                 max(tuning.ASIDE, paint) if working else paint,
@@ -213,7 +214,7 @@ class Weighing:
         text = look.before_cursor.rstrip()
         prompts = self.memory.of(probe.pid)
         if not prompts:
-            if self.sent is None and self.fresh and not look.before_cursor and look.cursor_visible:
+            if self.sent is None and self.fresh and not look.before_cursor and self._unplaced:
                 return replace(
                     _waits(tuning.BANNER, "it accepts input at an empty row"), alone=False
                 )
@@ -240,6 +241,8 @@ class Weighing:
             return rest or silent
         current = self.memory.current
         shaped = self.asks() or (current is not None and current.resembles(look.before_cursor))
+        if not probe.canonical and self.now.put:
+            return _waits(tuning.SHAPE, "it accepts input, and has put its cursor in a line")
         if any(p.signature == probe.signature for p in prompts) and shaped:
             return _waits(tuning.SHAPE, "it accepts input after a question")
         if rest is not None:
@@ -247,6 +250,11 @@ class Weighing:
         if any(p.signature == probe.signature for p in prompts):
             return _silent(tuning.QUESTION, "it accepts input, its prompt is not shown")
         return _silent(tuning.WORKING, "it accepts input but waits for something else too")
+
+    @property
+    def _unplaced(self) -> bool:
+        """The cursor is shown where the last text left it."""
+        return self.look.cursor_visible and (self.probe.canonical or not self.now.put)
 
     def _reader_alone(self) -> bool:
         """A thread blocks reading a line while the main thread sleeps in the same place as before.
@@ -372,6 +380,15 @@ class Weighing:
     def _retrying(self) -> bool:
         base = self.baseline
         return self.probe.foreign and base is not None and base.canonical and not base.echo
+
+
+def draws(now: Snapshot, memory: PromptMemory, probe: Probe) -> bool:
+    """True if the program draws the primary screen and takes keys: its rows are not prompts."""
+    if probe.canonical or now.mark in ("A", "B"):
+        return False
+    if now.paste_on:  # a line editor, unless rows were set one after the other
+        return now.form
+    return now.draws or (now.placed and memory.form == (probe.pid, probe.start))
 
 
 def password(probe: Probe, *, confidence: Confidence) -> Rule | None:

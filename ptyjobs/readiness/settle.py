@@ -19,7 +19,7 @@ from ptyjobs.readiness.continuation import continues, extends
 from ptyjobs.readiness.deadline import Deadline
 from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, Snapshot, normal
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Step, Wait
-from ptyjobs.readiness.rules import Rule, Weighing
+from ptyjobs.readiness.rules import Rule, Weighing, draws
 from ptyjobs.text.prompts import numbered
 
 __all__ = ["DoLook", "DoProbe", "DoWait", "Look", "Probe", "Sent", "Settle", "Step", "Wait"]
@@ -352,6 +352,8 @@ class Settle:
             return DoLook()
         probe, situation = self._newest(), self._situation
         weighing = self._weigh(probe, look)
+        if weighing.now.form and not probe.canonical:
+            situation.memory.form = probe.pid, probe.start
         continuation = continues(
             probe=probe,
             look=look,
@@ -418,8 +420,8 @@ class Settle:
         look, probe = self._confirmation.look, self._candidate.probe
         if look is None or look.alternate:
             return False  # an alternate screen is reported as a screen
-        now = self._situation.evidence.snapshot()
-        return now.draws and not now.paste_on and probe is not None and not probe.canonical
+        situation = self._situation
+        return probe is not None and draws(situation.evidence.snapshot(), situation.memory, probe)
 
     def _consumed(self) -> bool:
         """True if the program read the input."""

@@ -333,6 +333,30 @@ def test_a_program_with_a_pty_of_its_own_is_no_relay(jobs: Jobs) -> None:
     assert "key b'a'" in answer.fresh.text
 
 
+FRAME_FIRST = r"""
+import os, pty, select, tty
+pid, master = pty.fork()
+if pid == 0:
+    import time
+    end = time.time() + 2
+    while time.time() < end: sum(range(999))
+    os.write(1, b"(inner) "); tty.setraw(0); os.read(0, 1)
+tty.setraw(0); os.write(1, b"\x1b[?1049h\x1b[HFRAME\x1b[5;1H")
+while True:
+    ready, _, _ = select.select([0, master], [], [])
+    if master in ready: os.write(1, os.read(master, 999))
+    if 0 in ready: os.write(master, os.read(0, 999))
+"""
+
+
+def test_a_frame_around_a_program_that_starts_is_not_waiting(jobs: Jobs) -> None:
+    job = Session(jobs, program(FRAME_FIRST), wait=20)
+    assert "(inner)" in job.first.fresh.text
+    waiting = jobs.status("j").waiting
+    assert waiting is not None
+    assert waiting.prompt == ""  # a row of the alternate screen is no prompt
+
+
 def test_a_relay_whose_program_does_not_read_is_busy(jobs: Jobs) -> None:
     job = Session(jobs, "script -qc bash /dev/null")
     job.send("sleep 3", timeout=0.3)
@@ -366,7 +390,20 @@ while True:
 """
 
 
-@pytest.mark.parametrize("source", [DRAWING, SPINNING], ids=["draws and sleeps", "spins"])
+SPINNING_IN_POLL = """
+import os, select, tty
+tty.setraw(0); os.write(1, b"\\x1b[?1049h\\x1b[HEDIT"); poll = select.poll()
+for fd in (0, *(os.dup(0) for _ in range(200))): poll.register(fd, select.POLLIN)
+while True:
+    if poll.poll(0): os.write(1, b" key " + os.read(0, 9))
+"""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [DRAWING, SPINNING, SPINNING_IN_POLL],
+    ids=["draws and sleeps", "spins", "spins without a read"],
+)
 def test_a_full_screen_program_that_polls_for_keys(jobs: Jobs, source: str) -> None:
     job = Session(jobs, program(source))
     assert job.first.verdict.reason in (Reason.WAITING_FOR_INPUT, Reason.QUIET)
@@ -832,3 +869,76 @@ def test_a_silent_command_at_a_prompt_of_two_rows_changes_no_screen(jobs: Jobs) 
     for command in ("true", "x=1"):
         answer = session.send(command)
         assert (answer.fresh.text, answer.fresh.redrawn) == ("", False)
+
+
+FORM_BY_ROWS = r"""
+import os, tty
+tty.setraw(0); text = ""
+rows = "".join(f"\x1b[{n};1H~\x1b[K" for n in range(2, 9))
+os.write(1, f"\x1b[1;1H\x1b[K{rows}\x1b[9;1H\x1b[Kfile.txt\x1b[1;1H".encode())
+while True:
+    key = os.read(0, 9).decode()
+    if key == "o":
+        os.write(1, b"\n\x1b[L\x1b[2;1H")
+    else:
+        os.write(1, f"{key}\x1b[9;1H\x1b[Kkey {key}\x1b[2;{1 + ord(key) % 5}H".encode())
+"""
+
+LINES_BELOW_A_FORM = r"""
+import os, tty
+tty.setraw(0)
+os.write(1, "".join(f"\x1b[{n};1Htitle {n}\x1b[K" for n in range(1, 6)).encode() + b"\r\n")
+while True:
+    os.write(1, b"# "); line = b""
+    while not line.endswith(b"\r"): line += os.read(0, 9); os.write(1, b"\r# " + line.strip())
+    os.write(1, b"\r\nsaid " + line.strip() + b"\r\n")
+"""
+
+
+@pytest.mark.parametrize("paste", [False, True], ids=["", "asks for pastes"])
+def test_a_screen_that_is_drawn_row_by_row_has_no_prompt(jobs: Jobs, paste: bool) -> None:
+    source = FORM_BY_ROWS
+    if paste:  # as elinks does; it never sends a line feed
+        on = r'setraw(0); os.write(1, b"\x1b[?2004h");'
+        source = source.replace(r"\n", "").replace("setraw(0);", on)
+    job = Session(jobs, program(source))
+    assert (job.first.verdict.prompt, "file.txt" in job.first.fresh.text) == ("", True)
+    assert job.send(keys=["o"]).verdict.prompt == ""
+    answer = job.send(keys=["x"])
+    assert (answer.verdict.prompt, "key x" in answer.fresh.text) == ("", True)
+    waiting = jobs.status("j").waiting
+    assert waiting is not None
+    assert waiting.prompt == ""
+
+
+def test_a_line_editor_below_such_rows_has_a_prompt(jobs: Jobs) -> None:
+    job = Session(jobs, program(LINES_BELOW_A_FORM))
+    assert job.first.verdict.prompt == "# "
+    answer = job.send("hi")
+    assert (answer.fresh.text, answer.verdict.prompt) == ("said hi", "# ")
+
+
+REFUSES = r"""
+import os, select, tty
+tty.setraw(0); other, _ = os.pipe(); text = ""
+def draw(below=""):
+    end = f"\x1b[{9 + len(text)}G"
+    os.write(1, f"\x1b[2K\x1b[G? Name: {text}\x1b[J\r\n{below}\x1b[A{end}".encode())
+draw()
+while True:
+    if 0 in select.select([0, other], [], [])[0]:
+        for key in os.read(0, 99).decode():
+            if key == "\r" and len(text) < 4: draw("too short")
+            elif key == "\r": os.write(1, f"\r\nhello {text}\r\n".encode()); text = ""; draw()
+            else: text += key; draw()
+"""
+
+
+def test_a_field_that_refuses_its_text_is_waiting(jobs: Jobs) -> None:
+    job = Session(jobs, program(REFUSES))
+    assert job.first.verdict.prompt == "? Name: "
+    answer = job.send("ab")
+    assert answer.verdict.confidence is Confidence.HIGH
+    assert "too short" in answer.fresh.text
+    assert answer.verdict.prompt == "? Name: ab"
+    assert "hello abcd" in job.send("cd").fresh.text

@@ -275,7 +275,8 @@ class Judge:
             pids = {s.pid for s in stats.values() if s.tty in ttys}
             pids.update(s.pid for _, members in behind for s in members)
             inners = [inner for inner, _ in behind]
-            if self._embedded.answers(key, pids, inners, self._shown()):
+            starting = any(stats[pid].state in "RD" for pid in pids if pid in stats)
+            if self._embedded.answers(key, pids, inners, self._shown(), starting=starting):
                 return outer
         if len(behind) == 1:
             inner, members = behind[0]

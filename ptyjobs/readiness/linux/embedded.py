@@ -59,11 +59,18 @@ class Embedded:
         self._own: set[tuple[int, int]] = set()
 
     def answers(
-        self, key: tuple[int, int], members: Iterable[int], inners: list[Inner], shown: Shown
+        self,
+        key: tuple[int, int],
+        members: Iterable[int],
+        inners: list[Inner],
+        shown: Shown,
+        *,
+        starting: bool,
     ) -> bool:
         """True if the program `key` (pid, start) handled the last input itself.
 
-        `members`: the programs on all its ptys.
+        `members`: the programs on all its ptys; `starting`: one of them runs. Before the first
+        input the program may only have drawn a frame for one that starts.
         """
         rest = self._rest(members)
         if rest is None:
@@ -72,6 +79,8 @@ class Embedded:
         if any(inner.unread for inner in inners):
             return False
         if shown.alternate and rest.silent:
+            if starting and not shown.inputs:
+                return False
             self._own.add(key)
             return True
         if before is None or before != rest:

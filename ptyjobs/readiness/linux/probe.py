@@ -213,6 +213,7 @@ class Kernel:
         pid = found.stat.pid
         loops = found.wait is Wait.BUSY and not inner.canonical
         reads, read_bytes = procfs.reads(self._proc, pid) if loops else (0, 0)
+        user, system, faults = procfs.effort(self._proc, pid) if loops else (0, 0, 0)
         exact = found.wait in (Wait.HARD, Wait.BUSY)  # their CPU time is never used
         probe = Probe(
             found.wait,
@@ -248,6 +249,9 @@ class Kernel:
             running=found.sleep.running,
             reads=reads,
             read_bytes=read_bytes,
+            user=user,
+            system=system,
+            faults=faults,
             runs=found.runs,
             bare=mode.bare,
             foreign=found.foreign,
