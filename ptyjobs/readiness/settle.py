@@ -266,6 +266,7 @@ class Settle:
         return (
             since is not None
             and now - max(since, self._confirmation.flow) > tuning.POLLING
+            and now - self._confirmation.output <= tuning.TICK
             and self._newest().wait is Wait.SOFT
             and self._situation.evidence.snapshot().alternate
             and not (look is not None and look.blank)

@@ -802,3 +802,17 @@ def test_a_user_interface_gets_time_to_react_to_enter() -> None:
     verdict = world.run(5.0)
     assert verdict is not None
     assert REACTION <= verdict.waited <= REACTION + 0.3
+
+
+def test_silence_until_an_escape_is_taken_is_no_redrawing() -> None:
+    world = World(baseline=HARD, sent=Sent(nbytes=1, escape=True))
+    world.evidence.feed(b"\x1b[?1049h\x1b[Htext")
+    world.look = Look(before_cursor="text", alternate=True)
+    world.probe = replace(SOFT, timed=True)
+    world.settle()
+    verdict = world.run()
+    assert verdict is not None
+    assert (verdict.confidence, verdict.why) == (
+        Confidence.HIGH,
+        "a lone ESC, which may begin a key",
+    )
