@@ -203,10 +203,18 @@ class Weighing:
         return alone and one and self.sent is not None and self.fresh
 
     def _started_timer(self) -> float:
-        """Time of a short timer that the input started: the program draws more when it rings."""
+        """Time of a short timer that the input started: the program draws more when it rings.
+
+        Beside a slow timer that ran before (a look at a file each half second), what is left of
+        that one may look the same: only a shorter one is awaited.
+        """
         base, wakes = self.baseline, self.probe.wakes
-        idle = base is not None and base.wait in (Wait.HARD, Wait.SOFT) and not base.wakes
-        return wakes * tuning.LATE_TIMER if idle and 0.0 < wakes <= tuning.TICK else 0.0
+        if base is None or base.wait not in (Wait.HARD, Wait.SOFT):
+            return 0.0
+        most = (
+            0.0 if 0.0 < base.wakes <= tuning.TICK else tuning.HINT if base.wakes else tuning.TICK
+        )
+        return wakes * tuning.LATE_TIMER if 0.0 < wakes <= most else 0.0
 
     def _shown(self) -> Rule:
         """Rule by the screen, when input is accepted and neither marks nor children decide."""

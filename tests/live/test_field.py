@@ -942,3 +942,21 @@ def test_a_field_that_refuses_its_text_is_waiting(jobs: Jobs) -> None:
     assert "too short" in answer.fresh.text
     assert answer.verdict.prompt == "? Name: ab"
     assert "hello abcd" in job.send("cd").fresh.text
+
+
+HINT_BESIDE_A_CLOCK = r"""
+import os, select, tty
+tty.setraw(0); os.write(1, b"\x1b[?1049h\x1b[Hready"); r, w = os.pipe(); wait = 0.5; key = b""
+while True:
+    if select.select([0, r], [], [], wait)[0]:
+        key = os.read(0, 9); wait = 0.08; os.write(1, b" " + key)
+    else:
+        if key: os.write(1, b" HINT")
+        wait = 0.5; key = b""
+"""
+
+
+def test_a_hint_after_a_key_is_in_the_answer_beside_a_slow_timer(jobs: Jobs) -> None:
+    job = Session(jobs, program(HINT_BESIDE_A_CLOCK))
+    for key in "abc":
+        assert job.send(keys=[key]).fresh.text.endswith(f" {key} HINT")
