@@ -402,7 +402,8 @@ class Session:
         self._terminal.title(f"{self._job_id}: {words}")
         if self._terminal.dumb:
             return
-        self._notice = words
+        unhinted = not self._painted or self._hint_at is not None
+        self._notice = f"{words} \u00b7 {self._key} detaches" if unhinted else words
         if self._painted:
             self._hint_at = None  # the general hint would replace it
             self._hint_next = True
