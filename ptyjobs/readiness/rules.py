@@ -183,7 +183,8 @@ class Weighing:
             return _silent(patience, "its marks say that it works")
         if (marks == "edit" and not self.left_the_line()) or self.editing():
             return _waits(tuning.EDIT, "still in the same line")
-        if working and self.fresh and self.asks():  # a debugger that has started its program
+        # A debugger that has started its program; a gap alone follows "Installing..." too.
+        if working and self.fresh and look.before_cursor.rstrip().endswith(tuning.SIGNS):
             return _waits(tuning.ASIDE, "it asks while a child of it works")
         if working:
             return _silent(tuning.WORKING, "a child of it works")
@@ -295,18 +296,19 @@ class Weighing:
         return replace(rest, alone=False)
 
     def _at_rest(self) -> bool:
-        """Its threads sleep as when it was idle; only input, a long timer or its pulse can wake it.
+        """Its threads sleep as when it was idle; only input or its pulse can wake it.
 
         It has read the input and waits for more, whatever its screen shows: an event loop that
         prints no prompt for the rest of an expression, a form with a message below its field.
-        Timers of garbage collectors are long, and come and go; a pulse is the same each time.
+        A pulse is the same each time. Another timer may be the work that the input began (an
+        expression that awaits it), even if it is shorter than that of a garbage collector before.
         """
         probe, base = self.probe, self.baseline
         return (
             base is not None
             and probe.alone
             and base.alone
-            and (probe.wakes > tuning.LONG_TIMER or probe.wakes in (0.0, base.wakes))
+            and probe.wakes in (0.0, base.wakes)
             and not 0.0 < probe.wakes <= tuning.TICK
             and not probe.children - probe.lineage
             and not probe.works

@@ -44,7 +44,7 @@ REACTION = 1.0  # the same if it has drawn nothing since Enter: Codex took 0.1 s
 # -- Timers of the programs themselves.
 
 TICK = 0.300  # a timer this short drives the screen (a spinner), not housekeeping; chosen
-LONG_TIMER = 5.0  # a longer one is housekeeping: V8 frees memory 8 s after the last command
+LONG_TIMER = 5.0  # a pulse longer than this is not awaited; chosen
 HINT = 0.1  # the same beside a slow timer: Kakoune shows its menus after 0.05 s
 IDLE_RINGS = 2  # expiries of such a timer without output: it draws nothing; chosen
 LONGEST_RING = 1.0  # the same on a machine so busy that timers fire late; chosen

@@ -7,7 +7,10 @@ the answer decides, never a short time.
 from __future__ import annotations
 
 import shlex
+import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -960,3 +963,65 @@ def test_a_hint_after_a_key_is_in_the_answer_beside_a_slow_timer(jobs: Jobs) -> 
     job = Session(jobs, program(HINT_BESIDE_A_CLOCK))
     for key in "abc":
         assert job.send(keys=[key]).fresh.text.endswith(f" {key} HINT")
+
+
+CHAT = """
+import os, select, socket, threading, tty
+tty.setraw(0); peer = socket.create_connection(('127.0.0.1', {port})); r, w = os.pipe()
+def receive():
+    while 1: os.write(w, peer.recv(99))
+threading.Thread(target=receive, daemon=True).start()
+os.write(1, b'chat> ')
+while 1:
+    ready, _, _ = select.select([0, r], [], [])
+    if r in ready: os.write(1, b'\\r\\n' + os.read(r, 99) + b'\\r\\nchat> ')
+    if 0 in ready: peer.sendall(os.read(0, 99)); os.write(1, b'\\r\\nsent')
+"""
+
+
+def test_a_thread_that_receives_from_a_peer_is_not_at_rest(jobs: Jobs) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        session = Session(jobs, program(CHAT.format(port=server.getsockname()[1])))
+        peer, _ = server.accept()
+        with peer:
+            answer = session.send("hello", timeout=60)
+            assert answer.verdict.confidence is Confidence.LOW
+            assert peer.recv(99)
+            peer.sendall(b"reply")
+            answer = jobs.wait("j", until="pattern", patterns=["reply"], timeout=30)
+            assert answer.verdict.reason is Reason.PATTERN
+
+
+RELAY = """
+import os, select, socket, threading, tty
+tty.setraw(0); peer = socket.create_connection(('127.0.0.1', {port})); r, w = os.pipe()
+def send():
+    while 1: peer.sendall(os.read(0, 99))
+def poll():
+    watch = select.epoll(); watch.register(peer, select.EPOLLIN | select.EPOLLET)
+    while 1: watch.poll(); os.write(w, b'x')
+for work in (send, poll): threading.Thread(target=work, daemon=True).start()
+while 1: os.read(r, 99); os.write(1, peer.recv(99))
+"""
+
+
+def test_a_client_whose_threads_share_its_connection_is_not_at_rest(jobs: Jobs) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.sendall(b"$ ")
+                while not peer.recv(99).endswith(b"\r"):
+                    pass
+                peer.sendall(b"\r\n")
+                time.sleep(1)
+                peer.sendall(b"out\r\n$ ")
+                peer.recv(99)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        session = Session(jobs, program(RELAY.format(port=server.getsockname()[1])))
+        assert "out" in session.send("command", timeout=60).fresh.text
+        jobs.kill("j")
+        thread.join(30)

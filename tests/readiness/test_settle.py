@@ -373,6 +373,33 @@ def test_children_since_the_send_work() -> None:
     assert world.run(0.1) is not None
 
 
+@pytest.mark.parametrize(("row", "asks"), [("Installing... ", False), ("main[1] ", True)])
+def test_beside_a_working_child_a_gap_alone_is_no_question(row: str, asks: bool) -> None:
+    base = replace(SOFT, children=frozenset({1, 7}))
+    world = World(memory=known("name: ", signature=SOFT.signature), baseline=base)
+    world.look = Look(before_cursor=row)
+    world.settle(sent=ENTER)
+    world.probe = replace(SOFT, children=frozenset({1, 7, 9}), lineage=frozenset({1, 7}))
+    world.say(row.encode())
+    assert (world.run(1.5) is not None) is asks
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rests"),
+    [(0.0, 12.0, False), (7.0, 8.0, False), (8.0, 6.0, False), (7.0, 7.0, True), (7.0, 0.0, True)],
+)
+def test_a_long_timer_that_the_input_began_is_work(
+    before: float, after: float, rests: bool
+) -> None:
+    idle = replace(SOFT, alone=True, signature="epoll_pwait/9")
+    base = replace(idle, timed=before > 0, wakes=before)
+    world = World(memory=known("> ", signature=SOFT.signature), baseline=base)
+    world.settle(sent=ENTER)
+    world.probe = replace(idle, timed=after > 0, wakes=after)
+    world.say(b"\r\n")
+    assert (world.run(5.0) is not None) is rests
+
+
 def test_far_away_a_silence_between_two_passwords_is_waited_out() -> None:  # race 11
     asked = replace(FAR, foreign=True, canonical=True, echo=False)
     world = World(baseline=asked, memory=known("$ "))

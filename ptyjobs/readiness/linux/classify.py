@@ -161,7 +161,8 @@ class Judge:
             other = self._other_threads(found, process, tty)
             if other is None:
                 return found
-            asleep = self._asleep(process, stat.threads, reader=other.tid)
+            asleep, alone = self._asleep(process, stat.threads, tty, reader=other.tid)
+            alone = alone and self._not_led(stat.pid, sleep)
             after = main.syscall()  # that thread may have woken it before waiting again
             works = blocked.parse(after) is None or main.ran()[0] != before
             now = after if works else said
@@ -171,11 +172,11 @@ class Judge:
                 waits_on=blocked.waits_on(now),
                 works=works,
                 asleep=asleep,
-                alone=self._only_input(stat.pid, other.sleep),
+                alone=alone and self._only_input(stat.pid, other.sleep),
             )
         if wait is Wait.SOFT:
-            alone = self._only_input(stat.pid, sleep)
-            asleep = self._asleep(process, stat.threads)
+            asleep, alone = self._asleep(process, stat.threads, tty)
+            alone = alone and self._only_input(stat.pid, sleep)
             return replace(found, works=b"running" in asleep, asleep=asleep, alone=alone)
         return found
 
@@ -185,23 +186,49 @@ class Judge:
         Event counters and pipes are written by its own threads and children.
         """
         unknown = sleep.timed and not sleep.wakes
-        if unknown or sleep.masters or _leads_away(pid, sleep.sockets):
-            return False
-        names = (procfs.link(self._proc, pid, fd) for fd in sleep.extras)
-        return all(name.startswith(_OWN) for name in names)
+        return not unknown and self._inward(pid, sleep)
 
-    def _asleep(self, process: Process, threads: int, *, reader: int = 0) -> bytes:
-        """How its threads sleep, the main one and `reader` left out; b"running" if one runs."""
+    def _inward(self, pid: int, sleep: Sleep) -> bool:
+        """True if no descriptor of this wait leads to another process."""
+        if sleep.masters or _leads_away(pid, sleep.sockets):
+            return False
+        fds = sleep.extras if sleep.tty or sleep.fd < 0 else (sleep.fd,)
+        return all(procfs.link(self._proc, pid, fd).startswith(_OWN) for fd in fds)
+
+    def _not_led(self, pid: int, sleep: Sleep) -> bool:
+        """True if this thread, which does not wait for the terminal, waits for no other process.
+
+        A thread that receives from a connection sleeps there whether or not an answer is due.
+        """
+        unknown = sleep.kind in (Kind.OTHER, Kind.URING) and not sleep.running
+        locked = sleep.kind is Kind.LOCK and not sleep.call.startswith("futex")  # of a file
+        return not (unknown or locked) and self._inward(pid, sleep)
+
+    def _asleep(
+        self, process: Process, threads: int, tty: Tty, *, reader: int = 0
+    ) -> tuple[bytes, bool]:
+        """How its threads sleep, the main one and `reader` left out; b"running" if one runs.
+
+        And whether none of them waits for another process.
+        """
         assert self._table is not None  # otherwise the tier would not be FULL
-        others = []
+        others, alone = [], True
+        interprets = self._reader(process)
         for thread in process.others(threads - 1) if threads > 1 else []:
             if thread.tid == reader:
                 continue
             try:
-                others.append(blocked.resting(thread.syscall(), self._table))
+                said = thread.syscall()
             except ProcessExited:
                 process.forget(thread)
-        return b"\n".join(sorted(others))
+                continue
+            others.append(blocked.resting(said, self._table))
+            try:
+                sleep = interprets.sleep(said, thread.tid, tty)
+                alone = alone and self._not_led(process.pid, sleep)
+            except ProcessExited:  # it has woken up, so its arguments are gone
+                alone = False
+        return b"\n".join(sorted(others)), alone
 
     def _other_threads(self, found: Finding, process: Process, tty: Tty) -> Finding | None:
         reader = self._reader(process)
