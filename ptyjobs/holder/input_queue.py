@@ -110,6 +110,7 @@ class InputQueue:
         for waiter in self._waiters:
             waiter.on_exit(now)
             self._guard(waiter.advance, now)
+        self._job.input.clear()  # else an Enter that was left would wake the holder for ever
 
     def take(self, watch: Watch | None) -> list[Waiter]:
         """Remove and return the waits for a service's readiness; they continue in its next run."""

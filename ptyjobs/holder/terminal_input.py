@@ -52,6 +52,7 @@ class Gap(enum.Enum):
     ESCAPED = "escaped"  # and no longer waits for the rest of a key that begins with ESC
 
 
+_SEQUENCES = (b"\x1b[", b"\x1bO")  # begin keys with several bytes, and reports
 _ENTERS = (Gap.DRAWN, Gap.PAINTED, Gap.TYPED)
 
 
@@ -151,8 +152,14 @@ class TerminalInput:
                 self.queue.append(item)
 
     def type(self, data: bytes, now: float, *, owner: int) -> None:
-        """Type a person's keys: at once if no input is queued before them, else in order."""
+        """Type a person's keys: at once if no input is queued before them, else in order.
+
+        They do not wait for what answered calls have left; what the person's terminal reports does
+        (the focus, the mouse), and so do its arrow keys.
+        """
         self.inputs += 1
+        if not data.startswith(_SEQUENCES):
+            self.hurry()
         if self.idle and now >= self.hold:
             data = data[self._port.write(data[:PIECE]) :]
         if data:
@@ -280,6 +287,11 @@ class TerminalInput:
             if item.owner == LEFT:
                 item.gap = Gap.NONE
                 item.after = 0.0
+
+    def clear(self) -> None:
+        """Discard everything: there is no terminal any more."""
+        self.queue.clear()
+        self.replies = b""
 
     def drop(self, owner: int) -> int:
         """Discard queued input of `owner`; returns the number of bytes."""

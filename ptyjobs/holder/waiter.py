@@ -413,7 +413,8 @@ class Waiter:
             self.job.errors["screen"] = f"screen: {type(error).__name__}: {error}"[:300]
             fresh, prompt, title, late = self._from_log(), verdict.prompt, "", self.late
         unsent = self.untyped + self.job.input.leave(self.owner)
-        follows = self.ask.sent is not None and self.job.input.unsent(self.owner) > 0
+        typed = self.ask.sent is not None and not unsent
+        follows = typed and self.job.input.unsent(self.owner) > 0
         self._reply(
             Answer(
                 job_id=self.job.spec.job_id,

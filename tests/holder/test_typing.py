@@ -180,6 +180,16 @@ def test_a_key_does_not_wait_for_an_enter_that_was_left() -> None:
     assert terminal.taken == b"make a file\r\x03"
 
 
+def test_keys_of_a_person_do_not_wait_for_an_enter_that_was_left() -> None:
+    terminal = Terminal()
+    typing = field(terminal)
+    typing.leave(1)
+    typing.type(b"\x1b[I", 10.0, owner=-1)
+    assert terminal.taken == b"make a file"  # the focus is no key
+    typing.type(b"\x03", 10.0, owner=-1)
+    assert terminal.taken == b"make a file\r\x1b[I\x03"
+
+
 @pytest.mark.parametrize(("gap", "latest"), [(Gap.DRAWN, 0.02), (Gap.PAINTED, HANDLED_MOST)])
 def test_enter_follows_the_drawn_text_at_once_in_a_program_that_polls(
     gap: Gap, latest: float

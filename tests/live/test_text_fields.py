@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,34 @@ def test_an_interrupt_does_not_wait_behind_such_an_enter(tmp_path: Path) -> None
         jobs.interact("a", input="make a file", timeout=0.2)
         answer = jobs.interact("a", keys=["C-c"], timeout=5)
         assert answer.verdict.exit is not None
+
+
+def test_a_text_that_is_dropped_behind_such_an_enter_is_not_said_to_be_typed(
+    tmp_path: Path,
+) -> None:
+    deaf = INTERFACE.replace(READS, f"{READS}        time.sleep(60)\n")
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        jobs.execute(argv=[sys.executable, "-c", deaf], name="a", wait=20)
+        assert jobs.interact("a", input="one", timeout=0.2).notes == (ENTER_FOLLOWS,)
+        answer = jobs.interact("a", input="two", timeout=0.2)
+        assert answer.unsent == len("two\r")
+        assert answer.notes == ()
+
+
+def test_such_an_enter_ends_with_its_job(tmp_path: Path) -> None:
+    ends = INTERFACE.replace(READS, f"{READS}        time.sleep(1); os._exit(0)\n")
+    stays = f"setsid sleep 300 & exec {shlex.quote(sys.executable)} -c {shlex.quote(ends)}"
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        jobs.execute(stays, name="a", wait=20)
+        holder = jobs.status("a").holder
+        jobs.interact("a", input="one", timeout=0.2)
+        assert jobs.wait("a", until="exited", timeout=30).verdict.exit is not None
+        before = wakeups(holder)
+        time.sleep(1)
+        assert wakeups(holder) - before < 200
+
+
+def wakeups(pid: int) -> int:
+    """How often a process has gone to sleep."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("voluntary"))
