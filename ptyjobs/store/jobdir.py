@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 JOB_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 SOCKET = "sock"
 BLOCK = 4096  # bytes: allocation unit of file systems
+MAX_CRASH = 1 << 20  # bytes of a traceback
 RESERVE = 256  # minimum bytes of blanks after a record, for the fields that the end adds
 _JSON = json.JSONEncoder(separators=(",", ":"))
 
@@ -116,7 +117,7 @@ class JobDir:
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
             with open(os.path.join(self.folder, name), "rb", opener=_at_once) as file:
-                value = json.loads(file.read())
+                value = json.loads(file.read() or b"")  # None: a FIFO that holds nothing
         except (FileNotFoundError, NotADirectoryError):  # not written yet, or deleted
             return None
         except (IsADirectoryError, RecursionError):  # not ours: a job may put anything there
@@ -168,12 +169,11 @@ class JobDir:
     def crash(self) -> str:
         """The last line of the traceback that a holder left when it failed; "" for none."""
         try:
-            with open(
-                os.path.join(self.folder, "crash"), encoding="utf-8", errors="replace"
-            ) as file:
-                return file.read().rstrip().rpartition("\n")[2][:300]
-        except (FileNotFoundError, NotADirectoryError):
+            with open(os.path.join(self.folder, "crash"), "rb", opener=_at_once) as file:
+                text = (file.read(MAX_CRASH) or b"").decode("utf-8", "replace")
+        except OSError:
             return ""
+        return text.rstrip().rpartition("\n")[2][:300]
 
     def secrets(self) -> list[dict[str, Any]]:
         """Digests of typed secrets that the log contains (see `text.secrets`)."""

@@ -12,8 +12,16 @@ import pytest
 
 pytestmark = pytest.mark.live
 
+
+def held_fifo(path: Path) -> None:
+    """A FIFO that a writer keeps open, so that its reader reaches no end."""
+    os.mkfifo(path)
+    os.open(path, os.O_RDWR)
+
+
 PLACED: dict[str, Callable[[Path], object]] = {
     "a FIFO": os.mkfifo,
+    "a held FIFO": held_fifo,
     "a directory": Path.mkdir,
     "deep JSON": lambda path: path.write_bytes(b"[" * 200_000),
     "no JSON": lambda path: path.write_bytes(b"\xff\xfe{"),
@@ -43,3 +51,10 @@ def test_a_placed_file_stops_no_command(tmp_path: Path, name: str, placed: str) 
     assert done.returncode == 0, done.stderr
     assert b"bad" in done.stdout
     assert b"\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("placed", PLACED)
+def test_a_placed_report_of_a_crash_stops_nobody(tmp_path: Path, placed: str) -> None:
+    PLACED[placed](tmp_path / "crash")
+    code = f"from ptyjobs.store.jobdir import JobDir; JobDir({str(tmp_path)!r}).crash()"
+    subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
