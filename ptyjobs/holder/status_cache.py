@@ -22,7 +22,7 @@ import os
 import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.model import Status, from_json, told
+from ptyjobs.model import Status, checked_from_json, told
 from ptyjobs.store.log import segment_name
 
 if TYPE_CHECKING:
@@ -109,9 +109,10 @@ def read(job: JobDir, *, after: int = 0) -> Status | None:
                 return None
         if job.log.end != facts["status"].get("end", 0):
             return None
-        return from_json(Status, {**facts["status"], "output_age": max(0.0, now - facts["heard"])})
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return None  # there is none, a witness has exited, or a newer version wrote it
+        age = max(0.0, now - facts["heard"])
+        return checked_from_json(Status, {**facts["status"], "output_age": age})
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # none, a witness has exited, a newer version or the job itself wrote it
 
 
 def _of_flood(job: JobDir, facts: dict[str, Any], now: float, after: int) -> Status | None:
@@ -125,12 +126,13 @@ def _of_flood(job: JobDir, facts: dict[str, Any], now: float, after: int) -> Sta
     if start + size <= recorded or time.time() - written > FLOWING:
         return None
     status = {**facts["status"], "end": start + size, "age": round(age, 3)}
-    return from_json(Status, {**status, "output_age": round(max(0.0, time.time() - written), 3)})
+    status["output_age"] = round(max(0.0, time.time() - written), 3)
+    return checked_from_json(Status, status)
 
 
 def _content(path: str) -> bytes:
     """Content of a small file, without a file object: a list reads hundreds of them."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         return os.read(fd, 1 << 16)
     finally:

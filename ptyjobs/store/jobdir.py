@@ -17,13 +17,15 @@ from _thread import get_ident
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.errors import BadInput, DuplicateJob, Refused
-from ptyjobs.model import JobSpec, Status, from_json, to_json
+from ptyjobs.model import JobSpec, Status, checked_from_json, to_json
 from ptyjobs.store.log import LogReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 JOB_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 SOCKET = "sock"
@@ -155,16 +157,22 @@ class JobDir:
         self.write("spec.json", plain)
 
     def spec(self) -> JobSpec | None:
-        data = self._read("spec.json")
-        return None if data is None else from_json(JobSpec, data)
+        return self._value(JobSpec, "spec.json")
 
     def write_status(self, status: Status) -> None:
         self.write("status.json", status)
 
     def status(self) -> Status | None:
         """The status as last written; the log's bounds are read anew."""
-        data = self._read("status.json")
-        return None if data is None else from_json(Status, data)
+        return self._value(Status, "status.json")
+
+    def _value(self, cls: type[T], name: str) -> T | None:
+        """A file as a value; None if it is absent or of wrong types (a job may write to it)."""
+        data = self._read(name)
+        try:
+            return None if data is None else checked_from_json(cls, data)
+        except ValueError:
+            return None
 
     def crash(self) -> str:
         """The last line of the traceback that a holder left when it failed; "" for none."""
@@ -178,7 +186,8 @@ class JobDir:
     def secrets(self) -> list[dict[str, Any]]:
         """Digests of typed secrets that the log contains (see `text.secrets`)."""
         data = self._read("secrets.json")
-        return [] if data is None else list(data["secrets"])
+        entries = None if data is None else data.get("secrets")
+        return entries if isinstance(entries, list) else []
 
     def events(self) -> Iterator[LogEvent]:
         """The events in order; a line truncated by a crash ends the iteration."""
@@ -189,10 +198,11 @@ class JobDir:
                 for line in lines:
                     try:
                         time, offset, code, *rest = json.loads(line)
-                    except ValueError:  # truncated by a crash or a full disk
-                        continue
-                    data, who = [*map(str, rest), "", ""][:2]
-                    yield LogEvent(float(time), int(offset), str(code), data, who)
+                        data, who = [*map(str, rest), "", ""][:2]
+                        event = LogEvent(float(time), int(offset), str(code), data, who)
+                    except (ValueError, TypeError, OverflowError, RecursionError):
+                        continue  # truncated by a crash or a full disk, or written by the job
+                    yield event
         except FileNotFoundError:  # no event yet
             return
 
