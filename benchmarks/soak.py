@@ -331,6 +331,14 @@ class Soak:
         while (left := [pid for pid in noted if self._ours(pid)]) and time.monotonic() < limit:
             time.sleep(0.02)
         self.faults += [f"process {pid} remains" for pid in left]
+        while self._sockets() and time.monotonic() < limit:  # a zygote tidies up last
+            time.sleep(0.02)
+        self.faults += [f"{job_id}: its socket is left" for job_id in self._sockets()]
+
+    def _sockets(self) -> list[str]:
+        """Jobs that have a socket although their holder was not killed by this run."""
+        jobs = [job.job_id for job in self.jobs.values() if not job.holder_killed]
+        return [job_id for job_id in jobs if (self.directory(job_id).path / SOCKET).exists()]
 
     def _ours(self, pid: int) -> bool:
         """True if that process runs and belongs to this run (pids are reused)."""
@@ -343,8 +351,6 @@ class Soak:
     def _nothing_lost(self, job: Job) -> None:
         directory = self.directory(job.job_id)
         status = directory.status()
-        if (directory.path / SOCKET).exists() and not job.holder_killed:
-            self.faults.append(f"{job.job_id}: its socket is left")
         if status is None or (not status.state.ended and not job.holder_killed):
             self.faults.append(f"{job.job_id}: it has no end in its status")
         at, number = directory.log.floor, 0

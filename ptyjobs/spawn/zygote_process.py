@@ -95,6 +95,7 @@ class _Holder:
     persistent: bool
     grace: float  # seconds its job gets after the server's end
     group: Path | None  # its cgroup
+    folder: str = ""  # its job's directory; "" for a spare
 
 
 class _Loop:
@@ -203,7 +204,7 @@ class _Loop:
             if born[0] == 0:
                 self._become_holder(folder, fds[0], slot, born[1])
         pid, group = born
-        self._holders[pid] = _Holder(pid, slot, request.persistent, request.grace, group)
+        self._holders[pid] = _Holder(pid, slot, request.persistent, request.grace, group, folder)
         os.close(fds[0])
         return True
 
@@ -278,10 +279,12 @@ class _Loop:
     def _reap(self) -> bool:
         """Reap ended children; True if there were any. A holder's orphans are reparented to us."""
         ended = tree.reap()
-        for pid in ended:
+        for pid, status in ended.items():
             held = self._holders.pop(pid, None)
             if held is not None:
                 self._page.free(held.slot)
+                if status and held.folder:
+                    self._birth.tidy(held.folder, pid)
                 group = held.group
             elif self._spare is not None and pid == self._spare.pid:
                 group = self._spare.group

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
 from ptyjobs.client.registry import Registry
+from ptyjobs.model import State, Status
+from ptyjobs.spawn import holder_main
+from ptyjobs.store.jobdir import JobDir
 from tests.faults import world
 from tests.mcp.live import Server
 
@@ -120,3 +124,41 @@ def test_a_start_right_after_the_zygotes_death_succeeds(tmp_path: Path) -> None:
             answer = jobs.start(prepare(settings, command=f"echo {number}"), wait=10)
             assert answer.fresh.text == str(number)
         assert len(jobs.list()) == 6
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped as its server ends"])
+def test_a_holder_killed_after_its_jobs_end_leaves_no_socket(tmp_path: Path, how: str) -> None:
+    settings = config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})
+    with Jobs(settings) as jobs:
+        jobs.execute("exit 3", name="t", on_exit="exec sleep 1000", wait=10)  # it keeps its holder
+        job = jobs.registry.find("t")
+        status = job.status()
+        assert status is not None
+        assert status.holder
+        assert status.state.ended
+        assert (job.path / "sock").exists()
+        os.kill(status.holder, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+        if how == "killed":
+            assert tidied(job)
+            assert jobs.status("t").exit == status.exit
+    assert tidied(job)
+
+
+def tidied(job: JobDir) -> bool:
+    names = ("sock", "alive")
+    return world.eventually(lambda: not any((job.path / name).exists() for name in names))
+
+
+def test_only_the_holder_of_an_ended_job_is_tidied_up_after(tmp_path: Path) -> None:
+    job = JobDir(tmp_path)
+    ended = Status(job_id="t", state=State.COMPLETED, command="true", cwd="/", holder=7)
+    for status, pid in ((None, 7), (replace(ended, state=State.RUNNING), 7), (ended, 8)):
+        for name in ("sock", "alive"):
+            (tmp_path / name).touch()
+        if status is not None:
+            job.write_status(status)
+        holder_main.tidy(job.folder, pid)
+        assert (tmp_path / "sock").exists()
+        assert (tmp_path / "alive").exists()
+    holder_main.tidy(job.folder, 7)
+    assert os.listdir(tmp_path) == ["status.json"]
