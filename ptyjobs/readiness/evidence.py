@@ -43,6 +43,7 @@ class Snapshot:
     paste_starts: int = 0  # how often it was set
     paste_ends: int = 0  # how often it was reset: a line was accepted
     paste_left: bool = False  # a line feed followed the last set
+    paste_again: bool = False  # nothing was written between the last reset and the last set
     mark: str = ""  # the last OSC 133 letter: A prompt, B its end, C output, D end of command
     marks_prompt: int = 0  # how many A or B
     marks_output: int = 0  # how many C
@@ -79,6 +80,8 @@ class Evidence:
         self._paste_starts = 0
         self._paste_ends = 0
         self._paste_left = False
+        self._paste_again = False
+        self._only_reset = False  # nothing but CR was written since the last reset
         self._mark = ""
         self._counts = {"A": 0, "B": 0, "C": 0, "D": 0}
         self._secondary = 0
@@ -102,6 +105,7 @@ class Evidence:
             self._paste_left = self._paste_left or b"\n" in data
             if self._rows and b"\n" in data:
                 self._rows.clear()
+            self._only_reset = self._only_reset and not data.strip(b"\r")
             return
         if self._carry:
             data = self._carry + data
@@ -119,13 +123,18 @@ class Evidence:
             self._bells += data.count(b"\x07")
         start = 0  # of the output since DECCKM was reset
         pasted = 0  # of the output since bracketed paste was set
+        unset = 0  # of the output since it was reset
         for found in _SEQUENCE.finditer(data):
             modes, onoff, mark, argument, end, reset = found.groups()
             if modes:
                 names = modes.split(b";")
                 self._modes(names, onoff == b"h")
-                if onoff == b"h" and b"2004" in names:
-                    pasted, self._paste_left = found.end(), False
+                if b"2004" in names:
+                    if onoff == b"h":
+                        pasted, self._paste_left = found.end(), False
+                        between = data[unset : found.start()].strip(b"\r")
+                        self._paste_again = self._only_reset and not between
+                    unset, self._only_reset = found.end(), onoff == b"l"
                 if onoff == b"l" and b"1" in names:
                     start, self._addresses = found.end(), False
             elif reset:
@@ -142,6 +151,7 @@ class Evidence:
             self._rows.clear()
         if not self._alternate:
             self._rows.update(_ROW.findall(data, line))
+        self._only_reset = self._only_reset and not data[unset:].strip(b"\r")
 
     def _modes(self, modes: list[bytes], on: bool) -> None:
         for mode in modes:
@@ -181,6 +191,7 @@ class Evidence:
             paste_starts=self._paste_starts,
             paste_ends=self._paste_ends,
             paste_left=self._paste_left,
+            paste_again=self._paste_again,
             mark=self._mark,
             marks_prompt=self._counts["A"] + self._counts["B"],
             marks_output=self._counts["C"],

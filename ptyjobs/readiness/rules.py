@@ -73,7 +73,8 @@ class Weighing:
         mark = tuning.MARK if near else tuning.MARK_FAR
         marks = self.marks()
         seen = near and self.probe.tier is Tier.FULL
-        if marks == "prompt" and (seen or not self._mark_left_behind()):
+        behind = self._set_again() if seen else self._mark_left_behind()
+        if marks == "prompt" and not behind:
             if not seen and not self.look.before_cursor and self._answered_a_prompt():
                 mark = tuning.SHAPE  # its prompt is not drawn yet
             return Rule(mark, Reason.PROMPT, Confidence.HIGH, "it marked its prompt")
@@ -116,6 +117,15 @@ class Weighing:
         """
         marked = self.now.marks_prompt > self.before.marks_prompt
         return not marked and self.now.paste_left and self._answered_a_prompt()
+
+    def _set_again(self) -> bool:
+        """True if the only mark is bracketed paste, set again at once, and no prompt is drawn yet.
+
+        An event loop re-arms its line editor as soon as it has the line, and then runs it. A line
+        editor that is called for a line of input is set up first (JLine: cursor keys, keypad).
+        """
+        marked = self.now.marks_prompt > self.before.marks_prompt
+        return not marked and self.now.paste_again and self.left_the_line()
 
     def editing(self) -> bool:
         """Text was typed without Enter after a prompt that is still in the row."""

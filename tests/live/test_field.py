@@ -1025,3 +1025,30 @@ def test_a_client_whose_threads_share_its_connection_is_not_at_rest(jobs: Jobs) 
         assert "out" in session.send("command", timeout=60).fresh.text
         jobs.kill("j")
         thread.join(30)
+
+
+# An event loop re-arms its line editor when it has the line and runs it then (tarantool). `ask`
+# calls the line editor anew, without a prompt, and sets its terminal up (JLine).
+FIBERS = """
+import os, select, tty
+tty.setraw(0); r, w = os.pipe(); os.write(1, b'\\x1b[?2004hdb> ')
+while 1:
+    line = b''
+    while not line.endswith(b'\\r'):
+        select.select([0, r], [], []); data = os.read(0, 99); os.write(1, data); line += data
+    again = b'\\x1b[?1h\\x1b=\\x1b[?2004h' if b'ask' in line else b'\\x1b[?2004h'
+    os.write(1, b'\\r\\n\\x1b[?2004l\\r' + again)
+    if b'sleep' in line: select.select([0, r], [], [], 1.5)
+    if b'ask' in line: select.select([0, r], [], []); os.read(0, 99); os.write(1, b'\\r\\n')
+    os.write(1, b'did ' + line[:-1] + b'\\r\\ndb> ')
+"""
+
+
+def test_paste_mode_that_is_set_again_before_the_line_runs_is_no_prompt(jobs: Jobs) -> None:
+    session = Session(jobs, program(FIBERS))
+    assert session.send("quick").fresh.text == "did quick"
+    answer = session.send("sleep", timeout=60)
+    assert (answer.fresh.text, answer.verdict.prompt) == ("did sleep", "db> ")
+    answer = session.send("ask", timeout=60)
+    assert (answer.verdict.reason, answer.verdict.prompt) == (Reason.PROMPT, "")
+    assert session.send("name", timeout=60).fresh.text == "did ask"

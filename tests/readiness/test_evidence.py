@@ -11,6 +11,7 @@ from ptyjobs.readiness.evidence import Evidence, Snapshot
 
 PIECES = [
     b"text\r\n",
+    b"\r",
     b"\x07",
     b"\x1b[?2004h",
     b"\x1b[?2004l",
@@ -74,6 +75,14 @@ def test_a_line_feed_after_bracketed_paste_is_noted() -> None:
     assert seen(b"\x1b[?2004h$ ", b"ls\r\n").paste_left
     assert seen(b"\x1b[?2004hls\x1b[K\r\n").paste_left
     assert not seen(b"\x1b[?2004hls\r\n\x1b[?2004l\x1b[?2004h$ ").paste_left
+
+
+def test_bracketed_paste_that_is_set_again_at_once() -> None:
+    assert seen(b"\x1b[?2004h> ls\r\n\x1b[?2004l\r\x1b[?2004h").paste_again
+    assert seen(b"\x1b[?2004h> ls\r\n\x1b[?2004l\r", b"\r", b"\x1b[?2004hdone\r\n> ").paste_again
+    for between in (b"\r\n", b"done\r\n> ", b"\x1b[?1h\x1b=", b"\x1bc"):
+        assert not seen(b"\x1b[?2004h> ls\r\n\x1b[?2004l", between, b"\x1b[?2004h").paste_again
+    assert not seen(b"\x1b[?2004h> ").paste_again
 
 
 def test_a_second_prompt_says_so() -> None:

@@ -337,6 +337,7 @@ def test_bracketed_paste_says_prompt_and_busy() -> None:
     world.probe, world.look = SOFT, Look(before_cursor="")
     world.say(b"x\r\n\x1b[?2004l\r")
     assert world.run(1.5) is None
+    world.look = Look(before_cursor="?!? ")
     world.say(b"\x1b[?2004h?!? ")
     verdict = world.run()
     assert verdict is not None
