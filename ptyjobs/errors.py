@@ -177,6 +177,12 @@ def cannot_start(failure: OSError) -> StartFailed:
     return StartFailed(f"The job cannot be started: {what}.", advice=advice)
 
 
+def holder_failed(fault: Exception) -> StartFailed:
+    """Describe an error that no rule covers, at the start of a job."""
+    what = f"{type(fault).__name__}: {fault}"[:300]
+    return StartFailed(f"The job cannot be started: its holder failed ({what}).")
+
+
 def unforeseen(fault: Exception) -> PtyJobsError:
     """Describe an error of a holder that no rule covers, as after the last descriptor is used."""
     what = f"{type(fault).__name__}: {fault}"[:300]

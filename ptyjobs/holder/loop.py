@@ -24,6 +24,7 @@ from ptyjobs.errors import (
     Refused,
     StartFailed,
     cannot_start,
+    holder_failed,
     unforeseen,
 )
 from ptyjobs.holder import operations, person_keys
@@ -114,9 +115,9 @@ class Holder:
         if self.service.ending.never_started:
             raise StartFailed("The job was killed before it started.")
         now = time.monotonic()
-        self.service.limits.begin(spec, now)
-        self.service.restarts.begin(spec.restart, now)
         try:
+            self.service.limits.begin(spec, now)
+            self.service.restarts.begin(spec.restart, now)
             spec = self.service.with_port(spec)
             self.job.dir.write_spec(spec)
             self.job.spawn(spec, now=now, tier=self.tier)
@@ -129,6 +130,10 @@ class Holder:
             told = cannot_start(failure)
             self._not_started(told, now)
             raise told from failure
+        except Exception as fault:  # of ours: else it would be starting for ever
+            told = holder_failed(fault)
+            self._not_started(told, now)
+            raise told from fault
         self.service.glimpses.due = now + LULL
         self.service.inputs.begin(reader)
         self.service.watches.begin(now)
@@ -390,6 +395,9 @@ class Holder:
         except OSError as failure:  # ENOSPC: its directory cannot be created
             self.job.errors["restart"] = f"restart: {failure.strerror}"
             service.cancel_restarts()
+        except Exception as fault:  # of ours: else it would be tried in each iteration
+            self.job.errors["restart"] = f"restart: {type(fault).__name__}: {fault}"[:300]
+            service.cancel_restarts()
 
     def _next_run(self, now: float) -> None:
         """Begin the next run: a new directory under its name, new parts, the same peers.
@@ -405,14 +413,18 @@ class Holder:
         self._guard(before.close)
         self.current = self._new_run(JobDir(before.job.dir.folder))
         self.job.spec = replace(spec, run=spec.run + 1)
-        self.current.inherit(before)
         try:
+            self.current.inherit(before)
             self._move_on(home)
             self.spawn(self.job.spec, "")
         except PtyJobsError as error:
             unanswered.refuse(peers, error)
         except OSError as failure:  # ENOSPC, ENOMEM: its socket cannot be watched
             told = cannot_start(failure)
+            self._not_started(told, now)
+            unanswered.refuse(peers, told)
+        except Exception as fault:  # of ours: else it would be starting for ever
+            told = holder_failed(fault)
             self._not_started(told, now)
             unanswered.refuse(peers, told)
         else:

@@ -17,10 +17,13 @@ import pytest
 from ptyjobs import Jobs
 from ptyjobs.client.registry import is_alive
 from ptyjobs.errors import BadInput, DuplicateJob, StartFailed
-from ptyjobs.holder import restarts
+from ptyjobs.holder import loop, restarts
 from ptyjobs.holder.loop import Holder
 from ptyjobs.holder.poll_set import PollSet
-from ptyjobs.model import Reason, State, Status
+from ptyjobs.holder.run import Run
+from ptyjobs.holder.service import JobService
+from ptyjobs.model import JobSpec, Reason, State, Status
+from ptyjobs.process import tree
 from tests.faults.world import eventually, running
 from tests.services.conftest import listener, python
 
@@ -289,6 +292,58 @@ def test_a_next_run_whose_socket_cannot_be_watched_has_failed(
     status = jobs.status("web")
     assert (status.run, status.state) == (2, State.FAILED)
     assert "Cannot allocate memory" in status.reason
+
+
+@pytest.mark.parametrize("place", ["_move_on", "with_port", "inherit"])
+def test_a_next_run_at_which_the_holder_fails_has_failed_with_the_reason(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("broken")
+
+    def second_fails(_: JobService, spec: JobSpec) -> JobSpec:
+        if spec.run > 1:
+            fails()
+        return spec
+
+    if place == "with_port":
+        monkeypatch.setattr(JobService, place, second_fails)
+    else:
+        monkeypatch.setattr({"_move_on": Holder, "inherit": Run}[place], place, fails)
+    jobs.execute("sleep 600", name="web", wait=0)
+    with pytest.raises(StartFailed, match="its holder failed"):
+        jobs.restart("web", wait=20)
+    assert eventually(lambda: not is_alive(jobs.registry.find("web")))
+    status = jobs.status("web")
+    assert (status.run, status.state) == (2, State.FAILED)
+    assert "KeyError: 'broken'" in status.reason
+
+
+def test_a_first_run_at_which_the_holder_fails_leaves_no_holder(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> JobSpec:
+        raise KeyError("broken")
+
+    monkeypatch.setattr(JobService, "with_port", fails)
+    with pytest.raises(StartFailed, match="KeyError: 'broken'"):
+        jobs.execute("sleep 600", name="web", wait=20)
+    assert not jobs.registry.all()
+    assert jobs.zygote is not None
+    assert eventually(lambda: len(tree.children(jobs.zygote.pid)) == 1)  # the spare
+
+
+def test_a_next_run_without_a_directory_is_tried_once(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("broken")
+
+    monkeypatch.setattr(loop, "succeed", fails)
+    jobs.execute("exit 3", name="web", restart="always", wait=20)
+    assert eventually(lambda: not is_alive(jobs.registry.find("web")))
+    status = jobs.status("web")
+    assert (status.run, status.state, status.restarts) == (1, State.FAILED, "")
 
 
 def test_a_first_run_that_cannot_be_watched_is_ended(unwatchable: Path, jobs: Jobs) -> None:
