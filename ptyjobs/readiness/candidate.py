@@ -49,9 +49,17 @@ class Busy:
     """Start times of the busy period, and of its current kind of work."""
 
     at: float
+    cpu: int  # CPU time at that time
+    ran: bool  # every probe found it on a processor, or waiting for one
     kind: tuple[int, bool, bool, bool]
     since: float
     loop: Loop | None
+
+    def spent(self, now: float, probe: Probe) -> float:
+        """Seconds that it has been busy, without those in which it waited for a processor."""
+        passed, ran = now - self.at, (probe.cpu - self.cpu) / 1e9
+        same = probe.pid == self.kind[0]
+        return min(passed, ran) if self.ran and probe.running and same else passed
 
 
 class Candidate:
@@ -100,12 +108,17 @@ class Candidate:
         """The program is not ready; its wait is not BUSY if only unread input made it so."""
         self.probe, self.first, self.streak = probe, None, None
         old = self.busy if probe.wait is Wait.BUSY else None
-        at = now if old is None else old.at
-        if probe.unread or now - at > tuning.PAINT:  # not just between two frames
+        spent = 0.0 if old is None else old.spent(now, probe)
+        if probe.unread or spent > tuning.PAINT:  # not just between two frames
             self.accepting = None
         kind = (probe.pid, probe.stopped, probe.blocked, probe.polling)
         since = now if old is None or kind != old.kind else old.since
-        self.busy = Busy(at, kind, since, self._loop(now, probe, old))
+        loop = self._loop(now, probe, old)
+        if old is None:
+            self.busy = Busy(now, probe.cpu, probe.running, kind, since, loop)
+        else:
+            ran = old.ran and probe.running and probe.pid == old.kind[0]
+            self.busy = Busy(old.at, old.cpu, ran, kind, since, loop)
 
     @staticmethod
     def _loop(now: float, probe: Probe, old: Busy | None) -> Loop | None:

@@ -8,13 +8,14 @@ the next byte of output.
 from __future__ import annotations
 
 from ptyjobs.readiness import tuning
-from ptyjobs.readiness.facts import Look, Probe
+from ptyjobs.readiness.facts import Look, Probe, Wait
 
 
 class Confirmation:
     """Silence, cursor row and CPU time during one wait."""
 
     __slots__ = (
+        "asleep",
         "bursts",
         "cpu",
         "flow",
@@ -26,11 +27,13 @@ class Confirmation:
         "runtime",
         "still",
         "window",
+        "worked",
     )
 
     def __init__(self, *, now: float) -> None:
         self.output = now  # time of the last output
         self.flow = now  # start of output without a pause as long as a frame
+        self.asleep = self.worked = now  # times of the newest probes that found it waiting, busy
         self.bursts = 0  # of output, with a pause before each, since the input was typed
         self.nbytes = 0
         self.look: Look | None = None
@@ -43,15 +46,20 @@ class Confirmation:
     def on_output(self, now: float, nbytes: int) -> None:
         """The job wrote `nbytes`."""
         self.runs = None
-        if now - self.output > tuning.PAINT:
+        # A pause that it slept through: on a busy machine it waits for a processor, and so do we.
+        if self.asleep - max(self.output, self.worked) > tuning.PAINT:
             self.flow = now
         if now - self.output > tuning.APART:
             self.bursts += 1
         self.output = now
         self.nbytes += nbytes
 
-    def on_probe(self, probe: Probe) -> None:
+    def on_probe(self, now: float, probe: Probe) -> None:
         """Record the newest probe."""
+        if probe.wait is Wait.BUSY:
+            self.worked = now
+        else:
+            self.asleep = now
         if self.runs is None:
             self.runs = probe.runs
 

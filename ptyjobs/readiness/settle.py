@@ -117,7 +117,7 @@ class Settle:
             # It hands its keys to another thread, which draws (fzf, when Go's main thread reads).
             probe = replace(probe, wait=Wait.SOFT)
         deadline.on_probe(now)
-        self._confirmation.on_probe(probe)
+        self._confirmation.on_probe(now, probe)
         pause = deadline.pause(now, output=output)
         ready = not probe.unread and not self._unsent
         if probe.wait is Wait.HARD and ready:

@@ -786,6 +786,40 @@ def test_steady_frames_of_a_full_screen_interface_are_work(sent: Sent | None, pa
     assert verdict.reason is Reason.WAITING_FOR_INPUT
 
 
+def frame_by_frame(look: Look, *, works: bool) -> Verdict | None:
+    """Frames on the alternate screen, 60 ms of a runnable program before each; 4 s at most."""
+    world = World()
+    world.evidence.feed(b"\x1b[?1049h")
+    world.settle(baseline=SOFT, sent=Sent(nbytes=1))
+    world.look, cpu = look, 0
+    for _ in range(65):
+        world.say(b"\x1b[Hframe")
+        world.probe = SOFT
+        verdict = world.run(0.006)
+        for _ in range(6):
+            cpu += 10_000_000 if works else 0
+            world.probe = replace(BUSY, running=True, cpu=cpu)
+            verdict = verdict or world.run(0.01)
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def test_frames_that_wait_for_a_processor_are_drawn_without_pause() -> None:
+    verdict = frame_by_frame(Look(alternate=True), works=False)
+    assert verdict is not None
+    assert (verdict.reason, verdict.why) == (Reason.WAITING_FOR_INPUT, "it redraws all the time")
+    assert 1.0 < verdict.waited < 1.2
+
+
+def test_frames_between_work_are_none_of_a_waiting_program() -> None:
+    assert frame_by_frame(Look(alternate=True), works=True) is None
+
+
+def test_frames_beside_a_text_field_are_work_on_a_busy_machine_too() -> None:
+    assert frame_by_frame(replace(FIELD, alternate=True), works=False) is None
+
+
 def test_a_full_screen_interface_that_draws_once_is_answered_at_once() -> None:
     world = full_screen_interface(ENTER)
     world.say(b"\x1b[5;1Hdone")
