@@ -113,6 +113,15 @@ def test_a_glimpse_of_wrong_types_is_none(tmp_path: Path) -> None:
         assert status_cache.read(job) is None
 
 
+def test_lines_of_other_types_are_no_events(tmp_path: Path) -> None:
+    lines = ["7", "[]", '["a", 0, "o"]', '[1e999, 1e999, "o"]', '[0, {}, "o"]', "[" * 100_000]
+    (tmp_path / "events").write_text("\n".join([*lines, '[0.5, 3, "o"]']))
+    assert [(one.time, one.offset) for one in JobDir(tmp_path).events()] == [(0.5, 3)]
+    for secrets in ({}, {"secrets": 7}):
+        JobDir(tmp_path).write("secrets.json", secrets)
+        assert JobDir(tmp_path).secrets() == []
+
+
 def command(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
     """`ptyjobs` with those arguments, on the state directory of the test; ended jobs are old."""
     settings = {"PTYJOBS_STATE": str(tmp_path / "state"), "PTYJOBS_RETENTION": "0"}
