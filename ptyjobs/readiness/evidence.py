@@ -124,10 +124,14 @@ class Evidence:
         start = 0  # of the output since DECCKM was reset
         pasted = 0  # of the output since bracketed paste was set
         unset = 0  # of the output since it was reset
+        shown = 0  # of the output on the screen that is shown now
         for found in _SEQUENCE.finditer(data):
             modes, onoff, mark, argument, end, reset = found.groups()
             if modes:
                 names = modes.split(b";")
+                if any(name in _ALTERNATE for name in names):
+                    self._place(data[shown : found.start()])
+                    shown = found.end()
                 self._modes(names, onoff == b"h")
                 if b"2004" in names:
                     if onoff == b"h":
@@ -138,6 +142,8 @@ class Evidence:
                 if onoff == b"l" and b"1" in names:
                     start, self._addresses = found.end(), False
             elif reset:
+                self._place(data[shown : found.start()])
+                shown = found.end()
                 self._modes([b"2004", b"2026", b"1049", b"1"], False)
                 start, self._addresses = found.end(), False
             else:
@@ -146,12 +152,16 @@ class Evidence:
                     self._marked(mark.decode(), argument)
         self._addresses = self._addresses or _ADDRESS.search(data, start) is not None
         self._paste_left = self._paste_left or data.find(b"\n", pasted) >= 0
+        self._place(data[shown:])
+        self._only_reset = self._only_reset and not data[unset:].strip(b"\r")
+
+    def _place(self, data: bytes) -> None:
+        """Collect the rows that output on one screen has addressed since the last line feed."""
         line = data.rfind(b"\n") + 1
         if line or self._alternate:
             self._rows.clear()
         if not self._alternate:
             self._rows.update(_ROW.findall(data, line))
-        self._only_reset = self._only_reset and not data[unset:].strip(b"\r")
 
     def _modes(self, modes: list[bytes], on: bool) -> None:
         for mode in modes:
