@@ -254,7 +254,8 @@ class Waiter:
                     self.settle.on_unsent(now, typing.unsent(self.owner), reacted=typing.reacted)
                     self._probed = now
                     probe = self.job.look(now)
-                    if self.job.pacing.held:  # its output is incomplete: no verdict yet
+                    # Its output is incomplete, or it is being ended: no verdict yet.
+                    if self.job.pacing.held or self.job.killing_reason:
                         probe = replace(probe, wait=Wait.BUSY, blocked=False)
                     self.settle.on_probe(now, probe)
             elif isinstance(step, DoLook):

@@ -46,6 +46,7 @@ class Flood:
         self.spec = self.dir = self.log = self.courtesy = self.fold = self.kernel = self
         self.quiet_floor, self.job_id, self.state = 0.0, "flood", State.RUNNING
         self.pacing = SimpleNamespace(held=b"")
+        self.killing_reason = ""
         self.input = self
         self.hot = hot
         self.end = self.drained = self.probes = self.passed = self.drawn = 0

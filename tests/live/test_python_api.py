@@ -116,6 +116,27 @@ def test_a_state_directory_that_cannot_be_used_is_named(tmp_path: Path, how: str
                 call()
 
 
+STAYS = """
+import signal, time
+def stay(*_): print('sure? ', end='', flush=True); input()
+signal.signal(signal.SIGTERM, stay); print('up', flush=True)
+while True: time.sleep(100)
+"""
+
+
+def test_a_program_that_is_being_ended_is_not_waiting(tmp_path: Path) -> None:
+    """It asks something when SIGTERM comes; the call that waits is answered with its end."""
+    with Jobs(Config(state_dir=tmp_path / "state")) as jobs, ThreadPoolExecutor(1) as pool:
+        argv = [sys.executable, "-c", STAYS]
+        jobs.execute(argv=argv, name="p", until=["up"], wait=20)
+        waiting = pool.submit(jobs.wait, "p", timeout=60)
+        while not waiting.running():
+            time.sleep(0)
+        jobs.kill("p", grace=1)
+        answer = waiting.result(timeout=30)
+        assert (answer.state, answer.verdict.reason) == (State.KILLED, Reason.EXITED)
+
+
 def test_a_client_talks_to_the_job_that_replaced_the_one_it_knew(tmp_path: Path) -> None:
     """Another client put it there; the first holder's end was not read yet."""
     config = Config(state_dir=str(tmp_path))
