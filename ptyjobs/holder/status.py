@@ -177,7 +177,7 @@ class Reporter:
         drawing = time.monotonic() - job.last_output < tuning.STILL and look_at(screen).fields
         if probe.wait is Wait.SOFT and drawing:
             return None, probe.doing  # a user interface with an animation works
-        drawn = screen.alternate or draws(job.evidence.snapshot(), job.memory, probe)
+        drawn = screen.alternate or draws(job.evidence.snapshot(), probe)
         prompt = "" if drawn else screen.row_text(screen.cursor_row, 0, screen.cursor_col)
         secret = probe.canonical and not probe.echo
         certain = probe.wait is Wait.HARD and not probe.unread

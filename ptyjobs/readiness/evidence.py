@@ -23,14 +23,12 @@ _SEQUENCE = re.compile(
 _UNFINISHED = re.compile(rb"\x1b(?:\[\??[0-9;]*|\][^\x07\x1b]*\x1b?)?\Z")
 _ALTERNATE = (b"1049", b"1047", b"47")
 _ADDRESS = re.compile(rb"\x1b\[[0-9;]*[Hf]")  # CUP, HVP: the cursor is set to a row of the screen
-_ROW = re.compile(rb"\x1b\[(\d+)(?:;\d*)?[Hf]")  # the same, with its row
 # The cursor is moved after the last text: CUU to CHA, CUP, VPA, HPA, HVP, DECRC, SCORC; behind it
 # only modes, styles, and saves.
 _PUT = re.compile(
     rb"\x1b(?:\[\d*(?:;\d*)?[A-DGHdf`]|8|\[u)(?:\x1b(?:\[[0-9;?]*[hlm]|[78=>]|\[[su]))*\Z"
 )
 _LAST = 64  # bytes of the output that are kept for it
-_FORM = 3  # rows set without a line feed between: a form; line editors set one or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +52,7 @@ class Snapshot:
     alternate: bool = False  # the alternate screen is shown
     keys: bool = False  # DECCKM is set: application cursor keys are requested
     addresses: bool = False  # a row of the screen was addressed since DECCKM was last reset
-    form: bool = False  # rows of the primary screen were set one after the other, no line feed
     last: bytes = b""  # the last bytes of the output
-    placed: bool = False  # the cursor was set to a row of it after the last line feed
 
     @property
     def put(self) -> bool:
@@ -93,7 +89,6 @@ class Evidence:
         self._keys = False
         self._addresses = False
         self._last = b""
-        self._rows: set[bytes] = set()  # of the primary screen, set since the last line feed
 
     def feed(self, data: bytes) -> None:
         """Scan the next chunk; the result does not depend on how the stream was split."""
@@ -103,8 +98,6 @@ class Evidence:
             if b"\x07" in data:
                 self._bells += data.count(b"\x07")
             self._paste_left = self._paste_left or b"\n" in data
-            if self._rows and b"\n" in data:
-                self._rows.clear()
             self._only_reset = self._only_reset and not data.strip(b"\r")
             return
         if self._carry:
@@ -124,14 +117,10 @@ class Evidence:
         start = 0  # of the output since DECCKM was reset
         pasted = 0  # of the output since bracketed paste was set
         unset = 0  # of the output since it was reset
-        shown = 0  # of the output on the screen that is shown now
         for found in _SEQUENCE.finditer(data):
             modes, onoff, mark, argument, end, reset = found.groups()
             if modes:
                 names = modes.split(b";")
-                if any(name in _ALTERNATE for name in names):
-                    self._place(data[shown : found.start()])
-                    shown = found.end()
                 self._modes(names, onoff == b"h")
                 if b"2004" in names:
                     if onoff == b"h":
@@ -142,8 +131,6 @@ class Evidence:
                 if onoff == b"l" and b"1" in names:
                     start, self._addresses = found.end(), False
             elif reset:
-                self._place(data[shown : found.start()])
-                shown = found.end()
                 self._modes([b"2004", b"2026", b"1049", b"1"], False)
                 start, self._addresses = found.end(), False
             else:
@@ -152,16 +139,7 @@ class Evidence:
                     self._marked(mark.decode(), argument)
         self._addresses = self._addresses or _ADDRESS.search(data, start) is not None
         self._paste_left = self._paste_left or data.find(b"\n", pasted) >= 0
-        self._place(data[shown:])
         self._only_reset = self._only_reset and not data[unset:].strip(b"\r")
-
-    def _place(self, data: bytes) -> None:
-        """Collect the rows that output on one screen has addressed since the last line feed."""
-        line = data.rfind(b"\n") + 1
-        if line or self._alternate:
-            self._rows.clear()
-        if not self._alternate:
-            self._rows.update(_ROW.findall(data, line))
 
     def _modes(self, modes: list[bytes], on: bool) -> None:
         for mode in modes:
@@ -212,9 +190,7 @@ class Evidence:
             alternate=self._alternate,
             keys=self._keys,
             addresses=self._addresses,
-            form=len(self._rows) >= _FORM,
             last=self._last,
-            placed=bool(self._rows),
         )
 
 
@@ -266,7 +242,6 @@ class PromptMemory:
     def __init__(self) -> None:
         self._prompts: dict[tuple[str, int, int], PromptGuess] = {}
         self.current: PromptGuess | None = None  # the prompt shown when the job last waited
-        self.form = (0, 0)  # pid and start time of a program that was seen to draw a form
 
     def learn(self, prompt: PromptGuess) -> None:
         """Remember the cursor row of a waiting program."""

@@ -96,7 +96,7 @@ class Weighing:
         """Meaning of the marks since the send: "prompt", "busy", "edit" or "" for none."""
         old, new = self.before, self.now
         near = self.probe.wait is Wait.SOFT
-        if near and (new.alternate or draws(new, self.memory, self.probe)):
+        if near and (new.alternate or draws(new, self.probe)):
             return ""  # full-screen programs set bracketed paste for their own use
         if new.marks_prompt > old.marks_prompt and new.mark in ("A", "B"):
             return "prompt"
@@ -178,7 +178,7 @@ class Weighing:
         if self._only_signalled():
             return _waits(tuning.SIGNALLED, "nothing but the echo of its signal key is shown")
         working = self._children_work()
-        if look.alternate or self.now.draws or draws(self.now, self.memory, probe):
+        if look.alternate or self.now.draws:
             paint = tuning.ALONE if self._sleeps() else tuning.PAINT + self._started_timer()
             screen = _waits(
                 max(tuning.ASIDE, paint) if working else paint,
@@ -402,13 +402,12 @@ class Weighing:
         return self.probe.foreign and base is not None and base.canonical and not base.echo
 
 
-def draws(now: Snapshot, memory: PromptMemory, probe: Probe) -> bool:
-    """True if the program draws the primary screen and takes keys: its rows are not prompts."""
-    if probe.canonical or now.mark in ("A", "B"):
-        return False
-    if now.paste_on:  # a line editor, unless rows were set one after the other
-        return now.form
-    return now.draws or (now.placed and memory.form == (probe.pid, probe.start))
+def draws(now: Snapshot, probe: Probe) -> bool:
+    """True if the program draws the primary screen and takes keys: its rows are not prompts.
+
+    With pastes on it is a line editor. Rows that are set one by one are no sign: bpython does that.
+    """
+    return now.draws and not (probe.canonical or now.paste_on or now.mark in ("A", "B"))
 
 
 def password(probe: Probe, *, confidence: Confidence) -> Rule | None:

@@ -353,8 +353,6 @@ class Settle:
             return DoLook()
         probe, situation = self._newest(), self._situation
         weighing = self._weigh(probe, look)
-        if weighing.now.form and not probe.canonical:
-            situation.memory.form = probe.pid, probe.start
         continuation = continues(
             probe=probe,
             look=look,
@@ -421,8 +419,7 @@ class Settle:
         look, probe = self._confirmation.look, self._candidate.probe
         if look is None or look.alternate:
             return False  # an alternate screen is reported as a screen
-        situation = self._situation
-        return probe is not None and draws(situation.evidence.snapshot(), situation.memory, probe)
+        return probe is not None and draws(self._situation.evidence.snapshot(), probe)
 
     def _consumed(self) -> bool:
         """True if the program read the input."""

@@ -874,19 +874,6 @@ def test_a_silent_command_at_a_prompt_of_two_rows_changes_no_screen(jobs: Jobs) 
         assert (answer.fresh.text, answer.fresh.redrawn) == ("", False)
 
 
-FORM_BY_ROWS = r"""
-import os, tty
-tty.setraw(0); text = ""
-rows = "".join(f"\x1b[{n};1H~\x1b[K" for n in range(2, 9))
-os.write(1, f"\x1b[1;1H\x1b[K{rows}\x1b[9;1H\x1b[Kfile.txt\x1b[1;1H".encode())
-while True:
-    key = os.read(0, 9).decode()
-    if key == "o":
-        os.write(1, b"\n\x1b[L\x1b[2;1H")
-    else:
-        os.write(1, f"{key}\x1b[9;1H\x1b[Kkey {key}\x1b[2;{1 + ord(key) % 5}H".encode())
-"""
-
 LINES_BELOW_A_FORM = r"""
 import os, tty
 tty.setraw(0)
@@ -898,20 +885,26 @@ while True:
 """
 
 
-@pytest.mark.parametrize("paste", [False, True], ids=["", "asks for pastes"])
-def test_a_screen_that_is_drawn_row_by_row_has_no_prompt(jobs: Jobs, paste: bool) -> None:
-    source = FORM_BY_ROWS
-    if paste:  # as elinks does; it never sends a line feed
-        on = r'setraw(0); os.write(1, b"\x1b[?2004h");'
-        source = source.replace(r"\n", "").replace("setraw(0);", on)
-    job = Session(jobs, program(source))
-    assert (job.first.verdict.prompt, "file.txt" in job.first.fresh.text) == ("", True)
-    assert job.send(keys=["o"]).verdict.prompt == ""
-    answer = job.send(keys=["x"])
-    assert (answer.verdict.prompt, "key x" in answer.fresh.text) == ("", True)
-    waiting = jobs.status("j").waiting
-    assert waiting is not None
-    assert waiting.prompt == ""
+ROWS_OF_AN_EDITOR = r"""
+import os, tty
+tty.setraw(0); rows, line = ["welcome", "", "> "], ""
+def draw():
+    drawn = "".join(f"\x1b[{n + 1};1H\x1b[K{row}" for n, row in enumerate(rows))
+    os.write(1, f"{drawn}\x1b[30;1H\x1b[Ka bar\x1b[{len(rows)};{len(rows[-1]) + 1}H".encode())
+os.write(1, b"\x1b[?2004h"); draw()
+while True:
+    for key in os.read(0, 99).decode():
+        if key == "\r": rows += [f"said {line}", "> "]; line = ""
+        else: line += key; rows[-1] += key
+        draw()
+"""
+
+
+def test_a_line_editor_that_sets_each_row_has_a_prompt(jobs: Jobs) -> None:
+    job = Session(jobs, program(ROWS_OF_AN_EDITOR))
+    assert job.first.verdict.prompt == "> "
+    answer = job.send("hi")
+    assert (answer.fresh.text.endswith("said hi"), answer.verdict.prompt) == (True, "> ")
 
 
 def test_a_line_editor_below_such_rows_has_a_prompt(jobs: Jobs) -> None:
