@@ -143,7 +143,8 @@ async def test_cancelling_a_call_drops_the_waiter_and_gives_no_answer() -> None:
     jobs.delay = 30
     async with served(jobs, drain=0.1) as wire:
         request = wire.request("tools/call", {"name": "interact", "arguments": {"job_id": "py"}})
-        await asyncio.sleep(0.05)
+        while not jobs.busy:
+            await asyncio.sleep(0)
         note = {"requestId": request, "reason": "enough"}
         wire.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": note})
         assert (await wire.ask("ping"))["result"] == {}
@@ -178,20 +179,16 @@ async def test_a_call_without_news_shows_that_it_lives(monkeypatch: pytest.Monke
     assert set(said) == {"still running"}
 
 
-async def test_ping_stays_quick_while_sixty_waits_are_pending() -> None:
+async def test_pings_are_answered_while_sixty_waits_are_pending() -> None:
     jobs = FakeJobs()
-    jobs.delay = 20
-    loop = asyncio.get_running_loop()
-    async with served(jobs, drain=0.05) as wire:
+    jobs.delay = 600
+    async with served(jobs, drain=0.05) as wire, asyncio.timeout(60):
         for _ in range(60):
             wire.request("tools/call", {"name": "wait", "arguments": {"job_id": "py"}})
-        await asyncio.sleep(0.3)
-        times = []
+        while len(jobs.calls) < 60:
+            await asyncio.sleep(0)
         for _ in range(20):
-            started = loop.time()
-            await wire.ask("ping")
-            times.append(loop.time() - started)
-    assert sorted(times)[10] < 0.05  # the benchmark has the exact figure
+            assert (await wire.ask("ping"))["result"] == {}
 
 
 async def test_waits_are_cut_to_the_cap() -> None:

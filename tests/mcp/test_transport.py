@@ -118,10 +118,6 @@ async def test_a_client_that_does_not_read_blocks_nothing_and_loses_nothing() ->
     await asyncio.sleep(0.05)
     done = sum(task.done() for task in sending)
     assert 1 <= done < 40, "answers above the mark wait"
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    await asyncio.sleep(0.01)
-    assert loop.time() - started < 0.5
     data = bytearray()
     while data.count(b"\n") < 40:
         data += await asyncio.to_thread(os.read, pipes.out, 1 << 20)
