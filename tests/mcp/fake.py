@@ -50,8 +50,16 @@ class FakeJobs:
         self.answer = answer()
         self.cancelled = 0
         self.closed = False
+        self._news = asyncio.Event()  # of a call
+
+    async def called(self, count: int) -> None:
+        """Return when that many calls about jobs have come."""
+        while len(self.calls) < count:
+            self._news.clear()
+            await self._news.wait()
 
     def _check(self, job_id: str) -> None:
+        self._news.set()
         if job_id not in self.jobs:
             raise UnknownJob(f"No job {job_id!r}.", advice=f"There are: {', '.join(self.jobs)}.")
 

@@ -143,8 +143,7 @@ async def test_cancelling_a_call_drops_the_waiter_and_gives_no_answer() -> None:
     jobs.delay = 30
     async with served(jobs, drain=0.1) as wire:
         request = wire.request("tools/call", {"name": "interact", "arguments": {"job_id": "py"}})
-        while not jobs.busy:
-            await asyncio.sleep(0)
+        await jobs.called(1)
         note = {"requestId": request, "reason": "enough"}
         wire.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": note})
         assert (await wire.ask("ping"))["result"] == {}
@@ -185,8 +184,7 @@ async def test_pings_are_answered_while_sixty_waits_are_pending() -> None:
     async with served(jobs, drain=0.05) as wire, asyncio.timeout(60):
         for _ in range(60):
             wire.request("tools/call", {"name": "wait", "arguments": {"job_id": "py"}})
-        while len(jobs.calls) < 60:
-            await asyncio.sleep(0)
+        await jobs.called(60)
         for _ in range(20):
             assert (await wire.ask("ping"))["result"] == {}
 
