@@ -21,10 +21,9 @@ from ptyjobs.holder.older_clients import readable
 from ptyjobs.holder.peers import Peer
 from ptyjobs.holder.ready import Watch
 from ptyjobs.holder.terminal_input import LEFT, Gap
-from ptyjobs.holder.waiter import PROMPTS, Ask, Waiter
+from ptyjobs.holder.waiter import PROMPTS, Ask, Untold, Waiter
 from ptyjobs.model import Answer, to_json
 from ptyjobs.readiness.facts import Probe, Wait, has_text_fields
-from ptyjobs.terminal.values import Line
 from ptyjobs.text.fresh import FreshText, Mark
 from ptyjobs.text.late import between
 
@@ -168,7 +167,6 @@ class InputQueue:
         late = self._late(peer.reader, mark)
         if mark is not None and mark.alternate and before is not None:
             mark = replace(mark, untold=FreshText(before).untold(job.fold.screen))
-        answered = self._reply_to(peer, request, notes)
         baseline = job.kernel.probe() if data and job.pty is not None else None
         waiter = Waiter(
             job,
@@ -176,7 +174,7 @@ class InputQueue:
             owner=owner,
             mark=mark or before or job.mark_now(),
             now=now,
-            reply=lambda outcome: answered(outcome, waiter.untold),
+            reply=self._reply_to(peer, request, notes),  # must not hold the waiter: a cycle
             progress=_progress_to(peer, request) if ask.progress else None,
             late=late,
             baseline=baseline,
@@ -253,13 +251,13 @@ class InputQueue:
             ask = replace(ask, timeout=held)
         return ask
 
-    def _reply_to(self, peer: Peer, request: int, notes: tuple[str, ...]) -> Callable[..., None]:
+    def _reply_to(
+        self, peer: Peer, request: int, notes: tuple[str, ...]
+    ) -> Callable[[Answer | PtyJobsError, Untold], None]:
         """Return the callback that answers a wait of `peer` and advances its read position."""
         job = self._job
 
-        def reply(
-            outcome: Answer | PtyJobsError, untold: tuple[tuple[int, Line], ...] = ()
-        ) -> None:
+        def reply(outcome: Answer | PtyJobsError, untold: Untold) -> None:
             if isinstance(outcome, PtyJobsError):
                 peer.send({"id": request, "error": outcome.to_wire()})
                 return

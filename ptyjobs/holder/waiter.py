@@ -55,6 +55,7 @@ BACKLOG = 1 << 20  # maximum bytes before a wait that are searched when it begin
 EARLIER = 64 << 10  # bytes before a wait that are searched for an earlier match
 STEPS = 200  # steps of the machine before other events are handled
 FLOODS = 0.1  # seconds between two probes of a job whose output never pauses
+Untold = tuple[tuple[int, Line], ...]  # see `Mark`
 ENTER_FOLLOWS = "the text is typed; Enter follows as soon as the program has drawn it"
 
 
@@ -79,7 +80,7 @@ class Ask:
 
 
 class Waiter:
-    """Drives one settle machine; `reply` is called once with the answer."""
+    """Drives one settle machine; `reply` is called once, with the answer and its untold lines."""
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class Waiter:
         owner: int,
         mark: Mark,
         now: float,
-        reply: Callable[[Answer | PtyJobsError], None],
+        reply: Callable[[Answer | PtyJobsError, Untold], None],
         progress: Callable[[str], None] | None = None,
         late: str = "",
         baseline: Probe | None = None,
@@ -111,7 +112,6 @@ class Waiter:
         self._left = False  # the leader has ended, but remaining processes may still become ready
         self.by_person = False
         self.typist = typist
-        self.untold: tuple[tuple[int, Line], ...] = ()  # see `Mark`
         self.untyped = 0  # bytes that a hold has removed from the queue
         self._reply = reply
         self._progress = progress
@@ -193,7 +193,7 @@ class Waiter:
                 self.settle.on_pattern(now, index, text)
         except BadPattern as error:
             self.done = True
-            self._reply(error)
+            self._reply(error, ())
 
     def _stands(self, pattern: re.Pattern[str], shown: str, omitted: int) -> bool:
         """True if the pattern matches the text that the caller may see, or its omitted part."""
@@ -223,7 +223,7 @@ class Waiter:
         if self.done or now >= self._deadline:
             self.done = True
             self.job.input.drop(self.owner)
-            self._reply(unforeseen(fault))
+            self._reply(unforeseen(fault), ())
 
     # -- the loop ----------------------------------------------------------------------------
 
@@ -402,13 +402,14 @@ class Waiter:
     def _answer(self, verdict: Verdict, now: float) -> None:
         self.done = True
         self.job.courtesy.waiting(False)
+        untold: Untold = ()
         try:
             self.job.fold.catch_up(self.job.log.end, self.observe)
             turn = verdict.reason.ready or verdict.reason is Reason.PERSON
             asks = turn and not self.settle.drawn
             fresh, prompt = self._finish(prompt_row=asks)
             screen = self.job.fold.screen
-            self.untold = self.fresh.untold(screen)
+            untold = self.fresh.untold(screen)
             title, late = screen.title, standing(self.late, self.mark, screen, fresh=fresh.text)
         except Exception as error:  # a failing fold is reported, then dropped; the answer is sent
             self.job.errors["screen"] = f"screen: {type(error).__name__}: {error}"[:300]
@@ -431,5 +432,6 @@ class Waiter:
                 unmatched=self._unmatched(verdict),
                 service=self.watch.service if self.watch is not None else None,
                 notes=(ENTER_FOLLOWS,) if follows else (),
-            )
+            ),
+            untold,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -13,8 +14,8 @@ from ptyjobs import protocol, requests
 from ptyjobs.holder import operations
 from ptyjobs.holder.input_queue import InputQueue, QueuedInput
 from ptyjobs.holder.loop import Holder
-from ptyjobs.holder.waiter import Waiter
-from ptyjobs.model import Tier
+from ptyjobs.holder.waiter import Ask, Waiter
+from ptyjobs.model import PROTOCOL_VERSION, Reason, Tier, Verdict
 from ptyjobs.process.fair_share import SharedPage
 from ptyjobs.requests import (
     DiscardRequest,
@@ -131,12 +132,33 @@ def test_a_queued_input_that_cannot_be_typed_is_answered() -> None:
     assert "Too many open files" in peer.sent[0]["error"]["message"]
 
 
+def test_an_answered_wait_is_freed_at_once(holder: Holder) -> None:
+    """Otherwise thousands of objects stay until the collector runs, each on pages of its own."""
+    peer: Any = Listener()
+    peer.reader = peer.session = peer.who = ""
+    peer.protocol = PROTOCOL_VERSION
+    gc.disable()
+    try:
+        holder.service.inputs.wait(peer, 7, Ask(timeout=10.0, person=True))
+        assert holder.service.inputs.on_person(Verdict(Reason.PERSON))
+        left = [one for one in gc.get_objects() if isinstance(one, Waiter)]
+    finally:
+        gc.enable()
+    assert [message["id"] for message in peer.sent] == [7]
+    assert "ok" in peer.sent[0]
+    assert not left
+
+
 def test_a_wait_whose_step_fails_is_retried_with_pauses_and_ends_at_its_deadline() -> None:
     inputs = queue()
     told: list[object] = []
     waiter = Waiter.__new__(Waiter)
     waiter.job, waiter.owner, waiter.done, waiter.due = inputs._job, 1, False, 1.0
-    waiter._deadline, waiter._reply, waiter.watch = 2.0, told.append, None
+    waiter._deadline, waiter._reply, waiter.watch = (
+        2.0,
+        lambda outcome, _: told.append(outcome),
+        None,
+    )
     waiter.settle = SimpleNamespace(step=fails)  # type: ignore[assignment]
     inputs._waiters.append(waiter)
     inputs.on_time(1.0)

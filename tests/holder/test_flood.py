@@ -15,14 +15,14 @@ from typing import Any, cast
 import pytest
 from ptyprocess import PtyProcess
 
-from ptyjobs.errors import BadPattern
+from ptyjobs.errors import BadPattern, PtyJobsError
 from ptyjobs.holder import waiter as waiters
 from ptyjobs.holder.input_queue import InputQueue
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.loop import Holder
 from ptyjobs.holder.run import Run
 from ptyjobs.holder.service import JobService
-from ptyjobs.holder.waiter import ENDING, FLOODS, PROGRESS_EVERY, Ask, Waiter
+from ptyjobs.holder.waiter import ENDING, FLOODS, PROGRESS_EVERY, Ask, Untold, Waiter
 from ptyjobs.model import Answer, Reason, Size, State, Tier
 from ptyjobs.process import pty as ptys
 from ptyjobs.process.fair_share import HOT_RATE, WINDOW, Courtesy, SharedPage
@@ -102,7 +102,7 @@ class Flood:
 
 
 def waiter(job: Flood, replies: list[Any], *, now: float, timeout: float) -> Waiter:
-    def reply(answer: Answer | BadPattern) -> None:
+    def reply(answer: Answer | PtyJobsError, _: Untold) -> None:
         replies.append(answer)
 
     start = mark(job.screen, offset=0, echo=False, canonical=False)
@@ -145,7 +145,11 @@ def test_a_flood_is_probed_ten_times_a_second(advance: Advance) -> None:
 def looking(job: Flood, pattern: str, replies: list[Any], *, now: float) -> Waiter:
     start = mark(job.screen, offset=0, echo=False, canonical=False)
     ask = Ask(timeout=10.0, patterns=(re.compile(pattern),))
-    return Waiter(cast(Job, job), ask, owner=1, mark=start, now=now, reply=replies.append)
+
+    def reply(answer: Answer | PtyJobsError, _: Untold) -> None:
+        replies.append(answer)
+
+    return Waiter(cast(Job, job), ask, owner=1, mark=start, now=now, reply=reply)
 
 
 def test_neither_a_busy_machine_nor_much_to_draw_makes_a_pattern_bad(
@@ -197,7 +201,7 @@ def test_progress_of_a_flood_is_its_newest_line_and_only_a_screen_is_drawn_for_i
         owner=1,
         mark=start,
         now=now,
-        reply=lambda _: None,
+        reply=lambda *_: None,
         progress=told.append,
     )
     for step in range(1, 20):
