@@ -105,7 +105,7 @@ class Modal(Writing):
             self._keypad = True
         elif mode == 2004:
             if mode not in self._dec and not self.alternate:
-                self._mark_here("E")
+                self._mark_here("E", again=self._paste_left == self._cell())
         elif mode not in _KNOWN_DEC:
             self._note_unknown(f"mode ?{mode}")
             return
@@ -139,15 +139,21 @@ class Modal(Writing):
             self._pending = False
         elif mode == 69:
             self._left, self._right = 0, self.columns - 1
+        elif mode == 2004:
+            if mode in self._dec:
+                self._paste_left = self._cell()
         elif mode not in _KNOWN_DEC:
             self._note_unknown(f"mode ?{mode}")
             return
         self._dec.discard(mode)
 
-    def _mark_here(self, kind: str, code: int | None = None) -> None:
-        line = self.history.total + self._y
-        col = self.columns if self._pending else self._x
-        self.marks.append(ShellMark(kind, line, col, code, self._mark_order))
+    def _cell(self) -> tuple[int, int]:
+        """The cursor's absolute line, and its column."""
+        return self.history.total + self._y, self.columns if self._pending else self._x
+
+    def _mark_here(self, kind: str, code: int | None = None, *, again: bool = False) -> None:
+        line, col = self._cell()
+        self.marks.append(ShellMark(kind, line, col, code, self._mark_order, again))
         self._mark_order += 1
 
     def _column_mode(self) -> None:

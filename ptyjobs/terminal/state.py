@@ -61,6 +61,8 @@ class State:
         self.unknown: dict[str, int] = {}
         self.marks: deque[ShellMark] = deque(maxlen=MAX_MARKS)
         self._mark_order = 0
+        self._paste_left: tuple[int, int] | None = None
+        """The cell (absolute line, column) where bracketed paste was last disabled."""
         self.anchors: dict[str, tuple[int, int]] = {}
         """The caller's places (absolute line, column), which a resize updates."""
         self._phantoms = 0  # rows that leave the screen unseen and uncounted (see fast_path.py)

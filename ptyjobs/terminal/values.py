@@ -32,6 +32,7 @@ class ShellMark:
 
     E is not from OSC 133: it is the place where bracketed paste was enabled, as line editors do
     with each prompt. `line` is absolute, `order` counts all marks since the screen was made.
+    `again`: it was enabled in the cell where it was disabled: nothing was printed between.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class ShellMark:
     col: int
     exit: int | None = None
     order: int = 0
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,9 @@ def unchanged_frame(mark: Mark, screen: TextScreen, start: int) -> tuple[int, bo
     """Measure the part of the form around the cursor that new rows only pushed down.
 
     Returns the number of rows directly above the cursor that are unchanged since the mark, and
-    True if the rows below the cursor are unchanged too.
+    True if the rows below the cursor are unchanged too. Rows that only follow the mark were printed
+    since, even if they read like those above it: the frame is no higher than the part of the
+    answer above the mark's line.
     """
     cursor = screen.first_line + screen.cursor_row
     if not mark.form or cursor <= mark.line:
@@ -78,7 +80,7 @@ def unchanged_frame(mark: Mark, screen: TextScreen, start: int) -> tuple[int, bo
         return 0, False
     count = 0
     while (
-        count < min(at, screen.cursor_row, cursor - start)
+        count < min(at, screen.cursor_row, mark.line - start)
         and rows[screen.cursor_row - count - 1] == mark.rows[at - count - 1]
         and mark.rows[at - count - 1]
     ):

@@ -70,14 +70,21 @@ def marked_start(
 
 
 def _had_upper_rows(screen: TextScreen, mark: Mark, editor: values.ShellMark, stop: int) -> bool:
-    """True if an earlier prompt had the same rows above its last one."""
+    """True if an earlier prompt had the same rows above its last one.
+
+    Where an event loop enables bracketed paste again before it runs the line, the rows behind it
+    are output. They look the same as a prompt behind a command that prints nothing, so of two
+    marks without output before them, neither proves anything.
+    """
     height = stop - editor.line
     upper = _rows_from(screen, editor, height)
-    at = mark.line - mark.first_line
-    if not mark.alternate and at >= height and list(mark.rows[at - height : at]) == upper:
-        return True
     earlier = [m for m in screen.marks if m.kind in ("A", "E") and m.order <= mark.order]
-    return any(_rows_from(screen, m, height) == upper for m in earlier[-EARLIER:])
+    at = mark.line - mark.first_line
+    shown = not mark.alternate and at >= height and list(mark.rows[at - height : at]) == upper
+    if shown and not (editor.again and earlier and earlier[-1].again):
+        return True
+    proof = [m for m in earlier[-EARLIER:] if not (editor.again and m.again)]
+    return any(_rows_from(screen, m, height) == upper for m in proof)
 
 
 def _rows_from(screen: TextScreen, begin: values.ShellMark, height: int) -> list[str]:
