@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ptyjobs.web.session import is_stranger, token_for
+from ptyjobs.client.host_facts import is_stranger
+from ptyjobs.web.session import token_for
 from tests.faults import world
 from tests.web.browser import Browser
 from tests.web.harness import SCREEN, run, server, serving, stop

@@ -1,0 +1,61 @@
+"""HTTP on the loopback interface, tried by another user of this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.clients.conftest import SERVER, clean_environment
+from tests.clients.test_http import start, stop
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user"),
+]
+
+SEND = """
+import http.client, sys
+connection = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]))
+try:
+    connection.request("POST", "/mcp", "{}", {"Authorization": f"Bearer {sys.argv[3]}"})
+    print(connection.getresponse().status)
+except (OSError, http.client.HTTPException):
+    print("closed")
+"""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_another_user_is_turned_away_even_with_the_token(tmp_path: Path, host: str) -> None:
+    """It may have listened on the port while no server ran, and received a client's token."""
+    server = start(tmp_path / "state", f"{host}:0")
+    try:
+        assert server.stderr is not None
+        line = server.stderr.readline().decode()
+        if "listening on" not in line:
+            pytest.skip(f"this machine has no {host}")
+        port = line.partition(f"{host}:")[2].partition("/")[0]
+        token = (tmp_path / "state/http-token").read_text().strip()
+        words = ["/usr/bin/env", "python3", "-c", SEND, host.strip("[]"), port, token]
+        for user, status in ((65534, "closed"), (0, "400")):
+            done = subprocess.run(words, user=user, cwd="/", capture_output=True, timeout=60)
+            assert done.stdout.decode().strip() == status
+    finally:
+        stop(server)
+
+
+def test_a_state_directory_of_another_user_gives_no_token(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(0o777)
+    (state / "http-token").write_text("known-to-another-user\n")
+    os.chown(state, 65534, 65534)
+    done = subprocess.run(
+        [*SERVER, "--http", "127.0.0.1:0"],
+        env=clean_environment(state),
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert b"belongs to uid 65534" in done.stderr
