@@ -119,6 +119,14 @@ class Size:
     cols: int = 120
 
 
+MAX_SIDE = 1000  # rows or columns of a terminal
+
+
+def size_of(rows: int, cols: int) -> Size | None:
+    """That size; None if no terminal of ours has it."""
+    return Size(rows, cols) if 1 <= rows <= MAX_SIDE and 1 <= cols <= MAX_SIDE else None
+
+
 @dataclass(frozen=True, slots=True)
 class Exit:
     """Exit of a process: a code or a signal number, never both.
@@ -467,6 +475,8 @@ def _decoders(cls: type, *, checked: bool = False) -> dict[str, Callable[[Any], 
     names = {**vars(sys.modules[cls.__module__]), "Any": object}
     hints = {name: eval(cls.__annotations__[name], names) for name in names_of(cls)}
     table = _CHECKED if checked else _DECODERS
+    if checked and cls is Size:  # a screen of that size is made
+        return table.setdefault(cls, dict.fromkeys(hints, _number(int, least=1, most=MAX_SIDE)))
     table[cls] = {name: _decoder(hint, checked) for name, hint in hints.items()}
     return table[cls]
 
@@ -515,9 +525,9 @@ def _of_type(kind: type) -> Callable[[Any], Any]:
     return check
 
 
-def _number(*kinds: type) -> Callable[[Any], Any]:
+def _number(*kinds: type, least: int = -_LARGEST, most: int = _LARGEST) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
-        if type(value) not in kinds or not -_LARGEST <= value <= _LARGEST:  # nor a NaN
+        if type(value) not in kinds or not least <= value <= most:  # nor a NaN
             raise ValueError(f"{type(value).__name__} in place of a number, or out of range")
         return value
 

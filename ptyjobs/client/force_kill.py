@@ -18,6 +18,7 @@ from ptyjobs.client.calls import SLACK, Call, Killed
 from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.client.registry import is_alive
 from ptyjobs.process import tree
+from ptyjobs.process.regular import open_regular
 from ptyjobs.requests import HelloRequest
 from ptyjobs.store.jobdir import JobDir
 
@@ -52,7 +53,8 @@ def kill_through(job: JobDir) -> int:
     Only for a holder whose lock is known to be held: the lock file then contains its pid.
     """
     try:
-        holder = int((job.path / "alive").read_text())
+        with open(job.path / "alive", opener=open_regular) as file:
+            holder = int(file.read(20))
     except (FileNotFoundError, ValueError):  # the holder has just exited
         return 0
     seen: set[int] = set()

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 from ptyjobs.config import Config
 from ptyjobs.config.child_env import child_env
 from ptyjobs.errors import BadInput, Refused
-from ptyjobs.model import NOTIFY, JobSpec, Lifetime, Size
+from ptyjobs.model import MAX_SIDE, NOTIFY, JobSpec, Lifetime, Size
 from ptyjobs.store.jobdir import check_job_id
 
 if TYPE_CHECKING:
     from ptyjobs.policy import Policy
 
 MAX_COMMAND = 128 << 10  # bytes: MAX_ARG_STRLEN of execve(2), with the final NUL
-MAX_SIDE = 1000
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 

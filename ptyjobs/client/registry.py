@@ -16,6 +16,7 @@ from _thread import get_ident
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.errors import DuplicateJob, Hint, LimitReached, Refused, UnknownJob
 from ptyjobs.model import Event, State, Status, next_state
+from ptyjobs.process.regular import open_regular
 from ptyjobs.store import runs
 from ptyjobs.store.jobdir import JobDir, check_job_id, is_name, private_directory
 
@@ -345,7 +346,7 @@ def is_alive(job: JobDir) -> bool:
     path = os.path.join(job.folder, "alive")
     while True:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = open_regular(path)
         except FileNotFoundError:  # not started yet, or a copy of a recording
             return False
         try:
@@ -401,7 +402,7 @@ def _made(job: JobDir) -> float:
 def _started(job: JobDir) -> float:
     """Time of the job's start request: the spec is written first and never changed."""
     try:
-        return os.stat(os.path.join(job.folder, "spec.json")).st_mtime
+        return os.lstat(os.path.join(job.folder, "spec.json")).st_mtime
     except FileNotFoundError:
         return _made(job)
 

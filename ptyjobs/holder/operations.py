@@ -20,7 +20,7 @@ from ptyjobs.holder.asking import DECLINED, DONE
 from ptyjobs.holder.input_encoding import cooked_line_note, encode
 from ptyjobs.holder.input_queue import QueuedInput
 from ptyjobs.holder.waiter import Ask
-from ptyjobs.model import PROTOCOL_VERSION, Size, State, to_json, told
+from ptyjobs.model import MAX_SIDE, PROTOCOL_VERSION, Size, State, size_of, to_json, told
 from ptyjobs.readiness.settle import Sent
 from ptyjobs.requests import (
     CancelRequest,
@@ -338,9 +338,12 @@ def resize(service: JobService, request: ResizeRequest) -> Reply:
 
 
 def _size(rows: int, cols: int) -> Size:
-    if not (1 <= rows <= 1000 and 1 <= cols <= 1000):
-        raise BadInput(f"{rows} rows by {cols} columns is no terminal.", advice="1 to 1000 each.")
-    return Size(rows, cols)
+    size = size_of(rows, cols)
+    if size is None:
+        raise BadInput(
+            f"{rows} rows by {cols} columns is no terminal.", advice=f"1 to {MAX_SIDE} each."
+        )
+    return size
 
 
 def kill(service: JobService, peer: Peer, number: int, request: KillRequest) -> Reply:

@@ -23,6 +23,7 @@ import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.model import Status, checked_from_json, told
+from ptyjobs.process.regular import open_regular
 from ptyjobs.store.log import segment_name
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _of_flood(job: JobDir, facts: dict[str, Any], now: float, after: int) -> Sta
 
 def _content(path: str) -> bytes:
     """Content of a small file, without a file object: a list reads hundreds of them."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    fd = open_regular(path)
     try:
         return os.read(fd, 1 << 16)
     finally:

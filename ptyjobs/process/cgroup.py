@@ -17,8 +17,11 @@ import signal
 import time
 from pathlib import Path
 
+from ptyjobs.process.regular import open_regular
+
 PREFIX = "ptyjobs-"
 NOTE = "cgroup"  # the file in a job's directory
+MAX_NOTE = 8192  # characters of it
 EMPTYING = 2.0  # seconds in which killed processes must leave a cgroup
 PAUSE = 0.01
 LEFT = 60.0  # seconds after which an empty cgroup counts as abandoned
@@ -135,7 +138,8 @@ class _CloneArgs(ctypes.Structure):
 def noted(directory: Path) -> Path | None:
     """The cgroup that was created for the job of that directory."""
     try:
-        inode, name = (directory / NOTE).read_text().splitlines()
+        with open(directory / NOTE, opener=open_regular) as file:
+            inode, name = file.read(MAX_NOTE).splitlines()
         mine = directory.stat().st_ino == int(inode)
     except (OSError, ValueError):  # no cgroup, or a full disk truncated the note
         return None

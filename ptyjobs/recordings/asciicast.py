@@ -21,12 +21,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ptyjobs.errors import BadRecording
-from ptyjobs.model import Size
+from ptyjobs.model import MAX_SIDE, Size, size_of
 from ptyjobs.text.sanitize import scrub
 
 OUTPUT, INPUT, MARKER, RESIZE, EXIT = "o", "i", "m", "r", "x"
 _CODES = frozenset((OUTPUT, INPUT, MARKER, RESIZE, EXIT))
 _MICRO = 1_000_000
+_LONGEST = 1e10  # seconds of a recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class CastReader:
         time, code, data = value[:3]
         if isinstance(time, bool) or not isinstance(time, (int, float)):
             raise self._bad("a time in seconds as the first element", text)
-        if not math.isfinite(time) or time < 0:
+        if not 0 <= time <= _LONGEST:  # nor a NaN
             raise self._bad("a time of 0 or more as the first element", text)
         if not isinstance(code, str):
             raise self._bad('an event code such as "o" as the second element', text)
@@ -160,10 +161,8 @@ def _bad(number: int, expected: str, found: str) -> BadRecording:
 
 
 def _size(text: str) -> Size | None:
-    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
-    if match is None or not int(match[1]) or not int(match[2]):
-        return None
-    return Size(rows=int(match[2]), cols=int(match[1]))
+    match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", text)
+    return size_of(int(match[2]), int(match[1])) if match else None
 
 
 def _header(text: str, number: int) -> Header:
@@ -182,8 +181,9 @@ def _header(text: str, number: int) -> Header:
     names = ("cols", "rows") if version == 3 else ("width", "height")
     cols, rows = (term.pop(name, None) for name in names)
     for name, value in zip(names, (cols, rows), strict=True):
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 100_000:
-            raise _bad(number, f'"{name}" to be a positive integer', f'"{name}": {value!r}')
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_SIDE:
+            wanted = f'"{name}" to be an integer from 1 to {MAX_SIDE}'
+            raise _bad(number, wanted, f'"{name}": {value!r}')
     env = _strings(data.pop("env", None))
     kind = term.pop("type", "") if version == 3 else env.get("TERM", "")
     return Header(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import heapq
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,14 +134,8 @@ def moments_of(job: JobDir) -> tuple[Size, Iterator[Moment]]:
     for event in job.events():
         if event.offset > floor or not floor:
             break
-        if event.code == RESIZE:
-            size = _log_size(event.data)
+        size = event.size or size
     return size, _moments(job, floor, size)
-
-
-def _log_size(data: str) -> Size:
-    rows, _, cols = data.partition("x")
-    return Size(int(rows), int(cols))
 
 
 def _moments(job: JobDir, floor: int, size: Size) -> Iterator[Moment]:
@@ -156,7 +151,7 @@ def _moments(job: JobDir, floor: int, size: Size) -> Iterator[Moment]:
         at = max(at, event.offset)
         match event.code:
             case "r":
-                if (now := _log_size(event.data)) != size:
+                if (now := event.size or size) != size:
                     size = now
                     yield Moment(time, RESIZE, text=f"{size.cols}x{size.rows}")
             case "i":
@@ -167,8 +162,8 @@ def _moments(job: JobDir, floor: int, size: Size) -> Iterator[Moment]:
                 yield Moment(time, asciicast.MARKER, text=f"output was lost here ({event.data})")
             case "x":
                 word, _, number = event.data.partition(" ")
-                code = int(number or 0) + (128 if word == "signal" else 0)
-                yield Moment(time, EXIT, text=str(code))
+                code = int(number) if re.fullmatch("[0-9]{1,9}", number) else 0
+                yield Moment(time, EXIT, text=str(code + (128 if word == "signal" else 0)))
     for data in _slices(job, at, job.log.end):
         yield Moment(time, OUTPUT, data)
 

@@ -13,6 +13,7 @@ import json
 import os
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
+from ptyjobs.process.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,10 +101,10 @@ def read(
     path = os.path.join(state_dir, FOLDER, NAME)
     for name in [f"{path}.{number}" for number in range(KEPT, 0, -1)] + [path]:
         try:
-            lines = open(name, encoding="utf-8", errors="replace")  # noqa: SIM115  (closed below)
+            fd = open_regular(name)
         except OSError:  # not rotated so often, or nothing was journalled
             continue
-        with lines:
+        with open(fd, encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 entry = _entry(line)
                 if entry is not None and wanted(entry):
@@ -122,5 +123,5 @@ def _entry(line: str) -> Entry | None:
             int(value.get("offset", 0)),
             str(value.get("text", "")),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

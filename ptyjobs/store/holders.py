@@ -9,6 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 
+from ptyjobs.process.regular import open_regular
+
 
 def living(jobs: str | os.PathLike[str]) -> dict[int, str]:
     """Pid → job id of every living holder; `jobs` is the directory of all jobs."""
@@ -19,7 +21,7 @@ def living(jobs: str | os.PathLike[str]) -> dict[int, str]:
         return found
     for name in names:
         try:
-            fd = os.open(os.path.join(jobs, name, "alive"), os.O_RDONLY | os.O_CLOEXEC)
+            fd = open_regular(os.path.join(jobs, name, "alive"))
         except OSError:  # it has exited
             continue
         try:

@@ -17,7 +17,8 @@ from _thread import get_ident
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.errors import BadInput, DuplicateJob, Refused
-from ptyjobs.model import JobSpec, Status, checked_from_json, to_json
+from ptyjobs.model import JobSpec, Status, checked_from_json, size_of, to_json
+from ptyjobs.process.regular import open_regular
 from ptyjobs.store.log import LogReader
 
 if TYPE_CHECKING:
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, TypeVar
 
+    from ptyjobs.model import Size
+
     T = TypeVar("T")
 
 JOB_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 SOCKET = "sock"
 BLOCK = 4096  # bytes: allocation unit of file systems
+FOREVER = 1e10  # seconds: no job runs longer; nor is a time NaN
 MAX_CRASH = 1 << 20  # bytes of a traceback
+MAX_RECORD = 64 << 20  # bytes of a JSON file; a longer one is not ours
 RESERVE = 256  # minimum bytes of blanks after a record, for the fields that the end adds
 _JSON = json.JSONEncoder(separators=(",", ":"))
 
@@ -50,6 +55,12 @@ class LogEvent:
     code: str
     data: str = ""
     who: str = ""  # of an input: the person or program that typed it
+
+    @property
+    def size(self) -> Size | None:
+        """The size that a resize event sets; None for any other line."""
+        match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", self.data) if self.code == "r" else None
+        return size_of(int(match[1]), int(match[2])) if match else None
 
 
 def private_directory(path: Path) -> Path:
@@ -118,11 +129,11 @@ class JobDir:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            with open(os.path.join(self.folder, name), "rb", opener=_at_once) as file:
-                value = json.loads(file.read() or b"")  # None: a FIFO that holds nothing
+            with open(os.path.join(self.folder, name), "rb", opener=open_regular) as file:
+                value = json.loads(file.read(MAX_RECORD))
         except (FileNotFoundError, NotADirectoryError):  # not written yet, or deleted
             return None
-        except (IsADirectoryError, RecursionError):  # not ours: a job may put anything there
+        except RecursionError:  # not ours: a job may put anything there
             return None
         except ValueError:  # a full disk can leave a file empty; the job itself continues
             return None
@@ -177,8 +188,8 @@ class JobDir:
     def crash(self) -> str:
         """The last line of the traceback that a holder left when it failed; "" for none."""
         try:
-            with open(os.path.join(self.folder, "crash"), "rb", opener=_at_once) as file:
-                text = (file.read(MAX_CRASH) or b"").decode("utf-8", "replace")
+            with open(os.path.join(self.folder, "crash"), "rb", opener=open_regular) as file:
+                text = file.read(MAX_CRASH).decode("utf-8", "replace")
         except OSError:
             return ""
         return text.rstrip().rpartition("\n")[2][:300]
@@ -187,29 +198,29 @@ class JobDir:
         """Digests of typed secrets that the log contains (see `text.secrets`)."""
         data = self._read("secrets.json")
         entries = None if data is None else data.get("secrets")
-        return entries if isinstance(entries, list) else []
+        if not entries:
+            return []
+        from ptyjobs.text.secrets import digests_only  # few jobs have secrets
+
+        return digests_only(entries)
 
     def events(self) -> Iterator[LogEvent]:
         """The events in order; a line truncated by a crash ends the iteration."""
         try:
-            with open(
-                os.path.join(self.folder, "events"), encoding="utf-8", errors="replace"
-            ) as lines:
+            fd = open_regular(os.path.join(self.folder, "events"))
+            with open(fd, encoding="utf-8", errors="replace") as lines:
                 for line in lines:
                     try:
                         time, offset, code, *rest = json.loads(line)
                         data, who = [*map(str, rest), "", ""][:2]
                         event = LogEvent(float(time), int(offset), str(code), data, who)
+                        if not 0 <= event.time < FOREVER or event.offset < 0:
+                            continue
                     except (ValueError, TypeError, OverflowError, RecursionError):
                         continue  # truncated by a crash or a full disk, or written by the job
                     yield event
         except FileNotFoundError:  # no event yet
             return
-
-
-def _at_once(path: str, flags: int) -> int:
-    """Open without waiting: a FIFO in place of a file would have no writer."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _write_file(path: str, data: bytes) -> None:

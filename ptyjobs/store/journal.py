@@ -16,7 +16,8 @@ import json
 import os
 
 from ptyjobs._dataclass import dataclass
-from ptyjobs.model import from_json, told
+from ptyjobs.model import checked_from_json, told
+from ptyjobs.process.regular import open_regular
 
 LIMIT = 4 << 20  # bytes of one journal
 LONGEST = 4096  # bytes of one line
@@ -146,7 +147,7 @@ class Journal:
     def _open(self, path: str, stack: contextlib.ExitStack) -> tuple[int, int] | None:
         """The file's inode and a descriptor; None if there is no such file."""
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = open_regular(path)
         except FileNotFoundError:
             return None
         stack.callback(os.close, fd)
@@ -163,6 +164,6 @@ def _rest(fd: int, offset: int) -> bytes:
 
 def _parse(line: bytes) -> Transition | None:
     try:
-        return from_json(Transition, json.loads(line))
-    except (ValueError, TypeError, AttributeError):  # truncated by a full disk
+        return checked_from_json(Transition, json.loads(line))
+    except (ValueError, RecursionError):  # truncated by a full disk, or written by a job
         return None

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
+from ptyjobs.process.regular import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 PREFIX = "log."
 MIN_SEGMENT = 64 << 10
 MAX_SEGMENT = 16 << 20
+_SEGMENT = re.compile(rf"{re.escape(PREFIX)}[0-9]{{16}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,7 @@ class LogReader:
         try:
             with os.scandir(self._dir) as entries:
                 for entry in entries:
-                    if entry.name.startswith(PREFIX) and entry.name[len(PREFIX) :].isdigit():
+                    if _SEGMENT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                         try:
                             found.append((int(entry.name[len(PREFIX) :]), entry.stat().st_size))
                         except FileNotFoundError:  # dropped by the quota concurrently
@@ -245,8 +248,7 @@ class LogReader:
             data = self._writer.pread(segment, limit, position)
             if data is not None:
                 return data
-        path = os.path.join(self._dir, segment_name(segment))
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = open_regular(os.path.join(self._dir, segment_name(segment)))
         try:
             return os.pread(fd, limit, position)
         finally:

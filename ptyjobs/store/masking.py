@@ -13,6 +13,7 @@ import os
 from bisect import bisect_right
 
 from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs.process.regular import open_regular
 from ptyjobs.text.patterns import ESCAPES
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def _write(job: JobDir, offset: int, data: bytes) -> None:
     for first, size in job.log.segments():
         start, end = max(offset, first), min(offset + len(data), first + size)
         if start < end:
-            with open(os.path.join(job.folder, f"log.{first:016d}"), "r+b") as file:
+            path = os.path.join(job.folder, f"log.{first:016d}")
+            with open(open_regular(path, os.O_RDWR), "r+b") as file:
                 file.seek(start - first)
                 file.write(data[start - offset : end - offset])
 
@@ -97,14 +99,14 @@ def _write(job: JobDir, offset: int, data: bytes) -> None:
 def _mask_typed(job: JobDir, redactor: Redactor) -> int:
     path = os.path.join(job.folder, "events")
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(open_regular(path), encoding="utf-8", errors="replace") as file:
             lines = file.readlines()
     except FileNotFoundError:
         return 0
     changed = [_masked_event(line, redactor) for line in lines]
     if changed == lines:
         return 0
-    with open(path, "w", encoding="utf-8") as file:
+    with open(open_regular(path, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8") as file:
         file.writelines(changed)
     return 1
 

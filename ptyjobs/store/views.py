@@ -65,12 +65,11 @@ def screen_at(
     for event in job.events():
         if event.offset > end or (time is not None and event.time > time):
             break
-        if event.code == "r":
-            rows, _, cols = event.data.partition("x")
+        if (changed := event.size) is not None:
             if event.offset <= start:
-                size = Size(int(rows), int(cols))
+                size = changed
             else:
-                later.append((event.offset, Size(int(rows), int(cols))))
+                later.append((event.offset, changed))
     fold = Fold(job.log, size=size, start=start)
     fold.begin()
     for at, other in later:

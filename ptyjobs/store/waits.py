@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass, field, replace
-from ptyjobs.model import from_json, to_json
+from ptyjobs.model import checked_from_json, to_json
+from ptyjobs.process.regular import open_regular
 from ptyjobs.store.jobdir import private_directory
 
 if TYPE_CHECKING:
@@ -85,10 +86,10 @@ class WaitStore:
         if path is None:
             return None
         try:
-            value = json.loads(path.read_bytes())
-        except (FileNotFoundError, ValueError):  # ValueError: truncated by a full disk
+            with open(path, "rb", opener=open_regular) as file:
+                return checked_from_json(StoredWait, json.loads(file.read()))
+        except (FileNotFoundError, ValueError, RecursionError):  # truncated by a full disk
             return None
-        return from_json(StoredWait, value)
 
     def claim(self, wait_id: str) -> bool:
         """Become the process that carries out this wait; False if another one is."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Form = tuple[int, str, str]  # bytes, filter bits ("01..."), hash in hexadecimal
 
 SHORTEST = 3  # characters of a secret; shorter ones occur in every text
+LONGEST_TYPED = 1 << 20  # bytes of a form in a digest; the longest input that is typed is shorter
 SHORTEST_TYPED = 4  # characters of a typed secret: "yes" at a no-echo prompt is none
 FILTER = 24  # bytes of a digest compared by one bit each
 DIGEST = 16  # bytes of a digest's hash
@@ -187,6 +188,36 @@ def unpack(wire: Iterable[dict[str, Any]]) -> list[Secret]:
         )
         for one in wire
     ]
+
+
+def digests_only(wire: object) -> list[dict[str, Any]]:
+    """The entries of `wire` that are packed digests; the others are not ours (a tampered file)."""
+    entries = wire if isinstance(wire, list) else []
+    return [one for one in entries if isinstance(one, dict) and _is_digest(one)]
+
+
+def _is_digest(one: dict[str, Any]) -> bool:
+    try:
+        (digest,) = unpack([one])
+    except (ValueError, TypeError, LookupError, OverflowError):
+        return False
+    if isinstance(digest, Known) or not digest.forms or not isinstance(digest.name, str):
+        return False
+    forms = (*digest.forms, *digest.base64, *digest.loose)
+    return _is_hex(digest.salt) and all(map(_is_form, forms))
+
+
+def _is_form(form: Form) -> bool:
+    size, bits, hash_ = form
+    fits = len(bits) == min(size, FILTER) and set(bits) <= {"0", "1"}
+    return SHORTEST <= size <= LONGEST_TYPED and fits and _is_hex(hash_, size=DIGEST)
+
+
+def _is_hex(text: str, *, size: int = 0) -> bool:
+    try:
+        return bool(data := bytes.fromhex(text)) and len(data) in (size or len(data),)
+    except (ValueError, TypeError):
+        return False
 
 
 def _forms(wire: Iterable[Iterable[Any]]) -> tuple[Form, ...]:

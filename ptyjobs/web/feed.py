@@ -28,7 +28,7 @@ from ptyjobs.client.async_connection import AsyncFollow
 from ptyjobs.client.connect import ConnectionClosed
 from ptyjobs.client.files import LogReader, views
 from ptyjobs.errors import HolderLost, PtyJobsError
-from ptyjobs.model import Size, Status, from_json, to_json
+from ptyjobs.model import Size, Status, from_json, size_of, to_json
 from ptyjobs.protocol import Data
 from ptyjobs.web.advice import HINTS
 from ptyjobs.web.rows import row_of_record
@@ -258,8 +258,8 @@ class Feed:
         assert self._follow is not None
         try:
             if "rows" in asked:
-                size = Size(int(asked["rows"]), int(asked["cols"]))
-                if 1 <= size.rows <= 1000 and 1 <= size.cols <= 1000:
+                size = size_of(int(asked["rows"]), int(asked["cols"]))
+                if size is not None:
                     await self._follow.resize(size)
             elif "signal" in asked:
                 name = str(asked["signal"])

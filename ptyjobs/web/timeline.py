@@ -70,9 +70,8 @@ def events(job: JobDir, start: float) -> tuple[dict[str, Any], bytes]:
     last = 0.0
     for event in job.events():
         last = max(last, event.time)
-        if event.code == "r" and event.time > start:
-            rows, _, cols = event.data.partition("x")
-            items.append([event.time, 0, int(rows), int(cols)])
+        if event.time > start and (size := event.size) is not None:
+            items.append([event.time, 0, size.rows, size.cols])
         if event.code not in ("o", "x"):
             continue
         if event.time <= start:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ptyjobs.client.files import JobDir, status_cache
+from ptyjobs.client.files import JobDir, status_cache, views
+from ptyjobs.model import Size
+from ptyjobs.recordings import read
+from ptyjobs.text.redaction import Redactor
+from ptyjobs.text.secrets import Digest, pack, unpack
+from ptyjobs.web import timeline
 
 pytestmark = pytest.mark.live
 
@@ -29,17 +35,18 @@ PLACED: dict[str, Callable[[Path], object]] = {
     "deep JSON": lambda path: path.write_bytes(b"[" * 200_000),
     "no JSON": lambda path: path.write_bytes(b"\xff\xfe{"),
     "a list": lambda path: path.write_bytes(b"[1]"),
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "a socket": lambda path: os.mknod(path, stat.S_IFSOCK | 0o600),
 }
 
 
-@pytest.mark.parametrize("name", ["status.json", "spec.json", "alive"])
+@pytest.mark.parametrize("name", ["status.json", "spec.json", "alive", "log.0000000000000000"])
 @pytest.mark.parametrize("placed", PLACED)
 @pytest.mark.stops("files", "a FIFO, a directory or deep JSON in place of a job's file")
 def test_a_placed_file_stops_no_command(tmp_path: Path, name: str, placed: str) -> None:
     job = tmp_path / "state/jobs/bad"
     job.mkdir(mode=0o700, parents=True)
-    if name == "alive" and placed == "a directory":
-        pytest.skip("it counts as the lock of a holder")
     PLACED[placed](job / name)
     (tmp_path / "state/jobs/ev\x1b]0;pwn\x07il").mkdir()
     done = command(tmp_path, "list", "--all")
@@ -135,8 +142,90 @@ def command(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
+READ = """
+import sys
+from pathlib import Path
+from ptyjobs.client.files import JobDir, views
+from ptyjobs.process import cgroup
+from ptyjobs.recordings import read
+from ptyjobs.store import audit, holders
+state, job = Path(sys.argv[1]), JobDir(sys.argv[2])
+job.crash(), job.secrets(), cgroup.noted(job.path), holders.living(job.path.parent)
+views.screen_at(job), read(job.path), list(audit.read(str(state)))
+"""
+
+
+@pytest.mark.parametrize("name", ["crash", "secrets.json", "cgroup", "alive", "events", "audit"])
 @pytest.mark.parametrize("placed", PLACED)
-def test_a_placed_report_of_a_crash_stops_nobody(tmp_path: Path, placed: str) -> None:
-    PLACED[placed](tmp_path / "crash")
-    code = f"from ptyjobs.store.jobdir import JobDir; JobDir({str(tmp_path)!r}).crash()"
-    subprocess.run([sys.executable, "-c", code], timeout=60, check=True)
+def test_a_placed_file_stops_no_reader(tmp_path: Path, name: str, placed: str) -> None:
+    job, journal = tmp_path / "jobs/bad", tmp_path / "audit"
+    for folder in (job, journal):
+        folder.mkdir(parents=True)
+    (job / "spec.json").write_text(json.dumps(RIGHT))
+    (job / "log.0000000000000000").write_bytes(b"output")
+    PLACED[placed](journal / "journal.jsonl" if name == "audit" else job / name)
+    subprocess.run([sys.executable, "-c", READ, tmp_path, job], timeout=60, check=True)
+
+
+def test_names_like_a_segment_are_no_segments(tmp_path: Path) -> None:
+    names = (
+        "log.0000000000000002",
+        "log.\u00b2",
+        "log.1",
+        "log." + "9" * 200,
+        "log.000000000000000a",
+    )
+    for name in names:
+        (tmp_path / name).write_bytes(b"abc")
+    assert JobDir(tmp_path).log.segments() == [(2, 3)]
+
+
+SIZES: list[object] = [
+    {"rows": 10**9, "cols": 10**9},
+    {"rows": 0, "cols": 80},
+    {"rows": 1001, "cols": 80},
+    {"rows": 24, "cols": 80.5},
+]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.stops("files", "sizes, times and digests that no job has")
+def test_no_screen_is_made_of_a_size_that_no_job_has(tmp_path: Path, size: object) -> None:
+    for name in ("status.json", "spec.json", "glimpse.json"):
+        (tmp_path / name).write_text(json.dumps({**RIGHT, "size": size}))
+    job = JobDir(tmp_path)
+    assert (job.status(), job.spec(), status_cache.read(job)) == (None, None, None)
+
+
+def test_events_that_no_job_has_change_no_screen(tmp_path: Path) -> None:
+    job = JobDir(tmp_path)
+    (tmp_path / "spec.json").write_text(json.dumps(RIGHT))
+    (tmp_path / "log.0000000000000000").write_bytes(b"output")
+    wrong = ["", "x", "axb", "1x", "0x0", "99999x99999", "-1x5", "\u0664x\u0664", "24x80x1"]
+    lines = [json.dumps([0.5, 0, "r", data]) for data in wrong]
+    lines += ['[NaN, 3, "o"]', '[Infinity, 3, "o"]', '[-1, 3, "o"]', '[1, -3, "o"]']
+    lines += [json.dumps([1, 6, "x", f"code {data}"]) for data in ("a", "-1", "9" * 5000)]
+    (tmp_path / "events").write_text("\n".join([*lines, '[2, 6, "r", "30x90"]']))
+    assert [event.size for event in job.events() if event.code == "r"] == [None] * 9 + [
+        Size(30, 90)
+    ]
+    assert views.screen_at(job, time=1.5).size == Size()
+    assert views.screen_at(job).size == Size(30, 90)
+    assert read(tmp_path).duration == 2
+    assert json.dumps(timeline.events(job, 0.0)[0], allow_nan=False)
+
+
+def test_digests_that_no_job_has_are_none(tmp_path: Path) -> None:
+    (right,) = pack([Digest.of("typed-here", name="", salt=b"salt-of-this-job")])
+    entries: list[object] = [7, [], {}, {"value": "the", "name": ""}]
+    for name in right.keys() - {"name"}:
+        entries += [{**right, name: value} for value in (7, "zz", [[1]], [[9, 9, 9]], None)]
+    size, bits, digest = right["forms"][0]
+    for form in ([size, "", digest], [10**12, bits, digest], [size, bits, "00"], [0, "", digest]):
+        entries.append({**right, "forms": [form]})
+    entries.append({**right, "forms": []})
+    job = JobDir(tmp_path)
+    job.write("secrets.json", {"secrets": [*entries, right]})
+    kept = job.secrets()
+    assert kept == [json.loads(json.dumps(right))]
+    assert Redactor(unpack(kept)).redact("it was typed-here").count == 1
