@@ -5,8 +5,9 @@ output: it comes from the log, so a slow browser costs no memory and delays no o
 thing is back-pressure: at most `AHEAD` bytes are sent beyond the browser's reported progress (a
 background page draws almost nothing), and at most `BURST` per `PACE` (people cannot read faster,
 and each discarded frame costs the page memory). More than `RESYNC` behind, the browser gets the
-current screen and the number of skipped bytes instead, and all lines above the screen once the job
-is quiet again. A reconnect names its offset and resumes there, without gap or repetition.
+current screen and the number of skipped bytes instead, then one screen a `FRAME` while the job is
+faster than a `BURST` in it, and all lines above the screen once it is quiet again. A reconnect
+names its offset and resumes there, without gap or repetition.
 
 Frames: binary are raw bytes of the log, in order; text is JSON with a `type`: `mode`, `size`,
 `repaint` (the next binary frame rebuilds the screen), `offset`, `skipped`, `job` (its row, see
@@ -44,10 +45,10 @@ OWN = re.compile(r"[0-9a-z]{1,8}")  # number that a browser gives itself, to be 
 REACH = 4 << 20  # bytes folded for the last screen of an ended job
 CHUNK = 128 << 10  # bytes of one frame
 SCROLLBACK = 5000  # scrollback lines that a browser is sent
-SCROLLBACK_LATER = 200  # the same after a resync: under a flood that is often
 AHEAD = 1 << 20  # bytes sent that the browser has not drawn yet
 BURST = 128 << 10  # bytes sent per `PACE`
 PACE = 0.2  # seconds
+FRAME = 0.4  # seconds between two screens of a flood: each costs the page 0.4 MB of garbage
 QUIET = 0.5  # seconds without output after which the skipped lines are sent
 RESYNC = 512 << 10  # bytes behind at which the current screen is sent instead
 
@@ -168,8 +169,10 @@ class Feed:
         while (end := log.end) > self._offset:
             if self._sent - self._drawn > AHEAD or self._too_fast():
                 return True
-            if end - self._offset > RESYNC:
-                await self._resync(end)
+            if end - self._offset > (BURST if self._partial else RESYNC):
+                await self._resync(end, scrollback=0)
+                # The next `FRAME` begins with what the holder was slow to answer behind us.
+                self._window, self._burst = asyncio.get_running_loop().time(), BURST
                 continue
             first, data = log.read(self._offset, CHUNK)
             if not data:
@@ -188,19 +191,19 @@ class Feed:
 
     def _too_fast(self) -> bool:
         """True if this `PACE` has used its share; the pump is woken for the next one."""
-        now = asyncio.get_running_loop().time()
-        if now - self._window >= PACE:
+        now, pace = asyncio.get_running_loop().time(), FRAME if self._partial else PACE
+        if now - self._window >= pace:
             self._window, self._burst = now, 0
         if self._burst < BURST:
             return False
-        self._wake_in(self._window + PACE - now)
+        self._wake_in(self._window + pace - now)
         return True
 
     def _wake_in(self, seconds: float) -> None:
         asyncio.get_running_loop().call_later(seconds, self._wake.set)
 
-    async def _resync(self, end: int, *, scrollback: int = SCROLLBACK_LATER) -> None:
-        """The browser is far behind: send the current screen."""
+    async def _resync(self, end: int, *, scrollback: int) -> None:
+        """Send the current screen in place of the missing output."""
         self._partial = scrollback < SCROLLBACK
         assert self._follow is not None
         try:

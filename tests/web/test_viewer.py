@@ -17,6 +17,7 @@ from ptyjobs.model import Size
 from ptyjobs.store import views
 from ptyjobs.terminal import Screen
 from ptyjobs.web import assets, timeline
+from ptyjobs.web.feed import BURST
 from ptyjobs.web.server import PROTOCOL, TOKEN_HEADER, TOKEN_PREFIX, Viewer
 from tests.web.harness import Watched, get, joined, run, server, started, with_viewer
 
@@ -148,6 +149,30 @@ def test_a_browser_far_behind_gets_the_screen_instead_of_the_flood(tmp_path: Pat
         assert any(told["type"] == "skipped" for told in watched.told)
         async with joined(viewer, f"job/j?since={watched.offset}") as socket:
             await Watched().take(socket)
+
+    with_viewer(tmp_path, act)
+
+
+def test_during_a_flood_a_browser_is_sent_screens_and_no_bytes_between(tmp_path: Path) -> None:
+    async def act(viewer: Viewer) -> None:
+        await started(viewer, "trap : INT; read go; yes 'a line of a flood'; cat")
+        async with joined(viewer, "job/j") as socket:
+            watched = Watched()
+            await watched.take(socket, until="repaint")
+            await viewer.jobs.interact("j", input="", timeout=0)
+            await watched.take(socket, until="repaint")
+            before = len(watched.data)
+            for _ in range(8):
+                await watched.take(socket, until="repaint")
+            # A flood that was stopped for a moment by a busy machine is sent as it is.
+            assert len(watched.data) - before < 8 * BURST / 2
+            await viewer.jobs.kill("j", signal="INT")
+            shown = Screen(Size(24, 80))
+            async for message in socket:  # quiet again: the screen with the lines above it
+                if isinstance(message, bytes) and len(message) > 50_000:
+                    shown.feed(message)
+                    break
+            assert shown.first_line - shown.floor_line > 1000
 
     with_viewer(tmp_path, act)
 

@@ -45,7 +45,8 @@ export function live(id) {
     open: () => { told = drawn = 0; },
     bytes: (data) => {
       const last = link.socket;
-      if (rebuild) rebuild = false;
+      // Reset and screen in one write: no frame shows the terminal empty.
+      if (rebuild) { rebuild = false; term.write("\x1bc"); }
       else offset += data.length;
       term.write(data, () => {
         if (link.socket !== last) return;
@@ -62,7 +63,7 @@ export function live(id) {
         case "job": row = message.row; show(); break;
         case "size": term.resize(message.cols, message.rows); break;
         case "offset": offset = message.offset; break;
-        case "repaint": offset = message.offset; rebuild = true; term.reset(); break;
+        case "repaint": offset = message.offset; rebuild = true; break;
         case "skipped": skipped(); break;
         case "readonly": note("Read-only: start the viewer with --write to type."); break;
         case "person": person(message); mode(); break;
