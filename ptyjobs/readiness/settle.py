@@ -113,7 +113,8 @@ class Settle:
     def on_probe(self, now: float, probe: Probe) -> None:
         """Record the result of DoProbe."""
         deadline, output = self._deadline, self._confirmation.output
-        if probe.threaded and self._situation.evidence.snapshot().alternate:
+        draws = probe.threaded and self._situation.evidence.snapshot().alternate
+        if draws and probe.wait is Wait.HARD:
             # It hands its keys to another thread, which draws (fzf, when Go's main thread reads).
             probe = replace(probe, wait=Wait.SOFT)
         deadline.on_probe(now)

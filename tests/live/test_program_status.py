@@ -17,7 +17,9 @@ pytestmark = pytest.mark.live
 
 # A full-screen program that takes keys all the time, and draws while it works.
 AGENT = r"""
-import os, select, sys, time, tty
+import os, select, sys, threading, time, tty
+if len(sys.argv) > 1:
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 tty.setraw(0)
 out = lambda text: os.write(1, text.encode())
 out("\x1b[?1049h\x1b]7501;state=idle\x1b\\> ")
@@ -26,7 +28,7 @@ out("\x1b]7501;state=working\x1b\\")
 end = time.monotonic() + 2
 while time.monotonic() < end:
     out("\x1b[2;1H%f" % time.monotonic())
-    select.select([0], [], [], 0.1)
+    select.select([0], [], [], 0.5)
 out("\x1b]7501;state=blocked:kind=permission:msg=MESSAGE\x1b\\\x1b[3;1HProceed? ")
 os.read(0, 100)
 out("\x1b]7501;state=done\x1b\\\x1b[4;1Hready ")
@@ -40,9 +42,10 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
         yield running
 
 
-def test_working_is_no_turn_and_blocked_is_one(jobs: Jobs) -> None:
+@pytest.mark.parametrize("threads", [[], ["another"]])
+def test_working_is_no_turn_and_blocked_is_one(jobs: Jobs, threads: list[str]) -> None:
     code = AGENT.replace("MESSAGE", b64("approve Bash: ls"))
-    jobs.execute(argv=[sys.executable, "-c", code], name="agent", wait=20)
+    jobs.execute(argv=[sys.executable, "-c", code, *threads], name="agent", wait=20)
     answer = jobs.interact("agent", input="g", enter=False, timeout=30)
     assert answer.verdict.reason.ready
     assert answer.verdict.says == "blocked (permission): approve Bash: ls"

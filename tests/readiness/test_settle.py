@@ -740,6 +740,17 @@ def test_a_screen_drawn_by_another_thread_than_the_reader_is_waited_for() -> Non
     assert verdict.waited < STILL / 2
 
 
+def test_a_full_screen_program_with_threads_that_is_busy_is_busy() -> None:
+    """Busy by its own report, though the kernel sees it take keys; or because it is being ended."""
+    world = World()
+    world.evidence.feed(b"\x1b[?1049h> ")
+    world.look, world.probe = Look(before_cursor="> ", alternate=True), SOFT
+    world.settle(sent=Sent(nbytes=1))
+    world.say(b"\x1b[5;1Hworking")
+    world.probe = replace(BUSY, threaded=True)
+    assert world.run(3.0) is None
+
+
 @pytest.mark.parametrize(
     ("change", "silence"),
     [
