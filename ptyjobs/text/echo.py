@@ -24,6 +24,7 @@ from ptyjobs.terminal.widths import WIDTH
 
 MAX_PREFIX = 40
 """Longest continuation prompt that is recognised, in characters."""
+_NUMBERS = re.compile("([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def _indented(rows: Sequence[Line], typed: Typed) -> _Match | None:
     if not line or not text.endswith(line):
         return None
     before, prompt = text[: len(text) - len(line)].rstrip(" "), typed.prompt.rstrip(" ")
-    same = re.sub("[0-9]+", "0", before)[:-1] == re.sub("[0-9]+", "0", prompt)[:-1]
+    same = _numberless(before)[:-1] == _numberless(prompt)[:-1]
     return _Match(1, "", 1) if before and same and before[-1:] not in " " else None
 
 
@@ -274,7 +275,7 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
     """Drop echoes that came after the mark: after later prompts, or bare from the kernel."""
     pending = list(typed.lines[match.lines :])
     prompts = {p for p in (typed.prompt, typed.end_prompt, *match.prefixes) if p.strip()}
-    another = re.fullmatch(prompt_pattern(typed.prompt), typed.end_prompt) is None
+    another = _numberless(typed.prompt) != _numberless(typed.end_prompt)
     if typed.lines and typed.end_prompt.strip() and another:
         pending = list(typed.lines)  # perhaps typed ahead: then the editor echoes every line again
     bare = 0  # prompts that may precede output because their line was typed ahead
@@ -282,7 +283,7 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
         bare = len(typed.lines) - bool(typed.prompt.strip())
     if not pending and not bare:
         return kept
-    known = [prompt_pattern(p) for p in sorted(prompts, key=len, reverse=True)]
+    known = sorted(prompts, key=len, reverse=True)
     must_come = list(typed.lines[match.lines :]) if typed.kernel and not typed.moved else []
     out: list[Line] = kept[:start]
     at = start
@@ -330,19 +331,35 @@ def _repeated(text: str, times: int) -> int:
     return min(times * len(match[1]), len(text))
 
 
-def prompt_pattern(prompt: str) -> str:
-    """A regular expression for prompts that differ from this one only in numbers (`In [7]: `)."""
-    parts = re.split(r"([0-9]+)", prompt)
-    return "".join("[0-9]+" if n % 2 else re.escape(part) for n, part in enumerate(parts))
+def _numberless(prompt: str) -> str:
+    return _NUMBERS.sub("0", prompt)
+
+
+def prompt_length(text: str, prompt: str) -> int:
+    """The length of the prompt like `prompt`, but for numbers (`In [7]: `), at the start of `text`.
+
+    0 if there is none. Compares parts: a regular expression would have to be compiled for each
+    prompt.
+    """
+    at = 0
+    for number, part in enumerate(_NUMBERS.split(prompt)):
+        if number % 2 == 0:
+            if not text.startswith(part, at):
+                return 0
+            at += len(part)
+        elif (match := _NUMBERS.match(text, at)) is not None:
+            at = match.end()
+        else:
+            return 0
+    return at
 
 
 def _prompt_end(text: str, known: Sequence[str]) -> int:
     """The end of the prompt that `text` begins with; 0 if there is none."""
-    for pattern in known:
+    for prompt in known:
         # Rows have no trailing blanks, even where a prompt is alone on its row.
-        match = re.match(pattern, text) or re.match(pattern, text + " " * MAX_PREFIX)
-        if match is not None:
-            return min(match.end(), len(text))
+        if length := prompt_length(text + " " * MAX_PREFIX, prompt):
+            return min(length, len(text))
     return 0
 
 

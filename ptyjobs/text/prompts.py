@@ -17,7 +17,7 @@ from ptyjobs.terminal import values
 from ptyjobs.terminal.style import Colour, Style
 from ptyjobs.text.bookmark import Mark, TextScreen
 from ptyjobs.text.changes import UPPER_ROWS
-from ptyjobs.text.echo import prompt_pattern
+from ptyjobs.text.echo import prompt_length
 
 EARLIER = 16
 """Earlier prompts on the screen and in the scrollback whose upper rows are compared."""
@@ -133,13 +133,12 @@ def _start(text: str, known: str) -> int | None:
     body = known.rstrip(" ")
     if not body:
         return None
-    match = re.search(f"(?:{prompt_pattern(known)})$", text)
-    if match is not None:
-        before = text[: match.start()]
+    if length := prompt_length(text[::-1], known[::-1]):
+        before = text[:-length]
         # `>> ` is a prompt of its own, not output before `> `. Shells pad a row of output without a
         # line end with blanks so that the prompt wraps: more than one blank separates the two.
         joined = _ends_in_one_blank(before) or set(before) <= set(known)
-        return 0 if joined else match.start()
+        return 0 if joined else len(before)
     if not text.rstrip(" ").endswith(body[-1]):
         return None
     for length in range(len(body) - 1, max(2, len(body) // 3 - 1), -1):
