@@ -218,4 +218,4 @@ def _shows(output: bytes, text: str) -> bool:
 
 
 def _packed(text: str) -> str:
-    return re.sub(r"\s+", "", text)
+    return "".join(text.split())
