@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ptyjobs.client import calls, registry
@@ -97,6 +97,27 @@ class AsyncJobs(AsyncMethods):
                 break
             await asyncio.sleep(0.01)
         return await asyncio.to_thread(self._ended, job, call)
+
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def _aside(self, function: Callable[..., T], *args: object) -> T:
+        return await asyncio.to_thread(function, *args)
+
+    async def _start_once(
+        self,
+        spec: JobSpec,
+        *,
+        name: str,
+        wait: float,
+        budget: int | None,
+        until: Sequence[str],
+        on_progress: Progress | None,
+    ) -> Answer | None:
+        job, spec = self._allocate(spec, name=name)
+        connection = await self._begin(job, spec)
+        call = self._start(spec, wait, budget, until, progress=on_progress is not None)
+        return await self._started(job, connection, call, progress=on_progress)
 
     async def _begin(self, job: JobDir, spec: JobSpec) -> AsyncConnection:
         """Connect to a new holder; other calls for the job wait meanwhile.

@@ -2,12 +2,11 @@
 
 Owns their parameters and their documentation. Never opens a connection and starts no process: the
 subclass (`aio`) does. The subtle thing: `sync_methods` is generated from this file by
-`tools/unasync.py`.
+`tools/unasync.py`, so nothing here may depend on asyncio.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
@@ -18,7 +17,7 @@ from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_p
 from ptyjobs.errors import DuplicateJob, HolderLost
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
     from ptyjobs.client.calls import Call, Progress
@@ -27,12 +26,41 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# ruff: noqa: ASYNC109, ASYNC110  (a timeout here is the program's deadline, kept by its holder;
+# ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder;
 # polling is used only for files of other processes)
 
 
 class AsyncMethods(Base):
     """The part of the client API that both clients have from one source."""
+
+    # -- what a client adds
+
+    async def _call(self, job_id: str, call: Call[T], *, progress: Progress | None = None) -> T:
+        """Send one request to the job's holder; answers from its directory once it has exited."""
+        raise NotImplementedError
+
+    async def _start_once(
+        self,
+        spec: JobSpec,
+        *,
+        name: str,
+        wait: float,
+        budget: int | None,
+        until: Sequence[str],
+        on_progress: Progress | None,
+    ) -> Answer | None:
+        """Start a new job; None if the zygote or holder crashed before it started the job."""
+        raise NotImplementedError
+
+    async def _pause(self, seconds: float) -> None:
+        """Let time pass."""
+        raise NotImplementedError
+
+    async def _aside(self, function: Callable[..., T], *args: object) -> T:
+        """Call a function that may block."""
+        raise NotImplementedError
+
+    # -- start
 
     async def execute(
         self,
@@ -144,24 +172,20 @@ class AsyncMethods(Base):
         if replace:
             await self._make_room(name)
         elif await self._joins(name, spec):
-            answer = await self.wait(name, timeout=wait, budget=budget, on_progress=on_progress)
-            return with_note(answer, JOINED)
-        asked = spec
+            joined = await self.wait(name, timeout=wait, budget=budget, on_progress=on_progress)
+            return with_note(joined, JOINED)
         try:
-            job, spec = self._allocate(spec, name=name)
+            answer = await self._start_once(
+                spec, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
+            )
         except DuplicateJob:
             if not (await self._leaves(name) or await self._joins(name, spec, patience=BEING_BORN)):
                 raise
-            return await self.start(
-                asked, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
-            )
-        connection = await self._begin(job, spec)
-        call = self._start(spec, wait, budget, until, progress=on_progress is not None)
-        started = await self._started(job, connection, call, progress=on_progress)
-        if started is not None:
-            return started
+            answer = None
+        if answer is not None:
+            return answer
         return await self.start(
-            asked, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
+            spec, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
         )
 
     async def restart(
@@ -198,7 +222,7 @@ class AsyncMethods(Base):
         await self.kill(name)
         deadline = time.monotonic() + LEAVING
         while self._lives(name) and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+            await self._pause(0.01)
 
     async def _leaves(self, name: str) -> bool:
         """True once the holder of an ended job has exited; False if it keeps running."""
@@ -206,15 +230,17 @@ class AsyncMethods(Base):
         while self._has_ended(name) and time.monotonic() < deadline:
             if not self._lives(name):
                 return True
-            await asyncio.sleep(0.01)
+            await self._pause(0.01)
         return False
 
     async def _joins(self, name: str, spec: JobSpec, *, patience: float = 0.0) -> bool:
         """True if the live job of that name is the same service; its spec may appear late."""
         deadline = time.monotonic() + patience
         while (same := self._same_service(name, spec)) is None and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+            await self._pause(0.01)
         return bool(same)
+
+    # -- type and wait
 
     async def interact(
         self,
@@ -307,7 +333,9 @@ class AsyncMethods(Base):
             status = await self.status(job_id)
             if status.ports or status.state.ended or time.monotonic() >= deadline:
                 return with_port(await self._call(job_id, at_once(call)), status)
-            await asyncio.sleep(PORT_POLL)
+            await self._pause(PORT_POLL)
+
+    # -- read
 
     async def tail(self, job_id: str, *, lines: int | None = None) -> View:
         """Rendered current view: its last `lines` lines (default 50)."""
@@ -325,6 +353,8 @@ class AsyncMethods(Base):
         """Full status of one job; an ended job has no live figures."""
         return await self._call(job_id, calls.status())
 
+    # -- act
+
     async def kill(self, job_id: str, *, signal: str = "", grace: float | None = None) -> Killed:
         """End a job and every process below it: polite signals for `grace` seconds, then SIGKILL.
 
@@ -334,16 +364,15 @@ class AsyncMethods(Base):
         grace = self.config.kill_grace if grace is None else grace
         call = calls.kill(signal=signal, grace=grace)
         try:
-            return await self._call(
-                job_id, call if signal else force_kill.impatient(call, grace=grace)
-            )
+            request = call if signal else force_kill.impatient(call, grace=grace)
+            return await self._call(job_id, request)
         except HolderLost:
             if signal:
                 raise
             job = self.registry.find(job_id)
-            if await asyncio.to_thread(force_kill.answers, job):
+            if await self._aside(force_kill.answers, job):
                 return await self._call(job_id, call)
-            ended = await asyncio.to_thread(force_kill.kill_through, job)
+            ended = await self._aside(force_kill.kill_through, job)
             return Killed("killed", ended, self.registry.status(job))
 
     async def resize(self, job_id: str, size: Size) -> Status:
@@ -363,7 +392,12 @@ class AsyncMethods(Base):
         return await self._call(job_id, calls.release(by=by, message=message))
 
     async def done(
-        self, job_id: str, *, by: str = "", message: str = "", declined: bool = False
+        self,
+        job_id: str,
+        *,
+        by: str = "",
+        message: str = "",
+        declined: bool = False,
     ) -> None:
         """Answer an open request for a person: done, or declined."""
         await self._call(job_id, calls.done(by=by, message=message, declined=declined))
@@ -382,7 +416,7 @@ class AsyncMethods(Base):
     async def clean(self) -> list[str]:
         """Remove ended jobs according to the retention settings; returns their ids."""
         config = self.config
-        return await asyncio.to_thread(
+        return await self._aside(
             lambda: self.registry.clean(
                 retention=config.retention, keep=config.retention_count, total=config.log_total
             )
