@@ -133,7 +133,7 @@ def _message(kind: int, source: bytes | bytearray, start: int, end: int) -> Mess
         raise BrokenFrame(f"unknown frame kind {kind}")
     try:
         message = json.loads(source[start:end])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BrokenFrame(f"not JSON: {error}") from None
     if not isinstance(message, dict):
         raise BrokenFrame("a JSON frame holds one object")

@@ -1,11 +1,13 @@
 """Keep secrets of the server away from its jobs: environment and memory of our own processes.
 
-Owns this process's environment memory and its dumpable flag. Never touches a job's environment. A
-job can read /proc/PPID/environ of its holder, which runs as the same user. That file shows the
-memory between `env_start` and `env_end` (proc_pid_stat(5)), where the kernel put the strings at
-exec; unsetenv(3) leaves them there. So the variables are removed first and the memory is then
-overwritten. The subtle thing: libc's `environ` points into this memory until the kept variables
-have been set again, which copies them.
+Owns this process's environment memory, its command line and its dumpable flag. Never touches a
+job's environment. A job can read /proc/PPID/environ of its holder, which runs as the same user.
+That file shows the memory between `env_start` and `env_end` (proc_pid_stat(5)), where the kernel
+put the strings at exec; unsetenv(3) leaves them there. So the variables are removed first and the
+memory is then overwritten. The subtle thing: libc's `environ` points into this memory until the
+kept variables have been set again, which copies them. Zygote and holder have the command line of
+the process that started them (`ptyjobs run --env TOKEN=...`), which every user may read for as long
+as they run, so it is replaced too.
 
 The zygote is a fork of the server, so its heap still holds what the server has read. `close_memory`
 makes the process not dumpable (PR_SET_DUMPABLE, prctl(2)): without CAP_SYS_PTRACE no process can
@@ -40,8 +42,11 @@ def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if _KEPT.fullmatch(name)}
 
 
+TITLE = b"ptyjobs"
+
+
 def clean() -> None:
-    """Reduce this process's environment to `cleaned` and erase the rest from its memory."""
+    """Reduce this process's environment to `cleaned`; erase the rest and the command line."""
     kept = cleaned(os.environ)
     os.environ.clear()
     os.environ.update(kept)
@@ -55,6 +60,11 @@ def clean() -> None:
     start, end = int(fields[47]), int(fields[48])  # env_start, env_end: fields 50 and 51
     if 0 < start < end:
         ctypes.memset(start, 0, end - start)
+    start, end = int(fields[45]), int(fields[46])  # arg_start, arg_end: fields 48 and 49
+    if 0 < start < end:  # its last byte must stay 0: else the kernel shows what follows, too
+        title = TITLE[: end - start - 1]
+        ctypes.memset(start, 0, end - start)
+        ctypes.memmove(start, title, len(title))
 
 
 def close_memory() -> bool:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("tests/security", "tests/policy", "tests/faults")
 ORDER = (
     "none", "bwrap", "landlock", "floors", "allowed_commands", "env_deny", "block_dangerous",
-    "redact", "own processes", "files", "attach and commands",
+    "permissions", "redact", "own processes", "files", "attach and commands",
 )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ def test_any_cut_of_the_bytes_gives_the_same_messages(
         protocol.HEADER.pack(protocol.MAX_FRAME + 1, protocol.DATA),
         protocol.HEADER.pack(1, ord("?")) + b"x",
         protocol.HEADER.pack(2, protocol.JSON) + b"[]",
+        protocol.HEADER.pack(50_000, protocol.JSON) + b"[" * 50_000,
         protocol.HEADER.pack(3, protocol.DATA) + b"abc",
     ],
 )

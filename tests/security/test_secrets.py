@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,4 +41,23 @@ def test_no_process_of_ours_above_a_job_shows_secrets(tmp_path: Path, zygote: st
         for pid in (holder.pid, holder.ppid):  # the holder and its zygote
             assert pid != server.process.pid
             assert b"hunter2" not in Path(f"/proc/{pid}/environ").read_bytes()
+            assert Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0") == b"ptyjobs"
         assert "PATH=" in server.text("execute", command="env", wait=15)
+
+
+@pytest.mark.stops("own processes", "the command line that started a job, in its holder")
+def test_a_holder_does_not_show_the_command_line_that_started_it(tmp_path: Path) -> None:
+    """Any user may read it for as long as the job runs; an environment they may not."""
+    state = tmp_path / "state"
+    env = {**os.environ, "PTYJOBS_STATE": str(state), "HOME": str(tmp_path)}
+    own = [sys.executable, "-m", "ptyjobs"]
+    words = ["run", "-d", "--name", "j", "--env", "VALUE=hunter2-hunter2", "sleep", "99"]
+    subprocess.run([*own, *words], env=env, check=True, timeout=60)
+    try:
+        status = Registry(state).find("j").status()
+        assert status is not None
+        assert status.holder is not None
+        assert world.running(status.holder)
+        assert b"hunter2" not in Path(f"/proc/{status.holder}/cmdline").read_bytes()
+    finally:
+        subprocess.run([*own, "kill", "j"], env=env, check=True, timeout=60)
