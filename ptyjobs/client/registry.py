@@ -205,6 +205,7 @@ class Registry:
 
         with contextlib.suppress(OSError):  # ENOSPC: the next reader records it
             job.write_status(lost)
+            job.tidy(lost.holder or 0)
         orphans.end(job.path)
         return lost
 

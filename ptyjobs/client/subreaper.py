@@ -14,6 +14,8 @@ import signal
 import sys
 
 from ptyjobs.client.registry import Registry, is_alive
+from ptyjobs.process.regular import open_regular
+from ptyjobs.store.jobdir import SOCKET
 
 
 class Guard:
@@ -42,25 +44,38 @@ class Guard:
             return 0
         holders = self._holders()
         ended = 0
+        reaped = set()
         for pid in strangers:
             stat = tree.read_stat(pid)
             if stat is None or stat.ppid != me:
                 continue
             if stat.state == "Z":
                 _reap(pid)
+                reaped.add(pid)
             elif pid not in holders:
                 below = [pid, *tree.descendants(pid)]
                 tree.send(below, signal.SIGSTOP)
                 tree.send([pid, *tree.descendants(pid)], signal.SIGKILL)
                 ended += 1
+        if reaped:
+            self._tidy(reaped)
         return ended
+
+    def _tidy(self, reaped: set[int]) -> None:
+        """Remove what holders among these processes have left; their zygote died before them."""
+        for job in self._registry.all():
+            if os.path.lexists(os.path.join(job.folder, SOCKET)):
+                status = job.status()
+                if status is not None and status.holder in reaped:
+                    job.tidy(status.holder or 0)
 
     def _holders(self) -> set[int]:
         found = set()
         for job in self._registry.all():
             if is_alive(job):
                 try:
-                    found.add(int((job.path / "alive").read_text() or 0))
+                    with open(job.path / "alive", opener=open_regular) as file:
+                        found.add(int(file.read(20) or 0))
                 except (FileNotFoundError, ValueError):  # removed by `clean`, or being written
                     continue
         return found

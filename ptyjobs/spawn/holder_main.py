@@ -18,7 +18,6 @@ from ptyjobs.model import JobSpec, Tier, from_json, to_json
 from ptyjobs.process import cgroup, tree
 from ptyjobs.process.fair_share import SharedPage
 from ptyjobs.spawn import prefork
-from ptyjobs.store.jobdir import JobDir
 from ptyjobs.text.fresh import FreshText
 
 
@@ -77,31 +76,9 @@ def _live(holder: Holder, folder: str, connection: socket.socket, *, slot: int) 
     _unlink(f"{folder}/alive")
 
 
-def tidy(folder: str, pid: int) -> None:
-    """Remove what a holder leaves that was killed after it had published its job's end.
-
-    Called by the process that reaps it. A killed holder whose job has no published end is recorded
-    by the first reader instead (`client.registry`). The descriptor stays with the directory even if
-    the job's name is given to another one meanwhile.
-    """
-    try:
-        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:  # removed, or EMFILE
-        return
-    try:
-        status = JobDir(folder).status()
-        if status is not None and status.state.ended and status.holder == pid:
-            for name in ("sock", "alive"):
-                _unlink(name, dir_fd=directory)
-    except OSError:  # EACCES, EMFILE: it goes with the job's directory
-        return
-    finally:
-        os.close(directory)
-
-
-def _unlink(path: str, *, dir_fd: int | None = None) -> None:
+def _unlink(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path, dir_fd=dir_fd)
+        os.unlink(path)
 
 
 _TIER = Tier.EVIDENCE  # evidence this machine provides; the zygote tests it before it forks

@@ -34,6 +34,7 @@ from ptyjobs.spawn import messages
 from ptyjobs.spawn import prefork as spares
 from ptyjobs.spawn.messages import ForkRequest
 from ptyjobs.spawn.prefork import REST, RETRY, Spare, SpareChannel
+from ptyjobs.store.jobdir import JobDir
 
 SERVER_GRACE = 1.0  # seconds beyond its grace until a holder without server is killed through
 ORPHAN_GRACE = 1.0  # seconds between SIGTERM and SIGKILL for processes orphaned by a killed holder
@@ -284,7 +285,7 @@ class _Loop:
             if held is not None:
                 self._page.free(held.slot)
                 if status and held.folder:
-                    self._birth.tidy(held.folder, pid)
+                    JobDir(held.folder).tidy(pid)
                 group = held.group
             elif self._spare is not None and pid == self._spare.pid:
                 group = self._spare.group

@@ -177,6 +177,29 @@ class JobDir:
         """The status as last written; the log's bounds are read anew."""
         return self._value(Status, "status.json")
 
+    def tidy(self, holder: int) -> None:
+        """Remove the socket and lock that a killed holder has left, once its job's end is recorded.
+
+        Called by the process that reaps the holder, or that records its job's end for it. The
+        descriptor stays with the directory even if its name is given to another job meanwhile.
+        """
+        try:
+            directory = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:  # removed, or EMFILE
+            return
+        try:
+            status = self.status()
+            if status is not None and status.state.ended and status.holder == holder:
+                for name in (SOCKET, "alive"):
+                    try:
+                        os.unlink(name, dir_fd=directory)
+                    except FileNotFoundError:  # the holder had removed it
+                        continue
+        except OSError:  # EACCES, EMFILE: it goes with the job's directory
+            return
+        finally:
+            os.close(directory)
+
     def _value(self, cls: type[T], name: str) -> T | None:
         """A file as a value; None if it is absent or of wrong types (a job may write to it)."""
         data = self._read(name)

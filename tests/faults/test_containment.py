@@ -14,7 +14,7 @@ from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
 from ptyjobs.client.registry import Registry
 from ptyjobs.model import State, Status
-from ptyjobs.spawn import holder_main
+from ptyjobs.process import tree
 from ptyjobs.store.jobdir import JobDir
 from tests.faults import world
 from tests.mcp.live import Server
@@ -144,6 +144,38 @@ def test_a_holder_killed_after_its_jobs_end_leaves_no_socket(tmp_path: Path, how
     assert tidied(job)
 
 
+def test_a_server_that_inherits_a_killed_holder_leaves_no_socket(server: Server) -> None:
+    """Its zygote died before it, so nobody else reaps it."""
+    server.text("execute", command="trap '' HUP; sleep 1000 & exit 3", name="t", wait=20)
+    job = Registry(server.state).find("t")
+    status = job.status()
+    assert status is not None
+    assert status.state.ended
+    assert status.holder
+    assert (job.path / "sock").exists()  # its holder waits for the process that is left
+    os.kill(zygote_of(server), signal.SIGKILL)
+    assert world.eventually(lambda: parent(status.holder) == server.process.pid)
+    os.kill(status.holder, signal.SIGKILL)
+    assert tidied(job)
+
+
+def test_the_record_of_a_lost_job_removes_its_socket(server: Server) -> None:
+    server.text("execute", command="cat", name="t", wait=20)
+    job = Registry(server.state).find("t")
+    status = job.status()
+    assert status is not None
+    assert status.holder
+    os.kill(status.holder, signal.SIGKILL)
+    assert world.eventually(lambda: not world.running(status.holder))
+    assert "its holder was killed" in server.text("status", job_id="t")
+    assert not (job.path / "sock").exists()
+
+
+def parent(pid: int | None) -> int:
+    stat = tree.read_stat(pid or 0)
+    return 0 if stat is None else stat.ppid
+
+
 def tidied(job: JobDir) -> bool:
     names = ("sock", "alive")
     return world.eventually(lambda: not any((job.path / name).exists() for name in names))
@@ -157,8 +189,8 @@ def test_only_the_holder_of_an_ended_job_is_tidied_up_after(tmp_path: Path) -> N
             (tmp_path / name).touch()
         if status is not None:
             job.write_status(status)
-        holder_main.tidy(job.folder, pid)
+        job.tidy(pid)
         assert (tmp_path / "sock").exists()
         assert (tmp_path / "alive").exists()
-    holder_main.tidy(job.folder, 7)
+    job.tidy(7)
     assert os.listdir(tmp_path) == ["status.json"]
