@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ptyjobs.client import calls, registry
 from ptyjobs.client.async_connection import AsyncConnection, AsyncFollow, open_connection
 from ptyjobs.client.async_methods import AsyncMethods
-from ptyjobs.client.base import (
-    NEVER_STARTED,
-    follow_request,
-)
+from ptyjobs.client.base import follow_request
 from ptyjobs.client.calls import (
     Call,
     WaitResult,
@@ -24,6 +21,7 @@ from ptyjobs.client.calls import (
 from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.client.events import Events
 from ptyjobs.client.older_holders import OlderHolder
+from ptyjobs.client.starter import NEVER_STARTED
 from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.model import Answer, JobSpec, Page, Size, Status
@@ -37,8 +35,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder;
-# polling is used only for files of other processes)
+# ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder)
 
 
 class AsyncJobs(AsyncMethods):

@@ -11,7 +11,7 @@ import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls, force_kill, registry
-from ptyjobs.client.base import BEING_BORN, JOINED, LEAVING, Base, check_patterns
+from ptyjobs.client.base import Base, check_patterns
 from ptyjobs.client.calls import Killed, with_note
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
 from ptyjobs.errors import DuplicateJob, HolderLost
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder;
-# polling is used only for files of other processes)
+LEAVING = 3.0  # seconds for a holder to exit after its job was killed
+BEING_BORN = 5.0  # seconds for a holder started by another process to come up
+JOINED = "it was running already: joined"
+
+# ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder)
 
 
 class AsyncMethods(Base):

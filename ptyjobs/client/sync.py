@@ -10,10 +10,7 @@ from _thread import allocate_lock, get_ident
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls, interrupts, registry
-from ptyjobs.client.base import (
-    NEVER_STARTED,
-    follow_request,
-)
+from ptyjobs.client.base import follow_request
 from ptyjobs.client.calls import (
     Call,
     WaitResult,
@@ -25,6 +22,7 @@ from ptyjobs.client.calls import (
 from ptyjobs.client.connect import ConnectionClosed, connect, hung_up
 from ptyjobs.client.connection import Connection, Follow
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
+from ptyjobs.client.starter import NEVER_STARTED
 from ptyjobs.client.sync_methods import Methods
 from ptyjobs.config import Config
 from ptyjobs.errors import PtyJobsError

@@ -6,7 +6,7 @@ import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls, force_kill, registry
-from ptyjobs.client.base import BEING_BORN, JOINED, LEAVING, Base, check_patterns
+from ptyjobs.client.base import Base, check_patterns
 from ptyjobs.client.calls import Killed, with_note
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
 from ptyjobs.errors import DuplicateJob, HolderLost
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ptyjobs.model import Answer, JobSpec, Size, Status, View
 
     T = TypeVar("T")
+
+LEAVING = 3.0  # seconds for a holder to exit after its job was killed
+BEING_BORN = 5.0  # seconds for a holder started by another process to come up
+JOINED = "it was running already: joined"
 
 
 class Methods(Base):

@@ -14,7 +14,7 @@ import pytest
 
 from ptyjobs import config
 from ptyjobs.client import Jobs
-from ptyjobs.client.base import BIRTHS
+from ptyjobs.client.starter import BIRTHS
 from ptyjobs.errors import StartFailed
 from ptyjobs.holder import home  # noqa: F401
 from ptyjobs.process import cgroup, tree
