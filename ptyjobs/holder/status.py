@@ -29,6 +29,7 @@ from ptyjobs.readiness import tuning
 from ptyjobs.readiness.facts import Wait, look_at
 from ptyjobs.readiness.rules import draws
 from ptyjobs.store.log import LogWriter
+from ptyjobs.text.prompts import no_prompt_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -174,10 +175,12 @@ class Reporter:
         probe = job.look(time.monotonic())
         if probe.wait not in (Wait.HARD, Wait.SOFT):
             return None, probe.doing
-        drawing = time.monotonic() - job.last_output < tuning.STILL and look_at(screen).fields
+        look = look_at(screen)
+        drawing = time.monotonic() - job.last_output < tuning.STILL and look.fields
         if probe.wait is Wait.SOFT and drawing:
             return None, probe.doing  # a user interface with an animation works
-        drawn = screen.alternate or draws(job.evidence.snapshot(), probe)
+        drawn = screen.alternate or draws(job.evidence.snapshot(), probe, look)
+        drawn = drawn or (screen.modes.cursor_visible and no_prompt_row(screen))
         prompt = "" if drawn else screen.row_text(screen.cursor_row, 0, screen.cursor_col)
         secret = probe.canonical and not probe.echo
         certain = probe.wait is Wait.HARD and not probe.unread

@@ -22,7 +22,8 @@ _SEQUENCE = re.compile(
 )
 _UNFINISHED = re.compile(rb"\x1b(?:\[\??[0-9;]*|\][^\x07\x1b]*\x1b?)?\Z")
 _ALTERNATE = (b"1049", b"1047", b"47")
-_ADDRESS = re.compile(rb"\x1b\[[0-9;]*[Hf]")  # CUP, HVP: the cursor is set to a row of the screen
+_ADDRESS = re.compile(rb"\x1b\[([0-9]*)[0-9;]*[Hf]")  # CUP, HVP: the cursor is set to a row
+_FORM = 3  # rows set without a line feed between: a form; a line editor sets that of its prompt
 # The cursor is moved after the last text: CUU to CHA, CUP, VPA, HPA, HVP, DECRC, SCORC; behind it
 # only modes, styles, and saves.
 _PUT = re.compile(
@@ -52,6 +53,9 @@ class Snapshot:
     alternate: bool = False  # the alternate screen is shown
     keys: bool = False  # DECCKM is set: application cursor keys are requested
     addresses: bool = False  # a row of the screen was addressed since DECCKM was last reset
+    form: bool = False  # several of them without a line feed between
+    homed: bool = False  # the first row, at some time
+    addressed: int = 0  # the last one, from 1
     last: bytes = b""  # the last bytes of the output
 
     @property
@@ -88,6 +92,10 @@ class Evidence:
         self._alternate = False
         self._keys = False
         self._addresses = False
+        self._rows: set[bytes] = set()  # addressed since the last line feed
+        self._form = False
+        self._homed = False
+        self._addressed_row = 0
         self._last = b""
 
     def feed(self, data: bytes) -> None:
@@ -98,6 +106,8 @@ class Evidence:
             if b"\x07" in data:
                 self._bells += data.count(b"\x07")
             self._paste_left = self._paste_left or b"\n" in data
+            if self._rows and b"\n" in data:
+                self._rows.clear()
             self._only_reset = self._only_reset and not data.strip(b"\r")
             return
         if self._carry:
@@ -117,6 +127,7 @@ class Evidence:
         start = 0  # of the output since DECCKM was reset
         pasted = 0  # of the output since bracketed paste was set
         unset = 0  # of the output since it was reset
+        keyed = 0 if self._keys else len(data)  # of the output since DECCKM was set
         for found in _SEQUENCE.finditer(data):
             modes, onoff, mark, argument, end, reset = found.groups()
             if modes:
@@ -128,18 +139,45 @@ class Evidence:
                         between = data[unset : found.start()].strip(b"\r")
                         self._paste_again = self._only_reset and not between
                     unset, self._only_reset = found.end(), onoff == b"l"
-                if onoff == b"l" and b"1" in names:
-                    start, self._addresses = found.end(), False
+                if b"1" in names:
+                    if onoff == b"l":
+                        start, keyed = self._no_rows(found.end()), len(data)
+                    else:
+                        keyed = min(keyed, found.end())
             elif reset:
                 self._modes([b"2004", b"2026", b"1049", b"1"], False)
-                start, self._addresses = found.end(), False
+                start, keyed = self._no_rows(found.end()), len(data)
             else:
                 self._bells -= end == b"\x07"
                 if mark:
                     self._marked(mark.decode(), argument)
         self._addresses = self._addresses or _ADDRESS.search(data, start) is not None
+        if not self._form:
+            self._address(data, keyed)
         self._paste_left = self._paste_left or data.find(b"\n", pasted) >= 0
         self._only_reset = self._only_reset and not data[unset:].strip(b"\r")
+
+    def _no_rows(self, end: int) -> int:
+        """DECCKM was reset: forget the rows addressed so far. Returns the place after it."""
+        self._addresses = self._form = self._homed = False
+        self._addressed_row = 0
+        self._rows.clear()
+        return end
+
+    def _address(self, data: bytes, start: int) -> None:
+        """Collect the rows that are addressed in `data[start:]`."""
+        for found in _ADDRESS.finditer(data, start):
+            if data.find(b"\n", start, found.start()) >= 0:
+                self._rows.clear()
+            start = found.end()
+            self._addressed_row = int(found[1][:4] or 1)
+            self._rows.add(b"%d" % self._addressed_row)
+            self._homed = self._homed or self._addressed_row <= 1
+            if len(self._rows) >= _FORM:
+                self._form = True
+                return
+        if self._rows and data.find(b"\n", start) >= 0:
+            self._rows.clear()
 
     def _modes(self, modes: list[bytes], on: bool) -> None:
         for mode in modes:
@@ -190,6 +228,9 @@ class Evidence:
             alternate=self._alternate,
             keys=self._keys,
             addresses=self._addresses,
+            form=self._form,
+            homed=self._homed,
+            addressed=self._addressed_row,
             last=self._last,
         )
 

@@ -49,7 +49,7 @@ class Probe:
     alone: bool = (
         False  # SOFT: only input, a time-out, its threads and children can wake the waiter
     )
-    threaded: bool = False  # HARD or SOFT, and the process has other threads: they may draw
+    threaded: bool = False  # HARD or SOFT, and the process has threads that may draw by themselves
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...
     start: int = 0  # start time of the process: tells a reused pid apart
     group: int = 0  # the foreground process group
@@ -114,6 +114,7 @@ class Look:
     blank: bool = False  # an alternate screen without any character
     wrapped: bool = False  # the row above wraps into the cursor's row
     fields: bool = False  # a user interface with text fields, see has_text_fields
+    ends: bool = False  # with DECCKM: the cursor is directly behind the last text of the screen
 
 
 class Shown(Protocol):
@@ -152,11 +153,12 @@ def look_at(screen: Shown) -> Look:
     row, modes = screen.cursor_row, screen.modes
     col = screen.cursor_col + screen.pending_wrap  # past the last column's cell
     top = max(row - 1, 0)
+    before, after = screen.row_text(row, 0, col), screen.row_text(row, col)
     while top and screen.wraps(top - 1):
         top -= 1
     return Look(
-        before_cursor=screen.row_text(row, 0, col),
-        after_cursor=screen.row_text(row, col),
+        before_cursor=before,
+        after_cursor=after,
         above="".join(screen.row_text(y) for y in range(top, row)),
         row=row,
         alternate=screen.alternate,
@@ -166,6 +168,11 @@ def look_at(screen: Shown) -> Look:
         blank=screen.alternate
         and not any(screen.row_text(y).strip() for y in range(screen.size.rows)),
         wrapped=row > 0 and screen.wraps(row - 1),
+        ends=modes.application_cursor
+        and modes.cursor_visible
+        and bool(before.strip())
+        and not after.strip()
+        and not any(screen.row_text(y).strip() for y in range(row + 1, screen.size.rows)),
     )
 
 

@@ -96,7 +96,7 @@ class Weighing:
         """Meaning of the marks since the send: "prompt", "busy", "edit" or "" for none."""
         old, new = self.before, self.now
         near = self.probe.wait is Wait.SOFT
-        if near and (new.alternate or draws(new, self.probe)):
+        if near and (new.alternate or draws(new, self.probe, self.look)):
             return ""  # full-screen programs set bracketed paste for their own use
         if new.marks_prompt > old.marks_prompt and new.mark in ("A", "B"):
             return "prompt"
@@ -402,12 +402,15 @@ class Weighing:
         return self.probe.foreign and base is not None and base.canonical and not base.echo
 
 
-def draws(now: Snapshot, probe: Probe) -> bool:
+def draws(now: Snapshot, probe: Probe, look: Look) -> bool:
     """True if the program draws the primary screen and takes keys: its rows are not prompts.
 
-    With pastes on it is a line editor. Rows that are set one by one are no sign: bpython does that.
+    With pastes on it is a line editor; so it is if it addresses its own row only, and the cursor is
+    behind the last text. Rows that are set one by one are no sign: bpython does that.
     """
-    return now.draws and not (probe.canonical or now.paste_on or now.mark in ("A", "B"))
+    if not now.draws or probe.canonical or now.paste_on or now.mark in ("A", "B"):
+        return False
+    return now.form or not look.ends or (now.homed and now.addressed != look.row + 1)
 
 
 def password(probe: Probe, *, confidence: Confidence) -> Rule | None:

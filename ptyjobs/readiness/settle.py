@@ -420,7 +420,7 @@ class Settle:
         look, probe = self._confirmation.look, self._candidate.probe
         if look is None or look.alternate:
             return False  # an alternate screen is reported as a screen
-        return probe is not None and draws(self._situation.evidence.snapshot(), probe)
+        return probe is not None and draws(self._situation.evidence.snapshot(), probe, look)
 
     def _consumed(self) -> bool:
         """True if the program read the input."""

@@ -25,7 +25,15 @@ from ptyjobs.terminal.values import Line
 from ptyjobs.terminal.widths import WIDTH
 from ptyjobs.text import sanitize, untold
 from ptyjobs.text.bookmark import Mark, TextScreen, mark, text_below
-from ptyjobs.text.changes import CONTEXT, Changes, changes, unchanged, unchanged_frame, unseen
+from ptyjobs.text.changes import (
+    CONTEXT,
+    Changes,
+    changes,
+    restyled,
+    unchanged,
+    unchanged_frame,
+    unseen,
+)
 from ptyjobs.text.echo import Typed, typed_lines, without_echo
 from ptyjobs.text.prompts import (
     FRAME,
@@ -35,6 +43,7 @@ from ptyjobs.text.prompts import (
     is_level,
     logical_row,
     marked_start,
+    no_prompt_row,
     numbered,
     split,
 )
@@ -227,6 +236,7 @@ class FreshText:
         bottom = screen.first_line + screen.cursor_row  # a prompt of several rows begins above
         redrawn = not fresh.text and (
             unseen(self._mark, screen, rows, but=range(start, bottom + 1))
+            or restyled(self._mark, screen, rows)
             or (form and (cursor, screen.cursor_col) != (self._mark.line, self._mark.col))
         )
         return replace(fresh, hidden=hidden, redrawn=redrawn), prompt
@@ -294,6 +304,8 @@ class FreshText:
         mark, start, moved = self._mark, begin.start, begin.moved
         top, text = logical_row(screen, low=start)
         below = text_below(screen)
+        if below and screen.modes.cursor_visible and no_prompt_row(screen):
+            return cursor, "", None
         if (
             top == mark.line
             and not (moved or mark.alternate)

@@ -29,6 +29,31 @@ FRAME = re.compile("[ \u2500-\u259f|+]")
 """Start of a drawn frame's rows."""
 
 
+EDGES = re.compile(" *[\u2500-\u259f]")
+"""Start of a row with the edge of a drawn box."""
+
+
+def no_prompt_row(screen: TextScreen) -> bool:
+    """True if the visible cursor stands in a picture: its row is no prompt.
+
+    Either there is text at the right of the cursor and none at its left, or its row and the one
+    below begin and end with the edge of a box, in the same columns. A prompt with such signs at
+    both ends (a line that joins its two rows) has no box below it.
+    """
+    row, col = screen.cursor_row, screen.cursor_col
+    if screen.pending_wrap or row + 1 >= screen.size.rows:
+        return False
+    own, below = screen.row_text(row).rstrip(" "), screen.row_text(row + 1).rstrip(" ")
+    if not screen.row_text(row, 0, col).strip(" "):
+        right = screen.row_text(row, col).rstrip(" ")
+        return bool(right) and not right.startswith(GAP)
+    left, under = EDGES.match(own), EDGES.match(below)
+    if left is None or under is None or left.end() == len(own):
+        return False
+    ends = EDGES.match(own[-1]) and EDGES.match(below[-1])
+    return bool(ends) and left.end() == under.end() and len(own) == len(below)
+
+
 def logical_row(screen: TextScreen, *, low: int) -> tuple[int, str]:
     """The cursor's row up to the cursor, joined with the rows that wrap into it: line and text."""
     col = screen.size.cols if screen.pending_wrap else screen.cursor_col

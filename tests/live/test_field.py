@@ -900,6 +900,30 @@ while True:
 """
 
 
+SETS_ITS_ROW = r"""
+import os, re, tty
+tty.setraw(0); os.write(1, b"\x1b[?1h\x1b=hello\r\n")
+while True:
+    os.write(1, b"> \x1b[6n"); reply = b""
+    while not reply.endswith(b"R"): reply += os.read(0, 1)
+    row = int(re.search(rb"\[(\d+)", reply)[1]); line = b""
+    while (key := os.read(0, 1)) != b"\r":
+        line += key; os.write(1, key + b"\x1b[%d;%dH" % (row, 3 + len(line)))
+    os.write(1, b"\r\nsaid " + line + b"\r\n")
+"""
+
+
+def test_a_line_editor_that_sets_only_its_own_row_has_a_prompt(jobs: Jobs) -> None:
+    job = Session(jobs, program(SETS_ITS_ROW))
+    assert job.first.verdict.prompt == "> "
+    for _ in range(2):
+        answer = job.send("hi")
+        assert (answer.fresh.text, answer.verdict.prompt) == ("said hi", "> ")
+    status = jobs.status("j").waiting
+    assert status is not None
+    assert status.prompt == "> "
+
+
 def test_a_line_editor_that_sets_each_row_has_a_prompt(jobs: Jobs) -> None:
     job = Session(jobs, program(ROWS_OF_AN_EDITOR))
     assert job.first.verdict.prompt == "> "

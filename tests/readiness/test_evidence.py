@@ -31,6 +31,9 @@ PIECES = [
     b"\x1b[31m",
     b"\x1b[5;1H",
     b"\x1b[6H",
+    b"\x1b[7;2f",
+    b"\x1b[?1h",
+    b"\x1b[?1l",
     b"\r\n",
     b"\x1bc",
     b"\x1b",
@@ -91,3 +94,16 @@ def test_bracketed_paste_that_is_set_again_at_once() -> None:
 def test_a_second_prompt_says_so() -> None:
     shown = seen(b"\x1b]133;A;k=s\x07")
     assert (shown.marks_secondary, shown.marks_prompt) == (1, 0)
+
+
+def test_rows_that_are_set_without_a_line_feed_are_a_form() -> None:
+    evidence = Evidence()
+    evidence.feed(b"\x1b[?1h\x1b=")
+    for row in (b"4", b"6", b"8"):  # a line editor sets its own row, several times
+        evidence.feed(b"cs>  \x1b[" + row + b";9H1\x1b[" + row + b";10H\r\n1\r\n")
+    assert evidence.snapshot().draws
+    assert not evidence.snapshot().form
+    evidence.feed(b"\x1b[HFile\x1b[2;1HName\x1b[24;1HF1 Help")
+    assert evidence.snapshot().form
+    evidence.feed(b"\x1b[?1l")
+    assert not evidence.snapshot().form

@@ -94,6 +94,62 @@ def test_when_a_wait_ends_by_itself(code: str, wakes: float) -> None:
         assert settle_on(job, Wait.SOFT, Wait.HARD).wakes == pytest.approx(wakes, abs=0.002)
 
 
+SIGWAIT = (
+    "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})\n"
+    "def served():\n    while True: signal.sigwait({signal.SIGUSR1})\n"
+    "threading.Thread(target=served, daemon=True).start()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "threaded"),
+    [
+        ("", False),
+        ("threading.Thread(target=threading.Event().wait).start()", False),
+        (SIGWAIT, False),
+        ("threading.Thread(target=threading.Event().wait, args=(99,)).start()", True),
+        ("threading.Thread(target=time.sleep, args=(99,)).start()", True),
+        ("threading.Thread(target=os.read, args=(os.pipe()[0], 9)).start()", True),
+        (
+            "for _ in range(2): threading.Thread(target=threading.Event().wait).start()\n"
+            "threading.Thread(target=time.sleep, args=(99,)).start()",
+            True,
+        ),
+    ],
+)
+def test_threads_that_only_the_reader_can_wake_do_not_count(code: str, threaded: bool) -> None:
+    ready = "\nos.write(1, b'on'); os.read(0, 9)"
+    with python(RAW + code + ready) as job:
+        assert "on" in job.interact(timeout=20).text
+        assert settle_on(job, Wait.HARD).threaded is threaded
+
+
+def test_a_thread_that_runs_while_the_others_are_looked_at_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with python(RAW + SIGWAIT + "os.write(1, b'on'); os.read(0, 9)") as job:
+        assert "on" in job.interact(timeout=20).text
+        assert not settle_on(job, Wait.HARD).threaded
+        (thread,) = job.kernel._census.processes[job.pid].others(1)
+        parked, looks = blocked.parked, []
+
+        def meanwhile(line: bytes, table: dict[int, syscalls.Syscall]) -> bool:
+            looks.append(line)
+            found = parked(line, table)
+            if len(looks) == 1:
+                ran = thread.ran()[0]
+                os.kill(job.pid, signal.SIGUSR1)
+                while thread.ran()[0] == ran or not parked(thread.syscall(), table):
+                    time.sleep(0.01)
+            return found
+
+        monkeypatch.setattr(blocked, "parked", meanwhile)
+        job.kernel._last = None
+        probe = job.kernel.probe()
+        assert probe.threaded
+        assert len(looks) == 2
+
+
 def test_a_spinner_that_takes_keys_is_work_until_it_stops() -> None:
     """It shows a frame every 80 ms, is silent in between, and reads typed keys."""
     code = RAW + (

@@ -81,6 +81,14 @@ def test_a_cursor_that_moves_in_a_form_is_told_though_no_row_changed() -> None:
     assert (still.text, still.redrawn) == ("", False)
 
 
+def test_a_word_that_is_selected_by_its_style_is_told() -> None:
+    screen = at_prompt("\x1b[?25lSure? no / \x1b[4myes\x1b[m")
+    other, _ = answer(screen, "\r\x1b[KSure? \x1b[4mno\x1b[m / yes")
+    assert (other.text, other.redrawn) == ("", True)
+    same, _ = answer(screen, "\r\x1b[KSure? \x1b[4mno\x1b[m / yes")
+    assert (same.text, same.redrawn) == ("", False)
+
+
 def test_an_echo_that_does_not_come_removes_nothing() -> None:
     assert said(at_prompt("Password: "), "\r\nsecret\r\n$ ", typed="secret") == "secret"
 
@@ -338,3 +346,19 @@ def test_nothing_makes_it_raise(data: bytes, typed: str, kernel: bool, ready: bo
     text.observe(screen)
     first = text.finish(screen, prompt_row=ready, end=len(data))
     assert text.finish(screen, prompt_row=ready, end=len(data)) == first
+
+
+@pytest.mark.parametrize(
+    ("drawn", "key", "wanted"),
+    [
+        ("\x1b[H~\x1b[2;1H~\x1b[3;1H~\x1b[H", "", ""),  # an editor's cursor on its first sign
+        ("\x1b[H┌────────┐\r\n│  [ OK ]│\r\n└────────┘\x1b[2;6H", "", ""),
+        ("\x1b[H╭─ ~ ─╮\r\n╰─ $  ─╯\x1b[2;6H", "\r\nls  lsof\x1b[2;6H", "╰─ $"),
+        ("\x1b[H> \r\n\x1b[7mF1 help\x1b[m\x1b[1;3H", "", ">"),  # with a status row
+    ],
+    ids=["text at the right", "in a box", "joined rows", "status row"],
+)
+def test_a_cursor_in_a_picture_is_at_no_prompt(drawn: str, key: str, wanted: str) -> None:
+    screen = Screen(Size(6, 40))
+    assert answer(screen, drawn)[1].rstrip("─╯ ") == wanted
+    assert answer(screen, key + "\a")[1].rstrip("─╯ ") == wanted

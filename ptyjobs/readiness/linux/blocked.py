@@ -17,6 +17,8 @@ from ptyjobs.process import procfs
 from ptyjobs.process.procfs import Denied, Fd, Process, ProcessExited, Tty
 from ptyjobs.readiness.linux.syscalls import Kind, Syscall
 
+# futex(2): FUTEX_PRIVATE_FLAG, with FUTEX_CLOCK_REALTIME, and WAIT, LOCK_PI, WAIT_BITSET.
+_FUTEX_PRIVATE, _FUTEX_FLAGS, _FUTEX_WAITS = 128, 128 | 256, (0, 6, 9)
 _POLLIN = 0x001 | 0x002 | 0x040 | 0x080  # POLLIN POLLPRI POLLRDNORM POLLRDBAND
 _MAX_FDS = 4096
 _NESTED = 4  # the kernel allows five nested epolls (EP_MAX_NESTS)
@@ -83,6 +85,22 @@ def resting(line: bytes, table: dict[int, Syscall]) -> bytes:
     if call is not None and call.kind is Kind.LOCK:
         return b" ".join((fields[0], fields[4]))
     return b" ".join((*fields[:2], *fields[3:5]))
+
+
+def parked(line: bytes, table: dict[int, Syscall]) -> bool:
+    """True if only a thread of its own process, or a signal, can end this sleep.
+
+    A private lock without a time-out, or the wait of a helper thread for a signal.
+    """
+    parsed = parse(line)
+    call = table.get(parsed[0]) if parsed else None
+    if parsed is None or call is None:
+        return False
+    arguments = parsed[1]
+    if call.name == "futex":
+        private = arguments[1] & _FUTEX_PRIVATE
+        return bool(private) and arguments[1] & ~_FUTEX_FLAGS in _FUTEX_WAITS and not arguments[3]
+    return call.name == "rt_sigtimedwait" and not arguments[2]
 
 
 class BlockedOn:

@@ -53,6 +53,7 @@ class Finding:
     waits_on: bytes = b""  # its call and descriptor there
     asleep: bytes = b""  # how its further threads sleep; equal at its idle moments
     alone: bool = False  # only input, a time-out, its threads and children can wake the waiter
+    parked: bool = False  # only the waiter could wake its other threads
     mode: termios_state.Mode | None = None  # of the inner terminal, when relayed
     tier: Tier = Tier.FULL
 
@@ -177,8 +178,30 @@ class Judge:
         if wait is Wait.SOFT:
             asleep, alone = self._asleep(process, stat.threads, tty)
             alone = alone and self._only_input(stat.pid, sleep)
-            return replace(found, works=b"running" in asleep, asleep=asleep, alone=alone)
+            found = replace(found, works=b"running" in asleep, asleep=asleep, alone=alone)
+        if wait in (Wait.HARD, Wait.SOFT) and stat.threads > 1 and not sleep.others:
+            return replace(found, parked=self._parked(process, stat.threads - 1))
         return found
+
+    def _parked(self, process: Process, count: int) -> bool:
+        """True if none of its `count` other threads can do anything before the main one does.
+
+        Looked at twice: one may have woken another, already seen, before it fell asleep itself.
+        """
+        assert self._table is not None  # otherwise the tier would not be FULL
+        threads = process.others(count)
+        ran: list[list[int]] = []
+        for _ in range(2):
+            ran.append([])
+            for thread in threads:
+                try:
+                    ran[-1].append(thread.ran()[0])
+                    if not blocked.parked(thread.syscall(), self._table):
+                        return False
+                except ProcessExited:
+                    process.forget(thread)
+                    return False
+        return len(threads) == count and ran[0] == ran[1]
 
     def _only_input(self, pid: int, sleep: Sleep) -> bool:
         """True if of what the wait watches only the terminal lies outside the process.

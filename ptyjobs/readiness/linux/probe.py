@@ -236,7 +236,9 @@ class Kernel:
             waits_on=found.waits_on,
             asleep=found.asleep,
             alone=found.alone,
-            threaded=found.wait in (Wait.HARD, Wait.SOFT) and found.stat.threads > 1,
+            threaded=found.wait in (Wait.HARD, Wait.SOFT)
+            and found.stat.threads > 1
+            and not found.parked,
             relayed=found.relayed,
             start=found.stat.start,
             group=group,
