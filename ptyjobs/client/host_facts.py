@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ptyjobs.process import cgroup, sandbox, tree
 from ptyjobs.process.own_env import proc_is_hidden
-from ptyjobs.process.peercred import same_user
+from ptyjobs.process.peercred import PrivateSocket, is_stranger
 from ptyjobs.readiness.linux.probe import self_test
 
 SUBREAPER = tree.SUBREAPER
@@ -15,5 +15,6 @@ cgroup_base = cgroup.base
 sandboxes = sandbox.available
 
 __all__ = [
-    "SUBREAPER", "cgroup_base", "proc_is_hidden", "same_user", "sandboxes", "self_test",
+    "SUBREAPER", "PrivateSocket", "cgroup_base", "is_stranger", "proc_is_hidden", "sandboxes",
+    "self_test",
 ]  # fmt: skip

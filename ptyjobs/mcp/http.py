@@ -3,7 +3,9 @@
 Owns access control. On TCP a caller needs the token in `$STATE/http-token` (0600, created once) and
 a Host and Origin of this machine, because every web page in a browser can reach loopback. A unix
 socket has mode 0600 in a 0700 directory, so the file system checks; connections from sandboxed
-jobs of the same user are refused. Never implements the protocol (the SDK does).
+jobs of the same user are refused. Never implements the protocol (the SDK does). The subtle thing:
+while no server runs, another user of this machine can listen on its port and receive the token from
+a client that connects. So connections of other users are refused even with the token.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ptyjobs.client.host_facts import same_user
+from ptyjobs.client.files import private_directory
+from ptyjobs.client.host_facts import PrivateSocket
 from ptyjobs.config import Config
 from ptyjobs.errors import BadConfig
 from ptyjobs.mcp.server import App, Surface
@@ -111,17 +114,6 @@ class _Protocol(H11Protocol):
             self.transport.close()
 
 
-class _Private(socket.socket):
-    """A listening unix socket that turns sandboxed jobs away."""
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        connection, address = super().accept()
-        if same_user(connection):
-            return connection, address
-        connection.close()
-        raise ConnectionAbortedError  # asyncio continues with the next connection
-
-
 @contextlib.contextmanager
 def _listening(config: Config) -> Iterator[tuple[socket.socket, str, str]]:
     """Yield the listening socket, the line to print, and the required token ("" for none)."""
@@ -137,7 +129,7 @@ def _listening(config: Config) -> Iterator[tuple[socket.socket, str, str]]:
             advice="Reach it from elsewhere through ssh -L.",
         )
     family = socket.AF_INET6 if host == "[::1]" else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
+    with PrivateSocket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host.strip("[]"), int(port)))
@@ -162,7 +154,7 @@ def _unix(path: Path) -> Iterator[socket.socket]:
     if info.st_uid != os.getuid() or info.st_mode & 0o077:
         raise BadConfig(f"http = 'unix:{path}': {path.parent} must be yours and mode 0700.")
     path.unlink(missing_ok=True)
-    with _Private(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+    with PrivateSocket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(os.fspath(path))
         path.chmod(0o600)
         listener.listen(64)
@@ -174,8 +166,7 @@ def _unix(path: Path) -> Iterator[socket.socket]:
 
 def token_of(config: Config) -> str:
     """The token in the state directory, created at first use."""
-    Path(config.state_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = Path(config.state_dir, TOKEN_FILE)
+    path = private_directory(Path(config.state_dir)) / TOKEN_FILE
     with contextlib.suppress(FileExistsError):
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(fd, "w", encoding="ascii") as file:

@@ -1,17 +1,21 @@
-"""Peer credentials of a unix socket: may this process connect to us?
+"""The user at the other end of a local connection: may this process connect to us?
 
-Owns the rule for every socket of ours: the same user or root, and outside a sandbox. Never reads
-the peer's data. The subtle thing: SO_PEERCRED gives the number of the process that connected, which
-another process may have by now, one outside the sandbox; a child of the first still has the
-connection. So the peer must still run after it has been looked at (SO_PEERPIDFD, Linux 6.5).
+Owns the rules for every socket of ours: on a unix socket the same user or root, and outside a
+sandbox; on TCP the same user or root. Never reads the peer's data. The subtle thing: SO_PEERCRED
+gives the number of the process that connected, which another process may have by now, one outside
+the sandbox; a child of the first still has the connection. So the peer must still run after it has
+been looked at (SO_PEERPIDFD, Linux 6.5).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
 import struct
+import sys
+from typing import Any
 
 from ptyjobs.process.sandbox import peer_is_sandboxed
 
@@ -46,3 +50,45 @@ def _has_exited(sock: socket.socket) -> bool:
         return bool(poll.poll(0))
     finally:
         os.close(pidfd)
+
+
+class PrivateSocket(socket.socket):
+    """A listening socket that turns other users away, and on a unix socket sandboxed jobs.
+
+    They are turned away as they connect, so that they hold no descriptor that the server may need.
+    """
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = super().accept()
+        if self.family == socket.AF_UNIX:
+            ours = same_user(connection)
+        else:
+            ours = not is_stranger(address[:2], connection.getsockname()[:2])
+        if ours:
+            return connection, address
+        connection.close()
+        raise ConnectionAbortedError  # asyncio continues with the next connection
+
+
+def is_stranger(peer: tuple[str, int], local: tuple[str, int]) -> bool:
+    """True if the socket at the other end of a local TCP connection is another user's.
+
+    `peer` and `local` are the addresses and ports of the two ends. The kernel reports the owner of
+    the other socket (proc(5), /proc/net/tcp). Root may do everything anyway. False if the kernel
+    does not report it: then the token decides.
+    """
+    wanted = [_address(*peer), _address(*local)]
+    table = "/proc/net/tcp6" if ":" in peer[0] else "/proc/net/tcp"
+    with contextlib.suppress(OSError), open(table, encoding="ascii") as lines:
+        for line in lines:
+            words = line.split()
+            if words[1:3] == wanted:
+                return int(words[7]) not in (0, os.geteuid())
+    return False
+
+
+def _address(host: str, port: int) -> str:
+    """The kernel's notation: 32-bit words of the address in this machine's byte order."""
+    data = socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    words = [int.from_bytes(data[at : at + 4], sys.byteorder) for at in range(0, len(data), 4)]
+    return "".join(f"{word:08X}" for word in words) + f":{port:04X}"

@@ -3,7 +3,8 @@
 Owns the address, the token and the checks of Host and Origin. Never holds output: `feed.py` streams
 it. The subtle thing: a viewer is a remote shell, so a page of another site must not reach it. The
 token is in the URL's fragment (which is never sent or logged) and is sent as a WebSocket
-subprotocol, or as a header of `/session`, where a page gets the reason for a refusal.
+subprotocol, or as a header of `/session`, where a page gets the reason for a refusal. Connections
+of other users are closed as they come (`process.peercred`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import http
 import json
 import logging
 import secrets
+import socket
 import urllib.parse
 from collections.abc import AsyncIterator
 from typing import Any
@@ -25,12 +27,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from ptyjobs.client import AsyncJobs, viewer_link
+from ptyjobs.client.host_facts import PrivateSocket
 from ptyjobs.errors import BadInput, PtyJobsError
 from ptyjobs.web import download, feed, overview, timeline
 from ptyjobs.web.advice import HINTS
 from ptyjobs.web.assets import asset
 from ptyjobs.web.catalogue import Catalogue
-from ptyjobs.web.session import is_stranger
 
 PROTOCOL = "ptyjobs"
 TOKEN_PREFIX = "ptyjobs.token."
@@ -85,8 +87,6 @@ class Viewer:
         origins = set(request.headers.get_all("Origin"))  # none: not a browser
         if not origins <= {f"http://{host}" for host in hosts}:
             return _refuse(http.HTTPStatus.FORBIDDEN, "another site's page\n")
-        if is_stranger(connection.remote_address, connection.local_address):
-            return _refuse(http.HTTPStatus.FORBIDDEN, "another user's connection\n")
         tokens = _tokens(request)
         if not any(hmac.compare_digest(token.encode(), self.token.encode()) for token in tokens):
             return _refuse(http.HTTPStatus.UNAUTHORIZED, "the token is missing or wrong\n")
@@ -97,20 +97,20 @@ class Viewer:
 
     # --- connections --------------------------------------------------------------------------
 
-    async def connected(self, socket: ServerConnection) -> None:
+    async def connected(self, page: ServerConnection) -> None:
         """Serve one WebSocket until it closes."""
-        assert socket.request is not None
-        parts = urllib.parse.urlsplit(socket.request.path)
+        assert page.request is not None
+        parts = urllib.parse.urlsplit(page.request.path)
         query = dict(urllib.parse.parse_qsl(parts.query))
         words = [urllib.parse.unquote(word) for word in parts.path.split("/")[2:]]
         with contextlib.suppress(ConnectionClosed):
             try:
                 match words:
                     case ["jobs"]:
-                        await overview.serve(socket, self.catalogue)
+                        await overview.serve(page, self.catalogue)
                     case ["job", job_id]:
                         await feed.serve(
-                            socket,
+                            page,
                             self.jobs,
                             self.catalogue,
                             job_id,
@@ -119,14 +119,14 @@ class Viewer:
                             number=query.get("as", ""),
                         )
                     case ["replay", job_id]:
-                        await timeline.serve(socket, self.jobs, job_id)
+                        await timeline.serve(page, self.jobs, job_id)
                     case ["file", job_id]:
-                        await download.serve(socket, self.jobs, job_id, query)
+                        await download.serve(page, self.jobs, job_id, query)
                     case _:
                         raise BadInput(f"There is nothing at {parts.path}.")
             except PtyJobsError as error:
                 told = {"type": "error", "code": error.code, "message": error.worded(HINTS)}
-                await socket.send(json.dumps(told))
+                await page.send(json.dumps(told))
 
 
 def _since(query: dict[str, str]) -> int | None:
@@ -168,9 +168,13 @@ async def running(viewer: Viewer, *, port: int = 0) -> AsyncIterator[Server]:
         "max_size": MAX_MESSAGE,
         "logger": logging.getLogger("ptyjobs.web"),
     }
+    listener = PrivateSocket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        server = await serve(viewer.connected, "127.0.0.1", port, **options)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        server = await serve(viewer.connected, sock=listener, **options)
     except OSError as error:
+        listener.close()
         raise BadInput(
             f"Port {port} cannot be used: {error.strerror}.", advice="Choose another with --port."
         ) from None

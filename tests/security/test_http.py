@@ -1,4 +1,4 @@
-"""HTTP on the loopback interface, tried by another user of this machine."""
+"""HTTP and the viewer on the loopback interface, tried by another user of this machine."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ import pytest
 
 from tests.clients.conftest import SERVER, clean_environment
 from tests.clients.test_http import start, stop
+from tests.web.harness import serving
 
 pytestmark = [
     pytest.mark.live,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user"),
 ]
 
+GET = """
+import http.client, sys
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+try:
+    connection.request("GET", "/")
+    print(connection.getresponse().status)
+except (OSError, http.client.HTTPException):
+    print("closed")
+"""
 SEND = """
 import http.client, sys
 connection = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]))
@@ -44,6 +54,16 @@ def test_another_user_is_turned_away_even_with_the_token(tmp_path: Path, host: s
             assert done.stdout.decode().strip() == status
     finally:
         stop(server)
+
+
+def test_the_viewer_closes_connections_of_another_user(tmp_path: Path) -> None:
+    """So they cannot use up the descriptors of a server that serves it."""
+    with serving(tmp_path) as url:
+        port = url.partition("127.0.0.1:")[2].partition("/")[0]
+        words = ["/usr/bin/env", "python3", "-c", GET, port]
+        for user, status in ((65534, "closed"), (0, "200")):
+            done = subprocess.run(words, user=user, cwd="/", capture_output=True, timeout=60)
+            assert done.stdout.decode().strip() == status
 
 
 def test_a_state_directory_of_another_user_gives_no_token(tmp_path: Path) -> None:
