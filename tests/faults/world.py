@@ -87,7 +87,7 @@ def state(pid: int) -> str:
         return ""
 
 
-def eventually(condition: Callable[[], bool], *, within: float = 20.0) -> bool:
+def eventually(condition: Callable[[], bool], *, within: float = 60.0) -> bool:
     """True if the condition holds within the given seconds (a bound, not a measurement)."""
     limit = time.monotonic() + within
     while time.monotonic() < limit:
