@@ -31,9 +31,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def grown(server: Server, tmp_path: Path, tree: str) -> tuple[Path, int]:
     """Start the tree as job "t"; its notes and its holder's pid, once it is complete."""
     notes = tmp_path / "notes"
-    server.text("execute", command=world.command(tree, notes), name="t", wait=0)
+    said = server.text("execute", command=world.command(tree, notes), name="t", wait=0)
     wanted = 1 if tree == "leader gone" else 2
-    assert world.eventually(lambda: len(world.noted(notes)) >= wanted)
+    complete = world.eventually(lambda: len(world.noted(notes)) >= wanted)
+    assert complete, (said, world.noted(notes), server.text("status", job_id="t"))
     status = Registry(server.state).find("t").status()
     assert status is not None
     assert status.holder

@@ -318,6 +318,31 @@ def test_no_way_out_shows_a_secret(tmp_path: Path) -> None:
             assert not leaks(text, case.secret), (seed, case.secret, case.output, text)
 
 
+SECRET = "tr0ub4dor&3-unseen"
+CELLS = [f"\x1b[3;{col}H{char}" for col, char in enumerate(SECRET, 5)]
+DRAWN: dict[str, str] = {
+    "cell by cell": "".join(CELLS),
+    "from its end": "".join(reversed(CELLS)),
+    "over other text": "".join(f"x\b{char}" for char in SECRET),
+    "around titles": "\x1b]0;t\x07".join(SECRET),
+    "around NUL": "\0".join(SECRET),
+    "hidden": f"\x1b[8m{SECRET}",
+    "pushed to the right": f"{SECRET[-6:]}\r\x1b[4h{SECRET[:-6]}\x1b[4l",
+}
+
+
+@pytest.mark.parametrize("drawn", DRAWN.values(), ids=list(DRAWN))
+@pytest.mark.parametrize("cols", [5, 7, 80])
+def test_a_secret_is_found_however_it_was_drawn(drawn: str, cols: int) -> None:
+    screen = Screen(Size(20, 80))
+    screen.feed(drawn.encode())
+    screen.resize(Size(20, cols))  # wraps it
+    border = Border(Redactor([Known.of(SECRET, name="S")]))
+    shown = border.result(results.of_view("j", views.view(screen, lines=50, end=0))).text
+    assert "[secret S]" in shown
+    assert not leaks(shown, SECRET)
+
+
 # -- the real server
 
 VAULT = "tr0ub4dor&3-unseen"
