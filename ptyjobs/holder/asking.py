@@ -72,12 +72,17 @@ class Asking:
         return reply
 
     def _notify(self, message: str) -> None:
-        """Run `notify_command`; the message is a variable, never part of the command line."""
+        """Run `notify_command`; the message is a variable, never part of the command line.
+
+        An agent wrote it, and the command may print it on a terminal: it has no control characters.
+        """
+        from ptyjobs.text.sanitize import for_model, scrub  # few jobs ask
+
         spec = self._job.spec
         env = {
             **spec.env,
             "PTYJOBS_JOB": spec.job_id,
-            "PTYJOBS_MESSAGE": message,
+            "PTYJOBS_MESSAGE": for_model(scrub(message))[0],
             "PTYJOBS_STATE_DIR": str(self._job.dir.path.parent.parent),
         }
         null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]

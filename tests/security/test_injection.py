@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from ptyjobs import Jobs
+from ptyjobs.config import load
+from tests.faults import world
+
 pytestmark = pytest.mark.live
 
 EVIL = "\x1b]0;pwn\x07"
@@ -112,3 +116,23 @@ def _in_a_terminal(words: list[str], *, env: dict[str, str], typed: bytes, until
             process.kill()
             os.close(master)
     return shown
+
+
+MESSAGE = f"log in{EVIL}\0\x9b31m\r\n\u202enow \ud800 $(touch made)"
+
+
+@pytest.mark.stops("attach and commands", "control sequences in an agent's message to a person")
+def test_the_notifying_command_gets_one_line_of_text(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    line = f'printf %s "$PTYJOBS_MESSAGE" > {note}.part; mv {note}.part {note}'
+    settings = {"PTYJOBS_STATE": str(tmp_path / "state"), "PTYJOBS_NOTIFY_COMMAND": line}
+    with Jobs(load(environ=settings)) as jobs:
+        jobs.execute("cat", name="t", wait=20)
+        jobs.wait("t", until="person", message=MESSAGE, timeout=0)
+        assert world.eventually(note.exists)
+    data = note.read_bytes()
+    assert data.startswith(b"log in\\u{1b}]0;pwn")
+    assert data.endswith(b" $(touch made)")
+    assert not SEQUENCE.search(data)
+    assert b"\n" not in data
+    data.decode()
