@@ -352,6 +352,8 @@ class Weighing:
     def _far(self, marks: str) -> Rule:
         """Rule for a program that can be judged only by its screen."""
         text = self.look.before_cursor.rstrip()
+        if self._sends_lines() and not text:
+            return self._sent_line()
         if marks == "busy":
             if self.fresh and self.asks() and text.endswith(tuning.SIGNS):
                 return _medium(
@@ -376,6 +378,28 @@ class Weighing:
         if not text:
             return _silent(tuning.FAR_BLANK, "silent, its prompt is not shown")
         return _silent(tuning.QUESTION, "silent, with text that is no known prompt")
+
+    def _sends_lines(self) -> bool:
+        """A line was typed to a network client that leaves its editing to the kernel, and has
+        never shown a prompt (telnet, netcat).
+
+        It takes input at any time, and the marks are of the shell that started it. The first line
+        does not count: `ssh host make` looks the same, but is given no line.
+        """
+        probe, base, sent = self.probe, self.baseline, self.sent
+        if base is None or sent is None or not sent.enter or self.look.alternate:
+            return False
+        lines = probe.wait is Wait.OPAQUE and probe.canonical and probe.echo
+        same = (base.wait, base.pid, base.start) == (probe.wait, probe.pid, probe.start)
+        return lines and same and not self.memory.of(probe.pid)
+
+    def _sent_line(self) -> Rule:
+        """Rule for such a client: more patience if nothing but the echo has come since Enter."""
+        assert self.sent is not None
+        came = self.now.nbytes - self.before.nbytes
+        if came <= self.sent.nbytes + self.sent.lines:
+            return _silent(tuning.WORKING, "silent since its line was sent")
+        return _silent(tuning.FAR_FIRST, "silent")
 
     def _same_program(self) -> bool:
         """The waiting process is the one whose prompt was answered, so the marks are its own."""

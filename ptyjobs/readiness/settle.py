@@ -158,7 +158,7 @@ class Settle:
         if deadline.probed < 0 or now >= deadline.due:
             return DoProbe()
         rule = self._stuck(now) if situation.until_ready else None
-        if rule is not None:
+        if rule is not None and not self._spins_in_the_line(now):
             return self._finish(now, rule)
         if candidate.streak is not None:
             return self._settling(now, candidate.streak)
@@ -315,6 +315,17 @@ class Settle:
         if took or now - self._confirmation.output <= tuning.TICK:
             return Rule(0, Reason.WAITING_FOR_INPUT, Confidence.MEDIUM, why)
         return Rule(0, Reason.QUIET, Confidence.LOW, why)
+
+    def _spins_in_the_line(self, now: float) -> bool:
+        """Enter was pressed, the cursor is still inside the typed line, and it never sleeps.
+
+        A line editor that spins on the clock to show a matching bracket looks like one that polls.
+        """
+        look, sent, probe = self._confirmation.current, self._situation.sent, self._newest()
+        if look is None or look.alternate or sent is None or not sent.enter or not probe.running:
+            return False
+        silence = now - self._confirmation.output
+        return bool(look.after_cursor[:1].strip()) and silence <= tuning.BLANK
 
     def _took_between(self, probe: Probe) -> bool:
         """It read the input, though it was not blocked on its terminal before."""

@@ -435,6 +435,32 @@ def test_work_on_a_processor_in_raw_mode_is_no_polling(jobs: Jobs) -> None:
     assert job.first.verdict.reason is Reason.TIMEOUT
 
 
+BOXES = r"""
+import os, select, sys, tty
+tty.setraw(0); r, w = os.pipe()
+for field in ("URL:", "File:", sys.argv[1]):
+    os.write(1, f"\x1b[2J\x1b[5;10H│ {field:<20} │\x1b[6;10H│ [ OK ]               │".encode())
+    os.write(1, b"\x1b[5;%dH" % (13 + len(field)))
+    select.select([0, r], [], []); os.read(0, 9)
+"""
+
+
+def test_a_row_of_a_drawn_box_is_no_prompt(jobs: Jobs) -> None:
+    job = Session(jobs, f"{program(BOXES)} End:")
+    assert job.first.verdict.prompt == ""
+    answer = job.send(keys=["Enter"])
+    assert (answer.verdict.reason, answer.verdict.prompt) == (Reason.WAITING_FOR_INPUT, "")
+    assert "│ File:                │" in answer.fresh.text
+    waiting = jobs.status("j").waiting
+    assert waiting is not None
+    assert waiting.prompt == ""
+
+
+def test_a_prompt_beside_one_line_is_a_prompt(jobs: Jobs) -> None:
+    raw = "import os, tty\ntty.setraw(0)\nwhile 1: os.write(1, '│ name: '.encode()); os.read(0, 9)"
+    assert Session(jobs, program(raw)).first.verdict.prompt == "│ name: "
+
+
 INSIDE = r"""
 import os, tty
 tty.setraw(0); os.write(1, b"\x1b[?1h\x1b[2J\x1b[H+------+\r\n|      |\r\n+------+\x1b[2;2H")

@@ -15,6 +15,8 @@ from ptyjobs.readiness.settle import Settle
 from ptyjobs.readiness.tuning import (
     ALONE,
     BANNER,
+    FAR_BLANK,
+    FAR_FIRST,
     FIRST,
     MARK,
     PAINT,
@@ -418,6 +420,40 @@ def test_far_away_a_silence_between_two_passwords_is_waited_out() -> None:  # ra
     assert world.now - said < 0.1
 
 
+CLIENT = replace(SOFT, wait=Wait.OPAQUE, pid=8, canonical=True, echo=True, doing="nc in poll")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said", "least", "most"),
+    [
+        (CLIENT, CLIENT, b"abc\r\n", WORKING, 1.2 * WORKING),  # only its echo
+        (CLIENT, CLIENT, b"abc\r\n250 ok\r\n", FAR_FIRST, 1.5 * FAR_FIRST),
+        # Neither the command that starts it, nor a remote shell without its prompt.
+        (HARD, CLIENT, b"nc\r\n220 hello\r\n", FAR_BLANK, 1.2 * FAR_BLANK),
+        (
+            replace(CLIENT, canonical=False),
+            replace(CLIENT, canonical=False),
+            b"abc\r\n250 ok\r\n",
+            FAR_BLANK,
+            1.2 * FAR_BLANK,
+        ),
+    ],
+    ids=["echo", "answer", "start", "raw"],
+)
+def test_a_client_that_sends_lines_is_given_time_for_the_answer(
+    before: Probe, now: Probe, said: bytes, least: float, most: float
+) -> None:
+    world = World(baseline=before, memory=known("$ "))
+    world.probe = now
+    world.settle(sent=ENTER)
+    world.say(said)
+    start = world.now
+    verdict = world.run()
+    assert verdict is not None
+    assert (verdict.reason, verdict.confidence) == (Reason.QUIET, Confidence.LOW)
+    assert least <= world.now - start < most
+
+
 def test_hidden_input_is_a_password() -> None:
     world = World()
     world.settle()
@@ -490,6 +526,24 @@ def test_a_program_that_polls_its_terminal_is_quiet_after_a_while() -> None:
             else:
                 world.now = step.until
         assert (world.now - start < 2 * POLLING) is quiet
+
+
+@pytest.mark.parametrize(("after", "answered"), [("(x)", False), ("", True), ("  right", True)])
+def test_a_line_editor_that_spins_in_the_entered_line_is_busy(after: str, answered: bool) -> None:
+    world = World()
+    world.settle(timeout=9, sent=ENTER)
+    world.look = Look(before_cursor="In> sin", after_cursor=after)
+    start = world.now
+    while not isinstance(step := world.machine.step(world.now), Verdict):
+        if isinstance(step, DoProbe):
+            ticks = int((world.now - start) * 100)
+            spinning = replace(BUSY, canonical=False, running=True, system=ticks)
+            world.machine.on_probe(world.now, spinning)
+        elif isinstance(step, DoLook):
+            world.machine.on_look(world.now, world.look)
+        else:
+            world.now = step.until
+    assert (step.reason is not Reason.TIMEOUT) is answered
 
 
 def test_the_deadline_confirms_what_was_begun() -> None:
