@@ -100,16 +100,18 @@ def stat(proc: str, pid: int) -> Stat:
     return parse_stat(read(f"{proc}/{pid}/stat"))
 
 
-def activity(proc: str, pid: int) -> tuple[int, int]:
-    """CPU time in ns of the main thread, and bytes written by the process and its reaped children.
+def activity(proc: str, pid: int) -> tuple[int, int, int]:
+    """CPU time in ns of the main thread, and bytes read and written by the process, with all its
+    threads and its reaped children.
 
     Raises ProcessExited and Denied.
     """
     ran = int(read(f"{proc}/{pid}/schedstat").split()[0])
-    for entry in read(f"{proc}/{pid}/io").splitlines():
-        if entry.startswith(b"wchar:"):
-            return ran, int(entry.split()[1])
-    raise Denied(f"{proc}/{pid}/io")
+    fields = dict(line.split(b": ") for line in read(f"{proc}/{pid}/io").splitlines())
+    try:
+        return ran, int(fields[b"rchar"]), int(fields[b"wchar"])
+    except (KeyError, ValueError):
+        raise Denied(f"{proc}/{pid}/io") from None
 
 
 def reads(proc: str, pid: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ the answer decides, never a short time.
 from __future__ import annotations
 
 import shlex
+import shutil
 import socket
 import sys
 import threading
@@ -454,6 +455,25 @@ def test_a_row_of_a_drawn_box_is_no_prompt(jobs: Jobs) -> None:
     waiting = jobs.status("j").waiting
     assert waiting is not None
     assert waiting.prompt == ""
+
+
+SERVED_BY_A_THREAD = """
+import sys, threading, time
+def serve():
+    print("t> ", end="", flush=True)
+    for line in sys.stdin:
+        time.sleep(1); print("got", line.strip()); print("t> ", end="", flush=True)
+thread = threading.Thread(target=serve); thread.start(); thread.join()
+"""
+
+
+@pytest.mark.skipif(shutil.which("rlwrap") is None, reason="needs rlwrap")
+def test_behind_a_relay_a_thread_that_has_read_the_line_works(jobs: Jobs) -> None:
+    job = Session(jobs, "rlwrap -c " + program(SERVED_BY_A_THREAD))
+    for word in ("one", "two"):
+        answer = job.send(word)
+        assert answer.fresh.text == f"got {word}"
+        assert answer.verdict.prompt == "t> "
 
 
 def test_a_prompt_beside_one_line_is_a_prompt(jobs: Jobs) -> None:

@@ -2,11 +2,12 @@
 
 Owns the question whether a program that waits for its terminal and for a pty master handled the
 input itself or passed it on. A relay shows only the output of its inner programs and the echo of
-their line discipline. So a program that has drawn something while its inner programs neither ran
-nor wrote, and have no unread input, handled the key itself. Never decides if an inner program did
-run: the key may have been passed on.
+their line discipline. So a program that has drawn something while its inner programs neither ran,
+read nor wrote, and have no unread input, handled the key itself. Never decides if an inner program
+did run: the key may have been passed on.
 
-Sources: proc(5) for /proc/PID/io (wchar counts the reaped children too) and schedstat.
+Sources: proc(5) for schedstat, and for /proc/PID/io (rchar and wchar count all threads and the
+reaped children).
 """
 
 from __future__ import annotations
@@ -39,14 +40,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """CPU time and bytes written of the inner programs, by pid."""
+    """CPU time, bytes read and bytes written of the inner programs, by pid.
 
-    ran: tuple[tuple[int, int, int], ...]
+    What was read counts for all threads: the main thread of a JVM never runs.
+    """
+
+    ran: tuple[tuple[int, int, int, int], ...]
 
     @property
     def silent(self) -> bool:
         """True if none of them has ever written anything."""
-        return all(wrote == 0 for _, _, wrote in self.ran)
+        return all(wrote == 0 for *_, wrote in self.ran)
 
 
 class Embedded:
