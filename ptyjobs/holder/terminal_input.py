@@ -30,8 +30,9 @@ PAINTED_MOST = 0.15  # seconds a program that has read a text gets to draw it be
 # Enter among them for a line break: Codex 0.171 for 0.12 s after the last one, Gemini CLI 0.03 s.
 TYPED_GAP = 0.15
 # Maximum seconds until such a program, while busy, draws the text: if it draws something else, and
-# if it does not read or draws nothing, as Codex and Claude Code while they start.
-TYPED_MOST, TYPED_SILENT = 1.0, 10.0
+# if it does not read or draws nothing, as Codex and Claude Code while they start: Codex 11 s beside
+# other work, 15 s beside twenty processes.
+TYPED_MOST, TYPED_SILENT = 1.0, 30.0
 TAIL = 8  # characters by which a drawn text is recognised
 KEY_MOST = 0.05  # seconds a program that has read a key gets to handle it before the next
 HANDLED = 0.004  # seconds it must sleep in its wait: React attaches its handler after drawing
@@ -257,7 +258,11 @@ class TerminalInput:
         if waited < PAINTED_MOST:
             return False
         most = TYPED_MOST if written > head.since else TYPED_SILENT
-        return waited >= most or self._port.probe().wait is not Wait.BUSY
+        if waited >= most:
+            return True
+        probe = self._port.probe()  # a thread may read the keys, and another one draw them
+        working = probe.works or b"running" in probe.asleep
+        return probe.wait is not Wait.BUSY and not working
 
     @property
     def reacted(self) -> bool:

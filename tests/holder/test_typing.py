@@ -26,6 +26,7 @@ class Terminal:
         self.written = 0
         self.screen = ""
         self.wait = Wait.BUSY
+        self.works, self.asleep = False, b""
         self.full = False
 
     def write(self, data: bytes | memoryview) -> int:
@@ -41,7 +42,7 @@ class Terminal:
         return self.full
 
     def probe(self) -> Probe:
-        return Probe(wait=self.wait)
+        return Probe(wait=self.wait, works=self.works, asleep=self.asleep)
 
     def showing(self, text: str) -> int:
         return self.screen.count(text)
@@ -152,6 +153,19 @@ def test_enter_does_not_wait_forever_for_a_text_that_is_not_drawn(
     entered(terminal, typing, 10.0 + seconds + 0.01)
     assert not entered(terminal, typing, 10.0 + seconds + TYPED_GAP)
     assert entered(terminal, typing, 10.0 + seconds + TYPED_GAP + 0.02)
+
+
+@pytest.mark.parametrize(("works", "asleep"), [(True, b""), (False, b"futex\nrunning")])
+def test_enter_waits_for_the_other_threads_of_the_one_that_reads(
+    works: bool, asleep: bytes
+) -> None:
+    terminal = Terminal()
+    typing = field(terminal)
+    terminal.wait, terminal.works, terminal.asleep = Wait.SOFT, works, asleep
+    assert not entered(terminal, typing, 12.0)
+    terminal.draws("make a file")
+    assert not entered(terminal, typing, 12.1)
+    assert entered(terminal, typing, 12.2 + TYPED_GAP)
 
 
 def test_enter_is_left_when_the_call_is_answered_and_other_input_is_not() -> None:

@@ -50,6 +50,18 @@ while True:
             draw("working " + "|/-\\"[frame % 4])
 """
 READS = "    if 0 in ready:\n"
+GET = """
+    try:
+        data = keys.get(timeout=0.08 if until else None)
+    except queue.Empty:
+        data = ""
+"""
+COMPUTE = """
+        end = time.monotonic() + (0.0 if last else 0.8)
+        while time.monotonic() < end:
+            pass
+        now = time.monotonic()
+"""
 
 
 def test_a_line_is_submitted_and_its_work_is_no_turn(tmp_path: Path) -> None:
@@ -76,6 +88,28 @@ def test_enter_follows_after_the_answer_if_the_interface_is_slow(tmp_path: Path)
         assert jobs.wait("a", until="pattern", patterns=["you said make a file"], timeout=30)
         answer = jobs.wait("a", timeout=20)
         assert answer.verdict.reason.ready
+        assert "you said make a file" in jobs.tail("a").text
+
+
+def test_enter_waits_for_the_thread_that_draws_not_only_for_the_one_that_reads(
+    tmp_path: Path,
+) -> None:
+    """A thread reads the keys at once; the one that draws them is at work, or has no processor."""
+    reader = "def read():\n    while True: keys.put(os.read(0, 1000).decode())\n"
+    threaded = (
+        INTERFACE.replace("import os,", "import os, queue, threading,")
+        .replace("tty.setraw(0)", "tty.setraw(0)\nkeys = queue.Queue()\n" + reader)
+        .replace("def draw", "threading.Thread(target=read, daemon=True).start()\ndef draw")
+        .replace(
+            "    ready, _, _ = select.select([0, other], [], [], 0.08 if until else None)\n", GET
+        )
+        .replace(READS, "    if data:\n" + COMPUTE)
+        .replace("os.read(0, 1000).decode():", "data:")
+    )
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        jobs.execute(argv=[sys.executable, "-c", threaded], name="a", wait=20, until=["welcome"])
+        jobs.interact("a", input="make a file", timeout=0.2)
+        jobs.wait("a", until="pattern", patterns=["you said make a file"], timeout=30)
         assert "you said make a file" in jobs.tail("a").text
 
 
