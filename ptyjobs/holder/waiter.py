@@ -143,6 +143,7 @@ class Waiter:
         self.fresh = FreshText(
             mark,
             typed=self.ask.typed,
+            entered=self.ask.sent is not None and self.ask.sent.enter,
             budget=self.ask.budget,
             view=self.ask.view,
             hint=f"output(job_id, since={mark.offset})",

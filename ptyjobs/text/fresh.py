@@ -66,7 +66,8 @@ skipped unseen, and lines that are merely lost must never be reported as cleared
 class FreshText:
     """The answer that grows since `mark`: `observe` after each folded slice, then `finish`.
 
-    `typed` is the text that was sent (several lines with their line feeds), "" for keys. `budget`
+    `typed` is the text that was sent (several lines with their line feeds), "" for keys;
+    `entered`: Enter was pressed last. `budget`
     is in characters; `hint` is added to the line that reports the omission. `view`: `auto` gives
     the lines, or the screen while the alternate one is shown; `screen` the visible rows; `rows`
     only the rows changed since `since` (a screen's generation, by default the mark's). `prompts`
@@ -79,6 +80,7 @@ class FreshText:
         mark: Mark,
         *,
         typed: str = "",
+        entered: bool = False,
         budget: int = 100_000,
         view: str = "auto",
         hint: str = "",
@@ -88,6 +90,7 @@ class FreshText:
     ) -> None:
         self._mark = mark
         self._typed = typed
+        self._entered = entered
         self._budget = budget
         self._view = view
         self._hint = hint
@@ -384,12 +387,15 @@ class FreshText:
         first = rows.first + screen.cursor_row + 1
         under = rows.range(first, rows.stop)
         below = [row for number, row in enumerate(under, first) if number not in same]
-        return own + self._news(below)
+        refused = self._entered and self._mark.form and cursor == self._mark.line
+        return own + self._news(below, again=refused)
 
-    def _news(self, below: list[Line]) -> list[Line]:
+    def _news(self, below: list[Line], *, again: bool) -> list[Line]:
         """Non-blank rows below the cursor that were not there before.
 
-        The blank gap above a toolbar at the bottom of the screen is dropped.
+        The blank gap above a toolbar at the bottom of the screen is dropped. `again`: Enter has
+        left the cursor in its field, so what was written below it is the answer, even if it was
+        there before (a field that refuses its text with the same words).
         """
         shown = [
             Line(row.text, row.wrapped and bool(after.text.strip(" ")))
@@ -401,7 +407,8 @@ class FreshText:
         before = {row for row in self._mark.rows if row} - {
             line.text.rstrip(" ") for _, line in self._mark.untold
         }
-        return shown if any(row.text.rstrip(" ") not in before for row in shown) else []
+        new = any(row.text.rstrip(" ") not in before for row in shown)
+        return shown if again or new else []
 
     def _typed_at(self, screen: TextScreen, prompt: str, *, moved: bool) -> Typed:
         mark = self._mark

@@ -80,7 +80,8 @@ class Reader:
 
     def _fresh(self, typed: str) -> None:
         self.typed = typed
-        self.text = FreshText(self.mark, typed=typed, prompts=self.prompts[:8])
+        prompts = self.prompts[:8]
+        self.text = FreshText(self.mark, typed=typed, entered=bool(typed), prompts=prompts)
 
     def feed(self, data: bytes) -> None:
         self.offset += len(data)

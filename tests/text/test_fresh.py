@@ -29,12 +29,14 @@ def answer(
     output: str,
     *,
     typed: str = "",
+    entered: bool = False,
     kernel: bool = False,
     ready: bool = True,
     budget: int = 100_000,
     exited: bool = False,
 ) -> tuple[Fresh, str]:
-    text = FreshText(take(screen, echo=kernel, canonical=kernel), typed=typed, budget=budget)
+    before = take(screen, echo=kernel, canonical=kernel)
+    text = FreshText(before, typed=typed, entered=entered, budget=budget)
     data = output.encode()
     for start in range(0, len(data), 4096):
         screen.feed(data[start : start + 4096])
@@ -79,6 +81,18 @@ def test_a_cursor_that_moves_in_a_form_is_told_though_no_row_changed() -> None:
     assert (moved.text, moved.redrawn) == ("", True)
     still, _ = answer(at_prompt("", before=form), "", ready=False)
     assert (still.text, still.redrawn) == ("", False)
+
+
+def test_a_field_that_refuses_its_text_again_says_so_again() -> None:
+    screen = at_prompt("Name: ")
+    refused = "\r\n> too short\x1b[A\r\x1b[8C"
+    first, prompt = answer(screen, f"ab{refused}", typed="ab", entered=True)
+    assert (first.text, prompt) == ("> too short", "Name: ab")
+    again = f"\x1b[Jc{refused}\x1b[C"
+    second, prompt = answer(screen, again, typed="c", entered=True)
+    assert (second.text, prompt) == ("> too short", "Name: abc")
+    key, _ = answer(screen, f"\x1b[Jd{refused}\x1b[2C", typed="d")  # and a key says nothing
+    assert key.text == ""
 
 
 def test_a_word_that_is_selected_by_its_style_is_told() -> None:
