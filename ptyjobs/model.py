@@ -420,6 +420,16 @@ class Status:
     last_line: str = ""
     spec: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def no_room(self) -> str:
+        """The failure of the log's last write, such as a full disk; "" if it succeeded."""
+        return next((error for error in self.errors if error.startswith("log: ")), "")
+
+    @property
+    def lost(self) -> int:
+        """Bytes of output that could not be written to disk."""
+        return sum(end - start for start, end, _ in self.gaps)
+
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 

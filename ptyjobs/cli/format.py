@@ -125,7 +125,7 @@ def turn(status: Status) -> str:
     if status.held:
         return safe(status.held)
     if status.waiting is None:
-        return safe(status.doing)
+        return safe(status.no_room or status.doing)
     if status.waiting.reason is Reason.PASSWORD:
         return "asks for a secret"
     prompt = safe(status.waiting.prompt.strip())

@@ -214,8 +214,7 @@ class Job:
     def _note_log(self, failure: OSError | None, offset: int, now: float) -> None:
         """Report output for which the log had no room: held back or lost."""
         if failure is None:
-            if self.pacing.waits:
-                self.errors.pop("log", None)
+            self.errors.pop("log", None)  # what was lost stays in the log's gaps
         elif self.pacing.waits:
             self.errors["log"] = f"log: {failure.strerror}; the job waits for room"
         else:

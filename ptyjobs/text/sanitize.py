@@ -109,8 +109,8 @@ class Budgeted:
 
 def gap(chars: int, lines: int, hint: str = "") -> str:
     """The line that reports omitted text (without a line feed)."""
-    parts = [f"{lines:,} lines"] if lines else []
-    parts += [f"{chars:,} characters"] if chars else []
+    parts = [f"{lines:,} line{'s' if lines != 1 else ''}"] if lines else []
+    parts += [f"{chars:,} character{'s' if chars != 1 else ''}"] if chars else []
     what = ", ".join(parts)
     return f"[... {what} left out{'; ' + hint if hint else ''} ...]"
 

@@ -70,6 +70,9 @@ def row(
         "title": _line(status.title),
         "last": _line(status.last_line.strip()),
         "bytes": status.end,
+        "no_room": "" if ended else _line(status.no_room),
+        "lost": status.lost,
+        "floor": status.floor,
     }
     return Row(facts, " ".join(str(facts[name]) for name in SEARCHED).lower(), trace)
 
@@ -97,7 +100,7 @@ def mood_of(status: Status, *, cpu: int | None) -> str:
         return "waiting"
     if status.listening and not cpu:
         return "ready"
-    return "stalled" if status.stalled else "busy"
+    return "stalled" if status.stalled or status.no_room else "busy"
 
 
 def why(status: Status, mood: str) -> str:
@@ -121,6 +124,8 @@ def why(status: Status, mood: str) -> str:
         return f"{base}: {prompt}" if mood == "password" else f"waiting at {prompt}"
     if mood == "ready":
         return "listening"
+    if status.no_room:
+        return _line(status.no_room)
     doing = f": {_line(status.doing)}" if status.doing else ""
     return f"stalled{doing}" if mood == "stalled" else f"busy{doing}"
 

@@ -67,12 +67,15 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
         if args.raw and text:
             raise BadInput("--raw and text exclude each other.", advice="Leave one of them out.")
         if text and not args.follow:
-            return _text(jobs, args, since)
+            code = _text(jobs, args, since)
+            _tell_lost(jobs, args.job, since or 0)
+            return code
         start = job.log.floor if args.discard else 0  # discarded bytes were already printed
         start = max(since or 0, start)
         if not text:
             harmless = sys.stdout.isatty() and not args.raw
-            _pass_on(jobs, args, start, _Bytes(harmless=harmless))
+            end = _pass_on(jobs, args, start, _Bytes(harmless=harmless))
+            _tell_lost(jobs, args.job, end)  # gaps before it were reported in their places
             return 0
         if args.last is not None:  # the last lines, and the output that follows
             start = _lines_end(job.log)
@@ -140,11 +143,11 @@ def _lines_end(log: LogReader) -> int:
     return first + data.rfind(b"\n") + 1 if b"\n" in data else end
 
 
-def _pass_on(jobs: Jobs, args: argparse.Namespace, offset: int, sink: _Bytes | _Lines) -> None:
-    """Feed the log from `offset` on to the sink; with -f, until the job ends."""
+def _pass_on(jobs: Jobs, args: argparse.Namespace, offset: int, sink: _Bytes | _Lines) -> int:
+    """Feed the log from `offset` on to the sink, with -f until the job ends; its end."""
     offset = _stored(jobs, args, offset, sink)
     if not args.follow:
-        return
+        return offset
     from ptyjobs.protocol import Data
 
     with contextlib.suppress(HolderLost):  # it has ended
@@ -157,7 +160,7 @@ def _pass_on(jobs: Jobs, args: argparse.Namespace, offset: int, sink: _Bytes | _
                     _discard(jobs, args.job, offset)
             elif message.get("event") == "exit":
                 break
-    _stored(jobs, args, offset, sink)
+    return _stored(jobs, args, offset, sink)
 
 
 def _stored(jobs: Jobs, args: argparse.Namespace, offset: int, sink: _Bytes | _Lines) -> int:
@@ -172,6 +175,14 @@ def _stored(jobs: Jobs, args: argparse.Namespace, offset: int, sink: _Bytes | _L
         offset = first + len(data)
         if args.discard:
             _discard(jobs, args.job, offset)
+
+
+def _tell_lost(jobs: Jobs, job_id: str, since: int) -> None:
+    """Report output from `since` on that could not be written to disk."""
+    gaps = [gap for gap in jobs.status(job_id).gaps if gap[1] > since]
+    if gaps:
+        lost = sum(end - max(start, since) for start, end, _ in gaps)
+        print(f"ptyjobs: {lost:,} bytes could not be written to disk", file=sys.stderr)
 
 
 def _discard(jobs: Jobs, job_id: str, before: int) -> None:

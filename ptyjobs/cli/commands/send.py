@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 
 from ptyjobs._dataclass import TYPE_CHECKING
@@ -20,6 +21,8 @@ from ptyjobs.text import figures
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
 
+OMITTED = re.compile(r"; output\(job_id, since=(\d+)\) \.\.\.\]")
+"""End of the line that reports omitted text, in a model's terms."""
 EXAMPLES = """\
   ptyjobs send py '1 + 1'
   ptyjobs send vim ihello --key Escape text, then a key, and no Enter
@@ -89,7 +92,10 @@ def _asks_for_secret(jobs: Jobs, job_id: str) -> bool:
 
 def _print_answer(answer: Answer) -> None:
     if answer.fresh.text:
-        print(answer.fresh.text)
+        rest = rf"; ptyjobs logs {answer.job_id} --text --since \1 ...]"
+        print(OMITTED.sub(rest, answer.fresh.text))
+    for note in answer.notes:
+        print(f"ptyjobs: {note}", file=sys.stderr)
     verdict = answer.verdict
     if verdict.reason is Reason.TIMEOUT:
         waited, doing = figures.duration(verdict.waited), safe(verdict.doing)

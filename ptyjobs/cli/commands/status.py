@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import time
 
@@ -77,9 +79,19 @@ def page(found: Status, *, now: float | None = None) -> list[str]:
         ("port", f"{found.port}" if found.port else ""),
         ("listening", listening(found)),
         ("dropped", f"the first {amount(found.floor)} of output" if found.floor else ""),
+        ("lost", _lost(found)),
         *(("fault", error) for error in found.errors),
     ]  # fmt: skip
     return [f"{name:10} {safe(text)}" for name, text in facts if text]
+
+
+def _lost(found: Status) -> str:
+    if not found.gaps:
+        return ""
+    start, _, name = found.gaps[-1]
+    why = os.strerror(getattr(errno, name)) if hasattr(errno, name) else name
+    times = f"in {len(found.gaps)} places, last " if len(found.gaps) > 1 else ""
+    return f"{amount(found.lost)} of output {times}at {start}: {why}"
 
 
 def _used(found: Status) -> str:

@@ -5,7 +5,7 @@ import { SearchAddon } from "/vendor/addon-search.mjs";
 import { UnicodeGraphemesAddon } from "/vendor/addon-unicode-graphemes.mjs";
 import { $, make, note, page, palette } from "/page.mjs";
 import { session, socket } from "/feed.mjs";
-import { age, figures, number, since } from "/words.mjs";
+import { age, figures, number, since, trouble } from "/words.mjs";
 
 const FONT = 14; // pixels: the letters of a job that was given the window's size
 const MARKED = 1000; // matches that are marked
@@ -145,6 +145,8 @@ export function headline(job) {
   if (job.target) words.push(`on ${job.target}`);
   words.push(`${job.cols}×${job.rows}`);
   $("facts").textContent = words.join(" · ");
+  $("trouble").textContent = trouble(job);
+  $("trouble").hidden = !trouble(job);
   $("command").textContent = job.command;
   $("directory").textContent = job.directory;
   document.title = `${job.job_id}: ${job.why}`;
