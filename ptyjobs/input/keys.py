@@ -178,11 +178,7 @@ def _one_cluster(text: str) -> bool:
 
 
 def _unknown(name: str) -> BadKey:
-    spellings = {lower: original for lower, original in _BY_LOWER.items() if len(original) > 1}
-    tail = re.split(r"[-+](?=.)", name)[-1].lower()
-    close = difflib.get_close_matches(tail, spellings, n=3, cutoff=0.6)
-    prefix = name[: len(name) - len(tail)]
-    nearest = list(dict.fromkeys(prefix + spellings[c] for c in close))
+    nearest = _nearest(name)
     advice = f"Did you mean {' or '.join(nearest)}?" if nearest else ""
     spelling = "Keys are spelled C-c, M-x, S-Up, F5, Enter, Tab, Escape, BSpace, PageUp, Down*5;"
     return BadKey(
@@ -191,6 +187,22 @@ def _unknown(name: str) -> BadKey:
         hint=Hint.KEY_NAMES,
         facts={"near": advice, "spelling": spelling},
     )
+
+
+def _nearest(name: str) -> list[str]:
+    """Up to three keys of a similar spelling."""
+    *modifiers, tail = re.split(r"[-+](?=.)", name)
+    prefix = ""
+    for word in modifiers:
+        close = difflib.get_close_matches(word.lower(), _MODIFIERS, n=1, cutoff=0.7)
+        if not close:
+            return []
+        prefix += {CTRL: "C-", ALT: "M-", SHIFT: "S-", SUPER: "Super-"}[_MODIFIERS[close[0]]]
+    if prefix and len(tail) == 1:
+        return [prefix + tail]
+    spellings = {lower: original for lower, original in _BY_LOWER.items() if len(original) > 1}
+    close = difflib.get_close_matches(tail.lower(), spellings, n=3, cutoff=0.6)
+    return list(dict.fromkeys(prefix + spellings[key] for key in close))
 
 
 def _special(key: _Key, modifiers: int, modes: KeyModes) -> bytes:

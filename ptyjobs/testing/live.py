@@ -138,7 +138,8 @@ class LiveJob:
 
         Text returned by an earlier step counts only while it is still on the screen.
         """
-        pattern = what.pattern if isinstance(what, re.Pattern) else re.escape(what)
+        words = what.pattern if isinstance(what, re.Pattern) else what
+        pattern = words if isinstance(what, re.Pattern) else re.escape(words)
         limit = self._timeout if timeout is None else timeout
         deadline = time.monotonic() + limit
         while True:
@@ -148,14 +149,14 @@ class LiveJob:
             answer = self._jobs.wait(
                 self.job_id, until="pattern", patterns=[pattern], timeout=max(0.0, left)
             )
-            found = self._note(f"expect {pattern!r}", answer)
+            found = self._note(f"expect {words!r}", answer)
             if answer.verdict.reason is Reason.PATTERN:
                 return found
             if answer.state.ended or left <= 0:
                 if re.search(pattern, self.screen.searched + answer.fresh.text):
                     return found
                 ended = f"it has ended ({answer.verdict.exit})" if answer.state.ended else ""
-                self._fail(ended or f"{limit:g} s are over", f"{pattern!r} did not come")
+                self._fail(ended or f"{limit:g} s are over", f"{words!r} did not come")
 
     def resize(
         self, rows: int, cols: int, *, wait: bool = True, timeout: float | None = None
@@ -166,6 +167,8 @@ class LiveJob:
 
     def exit(self, *, timeout: float | None = None) -> Exit:
         """Wait for the program's exit: `job.exit().code`, or `.signal` if it was killed by one."""
+        if (end := self.reply.answer.verdict.exit) is not None:
+            return end  # of the last step, whose output stays in `fresh`
         limit = self._timeout if timeout is None else timeout
         answer = self._jobs.wait(self.job_id, until="exited", timeout=limit)
         self._note("exit", answer)
@@ -300,7 +303,10 @@ class LiveJob:
         if zombies:
             return f"{self.job_id} left zombies of its own unreaped: {', '.join(zombies)}"
         if left and not self._allow_left:
-            return f"{self.job_id} ended and left running: {', '.join(left)}"
+            names = ", ".join(left)
+            return (
+                f"{self.job_id} ended and left running: {names} (job(allow_left=True) permits it)"
+            )
         if kept := self._held & sockets():
             return f"{self.job_id} left descriptors of this process open: {', '.join(sorted(kept))}"
         return ""
@@ -352,17 +358,20 @@ def start(
     """
     line = command if isinstance(command, str) else shlex.join(command)
     clean = {**CLEAN, "HOME": str(home), **(env or {})}
-    spec = prepare(
-        jobs.config,
-        command=line,
-        argv=() if isinstance(command, str) else tuple(command),
-        rows=rows,
-        cols=cols,
-        env=clean,
-        cwd=os.fspath(cwd) or os.getcwd(),
-    )
     before = sockets()
-    answer = jobs.start(spec, wait=timeout if wait else 0.0)
+    try:
+        spec = prepare(
+            jobs.config,
+            command=line,
+            argv=() if isinstance(command, str) else tuple(command),
+            rows=rows,
+            cols=cols,
+            env=clean,
+            cwd=os.fspath(cwd) or os.getcwd(),
+        )
+        answer = jobs.start(spec, wait=timeout if wait else 0.0)
+    except PtyJobsError as error:  # a wrong parameter: reported where the test gives it
+        raise error.with_traceback(None) from None
     held = sockets() - before
     return LiveJob(jobs, answer, timeout=timeout, allow_left=allow_left, held=held)
 

@@ -5,11 +5,12 @@ Owns those texts and the artifacts. Never called for a test that passed.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ptyjobs.model import Answer
+from ptyjobs.model import Answer, Reason
 from ptyjobs.recordings import export_cast, read
 from ptyjobs.recordings.recording import Moment
 from ptyjobs.recordings.turns import Turn
@@ -29,7 +30,7 @@ def sections(actor: LiveJob | Replay, folder: Path, test: str) -> Iterator[tuple
     yield f"screen of {name}", framed(picture)
     if isinstance(actor, LiveJob):
         moments = read(actor.directory).moments
-        history = [_step(what, answer) for what, answer in actor.replies]
+        history = list(_steps(actor.replies))
     else:
         moments = actor.played
         history = [_turn(turn) for turn in actor.walked]
@@ -57,8 +58,20 @@ def artifacts(actor: LiveJob | Replay, picture: Picture, folder: Path, test: str
         yield actor.path
 
 
+def _steps(replies: Sequence[tuple[str, Answer]]) -> Iterator[str]:
+    """A line for each step; the waits of one `expect` that found nothing new are one line."""
+    same = itertools.groupby(
+        replies, key=lambda one: (one[0], one[1].verdict.reason, one[1].fresh.text)
+    )
+    for _, steps in same:
+        *before, (what, answer) = steps
+        yield _step(f"{what} ({1 + len(before)} times)" if before else what, answer)
+
+
 def _step(what: str, answer: Answer) -> str:
     verdict = answer.verdict
+    if verdict.reason is Reason.TIMEOUT and verdict.waited <= 0:
+        return f"{what}: not waited for; {answer.fresh.text[:SHOWN]!r}"
     text = answer.fresh.text.replace("\n", "\\n")
     return (
         f"{what}: {verdict.reason} ({verdict.confidence}) after {verdict.waited * 1000:.0f} ms, "

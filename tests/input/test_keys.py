@@ -168,6 +168,8 @@ def test_kitty_protocol() -> None:
         ("Escap", "Escape"),
         ("F21", "F2"),
         ("Backspce", "BSpace"),
+        ("Contrl-c", "C-c"),
+        ("Crtl-Entr", "C-Enter"),
     ],
 )
 def test_an_unknown_name_is_an_error_that_names_the_nearest(name: str, nearest: str) -> None:

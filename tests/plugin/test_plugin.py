@@ -504,3 +504,40 @@ def test_a_recording_becomes_a_test_that_replays_it(tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert re.search("2 passed", passed.stdout), passed.stdout
+
+
+def test_a_failing_step_reads_as_its_user_wrote_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        ENDS = "import sys; sys.exit(int(input('> ') or 3))"
+
+        def test_the_last_output_stays_after_exit(job):
+            program = job(["python3", "-c", "print(input('> ') * 2)"])
+            program.type("ab")
+            assert program.exit().code == 0
+            assert program.fresh == "abab"
+
+        def test_expect(job):
+            job(["python3", "-c", "input('> ')"]).expect("a b (c)", timeout=0.5)
+
+        def test_unwaited(job):
+            program = job(["python3", "-c", ENDS], wait=False)
+            program.expect("> ")
+            program.press("Contrl-d")
+
+        def test_directory(job):
+            job("true", cwd="/no/such/place")
+
+        def test_left(job):
+            assert job("(trap '' HUP; echo; exec sleep 300) & read x; exit 0").type("").text == ""
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(passed=2, failed=3, errors=1)
+    lines = result.stdout
+    lines.fnmatch_lines(["*0.5 s are over: 'a b (c)' did not come"])
+    lines.fnmatch_lines(["expect 'a b (c)' (* times): waiting_for_input*", "expect *: timeout*"])
+    lines.fnmatch_lines(["E *Did you mean C-d?*", "start: not waited for; ''"])
+    lines.fnmatch_lines(['>*cwd="/no/such/place"*', "E *cwd '/no/such/place' does not exist*"])
+    lines.no_fnmatch_line("*preparation.py*")
+    lines.fnmatch_lines(["*ended and left running: * sleep (job(allow_left=True) permits it)"])
