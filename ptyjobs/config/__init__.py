@@ -154,8 +154,9 @@ def _read(name: str, value: Any, source: str) -> Any:
 def _closest(word: str, known: Iterable[str]) -> str:
     import difflib  # only for an error
 
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"Did you mean {near[0]}?" if near else ""
+    bare = {name.removeprefix("PTYJOBS_"): name for name in known}
+    near = difflib.get_close_matches(word.removeprefix("PTYJOBS_"), list(bare), n=1)
+    return f"Did you mean {bare[near[0]]}?" if near else ""
 
 
 def _consistent(values: dict[str, Any]) -> Config:

@@ -365,3 +365,25 @@ def test_a_page_that_was_left_behind_has_the_lines_above_once_it_is_quiet(
         first = "ptyjobsTerminal.buffer.active.getLine({}).translateToString(true)"
         last = f"{first.format(f'{lines} - 2')}"
         browser.wait(f"Number({first.format(0)}) + {lines} - 2 === Number({last})")
+
+
+def test_a_new_screen_never_shows_the_terminal_empty(tmp_path: Path, browser: Browser) -> None:
+    run(tmp_path, "run", "-d", "--name", "j", "--", "read go; yes; exec cat")
+    with serving(tmp_path, "--write") as url:
+        browser.go(url)
+        browser.wait(f"{CARDS}.length === 1")
+        browser.run("location.hash = '#/job/j'")
+        browser.wait(f"{MODE} === 'you can type'")
+        browser.run(
+            "(() => { window.resets = [];"
+            "const write = ptyjobsTerminal.write.bind(ptyjobsTerminal);"
+            "const reset = ptyjobsTerminal.reset.bind(ptyjobsTerminal);"
+            "ptyjobsTerminal.reset = () => { resets.push(0); reset(); };"
+            "ptyjobsTerminal.write = (data, done) => {"
+            "if (data[0] === 0x1b && data[1] === 0x63) resets.push(data.length);"
+            "write(data, done); } })()"
+        )
+        run(tmp_path, "send", "j", "", "--timeout", "0", check=False)
+        browser.wait("resets.length >= 4")
+        # Each is one piece with the screen: between two pieces a frame may be drawn.
+        assert min(browser.run("resets")) > 40

@@ -45,12 +45,17 @@ export function live(id) {
     open: () => { told = drawn = 0; },
     bytes: (data) => {
       const last = link.socket;
-      // Reset and screen in one write: no frame shows the terminal empty.
-      if (rebuild) { rebuild = false; term.write("\x1bc"); }
-      else offset += data.length;
+      const size = data.length;
+      if (rebuild) { // reset and screen in one piece: between two a frame may show it empty
+        rebuild = false;
+        const whole = new Uint8Array(2 + data.length);
+        whole.set([0x1b, 0x63]); // RIS
+        whole.set(data, 2);
+        data = whole;
+      } else offset += size;
       term.write(data, () => {
         if (link.socket !== last) return;
-        drawn += data.length;
+        drawn += size;
         if (drawn - told >= STEP) { told = drawn; link.send(JSON.stringify({ drawn })); }
       });
     },

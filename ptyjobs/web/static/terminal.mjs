@@ -5,7 +5,7 @@ import { SearchAddon } from "/vendor/addon-search.mjs";
 import { UnicodeGraphemesAddon } from "/vendor/addon-unicode-graphemes.mjs";
 import { $, make, note, page, palette } from "/page.mjs";
 import { session, socket } from "/feed.mjs";
-import { age, figures, number, since, trouble } from "/words.mjs";
+import { age, amount, figures, number, since, trouble } from "/words.mjs";
 
 const FONT = 14; // pixels: the letters of a job that was given the window's size
 const MARKED = 1000; // matches that are marked
@@ -142,6 +142,7 @@ export function headline(job) {
   $("about").dataset.mood = job.mood;
   const words = [...figures(job), `${job.ended ? "ended" : "started"} ${since(job)}${job.ended ? "" : " ago"}`];
   if (!job.ended && job.heard) words.push(`last output ${age(Date.now() / 1000 - job.heard)} ago`);
+  if (job.floor) words.push(`first ${amount(job.floor)} no longer kept`);
   if (job.target) words.push(`on ${job.target}`);
   words.push(`${job.cols}×${job.rows}`);
   $("facts").textContent = words.join(" · ");

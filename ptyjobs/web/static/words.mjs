@@ -26,11 +26,10 @@ export function since(job) {
   return job.ended ? `${age(now - (job.finished || job.started))} ago` : age(now - job.started);
 }
 
-// What the log of a job lacks, and why.
+// What a disk did not take of a job's output, and why.
 export function trouble(job) {
   const words = job.no_room ? [job.no_room] : [];
   if (job.lost) words.push(`${amount(job.lost)} of its output could not be written to disk`);
-  if (job.floor) words.push(`the first ${amount(job.floor)} of its output are no longer kept`);
   return words.join(" · ");
 }
 
