@@ -205,6 +205,18 @@ def test_a_transformed_secret_is_not_recognised(tmp_path: Path) -> None:
     assert "hunter2-hunter3" in text
 
 
+@pytest.mark.leaves("redact", "a configured secret to any program that asks without echo")
+def test_a_program_that_asks_without_echo_gets_a_configured_secret(tmp_path: Path) -> None:
+    """Which program asks is for the caller to know: a false prompt looks like a right one."""
+    got = tmp_path / "got"
+    code = f"import getpass, pathlib; pathlib.Path({str(got)!r}).write_text(getpass.getpass())"
+    with Server(tmp_path / "state", env={"PTYJOBS_SECRET_VAULT": "hunter2hunter3"}) as server:
+        server.text("execute", command=shlex.join(["python3", "-c", code]), name="t", wait=20)
+        text = server.text("interact", job_id="t", secret="VAULT", timeout=20)
+    assert "exited" in text
+    assert got.read_text() == "hunter2hunter3"
+
+
 @pytest.mark.leaves("own processes", "the same for a job of root")
 def test_a_job_of_root_reads_our_processes(tmp_path: Path) -> None:
     if os.geteuid() != 0:
