@@ -57,9 +57,9 @@ class _Cursor:
         try:
             with open(self._path, "rb") as file:
                 inode, offset = json.loads(file.read())
-        except (FileNotFoundError, ValueError, TypeError):  # no file yet, or cut by a full disk
-            return None
-        return Position(int(inode), int(offset))
+                return Position(int(inode), int(offset))
+        except (FileNotFoundError, ValueError, TypeError, OverflowError, RecursionError):
+            return None  # no file yet, cut by a full disk, or written by a job
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[int]:

@@ -57,6 +57,6 @@ def link(state_dir: str, job_id: str = "") -> str:
 def _facts(state_dir: str) -> dict[str, Any]:
     try:
         facts = json.loads(Path(state_dir, NAME).read_text())
-    except (OSError, ValueError):  # no viewer, or the file is being written
+    except (OSError, ValueError, RecursionError):  # no viewer, or the file is being written
         return {}
     return facts if isinstance(facts, dict) else {}

@@ -130,7 +130,7 @@ def _keys(value: Any) -> tuple[str, ...]:
         if value.startswith("["):
             try:
                 decoded = json.loads(value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return tuple(value.split())
             return _words(decoded)
         return tuple(value.split())
@@ -141,7 +141,7 @@ def _table(value: Any) -> dict[str, str]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Wrong("an object of texts") from None
     if not isinstance(value, dict) or not all(_is_scalar(item) for item in value.values()):
         raise Wrong("an object of texts")

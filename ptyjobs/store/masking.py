@@ -116,7 +116,7 @@ def _masked_event(line: str, redactor: Redactor) -> str:
         entry = json.loads(line)
         if entry[2] not in ("i", "m") or len(entry) < 4:
             return line
-    except (ValueError, LookupError):  # cut by a crash
+    except (ValueError, LookupError, TypeError, RecursionError):  # cut by a crash, or the job's
         return line
     clean = redactor.redact(str(entry[3]))
     if not clean.count:

@@ -253,8 +253,8 @@ class Feed:
                     await self.tell("readonly")
                 else:
                     await self._act(asked)
-            except (ValueError, KeyError, TypeError):  # untrusted input from the browser
-                continue
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+                continue  # untrusted input from the browser
 
     async def _act(self, asked: dict[str, Any]) -> None:
         """Change the job: resize, signal, or end it."""

@@ -53,8 +53,8 @@ class Glance:
                     self._limit = max(1, int(asked["limit"]))
                 if "visible" in asked:
                     self._visible = [str(job_id) for job_id in asked["visible"]][:MOST_VISIBLE]
-            except (ValueError, KeyError, TypeError):  # untrusted input from the browser
-                continue
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+                continue  # untrusted input from the browser
             self._wake.set()
 
     async def run(self) -> None:

@@ -115,7 +115,7 @@ async def serve(socket: ServerConnection, jobs: AsyncJobs, job_id: str) -> None:
                 continue
             kind, value = next(iter(asked.items()))
             time = float(value)
-        except (ValueError, TypeError, AttributeError, StopIteration):
+        except (ValueError, TypeError, AttributeError, StopIteration, RecursionError):
             raise BadInput("Ask for a seek or for what follows a time.") from None
         answer, data = await asyncio.to_thread(screen if kind == "seek" else events, job, time)
         await socket.send(json.dumps(answer))

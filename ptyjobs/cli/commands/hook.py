@@ -39,7 +39,7 @@ def hook(args: argparse.Namespace, settings: Config) -> int:
     """Answer a coding agent's hook: reads the event as JSON on standard input, prints JSON."""
     try:
         event = json.load(sys.stdin)
-    except ValueError:
+    except (ValueError, RecursionError):
         return 0
     if not isinstance(event, dict):
         return 0

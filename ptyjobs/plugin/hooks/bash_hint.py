@@ -270,7 +270,7 @@ def main() -> None:
     try:
         call = json.load(sys.stdin)
         text = hint(call["tool_input"]["command"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return  # another tool, or another shape: not for this hook
     if not text:
         return
