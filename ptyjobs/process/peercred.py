@@ -63,19 +63,37 @@ class PrivateSocket(socket.socket):
         if self.family == socket.AF_UNIX:
             ours = same_user(connection)
         else:
-            ours = not is_stranger(address[:2], connection.getsockname()[:2])
+            ours = not is_stranger(connection)
         if ours:
             return connection, address
         connection.close()
         raise ConnectionAbortedError  # asyncio continues with the next connection
 
 
-def is_stranger(peer: tuple[str, int], local: tuple[str, int]) -> bool:
-    """True if the socket at the other end of a local TCP connection is another user's.
+def is_stranger(connection: socket.socket) -> bool:
+    """True if the other end of a local TCP connection is another user's, or is closed.
 
-    `peer` and `local` are the addresses and ports of the two ends. The kernel reports the owner of
-    the other socket (proc(5), /proc/net/tcp). Root may do everything anyway. False if the kernel
-    does not report it: then the token decides.
+    Root may do everything anyway. False if the kernel does not report the owner: then the token
+    decides. The subtle thing: a closed socket has no owner (the kernel shows uid 0), but what it
+    has sent can still be read.
+    """
+    try:
+        peer, local = connection.getpeername()[:2], connection.getsockname()[:2]
+        owner = _owner(peer, local)
+        if owner is None:
+            connection.getpeername()
+    except OSError:  # ENOTCONN: it was reset
+        return True
+    return owner is not None and owner not in (0, os.geteuid())
+
+
+_CLOSED = -1
+
+
+def _owner(peer: tuple[str, int], local: tuple[str, int]) -> int | None:
+    """The user of the socket `peer` that is connected to `local` (proc(5), /proc/net/tcp).
+
+    `_CLOSED` if no process has it any more; None if the kernel does not report it.
     """
     wanted = [_address(*peer), _address(*local)]
     table = "/proc/net/tcp6" if ":" in peer[0] else "/proc/net/tcp"
@@ -83,8 +101,8 @@ def is_stranger(peer: tuple[str, int], local: tuple[str, int]) -> bool:
         for line in lines:
             words = line.split()
             if words[1:3] == wanted:
-                return int(words[7]) not in (0, os.geteuid())
-    return False
+                return int(words[7]) if words[9] != "0" else _CLOSED  # its inode
+    return None
 
 
 def _address(host: str, port: int) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from ptyjobs.client.host_facts import PrivateSocket
 from tests.clients.conftest import SERVER, clean_environment
 from tests.clients.test_http import start, stop
 from tests.web.harness import serving
@@ -54,6 +56,32 @@ def test_another_user_is_turned_away_even_with_the_token(tmp_path: Path, host: s
             assert done.stdout.decode().strip() == status
     finally:
         stop(server)
+
+
+CLOSE = """
+import socket, struct, sys
+sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+sock.sendall(b"typed blindly")
+if sys.argv[2] == "reset":
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+sock.close()
+"""
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_a_request_of_another_user_who_has_closed_is_not_read(how: str) -> None:
+    """The kernel shows a closed socket as root's, and what it has sent can still be read."""
+    with PrivateSocket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        address = listening.getsockname()
+        words = ["/usr/bin/env", "python3", "-c", CLOSE, str(address[1]), how]
+        subprocess.run(words, user=65534, cwd="/", timeout=60, check=True)
+        with pytest.raises(ConnectionAbortedError):
+            listening.accept()
+        with socket.create_connection(address) as ours:
+            ours.shutdown(socket.SHUT_WR)  # it still reads
+            listening.accept()[0].close()
 
 
 def test_the_viewer_closes_connections_of_another_user(tmp_path: Path) -> None:

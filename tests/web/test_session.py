@@ -122,18 +122,16 @@ def test_a_token_is_kept_for_a_port_and_what_may_be_done(tmp_path: Path) -> None
 def test_another_users_connection_is_told_apart(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         local = listening.getsockname()
-        with socket.create_connection(local) as ours:
-            assert not is_stranger(ours.getsockname(), local)
-            listening.accept()[0].close()
+        with socket.create_connection(local), listening.accept()[0] as ours:
+            assert not is_stranger(ours)
         if os.geteuid():
             pytest.skip("only root can start a process of another user")
         code = f"exec 3<>/dev/tcp/{local[0]}/{local[1]}; read -r <&3"
         other = subprocess.Popen(["/bin/bash", "-c", code], user=65534, cwd="/")
         try:
             listening.settimeout(20)
-            theirs, peer = listening.accept()
-            with theirs:
-                assert is_stranger(peer, local)
+            with listening.accept()[0] as theirs:
+                assert is_stranger(theirs)
         finally:
             other.wait(20)
 
