@@ -124,13 +124,35 @@ def test_a_background_child_holding_the_terminal_does_not_hold_the_exit(jobs: Jo
     assert world.eventually(lambda: b"late words" in whole(jobs, answer.job_id))
 
 
-def test_last_words_of_a_child_that_outlives_its_leader_a_moment(jobs: Jobs) -> None:
-    script = (
-        "import os,signal,time\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "if os.fork(): os._exit(4)\ntime.sleep(.02)\nprint('last words')\n"
-    )
-    heard = [run(jobs, script).fresh.text.strip() == "last words" for _ in range(10)]
-    assert sum(heard) >= 7, heard  # 50 ms are granted; on a busy machine that may be too short
+LAST_WORDS = """
+import os, signal, time
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+note = {note!r}
+begun = time.monotonic()
+if os.fork(): os._exit(4)
+time.sleep(.02)
+os.write(1, b"last words\\n")
+took = time.monotonic() - begun
+with open(note + ".part", "w") as file: file.write(str(took))
+os.rename(note + ".part", note)
+"""
+
+
+def test_last_words_of_a_child_that_outlives_its_leader_a_moment(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    """50 ms are granted; on a busy machine the child itself may take longer."""
+    timely = 0
+    for number in range(100):
+        note = tmp_path / f"note-{number}"
+        heard = run(jobs, LAST_WORDS.format(note=str(note))).fresh.text.strip()
+        assert world.eventually(note.exists)
+        if float(note.read_text()) < 0.045:
+            assert heard == "last words"
+            timely += 1
+        if timely == 7:
+            return
+    pytest.skip("this machine is too busy for a child to write within 50 ms")
 
 
 def test_a_job_that_closes_its_terminal_lives_on_and_may_come_back(jobs: Jobs) -> None:
