@@ -158,7 +158,7 @@ class Settle:
         if deadline.probed < 0 or now >= deadline.due:
             return DoProbe()
         rule = self._stuck(now) if situation.until_ready else None
-        if rule is not None and not self._spins_in_the_line(now):
+        if rule is not None and not self._unfinished(now):
             return self._finish(now, rule)
         if candidate.streak is not None:
             return self._settling(now, candidate.streak)
@@ -316,16 +316,19 @@ class Settle:
             return Rule(0, Reason.WAITING_FOR_INPUT, Confidence.MEDIUM, why)
         return Rule(0, Reason.QUIET, Confidence.LOW, why)
 
-    def _spins_in_the_line(self, now: float) -> bool:
-        """Enter was pressed, the cursor is still inside the typed line, and it never sleeps.
+    def _unfinished(self, now: float) -> bool:
+        """It polls, but has not drawn its screen yet, or has not accepted the typed line.
 
-        A line editor that spins on the clock to show a matching bracket looks like one that polls.
+        A line editor that spins on the clock to show a matching bracket looks like one that polls:
+        Enter was pressed, and the cursor is still inside the line.
         """
         look, sent, probe = self._confirmation.current, self._situation.sent, self._newest()
-        if look is None or look.alternate or sent is None or not sent.enter or not probe.running:
+        silence = now - max(self._confirmation.output, self._deadline.start)
+        if look is None or not (probe.running or probe.polling) or silence > tuning.BLANK:
             return False
-        silence = now - self._confirmation.output
-        return bool(look.after_cursor[:1].strip()) and silence <= tuning.BLANK
+        if look.alternate or sent is None or not sent.enter or not probe.running:
+            return look.blank
+        return bool(look.after_cursor[:1].strip())
 
     def _took_between(self, probe: Probe) -> bool:
         """It read the input, though it was not blocked on its terminal before."""

@@ -378,6 +378,19 @@ while True:
     except BlockingIOError: pass
 """
 
+POLLING_BEFORE_IT_DRAWS = """
+import os, select, time, tty
+tty.setraw(0); os.write(1, b"\\x1b[?1049h\\x1b[2J\\x1b[H"); end = time.time() + 2
+while time.time() < end: select.select([0], [], [], 0); time.sleep(0.02)
+os.write(1, b"1. Sign in")
+while not select.select([0], [], [], 0)[0]: time.sleep(0.02)
+"""
+
+
+def test_an_empty_screen_is_not_waiting_though_the_terminal_is_polled(jobs: Jobs) -> None:
+    assert "1. Sign in" in Session(jobs, program(POLLING_BEFORE_IT_DRAWS)).first.fresh.text
+
+
 SPINNING = """
 import os, tty
 tty.setraw(0); os.set_blocking(0, False); os.write(1, b"\\x1b[?1049h\\x1b[HEDIT")
