@@ -22,11 +22,13 @@ from typing import Any
 
 from .parser import MAX_SEQUENCE, At, Done, Machine
 from .parser_table import CSI, SIMPLE, arguments, parse
-from .passes import AFTER_PLACE, BEGINS_PASS, PLACE, POSSESSIVE, TEXT, Passes, place_of, places
+from .passes import AFTER_PLACE, BEGINS_PASS, PLACE, POSSESSIVE, TEXT, place_of, places
+from .pieces import Pieces
 from .style import after_sgr
 
 WINDOW = 1 << 16  # characters tokenised at once
 SMALL_WINDOW = 256  # after a damaged sequence, so that hostile input takes linear time
+MAX_CUT = 64  # characters of a sequence that the end of a window cut, read again in the next one
 MAX_KNOWN = 8192
 
 _BLOCK = rf"{TEXT}++\r\n(?:{TEXT}*+\r\n){{3,}}{POSSESSIVE}"  # plain lines
@@ -53,7 +55,7 @@ Match = tuple[str, str, str, str, str, str, str]
 Handler = tuple[Callable[..., None], tuple[Any, ...]]
 
 
-class Feeding(Passes):
+class Feeding(Pieces):
     """The loop, and the cache of parsed sequences."""
 
     _known: dict[str, Handler] = {}  # noqa: RUF012  # shared by all screens on purpose
@@ -61,6 +63,7 @@ class Feeding(Passes):
     def _init_feeding(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._machine = Machine()
+        self._init_pieces()
 
     def feed(self, data: bytes) -> bytes:
         """Process output of the job; returns the replies that it requests, in stream order.
@@ -88,11 +91,13 @@ class Feeding(Passes):
             stop = min(end, pos + window)
             if text.find("\x1b", pos, stop) < 0:
                 left = self._run_tokens(TOKEN.findall(text, pos, stop))
+            elif self._takes_pieces(text, pos):
+                left = self._run_pieces(text[pos:stop])
             else:
                 found = TOKEN_OR_PASS.findall(text, pos, stop)
                 left = self._run_passes(found, only_ascii=text.isascii())
             pos = stop - left
-            if left:
+            if left > MAX_CUT or (left and stop == end):
                 pos = self._run_machine(text, pos)
                 window = SMALL_WINDOW
             else:
@@ -176,6 +181,9 @@ class Feeding(Passes):
                 return 0
             except Exception:  # see _run_tokens
                 self.errors += 1
+
+    def _run_text(self, text: str) -> int:
+        return self._run_tokens(TOKEN.findall(text))
 
     def _run_tokens(self, tokens: list[str]) -> int:
         """Execute tokens; returns the number of unread characters, from a lone ESC on."""

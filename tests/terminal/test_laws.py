@@ -10,6 +10,7 @@ import os
 import random
 import re
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from ptyjobs.model import Size
 from ptyjobs.terminal import Screen, feeding, views
 from ptyjobs.terminal import fast_path as fastest
+from ptyjobs.terminal import pieces as dense_path
 from ptyjobs.terminal.history import Block, History
 from ptyjobs.terminal.widths import one_cell_each, rows_of
 from tests.terminal.fuzz import failure, made, sources
@@ -107,6 +109,7 @@ def test_a_pass_over_a_row_is_what_its_tokens_are(
         with monkeypatch.context() as patch:
             only_tokens = re.compile(f"()({feeding.TOKEN.pattern}){'()' * 5}")
             patch.setattr(feeding, "TOKEN_OR_PASS", only_tokens)
+            patch.setattr(Screen, "_takes_pieces", lambda *_: False)
             for part in parts:
                 tokens.feed(part)
         for part in parts:
@@ -114,6 +117,79 @@ def test_a_pass_over_a_row_is_what_its_tokens_are(
         assert everything(whole) == everything(tokens), seed
         assert whole._last == tokens._last, seed
         assert whole.errors == tokens.errors == 0, seed
+
+
+def dense(rng: random.Random) -> bytes:
+    """Single cells placed here and there, with what the fast path cannot handle in between."""
+    out = []
+    for _ in range(rng.randint(1, 80)):
+        out.append(b"\x1b[%d;%dH" % (rng.randint(0, 7), rng.randint(0, 26)))
+        out += rng.choices(PASSES[6:], k=rng.choice([0, 1, 1, 1, 2]))
+        out.append(rng.choice([b"#*x", b"a", b"", b"wider text", "é".encode(), "中".encode()]))
+        out += [rng.choice([*RARE, b"\r\n", b"\n", b"\x1b[K"])] if rng.random() < 0.05 else []
+    return b"".join(out)
+
+
+@pytest.mark.parametrize("make", [dense, redraw, hostile])
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_pieces_of_a_dense_screen_are_what_their_tokens_are(
+    monkeypatch: pytest.MonkeyPatch, batch: int, make: Callable[[random.Random], bytes]
+) -> None:
+    for seed in seeds(batch):
+        rng = random.Random(seed)
+        size = Size(rng.randint(1, 6), rng.choice([1, 4, 15, 24]))
+        parts = [make(rng) for _ in range(3)]
+        whole, tokens = Screen(size, scrollback=20), Screen(size, scrollback=20)
+        with monkeypatch.context() as patch:
+            only_tokens = re.compile(f"()({feeding.TOKEN.pattern}){'()' * 5}")
+            patch.setattr(feeding, "TOKEN_OR_PASS", only_tokens)
+            patch.setattr(Screen, "_takes_pieces", lambda *_: False)
+            for part in parts:
+                tokens.feed(part)
+            patch.setattr(Screen, "_takes_pieces", lambda *_: True)
+            for part in parts:
+                whole.feed(part)
+        assert everything(whole) == everything(tokens), seed
+        assert whole._last == tokens._last, seed
+        assert whole.errors == tokens.errors, seed
+
+
+def test_a_dense_screen_takes_its_own_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(Size(6, 20))
+    monkeypatch.setattr(feeding, "TOKEN_OR_PASS", None)
+    screen.feed(b"\x1b[2;3H\x1b[31m##\x1b[4;5H\x1b[32m*" * 50)
+    assert screen.text() == ["", "  ##", "", "    *", "", ""]
+
+
+def test_a_sequence_cut_by_the_end_of_a_window_goes_to_the_next_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = Screen(Size(6, 20))
+    monkeypatch.setattr(Screen, "_run_machine", None)  # small windows follow it
+    screen.feed(b"\x1b[2;3H\x1b[31m##" * 20_000)
+    screen.feed(b"\x1b[4;1H\x1b[31mred\x1b[m and\x1b[K" * 10_000)
+    assert screen.text() == ["", "  ##", "", "red and", "", ""]
+
+
+def test_a_dense_screen_without_repetition_pauses_its_path() -> None:
+    rng = random.Random(7)
+    screen = Screen(Size(24, 80))
+    for expected in (dense_path.PAUSE, 2 * dense_path.PAUSE):
+        while screen._pause == 0:
+            place = rng.randint(1, 24), rng.randint(1, 60)
+            colour = rng.randbytes(3)
+            screen.feed(
+                b"\x1b[%d;%dH\x1b[38;2;%d;%d;%dm%05d" % (*place, *colour, rng.randint(0, 99999)) * 2
+            )
+            screen._parsed.clear()
+        assert screen._pause == expected
+        while screen._pause:
+            screen.feed(b"\x1b[1;1H\x1b[31mx")
+    repeated = b"\x1b[1;1H\x1b[31mx\x1b[2;2H\x1b[32my" * 20
+    screen.feed(repeated)
+    screen.feed(repeated)
+    assert screen._pause == 0
+    assert screen._next_pause == dense_path.PAUSE
 
 
 def test_only_ascii_digits_place_the_cursor() -> None:
