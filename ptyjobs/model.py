@@ -310,6 +310,7 @@ class Fresh:
     hidden: bool = False  # contains concealed text, or text in its background's colour
     dropped: int = 0  # bytes of it that the log quota has already discarded
     redrawn: bool = False  # the text is empty, yet rows, or the cursor in a form, changed
+    restyled: bool = False  # the screen reads as before the input, but in other styles
 
 
 @dataclass(frozen=True, slots=True)

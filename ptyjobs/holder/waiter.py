@@ -417,7 +417,7 @@ class Waiter:
             fresh, prompt, title, late = self._from_log(), verdict.prompt, "", self.late
         unsent = self.untyped + self.job.input.leave(self.owner)
         typed = self.ask.sent is not None and not unsent
-        follows = typed and self.job.input.unsent(self.owner) > 0
+        follows = typed and verdict.exit is None and self.job.input.unsent(self.owner) > 0
         self._reply(
             Answer(
                 job_id=self.job.spec.job_id,

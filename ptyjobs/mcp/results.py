@@ -86,7 +86,10 @@ def of_answer(
         else []
     )
     parts += [f"{fresh.dropped:,} B already gone from the log"] if fresh.dropped else []
-    parts += ["screen changed, see tail"] if fresh.redrawn else []
+    if fresh.restyled:
+        parts.append("same text in other colours, see tail(format=ansi)")
+    elif fresh.redrawn:
+        parts.append("screen changed, see tail")
     parts += ["holds hidden text"] if fresh.hidden else []
     parts += [_people(answer)] if answer.attached or answer.by_person else []
     parts += [f"{answer.held}: your input is refused until released"] if answer.held else []

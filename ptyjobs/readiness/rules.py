@@ -85,10 +85,12 @@ class Weighing:
             return _waits(tuning.BLINK, "its cursor stands in the line that was entered")
         text = self.look.before_cursor
         prompt = self.memory.known(text) if text.strip() else None
-        known = prompt is not None and prompt.known
+        known = prompt is not None and prompt.known and not self._inside_the_line()
         if self.fresh and known and not (near and self.look.alternate):
             if self.look.alternate:  # tmux draws its status line before it echoes the input
                 mark = tuning.SHAPE
+            if near and self.sent is not None and not self.sent.enter:
+                mark = max(mark, self._started_timer())  # a list that is filtered by the line
             return Rule(mark, Reason.PROMPT, Confidence.HIGH, "its known prompt is shown")
         return self._near(marks) if near else self._far(marks)
 

@@ -123,6 +123,8 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
     has_hidden = views.has_hidden
     changed_rows = views.changed_rows
     written_rows = views.written_rows
+    faces = views.faces
+    restyled = views.restyled
     line = views.line
     line_range = views.line_range
     repaint = repaint

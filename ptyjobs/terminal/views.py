@@ -6,6 +6,7 @@ lazy row is read from its pieces, because opening a copy of it costs ten times a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -19,8 +20,7 @@ from .values import Line, Run
 
 def text(state: State, start: int = 0) -> list[str]:
     """The visible rows of the active screen from `start` on, without trailing blanks."""
-    rows = state._rows[start:] if start else state._rows
-    return ["".join(row.texts if row.chars is None else row.chars).rstrip(" ") for row in rows]
+    return [_read(row) for row in (state._rows[start:] if start else state._rows)]
 
 
 def row_text(state: State, row: int, start: int = 0, stop: int | None = None) -> str:
@@ -38,10 +38,7 @@ def wraps(state: State, row: int) -> bool:
 
 def runs(state: State, row: int) -> list[Run]:
     """A visible row, at full width, as runs of one style each."""
-    cells = state._rows[row]
-    if cells.chars is None:
-        return _lazy_runs(cells, state.columns)
-    return _runs(cells.chars, cells.styles)
+    return _styled(state._rows[row], state.columns)
 
 
 def has_hidden(state: State, rows: list[int] | None = None) -> bool:
@@ -59,6 +56,37 @@ def changed_rows(state: State, since: int) -> list[int]:
 def written_rows(state: State, since: int) -> list[int]:
     """Rows of the active screen written after generation `since`; scrolling writes none."""
     return [y for y, row in enumerate(state._rows) if row.gen > since]
+
+
+def faces(state: State) -> tuple[Row, ...]:
+    """Copies of the visible rows, for `restyled`."""
+    return tuple(row.copy() for row in state._rows)
+
+
+def restyled(state: State, before: Sequence[Row]) -> bool:
+    """True if all visible rows read as in `before`, a copy, but some have another style."""
+    if len(before) != len(state._rows):
+        return False
+    pairs = list(zip(state._rows, before, strict=True))
+    if any(_read(row) != _read(old) for row, old in pairs):
+        return False
+    return any(_other_style(row, old, state.columns) for row, old in pairs)
+
+
+def _read(row: Row) -> str:
+    return "".join(row.texts if row.chars is None else row.chars).rstrip(" ")
+
+
+def _other_style(row: Row, old: Row, cols: int) -> bool:
+    if row.chars is not None and old.chars is not None:  # styles are interned: a fast comparison
+        return row.styles != old.styles
+    if (row.texts, row.pens, row.chars) == (old.texts, old.pens, old.chars):
+        return False
+    return _styled(row, cols) != _styled(old, cols)
+
+
+def _styled(row: Row, cols: int) -> list[Run]:
+    return _lazy_runs(row, cols) if row.chars is None else _runs(row.chars, row.styles)
 
 
 # -- lines of the primary screen and its scrollback

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ptyjobs.model import Size
 from ptyjobs.terminal import values
+from ptyjobs.terminal.row import Row
 from ptyjobs.terminal.values import Line, Modes, Run
 
 
@@ -47,6 +48,8 @@ class TextScreen(Protocol):
     def runs(self, row: int) -> list[Run]: ...
     def changed_rows(self, since: int) -> list[int]: ...
     def written_rows(self, since: int) -> list[int]: ...
+    def faces(self) -> tuple[Row, ...]: ...
+    def restyled(self, before: Sequence[Row]) -> bool: ...
     def has_hidden(self, rows: list[int] | None = None) -> bool: ...
 
 
@@ -60,7 +63,8 @@ class Mark:
     is the order of the last OSC 133 mark. `form`: there was text below the cursor's row, as in a
     menu. `wrapped`: the row above wraps into the mark's row.
     `newlines`: line feeds logged by the job up to here, None if unknown. `looks`: the rows with
-    their styles, kept where a form or a hidden cursor may show a selection by style alone.
+    their styles, kept where a form or a hidden cursor may show a selection by style alone; `faces`:
+    a cheap copy of the active screen's rows, kept there and on the alternate screen.
     `untold`: lines of the primary screen, with their numbers, that no answer has shown because a
     full-screen program came before it was due.
     """
@@ -84,6 +88,7 @@ class Mark:
     rows: tuple[str, ...] = field(default=(), repr=False)
     untold: tuple[tuple[int, Line], ...] = ()
     looks: tuple[tuple[Run, ...], ...] = field(default=(), repr=False)
+    faces: tuple[Row, ...] = field(default=(), repr=False)
 
     @property
     def above(self) -> tuple[str, ...]:
@@ -112,9 +117,11 @@ def mark(
         lines = screen.line_range(first, first + screen.size.rows)
         texts = tuple(line.text.rstrip(" ") for line in lines)
         used = [n for n, text in enumerate(texts) if text]
-        return common(line=first + (used[-1] + 1 if used else 0), rows=texts)
+        free = first + (used[-1] + 1 if used else 0)
+        return common(line=free, rows=texts, faces=screen.faces())
     row = screen.cursor_row
     form = text_below(screen)
+    selects = form or not screen.modes.cursor_visible
     # With a wrap pending, the cursor is past all cells of its row.
     col = screen.size.cols if screen.pending_wrap else screen.cursor_col
     return common(
@@ -126,7 +133,8 @@ def mark(
         wrapped=row > 0 and screen.wraps(row - 1),
         form=form,
         rows=tuple(screen.text()),
-        looks=looks(screen) if form or not screen.modes.cursor_visible else (),
+        looks=looks(screen) if selects else (),
+        faces=screen.faces() if selects else (),
     )
 
 

@@ -193,6 +193,7 @@ class FreshText:
             omitted_lines=cut.omitted_lines,
             omitted_chars=cut.omitted_chars,
             hidden=screen.has_hidden(numbers),
+            restyled=self._restyled(screen),
         )
         return fresh, prompt
 
@@ -242,7 +243,15 @@ class FreshText:
             or restyled(self._mark, screen, rows)
             or (form and (cursor, screen.cursor_col) != (self._mark.line, self._mark.col))
         )
-        return replace(fresh, hidden=hidden, redrawn=redrawn), prompt
+        return (
+            replace(fresh, hidden=hidden, redrawn=redrawn, restyled=self._restyled(screen)),
+            prompt,
+        )
+
+    def _restyled(self, screen: TextScreen) -> bool:
+        """True if the screen reads as it did at the mark, in other styles."""
+        mark = self._mark
+        return mark.alternate == screen.alternate and screen.restyled(mark.faces)
 
     def _unchanged(self, screen: TextScreen, rows: Rows) -> set[int]:
         """Lines with text that are no news; above the mark, only those far from a changed one."""

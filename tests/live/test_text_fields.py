@@ -148,6 +148,60 @@ def test_such_an_enter_ends_with_its_job(tmp_path: Path) -> None:
         assert wakeups(holder) - before < 200
 
 
+# A single key answers it: the Enter behind that key comes too late.
+CONFIRM = r"""
+import os, tty
+tty.setraw(0)
+os.write(1, b"\x1b[?25lSure? (y/n)")
+os.read(0, 1)
+os.write(1, b" yes\r\n")
+"""
+
+
+def test_an_enter_behind_the_key_that_ended_the_program_does_not_follow(tmp_path: Path) -> None:
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        jobs.execute(argv=[sys.executable, "-c", CONFIRM], name="a", wait=20)
+        answer = jobs.interact("a", input="y", timeout=20)
+        assert answer.verdict.exit is not None
+        assert answer.notes == ()
+
+
+# A list that is filtered 0.25 s after each key, and reloaded after Enter, which moves the cursor to
+# the start of the text (as Node's readline does).
+FILTERED = r"""
+import os, select, tty
+tty.setraw(0)
+other, _ = os.pipe()
+text, wait = "", None
+def draw(items):
+    os.write(1, f"\r\x1b[JSearch {text}\r\n{items}\x1b[A\x1b[{8 + len(text)}G".encode())
+draw("apple apricot")
+while True:
+    if not select.select([0, other], [], [], wait)[0]:
+        draw(" ".join(name for name in ("apple", "apricot") if text in name) or "none")
+        wait = None
+        continue
+    for char in os.read(0, 1000).decode():
+        if char == "\r":
+            os.write(1, b"\x1b[8G")
+        else:
+            text = "" if char == "\x15" else text + char
+            draw("...")
+        wait = 0.25
+"""
+
+
+def test_a_known_prompt_before_the_typed_line_does_not_end_its_search(tmp_path: Path) -> None:
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        jobs.execute(argv=[sys.executable, "-c", FILTERED], name="a", wait=20)
+        answer = jobs.interact("a", input="apr", timeout=20)
+        assert answer.verdict.prompt == "Search apr"
+        assert answer.fresh.text == "apricot"
+        answer = jobs.interact("a", keys=["C-u"], timeout=20)
+        assert answer.verdict.prompt == "Search "
+        assert "apple apricot" in jobs.tail("a").text
+
+
 def wakeups(pid: int) -> int:
     """How often a process has gone to sleep."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -38,6 +38,14 @@ READY = Verdict(Reason.WAITING_FOR_INPUT, waited=0.0031, prompt=">>> ")
         (answer(READY, "2\n"), '[py] waiting for input at ">>> "\n2'),
         (answer(READY), '[py] waiting for input at ">>> "'),
         (
+            answer(READY, fresh=Fresh("", 5, 9, redrawn=True)),
+            '[py] waiting for input at ">>> " · screen changed, see tail',
+        ),
+        (
+            answer(READY, fresh=Fresh("", 5, 9, redrawn=True, restyled=True)),
+            '[py] waiting for input at ">>> " · same text in other colours, see tail(format=ansi)',
+        ),
+        (
             answer(Verdict(Reason.EXITED, waited=0.012, exit=Exit(code=9)), "bye"),
             "[py] exited with code 9\nbye",
         ),

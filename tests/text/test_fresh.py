@@ -103,6 +103,19 @@ def test_a_word_that_is_selected_by_its_style_is_told() -> None:
     assert (same.text, same.redrawn) == ("", False)
 
 
+@pytest.mark.parametrize("screen", ["", "\x1b[?1049h"], ids=["primary", "alternate"])
+def test_a_selection_shown_by_colour_alone_is_told(screen: str) -> None:
+    menu = "Sure? \x1b[4mno\x1b[m / yes\x1b[?25l"
+    toggled = "\rSure? no / \x1b[4myes\x1b[m"
+    assert answer(at_prompt("", before=screen + menu), toggled)[0].restyled
+    for other in ("", "\rSure? \x1b[4mno\x1b[m / yes", toggled + " please", "\x1b[2J\x1b[H"):
+        assert not answer(at_prompt("", before=screen + menu), other)[0].restyled, other
+
+
+def test_the_colours_of_a_line_editor_are_no_selection() -> None:
+    assert not answer(at_prompt("$ ls"), "\r$ \x1b[32mls\x1b[m")[0].restyled
+
+
 def test_an_echo_that_does_not_come_removes_nothing() -> None:
     assert said(at_prompt("Password: "), "\r\nsecret\r\n$ ", typed="secret") == "secret"
 
