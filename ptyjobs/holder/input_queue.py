@@ -20,7 +20,7 @@ from ptyjobs.holder.job import Job
 from ptyjobs.holder.older_clients import readable
 from ptyjobs.holder.peers import Peer
 from ptyjobs.holder.ready import Watch
-from ptyjobs.holder.terminal_input import LEFT, Gap
+from ptyjobs.holder.terminal_input import LEFT, Gap, line_cuts
 from ptyjobs.holder.waiter import PROMPTS, Ask, Untold, Waiter
 from ptyjobs.model import Answer, to_json
 from ptyjobs.readiness.facts import Probe, Wait, has_text_fields
@@ -303,7 +303,7 @@ class InputQueue:
                 cuts.append((len(data) - 1, Gap.TYPED))
             elif fold.screen.alternate or not modes.cursor_visible:
                 # A program that polls its terminal never waits for input.
-                cuts.append((len(data) - 1, Gap.DRAWN if baseline.polling else Gap.PAINTED))
+                cuts = line_cuts(data, Gap.DRAWN if baseline.polling else Gap.PAINTED)
         return cuts
 
     def must_wait(self, request: InteractRequest) -> bool:

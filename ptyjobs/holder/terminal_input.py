@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ptyjobs.input.keys import PASTE_BEGIN
 from ptyjobs.readiness.facts import Probe, Wait
 from ptyjobs.readiness.linux.embedded import Shown
 
@@ -39,6 +40,7 @@ HANDLED = 0.004  # seconds it must sleep in its wait: React attaches its handler
 HANDLED_MOST = 0.8  # seconds a program that has read a text gets until it waits for input again
 ESCAPE_GAP = 0.03  # minimum seconds after a lone ESC
 ESCAPE_MOST = 1.2  # maximum seconds after it: the timeout of ncurses is 1 s
+LINES_MOST = 20  # lines typed one by one, each for as long as a text and its Enter; chosen
 LEFT = -1 << 40  # owner of an Enter whose call has been answered; no request and no person has it
 
 
@@ -54,7 +56,25 @@ class Gap(enum.Enum):
 
 
 _SEQUENCES = (b"\x1b[", b"\x1bO")  # begin keys with several bytes, and reports
+_CR = 13
 _ENTERS = (Gap.DRAWN, Gap.PAINTED, Gap.TYPED)
+
+
+def line_cuts(data: bytes, enter: Gap) -> list[tuple[int, Gap]]:
+    """The cuts around each Enter of typed lines: `enter` is the gap before it, after its text.
+
+    Only around the last one if the lines are pasted, or many.
+    """
+    ends = [at for at, byte in enumerate(data) if byte == _CR]
+    if len(ends) > LINES_MOST or PASTE_BEGIN in data:
+        ends = ends[-1:]
+    cuts: list[tuple[int, Gap]] = []
+    for end in ends:
+        if end:
+            cuts.append((end, Gap.READ if data[end - 1] == _CR else enter))
+        if end + 1 < len(data) and data[end + 1] != _CR:
+            cuts.append((end + 1, Gap.READ))
+    return cuts
 
 
 class Port(Protocol):
@@ -280,7 +300,7 @@ class TerminalInput:
         a line without it would stay in the text field, and the next one would be appended.
         """
         items = [item for item in self.queue if item.owner == owner]
-        if not items or items[0].gap not in _ENTERS:
+        if len(items) != 1 or items[0].gap not in _ENTERS:
             return self.drop(owner)
         for item in items:
             item.owner = LEFT

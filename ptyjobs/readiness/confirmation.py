@@ -7,6 +7,8 @@ the next byte of output.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ptyjobs.readiness import tuning
 from ptyjobs.readiness.facts import Look, Probe, Wait
 
@@ -94,3 +96,28 @@ class Confirmation:
         """
         spent = probe.runtime - self.runtime if alone else probe.cpu - self.cpu
         return spent <= max(tuning.IDLE_CPU, tuning.SHARE * 1e9 * (probed - self.window))
+
+
+class Alarms:
+    """The short time-out of a thread that does not wait for the terminal, as last seen.
+
+    The thread that holds it has just run, or another one has taken it over (Go's runtime), in some
+    probes; it counts as held for a while.
+    """
+
+    __slots__ = ("_at", "_seen")
+
+    def __init__(self, *, now: float, before: Probe | None) -> None:
+        self._at = now
+        self._seen = before
+
+    def remember(self, now: float, probe: Probe) -> Probe:
+        """The probe, with the time-out of an earlier one if it shows none."""
+        if 0.0 < probe.rings <= tuning.CLOCK:
+            self._at, self._seen = now, probe
+            return probe
+        old = self._seen
+        if old is None or (old.pid, old.start) != (probe.pid, probe.start):
+            return probe
+        held = 0.0 < old.rings <= tuning.CLOCK and now - self._at <= tuning.STILL
+        return replace(probe, rings=old.rings) if held else probe

@@ -49,6 +49,7 @@ class Probe:
     alone: bool = (
         False  # SOFT: only input, a time-out, its threads and children can wake the waiter
     )
+    rings: float = 0.0  # shortest time-out of its threads that do not wait for the terminal
     threaded: bool = False  # HARD or SOFT, and the process has threads that may draw by themselves
     relayed: bool = False  # seen through script, socat, rlwrap, sudo ...
     start: int = 0  # start time of the process: tells a reused pid apart

@@ -182,6 +182,7 @@ class Weighing:
         working = self._children_work()
         if look.alternate or self.now.draws:
             paint = tuning.ALONE if self._sleeps() else tuning.PAINT + self._started_timer()
+            paint = max(paint, self._frames())
             screen = _waits(
                 max(tuning.ASIDE, paint) if working else paint,
                 "a full-screen program that takes keys",
@@ -203,7 +204,19 @@ class Weighing:
         rule = self._shown()
         if 0.0 < probe.wakes <= tuning.TICK:  # its timer is about to fire: a spinner
             rule = replace(rule, settle=max(rule.settle, tuning.TICK + tuning.PAINT), ticks=True)
-        return rule
+        return replace(rule, settle=max(rule.settle, self._frames()))
+
+    def _frames(self) -> float:
+        """Silence that shows that a thread with a frame clock draws no animation, else 0.
+
+        Such a renderer (bubbletea's 60 frames a second) rings whether or not a spinner turns, and
+        each of its messages may still be handled by another thread. A slower timer that was there
+        before may show as a short one: what is left of it.
+        """
+        probe, base = self.probe, self.baseline
+        slow = base is not None and base.rings > tuning.CLOCK and base.pid == probe.pid
+        drawing = 0.0 < probe.rings <= tuning.CLOCK and not (slow or probe.canonical)
+        return tuning.STILL if drawing else 0.0
 
     def _sleeps(self) -> bool:
         """It has drawn, and now its only thread waits for the terminal alone for a long time.

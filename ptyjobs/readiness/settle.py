@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
 from ptyjobs.readiness import tuning
 from ptyjobs.readiness.candidate import Candidate, Loop, same_moment
-from ptyjobs.readiness.confirmation import Confirmation
+from ptyjobs.readiness.confirmation import Alarms, Confirmation
 from ptyjobs.readiness.continuation import continues, extends
 from ptyjobs.readiness.deadline import Deadline
 from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, Snapshot, normal
@@ -74,6 +74,7 @@ class Settle:
         self._deadline = Deadline(start=now, at=deadline)
         self._candidate = Candidate()
         self._confirmation = Confirmation(now=now)
+        self._alarms = Alarms(now=now, before=baseline)
         self._exit: Exit | None = None
         self._match: tuple[int, str] | None = None
         self._unsent = 0
@@ -117,6 +118,7 @@ class Settle:
         if draws and probe.wait is Wait.HARD:
             # It hands its keys to another thread, which draws (fzf, when Go's main thread reads).
             probe = replace(probe, wait=Wait.SOFT)
+        probe = self._alarms.remember(now, probe)
         deadline.on_probe(now)
         self._confirmation.on_probe(now, probe)
         pause = deadline.pause(now, output=output)
@@ -236,7 +238,9 @@ class Settle:
         confirmation = self._confirmation
         idle = confirmation.idle(probe, probed=self._deadline.probed, alone=rule.alone)
         shown = rule.settle <= tuning.MARK_FAR  # a prompt is
-        if idle and (shown or not self._elsewhere(probe)) and (rule.alone or not probe.works):
+        ticking = 0.0 < probe.rings <= tuning.CLOCK  # it runs for a moment at each ring
+        works = probe.works and not (rule.alone or ticking)
+        if idle and (shown or not self._elsewhere(probe)) and not works:
             return False
         patience = tuning.WORKING if probe.wait is Wait.SOFT else tuning.FAR_BLANK
         if idle and not probe.works and self._same_loop(probe):

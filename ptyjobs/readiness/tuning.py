@@ -43,6 +43,7 @@ REACTION = 1.0  # the same if it has drawn nothing since Enter: Codex took 0.1 s
 
 # -- Timers of the programs themselves.
 
+CLOCK = 0.050  # a thread's timer this short is a frame clock (bubbletea 0.016); fzf's idles at 0.1
 TICK = 0.300  # a timer this short drives the screen (a spinner), not housekeeping; chosen
 LONG_TIMER = 5.0  # a pulse longer than this is not awaited; chosen
 HINT = 0.1  # the same beside a slow timer: Kakoune shows its menus after 0.05 s

@@ -13,6 +13,7 @@ from ptyjobs.holder.terminal_input import (
     TYPED_SILENT,
     Gap,
     TerminalInput,
+    line_cuts,
 )
 from ptyjobs.readiness.facts import Probe, Wait
 
@@ -216,3 +217,28 @@ def test_enter_follows_the_drawn_text_at_once_in_a_program_that_polls(
     terminal.draws("text")
     assert not entered(terminal, typing, 9.99 + latest)
     assert entered(terminal, typing, 10.01 + latest)
+
+
+@pytest.mark.parametrize(
+    ("data", "cuts"),
+    [
+        (b"text\r", [(4, Gap.PAINTED)]),
+        (b"a\rbc\r", [(1, Gap.PAINTED), (2, Gap.READ), (4, Gap.PAINTED)]),
+        (b"a\r\r", [(1, Gap.PAINTED), (2, Gap.READ)]),
+        (b"\x1b[200~a\rb\x1b[201~\r", [(15, Gap.PAINTED)]),
+        (b"x\r" * 21, [(41, Gap.PAINTED)]),
+    ],
+)
+def test_lines_are_typed_one_by_one_unless_they_are_pasted(
+    data: bytes, cuts: list[tuple[int, Gap]]
+) -> None:
+    assert line_cuts(data, Gap.PAINTED) == cuts
+
+
+def test_lines_behind_a_deadline_are_not_typed_later() -> None:
+    typing = TerminalInput(terminal := Terminal())
+    typing.enqueue(b"one\rtwo\r", owner=1, cuts=line_cuts(b"one\rtwo\r", Gap.PAINTED))
+    typing.pump(10.0)
+    assert terminal.taken == b"one"
+    assert typing.leave(1) == len(b"\rtwo\r")
+    assert typing.idle

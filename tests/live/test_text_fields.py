@@ -202,6 +202,58 @@ def test_a_known_prompt_before_the_typed_line_does_not_end_its_search(tmp_path: 
         assert "apple apricot" in jobs.tail("a").text
 
 
+# A reader, a model and a renderer in three threads, as in bubbletea: the renderer looks 60 times a
+# second for something to draw; a message is handled in its own time; a chunk that is read is a key.
+THREADS = r"""
+import os, queue, select, sys, threading, time, tty
+tty.setraw(0)
+lag = float(sys.argv[1])
+keys, view, shown = queue.Queue(), ["name: "], [""]
+def render():
+    while True:
+        time.sleep(1 / 60)
+        if view[0] != shown[0]:
+            shown[0] = view[0]
+            os.write(1, b"\r\x1b[J" + view[0].encode())
+def model():
+    text, lines = "", []
+    while True:
+        key = keys.get()
+        time.sleep(lag)
+        if key == "\r":
+            lines.append(text)
+            text = ""
+        else:
+            text += key.replace("\r", "?")
+        if lines[-1:] == ["load"]:
+            for frame in range(15):
+                view[0] = "loading " + "|/-\\"[frame % 4]
+                time.sleep(0.1)
+            lines[-1] = "loaded"
+        view[0] = f"{','.join(lines)} name: {text}"
+os.write(1, b"\x1b[?25l")
+for task in (render, model):
+    threading.Thread(target=task, daemon=True).start()
+other, _ = os.pipe()
+while True:
+    select.select([0, other], [], [])
+    keys.put(os.read(0, 1000).decode())
+"""
+
+
+@pytest.mark.parametrize("lag", [0, 0.2])
+def test_frames_of_a_renderer_thread_are_no_turn(tmp_path: Path, lag: float) -> None:
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        jobs.execute(argv=[sys.executable, "-c", THREADS, str(lag)], name="a", wait=20)
+        answer = jobs.interact("a", input="one", timeout=20)
+        assert "one name:" in answer.fresh.text + answer.verdict.prompt
+        answer = jobs.interact("a", input="two\nthree", timeout=20)
+        assert "one,two,three name:" in answer.fresh.text + answer.verdict.prompt
+        answer = jobs.interact("a", input="load", timeout=20)
+        assert answer.verdict.reason.ready
+        assert "three,loaded name:" in answer.fresh.text + answer.verdict.prompt
+
+
 def wakeups(pid: int) -> int:
     """How often a process has gone to sleep."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

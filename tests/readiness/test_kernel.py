@@ -392,6 +392,29 @@ def test_lower_tiers_still_see_the_turn(tier: Tier) -> None:
             assert answer.verdict.tier is tier
 
 
+@pytest.mark.parametrize(
+    ("sleep", "least", "most"),
+    [
+        ("time.sleep(0.05)", 0.0005, 0.06),
+        ("threading.Event().wait(0.05)", 0.0005, 0.06),
+        ("select.select([], [], [], 0.05)", 0.0005, 0.06),
+        ("time.sleep(60)", 50, 60),
+        ("threading.Event().wait()", 0, 0),
+    ],
+)
+@pytest.mark.parametrize("main", ["os.read(0, 9)", "select.select([0, os.pipe()[0]], [], [])"])
+def test_the_short_timer_of_another_thread_is_seen(
+    main: str, sleep: str, least: float, most: float
+) -> None:
+    code = f"{RAW}def ring():\n while True: {sleep}\n"
+    with python(f"{code}threading.Thread(target=ring, daemon=True).start()\n{main}") as job:
+        deadline = time.monotonic() + 5
+        seen = -1.0
+        while not (seen >= least and bool(seen) == bool(most)) and time.monotonic() < deadline:
+            seen = settle_on(job, Wait.HARD, Wait.SOFT).rings  # it may be running just now
+        assert least <= seen <= most
+
+
 def test_without_syscall_a_reader_thread_is_seen() -> None:
     code = RAW + "threading.Thread(target=os.read, args=(0, 9)).start()"
     with python(code, tier=Tier.NO_SYSCALL) as job:

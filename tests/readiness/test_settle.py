@@ -830,6 +830,39 @@ def test_a_screen_whose_only_thread_waits_for_keys_alone_is_finished_sooner(
     assert silence <= verdict.waited <= silence + 0.006
 
 
+@pytest.mark.parametrize("screen", [b"", b"\x1b[?1049h"])
+@pytest.mark.parametrize(
+    ("before", "rings", "canonical", "awaited"),
+    [
+        (0.0, 0.016, False, True),
+        (0.016, 0.016, False, True),
+        (0.1, 0.016, False, False),
+        (0.0, 0.1, False, False),
+        (0.0, 0.0, False, False),
+        (0.0, 0.016, True, False),
+    ],
+)
+def test_a_thread_with_a_frame_clock_may_draw_frames(
+    screen: bytes, before: float, rings: float, canonical: bool, awaited: bool
+) -> None:
+    idle = replace(SOFT, threaded=True, canonical=canonical, echo=canonical)
+    ringing = replace(idle, rings=rings)
+    world = World()
+    world.evidence.feed(screen)
+    world.look, world.probe = Look(alternate=bool(screen), cursor_visible=False), ringing
+    world.settle(baseline=replace(idle, rings=before), sent=ENTER)
+    for frame in range(20):
+        world.say(b"\x1b[5;1Hloading")
+        world.probe = idle if frame % 5 == 1 else ringing  # another thread takes the timer over
+        verdict = world.run(0.1)
+        if verdict is not None:
+            break
+    assert (verdict is None) == awaited or verdict.confidence is Confidence.MEDIUM
+    verdict = verdict or world.run(1.0)
+    assert verdict is not None
+    assert verdict.reason is Reason.WAITING_FOR_INPUT
+
+
 def full_screen_interface(sent: Sent | None) -> World:
     """The same on the alternate screen."""
     world = World()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from dataclasses import dataclass
 
 from ptyjobs.process import procfs
@@ -23,6 +24,8 @@ _POLLIN = 0x001 | 0x002 | 0x040 | 0x080  # POLLIN POLLPRI POLLRDNORM POLLRDBAND
 _MAX_FDS = 4096
 _NESTED = 4  # the kernel allows five nested epolls (EP_MAX_NESTS)
 _32_BIT = 1 << 32
+_ABSTIME = 1  # TIMER_ABSTIME of clock_nanosleep(2)
+_FUTEX_COMMAND, _FUTEX_WAIT, _FUTEX_WAIT_BITSET, _FUTEX_REALTIME = 0x7F, 0, 9, 0x100  # futex(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Sleep:
     others: bool = False  # it also wakes for something else
     timed: bool = False  # it wakes by itself after a time-out
     wakes: float = 0.0  # that time-out, in seconds from the start of the sleep; 0 if unknown
+    alarm: float = 0.0  # the same of a sleep or a lock: seconds from now, or from its start
     masters: tuple[int, ...] = ()  # descriptors of pty masters that it waits for
     sockets: tuple[int, ...] = ()
     extras: tuple[int, ...] = ()  # descriptors of other kinds: event counters, pipes, timers
@@ -153,6 +157,8 @@ class BlockedOn:
             return self._set(call, self._epolled(args[0] & 0xFFFFFFFF), wakes, tty)
         if kind is Kind.SOCKET:
             return Sleep(call.name, kind, sockets=(args[0] & 0xFFFFFFFF,), signature=call.name)
+        if kind in (Kind.TIMED, Kind.LOCK):
+            return Sleep(call.name, kind, alarm=self._alarm(call.name, args), signature=call.name)
         return Sleep(call.name, kind, seen=kind is not Kind.URING, signature=call.name)
 
     def _polled(self, address: int, count: int) -> list[tuple[int, bool]]:
@@ -184,6 +190,29 @@ class BlockedOn:
         except ProcessExited:  # it exists, but we cannot read it
             return 0.0
         return float(seconds + part / (1e6 if micro else 1e9))
+
+    def _alarm(self, name: str, args: tuple[int, ...]) -> float:
+        """Seconds until a sleep or the wait for a lock times out; 0 for no time-out."""
+        if name == "nanosleep":
+            return self._time(args[0]) or 0.0
+        if name == "clock_nanosleep":
+            return self._left(args[2], clock=args[0], absolute=bool(args[1] & _ABSTIME))
+        if name == "futex":
+            bitset = args[1] & _FUTEX_COMMAND == _FUTEX_WAIT_BITSET
+            if args[1] & _FUTEX_COMMAND != _FUTEX_WAIT and not bitset:
+                return 0.0
+            clock = time.CLOCK_REALTIME if args[1] & _FUTEX_REALTIME else time.CLOCK_MONOTONIC
+            return self._left(args[3], clock=clock, absolute=bitset)
+        return 0.0
+
+    def _left(self, address: int, *, clock: int, absolute: bool) -> float:
+        """Seconds of a struct timespec, or until that time of a clock; 0 if unknown."""
+        found = self._time(address) or 0.0
+        if not (absolute and found):
+            return found
+        if clock not in (time.CLOCK_MONOTONIC, time.CLOCK_REALTIME):
+            return 0.0
+        return max(0.001, found - time.clock_gettime(clock))
 
     def _set(
         self, call: Syscall, fds: list[tuple[int, bool]], wakes: float | None, tty: Tty

@@ -54,6 +54,7 @@ class Finding:
     asleep: bytes = b""  # how its further threads sleep; equal at its idle moments
     alone: bool = False  # only input, a time-out, its threads and children can wake the waiter
     parked: bool = False  # only the waiter could wake its other threads
+    rings: float = 0.0  # shortest time-out of the threads that do not wait for the terminal
     mode: termios_state.Mode | None = None  # of the inner terminal, when relayed
     tier: Tier = Tier.FULL
 
@@ -162,7 +163,7 @@ class Judge:
             other = self._other_threads(found, process, tty)
             if other is None:
                 return found
-            asleep, alone = self._asleep(process, stat.threads, tty, reader=other.tid)
+            asleep, alone, rings = self._asleep(process, stat.threads, tty, reader=other.tid)
             alone = alone and self._not_led(stat.pid, sleep)
             after = main.syscall()  # that thread may have woken it before waiting again
             works = blocked.parse(after) is None or main.ran()[0] != before
@@ -174,11 +175,15 @@ class Judge:
                 works=works,
                 asleep=asleep,
                 alone=alone and self._only_input(stat.pid, other.sleep),
+                rings=_sooner(rings, sleep.alarm or sleep.wakes),
             )
         if wait is Wait.SOFT:
-            asleep, alone = self._asleep(process, stat.threads, tty)
+            asleep, alone, rings = self._asleep(process, stat.threads, tty)
             alone = alone and self._only_input(stat.pid, sleep)
-            found = replace(found, works=b"running" in asleep, asleep=asleep, alone=alone)
+            works = b"running" in asleep
+            found = replace(found, works=works, asleep=asleep, alone=alone, rings=rings)
+        elif wait is Wait.HARD and stat.threads > 1 and not mode.canonical:
+            found = replace(found, rings=self._asleep(process, stat.threads, tty)[2])
         if wait in (Wait.HARD, Wait.SOFT) and stat.threads > 1 and not sleep.others:
             return replace(found, parked=self._parked(process, stat.threads - 1))
         return found
@@ -229,13 +234,13 @@ class Judge:
 
     def _asleep(
         self, process: Process, threads: int, tty: Tty, *, reader: int = 0
-    ) -> tuple[bytes, bool]:
+    ) -> tuple[bytes, bool, float]:
         """How its threads sleep, the main one and `reader` left out; b"running" if one runs.
 
-        And whether none of them waits for another process.
+        And whether none of them waits for another process, and their shortest time-out.
         """
         assert self._table is not None  # otherwise the tier would not be FULL
-        others, alone = [], True
+        others, alone, rings = [], True, 0.0
         interprets = self._reader(process)
         for thread in process.others(threads - 1) if threads > 1 else []:
             if thread.tid == reader:
@@ -249,9 +254,10 @@ class Judge:
             try:
                 sleep = interprets.sleep(said, thread.tid, tty)
                 alone = alone and self._not_led(process.pid, sleep)
+                rings = _sooner(rings, sleep.alarm or sleep.wakes)
             except ProcessExited:  # it has woken up, so its arguments are gone
                 alone = False
-        return b"\n".join(sorted(others)), alone
+        return b"\n".join(sorted(others)), alone, rings
 
     def _other_threads(self, found: Finding, process: Process, tty: Tty) -> Finding | None:
         reader = self._reader(process)
@@ -389,6 +395,11 @@ class Judge:
 def _leads_away(pid: int, sockets: tuple[int, ...]) -> bool:
     """True if one of them is a connection: its peer may read the input."""
     return len(sockets) > _SOCKETS or any(pidfd.leads_away(pid, fd) for fd in sockets)
+
+
+def _sooner(one: float, other: float) -> float:
+    """The shorter of two time-outs; 0 is none."""
+    return min(one, other) if one and other else one or other
 
 
 def _serves(sleep: Sleep) -> bool:

@@ -236,6 +236,7 @@ class Kernel:
             waits_on=found.waits_on,
             asleep=found.asleep,
             alone=found.alone,
+            rings=found.rings,
             threaded=found.wait in (Wait.HARD, Wait.SOFT)
             and found.stat.threads > 1
             and not found.parked,
