@@ -47,6 +47,70 @@ render(h(Field))
 """
 )
 
+INK_TEXT_INPUT = (
+    _NODE
+    + """
+import React, { useState } from "react"
+import { render, Text, Box } from "ink"
+import TextInput from "ink-text-input"
+const h = React.createElement
+function Field() {
+  const [text, set] = useState(""), [sent, more] = useState(0)
+  const onSubmit = line => { submit(line); set(""); more(n => n + 1) }
+  return h(Box, null, h(Text, null, `sent ${sent} > `),
+    h(TextInput, { value: text, onChange: set, onSubmit }))
+}
+render(h(Field))
+"""
+)
+
+INK_UI = (
+    _NODE
+    + """
+import React, { useState } from "react"
+import { render, Text, Box } from "ink"
+import { TextInput } from "@inkjs/ui"
+const h = React.createElement
+function Field() {
+  const [sent, more] = useState(0)
+  const onSubmit = line => { submit(line); more(n => n + 1) }
+  return h(Box, null, h(Text, null, `sent ${sent} > `), h(TextInput, { key: sent, onSubmit }))
+}
+render(h(Field))
+"""
+)
+
+ENQUIRER = (
+    _NODE
+    + """
+import enquirer from "enquirer"
+for (;;) submit((await enquirer.prompt({ type: "input", name: "x", message: "Name" })).x)
+"""
+)
+
+PROMPTS = (
+    _NODE
+    + """
+import prompts from "prompts"
+for (;;) submit((await prompts({ type: "text", name: "x", message: "Name" })).x)
+"""
+)
+
+BLESSED = (
+    _NODE
+    + """
+import blessed from "blessed"
+const screen = blessed.screen(), sent = blessed.text({ parent: screen, content: "sent 0" })
+const field = blessed.textbox({ parent: screen, top: 2, height: 1, inputOnFocus: true })
+let count = 0
+field.on("submit", line => {
+  submit(line); sent.setContent(`sent ${++count}`); field.clearValue(); field.readInput()
+  screen.render()
+})
+field.focus(); screen.render()
+"""
+)
+
 INQUIRER = (
     _NODE
     + """
@@ -101,6 +165,91 @@ import questionary
 while True: time.sleep(LAG); submit(questionary.text("Name").unsafe_ask())
 """
 )
+
+INQUIRERPY = (
+    _PYTHON
+    + """
+from InquirerPy import inquirer
+while True: time.sleep(LAG); submit(inquirer.text("Name").execute())
+"""
+)
+
+URWID = (
+    _PYTHON
+    + """
+import urwid
+class Field(urwid.Edit):
+    def keypress(self, size, key):
+        if key != "enter": return super().keypress(size, key)
+        time.sleep(LAG); submit(self.edit_text); self.edit_text = ""
+urwid.MainLoop(urwid.Filler(Field("Name: "))).run()
+"""
+)
+
+THREADS = (
+    _PYTHON
+    + r"""
+import queue, threading, tty
+tty.setraw(0); keys = queue.Queue(); view = [0, ""]; os.write(1, b"\x1b[?25l")
+def render():  # as in bubbletea: 60 frames a second, drawn if something has changed
+    shown = None
+    while True:
+        time.sleep(1 / 60)
+        if view != shown:
+            shown = list(view); os.write(1, f"\r\x1b[Jsent {view[0]} > {view[1]}".encode())
+def update():
+    while True:
+        key = keys.get(); time.sleep(LAG)  # one read is one message
+        if key == "\r": submit(view[1]); view[:] = view[0] + 1, ""
+        else: view[1] += key.replace("\r", "^M")
+for task in render, update: threading.Thread(target=task, daemon=True).start()
+while True: keys.put(os.read(0, 256).decode())
+"""
+)
+
+BUBBLETEA = """
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/charmbracelet/bubbles/textinput"
+	tea "github.com/charmbracelet/bubbletea"
+)
+
+type model struct {
+	in   textinput.Model
+	sent int
+	lag  time.Duration
+}
+
+func (m model) Init() tea.Cmd { return textinput.Blink }
+func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if key, ok := msg.(tea.KeyMsg); ok {
+		time.Sleep(m.lag)
+		if key.String() == "enter" {
+			file, _ := os.OpenFile(os.Getenv("OUT"), os.O_APPEND|os.O_WRONLY, 0600)
+			fmt.Fprintln(file, m.in.Value())
+			file.Close()
+			m.in.SetValue("")
+			m.sent++
+			return m, nil
+		}
+	}
+	var cmd tea.Cmd
+	m.in, cmd = m.in.Update(msg)
+	return m, cmd
+}
+func (m model) View() string { return fmt.Sprintf("sent %d\n%s\n", m.sent, m.in.View()) }
+func main() {
+	in := textinput.New()
+	in.Focus()
+	lag, _ := time.ParseDuration(os.Getenv("LAG") + "s")
+	tea.NewProgram(model{in: in, lag: lag}).Start()
+}
+"""
 
 RICH = (
     _PYTHON
@@ -157,7 +306,7 @@ class Field:
     command: str
     source: str = ""
     suffix: str = ".py"
-    needs: str = ""  # a command of this name must be installed
+    needs: str = ""  # a command of this name, or a directory, must be installed
     lags: bool = True  # it can be made to lag
     before: str = ""  # typed in front of each line, as ":" in vim
     after: str = ""
@@ -166,14 +315,33 @@ class Field:
     goal: bool = False  # none of 200 may be lost
 
 
+GOPATH = "/usr/share/gocode"  # Debian's golang-github-charmbracelet-bubbles-dev
+
 FIELDS = {
     "ink": Field("node {file}", INK, ".mjs", count=200, goal=True),
+    "ink-text-input": Field("node {file}", INK_TEXT_INPUT, ".mjs"),
+    "@inkjs/ui": Field("node {file}", INK_UI, ".mjs"),
+    "enquirer": Field("node {file}", ENQUIRER, ".mjs"),
+    "prompts": Field("node {file}", PROMPTS, ".mjs"),
+    "blessed": Field("node {file}", BLESSED, ".mjs"),
     "@inquirer": Field("node {file}", INQUIRER, ".mjs"),
     "clack": Field("node {file}", CLACK, ".mjs"),
     "Textual": Field("{python} {file}", TEXTUAL, count=200, goal=True),
     "prompt_toolkit": Field("{python} {file}", PROMPT_TOOLKIT, count=200, goal=True),
     "prompt_toolkit, vi": Field("{python} {file} vi", PROMPT_TOOLKIT),
     "questionary": Field("{python} {file}", QUESTIONARY),
+    "InquirerPy": Field("{python} {file}", INQUIRERPY),
+    "urwid": Field("{python} {file}", URWID),
+    "renderer thread": Field("{python} {file}", THREADS, count=200, goal=True),
+    "bubbletea": Field(
+        f"GO111MODULE=off GOPATH={GOPATH} go run {{file}}",
+        BUBBLETEA,
+        ".go",
+        needs=f"{GOPATH}/src/github.com/charmbracelet/bubbletea",
+        wait=50.0,
+        count=200,
+        goal=True,
+    ),
     "rich": Field("{python} {file}", RICH),
     "readline, Python": Field("{python} {file}", READLINE),
     "readline, bash": Field(

@@ -256,6 +256,9 @@ class Weighing:
             return replace(first, alone=False)
         if not look.cursor_visible:
             return _waits(tuning.FIRST, "it accepts keys and hides the cursor")
+        placed = self.fresh and self.now.put and not probe.canonical
+        if placed and not text and look.after_cursor.strip():
+            return _waits(tuning.SHAPE, "it accepts input, and has put its cursor before a row")
         if not text and look.before_cursor and self.fresh:
             return _waits(tuning.SHAPE, "it accepts input, the cursor is set in")
         mode = probe.canonical, probe.echo

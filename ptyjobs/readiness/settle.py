@@ -119,6 +119,8 @@ class Settle:
             # It hands its keys to another thread, which draws (fzf, when Go's main thread reads).
             probe = replace(probe, wait=Wait.SOFT)
         probe = self._alarms.remember(now, probe)
+        if 0.0 < probe.rings <= tuning.CLOCK and not probe.canonical and probe.wait is Wait.HARD:
+            probe = replace(probe, wait=Wait.SOFT)  # its other threads draw frames
         deadline.on_probe(now)
         self._confirmation.on_probe(now, probe)
         pause = deadline.pause(now, output=output)

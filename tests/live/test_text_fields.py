@@ -12,6 +12,7 @@ import pytest
 from ptyjobs.client import Jobs
 from ptyjobs.config import Config
 from ptyjobs.holder.waiter import ENTER_FOLLOWS
+from ptyjobs.model import Reason
 
 pytestmark = pytest.mark.live
 
@@ -236,15 +237,16 @@ for task in (render, model):
     threading.Thread(target=task, daemon=True).start()
 other, _ = os.pipe()
 while True:
-    select.select([0, other], [], [])
+    if len(sys.argv) < 3:
+        select.select([0, other], [], [])
     keys.put(os.read(0, 1000).decode())
 """
 
 
-@pytest.mark.parametrize("lag", [0, 0.2])
-def test_frames_of_a_renderer_thread_are_no_turn(tmp_path: Path, lag: float) -> None:
+@pytest.mark.parametrize("arguments", [["0"], ["0.2"], ["0.2", "reads"]], ids=" ".join)
+def test_frames_of_a_renderer_thread_are_no_turn(tmp_path: Path, arguments: list[str]) -> None:
     with Jobs(Config(state_dir=str(tmp_path))) as jobs:
-        jobs.execute(argv=[sys.executable, "-c", THREADS, str(lag)], name="a", wait=20)
+        jobs.execute(argv=[sys.executable, "-c", THREADS, *arguments], name="a", wait=20)
         answer = jobs.interact("a", input="one", timeout=20)
         assert "one name:" in answer.fresh.text + answer.verdict.prompt
         answer = jobs.interact("a", input="two\nthree", timeout=20)
@@ -252,6 +254,39 @@ def test_frames_of_a_renderer_thread_are_no_turn(tmp_path: Path, lag: float) -> 
         answer = jobs.interact("a", input="load", timeout=20)
         assert answer.verdict.reason.ready
         assert "three,loaded name:" in answer.fresh.text + answer.verdict.prompt
+
+
+# A question, then a menu whose visible cursor is at the start of the selected row.
+MENU_AFTER_QUESTION = r"""
+import os, select, tty
+tty.setraw(0)
+other, _ = os.pipe()
+def read():
+    select.select([0, other], [], [])
+    return os.read(0, 1000)
+os.write(1, b"Name: ")
+while b"\r" not in (data := read()):
+    os.write(1, data)
+items, at = ["red", "green", "blue"], 0
+os.write(1, b"\r\n")
+while True:
+    for row, item in enumerate(items):
+        style = 7 if row == at else 0
+        os.write(1, f"\x1b[{3 + row};1H\x1b[{style}m{item}\x1b[m".encode())
+    os.write(1, f"\x1b[{3 + at};1H".encode())
+    read()
+    at = (at + 1) % 3
+"""
+
+
+def test_a_menu_with_the_cursor_before_its_row_waits(tmp_path: Path) -> None:
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        jobs.execute(argv=[sys.executable, "-c", MENU_AFTER_QUESTION], name="a", wait=20)
+        answer = jobs.interact("a", input="bob", timeout=20)
+        assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+        assert answer.fresh.text.split() == ["red", "green", "blue"]
+        answer = jobs.interact("a", keys=["Down"], timeout=20)
+        assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
 
 
 def wakeups(pid: int) -> int:
