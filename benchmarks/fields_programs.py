@@ -207,7 +207,7 @@ while True: keys.put(os.read(0, 256).decode())
 """
 )
 
-BUBBLETEA = """
+BUBBLETEA = r"""
 package main
 
 import (

@@ -195,7 +195,7 @@ class Weighing:
             patience = tuning.WORKING if look.before_cursor.strip() else tuning.BLANK
             return _silent(patience, "its marks say that it works")
         if (marks == "edit" and not self.left_the_line()) or self.editing():
-            return _waits(tuning.EDIT, "still in the same line")
+            return _waits(max(tuning.EDIT, self._frames()), "still in the same line")
         # A debugger that has started its program; a gap alone follows "Installing..." too.
         if working and self.fresh and look.before_cursor.rstrip().endswith(tuning.SIGNS):
             return _waits(tuning.ASIDE, "it asks while a child of it works")

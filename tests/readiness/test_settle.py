@@ -15,6 +15,7 @@ from ptyjobs.readiness.settle import Settle
 from ptyjobs.readiness.tuning import (
     ALONE,
     BANNER,
+    EDIT,
     FAR_BLANK,
     FAR_FIRST,
     FIRST,
@@ -861,6 +862,20 @@ def test_a_thread_with_a_frame_clock_may_draw_frames(
     verdict = verdict or world.run(1.0)
     assert verdict is not None
     assert verdict.reason is Reason.WAITING_FOR_INPUT
+
+
+@pytest.mark.parametrize(("rings", "silence"), [(0.016, STILL), (0.0, EDIT)])
+def test_a_key_in_a_line_is_drawn_by_a_renderer_thread_in_its_own_time(
+    rings: float, silence: float
+) -> None:
+    world = World()
+    world.memory.learn(PromptGuess("name: ", "name: ", pid=7, start=1, canonical=False))
+    world.look, world.probe = Look("name: "), replace(SOFT, rings=rings)
+    world.settle(baseline=world.probe, sent=Sent(text=True, nbytes=1))
+    verdict = world.run(1.0)
+    assert verdict is not None
+    assert verdict.reason is Reason.WAITING_FOR_INPUT
+    assert silence - 0.001 <= verdict.waited <= silence + 0.006
 
 
 def full_screen_interface(sent: Sent | None) -> World:
