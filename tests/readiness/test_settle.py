@@ -864,6 +864,19 @@ def test_a_thread_with_a_frame_clock_may_draw_frames(
     assert verdict.reason is Reason.WAITING_FOR_INPUT
 
 
+@pytest.mark.parametrize(
+    ("rings", "canonical", "awaited"),
+    [(0.016, False, True), (0.1, False, False), (0.016, True, False)],
+)
+def test_a_main_thread_that_reads_is_not_sure_beside_a_frame_clock(
+    rings: float, canonical: bool, awaited: bool
+) -> None:
+    world = World()
+    world.probe = replace(HARD, canonical=canonical, echo=canonical, threaded=True, rings=rings)
+    world.settle(baseline=world.probe, sent=ENTER)
+    assert (world.run(0.1) is None) == awaited
+
+
 @pytest.mark.parametrize(("rings", "silence"), [(0.016, STILL), (0.0, EDIT)])
 def test_a_key_in_a_line_is_drawn_by_a_renderer_thread_in_its_own_time(
     rings: float, silence: float
