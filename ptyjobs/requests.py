@@ -19,7 +19,8 @@ from ptyjobs.config.defaults import (
 )
 from ptyjobs.errors import BadInput
 from ptyjobs.input.mouse import MouseAction
-from ptyjobs.model import PROTOCOL_VERSION, JobSpec, from_json, to_json
+from ptyjobs.json_values import from_json, to_json
+from ptyjobs.model import PROTOCOL_VERSION, JobSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -32,7 +32,8 @@ from ptyjobs.client.connection import Follow
 from ptyjobs.client.files import JobDir
 from ptyjobs.client.sync import Jobs
 from ptyjobs.errors import BadInput, HolderLost, Refused, UnknownJob
-from ptyjobs.model import Size, Status, from_json
+from ptyjobs.json_values import from_json
+from ptyjobs.model import Size, Status
 from ptyjobs.protocol import Data, member
 
 __all__ = ["DETACH", "RESTORE", "attach", "terminal_size"]

@@ -189,6 +189,6 @@ def print_json(value: object, *, indent: int | None = None) -> None:
     """Print a model value or plain JSON types as one JSON document."""
     import json
 
-    from ptyjobs.model import to_json
+    from ptyjobs.json_values import to_json
 
     print(json.dumps(to_json(value), indent=indent), flush=True)

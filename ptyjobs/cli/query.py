@@ -16,7 +16,8 @@ import time
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client.files import status_cache
 from ptyjobs.client.registry import is_alive
-from ptyjobs.model import Status, from_json
+from ptyjobs.json_values import from_json
+from ptyjobs.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,8 @@ from ptyjobs import protocol, requests
 from ptyjobs.client import calls
 from ptyjobs.client.calls import no_answer, result_of, version_in
 from ptyjobs.client.connect import ConnectionClosed, hung_up
-from ptyjobs.model import PROTOCOL_VERSION, Size, from_json
+from ptyjobs.json_values import from_json
+from ptyjobs.model import PROTOCOL_VERSION, Size
 from ptyjobs.protocol import JsonObject, member
 from ptyjobs.requests import CancelRequest, HelloRequest, RepaintRequest, Request, WindowRequest
 

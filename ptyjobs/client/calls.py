@@ -9,17 +9,8 @@ from __future__ import annotations
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass, replace
 from ptyjobs.errors import Hint, HolderLost, JobEnded, from_wire
-from ptyjobs.model import (
-    Answer,
-    Confidence,
-    Fresh,
-    Reason,
-    Size,
-    Status,
-    Verdict,
-    View,
-    from_json,
-)
+from ptyjobs.json_values import from_json
+from ptyjobs.model import Answer, Confidence, Fresh, Reason, Size, Status, Verdict, View
 from ptyjobs.protocol import member
 from ptyjobs.requests import (
     DiscardRequest,

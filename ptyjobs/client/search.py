@@ -10,7 +10,8 @@ import os
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.errors import BadInput
-from ptyjobs.model import JobSpec, from_json, to_json
+from ptyjobs.json_values import from_json, to_json
+from ptyjobs.model import JobSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.peers import Peer
-from ptyjobs.model import Size, Status, to_json
+from ptyjobs.json_values import to_json
+from ptyjobs.model import Size, Status
 from ptyjobs.protocol import Data, data_frame
 
 CHUNK = 64 << 10  # maximum bytes per frame

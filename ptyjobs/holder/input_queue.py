@@ -22,7 +22,8 @@ from ptyjobs.holder.peers import Peer
 from ptyjobs.holder.ready import Watch
 from ptyjobs.holder.terminal_input import LEFT, Gap, line_cuts
 from ptyjobs.holder.waiter import PROMPTS, Ask, Untold, Waiter
-from ptyjobs.model import Answer, to_json
+from ptyjobs.json_values import to_json
+from ptyjobs.model import Answer
 from ptyjobs.readiness.facts import Probe, Wait, has_text_fields
 from ptyjobs.text.fresh import FreshText, Mark
 from ptyjobs.text.late import between

@@ -20,7 +20,8 @@ from ptyjobs.holder.asking import DECLINED, DONE
 from ptyjobs.holder.input_encoding import cooked_line_note, encode
 from ptyjobs.holder.input_queue import QueuedInput
 from ptyjobs.holder.waiter import Ask
-from ptyjobs.model import MAX_SIDE, PROTOCOL_VERSION, Size, State, size_of, to_json, told
+from ptyjobs.json_values import to_json, told
+from ptyjobs.model import MAX_SIDE, PROTOCOL_VERSION, Size, State, size_of
 from ptyjobs.readiness.settle import Sent
 from ptyjobs.requests import (
     CancelRequest,

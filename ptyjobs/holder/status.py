@@ -14,16 +14,8 @@ from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.ready import Watches, listening_of
 from ptyjobs.holder.restarts import Restarts
-from ptyjobs.model import (
-    Confidence,
-    Exit,
-    Reason,
-    Service,
-    State,
-    Status,
-    Verdict,
-    to_json,
-)
+from ptyjobs.json_values import to_json
+from ptyjobs.model import Confidence, Exit, Reason, Service, State, Status, Verdict
 from ptyjobs.process import login_shell, tree
 from ptyjobs.readiness import tuning
 from ptyjobs.readiness.facts import Wait, look_at

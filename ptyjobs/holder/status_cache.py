@@ -22,7 +22,8 @@ import os
 import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.model import Status, checked_from_json, told
+from ptyjobs.json_values import checked_from_json, told
+from ptyjobs.model import Status
 from ptyjobs.process.regular import open_regular
 from ptyjobs.store.log import segment_name
 

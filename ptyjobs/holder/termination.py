@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 
 from ptyjobs.holder.job import Job
 from ptyjobs.holder.peers import Peer
-from ptyjobs.model import Status, to_json
+from ptyjobs.json_values import to_json
+from ptyjobs.model import Status
 from ptyjobs.process import tree
 from ptyjobs.process.tree_kill import TreeKill
 from ptyjobs.store import views

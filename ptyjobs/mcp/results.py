@@ -17,19 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from ptyjobs.config import HARD_MAX_CHARS
 from ptyjobs.errors import Hint, PtyJobsError
+from ptyjobs.json_values import to_json
 from ptyjobs.mcp.advice import HINTS
-from ptyjobs.model import (
-    Answer,
-    Confidence,
-    Exit,
-    Page,
-    Reason,
-    Service,
-    State,
-    Verdict,
-    View,
-    to_json,
-)
+from ptyjobs.model import Answer, Confidence, Exit, Page, Reason, Service, State, Verdict, View
 from ptyjobs.text import sanitize
 from ptyjobs.text.figures import duration
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ptyjobs.json_values import to_json
 from ptyjobs.mcp.results import (
     SEPARATOR,
     Result,
@@ -22,7 +23,7 @@ from ptyjobs.mcp.results import (
     quoted,
     service_words,
 )
-from ptyjobs.model import Exit, Status, to_json
+from ptyjobs.model import Exit, Status
 from ptyjobs.text.figures import duration
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ptyjobs import protocol, requests
 from ptyjobs.holder.loop import Holder
-from ptyjobs.model import JobSpec, Tier, from_json, to_json
+from ptyjobs.json_values import from_json, to_json
+from ptyjobs.model import JobSpec, Tier
 from ptyjobs.process import cgroup, tree
 from ptyjobs.process.fair_share import SharedPage
 from ptyjobs.spawn import prefork

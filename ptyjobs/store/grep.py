@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ptyjobs.model import Page, from_json, to_json
+from ptyjobs.json_values import from_json, to_json
+from ptyjobs.model import Page
 from ptyjobs.store import search_process
 from ptyjobs.store.log import LogReader
 from ptyjobs.store.regex_timeout import bounded_search

@@ -17,7 +17,8 @@ from _thread import get_ident
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.errors import BadInput, DuplicateJob, Refused
-from ptyjobs.model import JobSpec, Status, checked_from_json, size_of, to_json
+from ptyjobs.json_values import checked_from_json, to_json
+from ptyjobs.model import JobSpec, Status, size_of
 from ptyjobs.process.regular import open_regular
 from ptyjobs.store.log import LogReader
 

@@ -16,7 +16,7 @@ import json
 import os
 
 from ptyjobs._dataclass import dataclass
-from ptyjobs.model import checked_from_json, told
+from ptyjobs.json_values import checked_from_json, told
 from ptyjobs.process.regular import open_regular
 
 LIMIT = 4 << 20  # bytes of one journal

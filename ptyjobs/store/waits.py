@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass, field, replace
-from ptyjobs.model import checked_from_json, to_json
+from ptyjobs.json_values import checked_from_json, to_json
 from ptyjobs.process.regular import open_regular
 from ptyjobs.store.jobdir import private_directory
 

@@ -29,7 +29,8 @@ from ptyjobs.client.async_connection import AsyncFollow
 from ptyjobs.client.connect import ConnectionClosed
 from ptyjobs.client.files import LogReader, views
 from ptyjobs.errors import HolderLost, PtyJobsError
-from ptyjobs.model import Size, Status, from_json, size_of, to_json
+from ptyjobs.json_values import from_json, to_json
+from ptyjobs.model import Size, Status, size_of
 from ptyjobs.protocol import Data
 from ptyjobs.web.advice import HINTS
 from ptyjobs.web.rows import row_of_record

@@ -25,7 +25,8 @@ from ptyjobs import protocol
 from ptyjobs.client import AsyncJobs, Jobs
 from ptyjobs.config import Config, load
 from ptyjobs.errors import PtyJobsError
-from ptyjobs.model import JobSpec, Size, to_json
+from ptyjobs.json_values import to_json
+from ptyjobs.model import JobSpec, Size
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "wire"
 NAME = "recorded"

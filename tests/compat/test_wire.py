@@ -23,7 +23,8 @@ from ptyjobs.client.connect import connect
 from ptyjobs.config import load
 from ptyjobs.errors import JobEnded
 from ptyjobs.input.mouse import MouseAction
-from ptyjobs.model import JobSpec, Size, to_json
+from ptyjobs.json_values import to_json
+from ptyjobs.model import JobSpec, Size
 from ptyjobs.store.jobdir import JobDir
 from tests.compat import session
 

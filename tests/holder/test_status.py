@@ -17,7 +17,8 @@ from ptyjobs.holder.ready import Watches
 from ptyjobs.holder.restarts import Restarts
 from ptyjobs.holder.status import CATCH_UP, Reporter
 from ptyjobs.holder.status_cache import FLOWING, FRESH, REFRESH, WATCHED, Glimpses
-from ptyjobs.model import Size, State, Status, told
+from ptyjobs.json_values import told
+from ptyjobs.model import Size, State, Status
 from ptyjobs.readiness.facts import Probe, Wait
 from ptyjobs.store.fold import Fold
 from ptyjobs.store.jobdir import JobDir

@@ -22,7 +22,7 @@ def demo(args: argparse.Namespace, settings: Config) -> int:
     from ptyjobs.client import interrupts
     from ptyjobs.client.preparation import prepare
     from ptyjobs.client.sync import Jobs
-    from ptyjobs.model import to_json
+    from ptyjobs.json_values import to_json
 
     lines = ("6 * 7", "import time; time.sleep(1); print('late, and still in one call')", "1/0")
     answers = []

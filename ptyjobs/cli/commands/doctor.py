@@ -20,7 +20,8 @@ from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.cli.advice import HINTS
 from ptyjobs.config import Config, umask
 from ptyjobs.errors import PtyJobsError
-from ptyjobs.model import Tier, to_json
+from ptyjobs.json_values import to_json
+from ptyjobs.model import Tier
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add

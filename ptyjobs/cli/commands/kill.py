@@ -12,7 +12,7 @@ from ptyjobs.cli.numbers import duration
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
-from ptyjobs.model import to_json
+from ptyjobs.json_values import to_json
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add

@@ -22,7 +22,8 @@ from ptyjobs.client.preparation import prepare
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config, flag_dest, flags_of
 from ptyjobs.errors import BadInput
-from ptyjobs.model import Answer, Reason, to_json
+from ptyjobs.json_values import to_json
+from ptyjobs.model import Answer, Reason
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add

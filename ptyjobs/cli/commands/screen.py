@@ -14,7 +14,7 @@ from ptyjobs.cli.positions import moment
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput
-from ptyjobs.model import to_json
+from ptyjobs.json_values import to_json
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add

@@ -15,7 +15,8 @@ from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.config.defaults import INTERACT_TIMEOUT
 from ptyjobs.errors import BadInput
-from ptyjobs.model import Answer, Reason, to_json
+from ptyjobs.json_values import to_json
+from ptyjobs.model import Answer, Reason
 from ptyjobs.text import figures
 
 if TYPE_CHECKING:

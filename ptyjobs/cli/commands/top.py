@@ -26,7 +26,8 @@ from ptyjobs.cli.terminal import Terminal
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.errors import BadInput, PtyJobsError
-from ptyjobs.model import Size, Status, to_json
+from ptyjobs.json_values import to_json
+from ptyjobs.model import Size, Status
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add

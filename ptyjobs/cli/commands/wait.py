@@ -13,7 +13,8 @@ from ptyjobs.client.calls import WaitResult
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.config.defaults import WAIT_TIMEOUT
-from ptyjobs.model import Answer, Reason, to_json
+from ptyjobs.json_values import to_json
+from ptyjobs.model import Answer, Reason
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
