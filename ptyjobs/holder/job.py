@@ -26,10 +26,11 @@ from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
 from ptyjobs.process import exec, tree
 from ptyjobs.process.fair_share import Courtesy
 from ptyjobs.process.pty import LineMode, Pty
-from ptyjobs.readiness.evidence import Evidence, PromptMemory
+from ptyjobs.readiness.evidence import Evidence
 from ptyjobs.readiness.facts import Probe, Wait
 from ptyjobs.readiness.linux.embedded import Shown
 from ptyjobs.readiness.linux.probe import Kernel
+from ptyjobs.readiness.prompt_memory import PromptMemory
 from ptyjobs.store.fold import Fold
 from ptyjobs.store.jobdir import EventWriter, JobDir
 from ptyjobs.store.log import LogReader, LogWriter

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ptyjobs.model import Confidence, Reason, Verdict
-from ptyjobs.readiness.evidence import normal
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Wait, look_at
+from ptyjobs.readiness.prompt_memory import normal
 from ptyjobs.readiness.settle import Settle
 
 if TYPE_CHECKING:

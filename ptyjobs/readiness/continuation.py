@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 
-from ptyjobs.readiness.evidence import PromptGuess, PromptMemory, Snapshot, normal
+from ptyjobs.readiness.evidence import Snapshot
 from ptyjobs.readiness.facts import Look, Probe, Sent
+from ptyjobs.readiness.prompt_memory import PromptGuess, PromptMemory, normal
 
 
 def continues(

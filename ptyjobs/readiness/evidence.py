@@ -1,9 +1,8 @@
-"""Evidence of prompts in the output: marks in the byte stream, and prompts seen before.
+"""Evidence of prompts in the output: marks in the byte stream.
 
-Owns `Evidence` (counts marks in every chunk read) and `PromptMemory` (cursor rows from moments when
-the program was known to wait). Never judges; `settle.py` weighs. The subtle thing: counters only
-grow, so "since the send" is the difference of two snapshots, and an old prompt can never be taken
-for a new one.
+Owns `Evidence`, which counts marks in every chunk read. Never judges; `settle.py` weighs. The
+subtle thing: counters only grow, so "since the send" is the difference of two snapshots, and an old
+prompt can never be taken for a new one.
 
 Sources: xterm ctlseqs (DECSET 1, 2004, 1049, 1047, 47), the synchronized-output note (DECSET 2026),
 the semantic-prompt note (OSC 133 A, B, C, D).
@@ -11,7 +10,6 @@ the semantic-prompt note (OSC 133 A, B, C, D).
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections import deque
 from dataclasses import dataclass
@@ -233,86 +231,3 @@ class Evidence:
             addressed=self._addressed_row,
             last=self._last,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class PromptGuess:
-    """A cursor row seen when the program was known to wait."""
-
-    text: str  # with digits generalised
-    raw: str = ""  # as displayed
-    pid: int = 0
-    start: int = 0
-    group: int = 0
-    canonical: bool = True
-    echo: bool = True
-    signature: str = ""
-    continuation: bool = False
-    sure: bool = True  # False: inferred from silence after a prompt-like line
-    marked: bool = False  # the program marked it (OSC 133)
-    wrapped: bool = False  # only the last row of a longer prompt
-    times: int = 1
-
-    @property
-    def known(self) -> bool:
-        """True for a prompt: seen in a certain wait, or twice followed by silence."""
-        return self.sure or self.times > 1
-
-    def resembles(self, row: str) -> bool:
-        """True if `row` is this prompt with other signs, perhaps indented.
-
-        psql, irb, iex and ghci align their secondary prompts so. Other *words* make it a question.
-        """
-        head = row[: len(self.raw)]
-        if len(head) < len(self.raw) or row[len(head) :].strip() or normal(head) == self.text:
-            return False
-        same = (new == old or not new.isalpha() for new, old in zip(head, self.raw, strict=True))
-        return bool(head.strip()) and head[-1] == self.raw[-1] and all(same)
-
-
-def normal(text: str) -> str:
-    """A prompt with its numbers generalised: `In [12]: ` and `In [13]: ` are the same prompt."""
-    return re.sub(r"\d+", "0", text)
-
-
-class PromptMemory:
-    """The prompts of one job, newest last; at most `LIMIT` are kept."""
-
-    LIMIT = 64
-
-    def __init__(self) -> None:
-        self._prompts: dict[tuple[str, int, int], PromptGuess] = {}
-        self.current: PromptGuess | None = None  # the prompt shown when the job last waited
-
-    def learn(self, prompt: PromptGuess) -> None:
-        """Remember the cursor row of a waiting program."""
-        self.current = prompt
-        if not prompt.text.strip():
-            return
-        key = (prompt.text, prompt.pid, prompt.start)
-        old = self._prompts.pop(key, None)
-        if old is not None:
-            sure = old.sure or prompt.sure
-            prompt = dataclasses.replace(prompt, times=old.times + 1, sure=sure)
-        self._prompts[key] = prompt
-        while len(self._prompts) > self.LIMIT:
-            self._prompts.pop(next(iter(self._prompts)))
-
-    def known(self, text: str, *, pid: int = 0) -> PromptGuess | None:
-        """The prompt whose text is `text`, shown by that process if pid is given."""
-        wanted = normal(text)
-        for prompt in reversed(self._prompts.values()):
-            if prompt.text == wanted and pid in (0, prompt.pid):
-                return prompt
-        return None
-
-    def of(self, pid: int) -> list[PromptGuess]:
-        """The prompts of that process, newest first; of all processes for pid 0."""
-        return [p for p in reversed(self._prompts.values()) if pid in (0, p.pid)]
-
-    def shown(self) -> list[str]:
-        """The prompts as displayed, newest first, without those known by their last row only."""
-        return [p.raw for p in reversed(self._prompts.values()) if p.raw and not p.wrapped]
-
-    def __bool__(self) -> bool:
-        return bool(self._prompts)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from ptyjobs.model import Confidence, Reason, Tier
 from ptyjobs.readiness import tuning
-from ptyjobs.readiness.evidence import PromptMemory, Snapshot, normal
+from ptyjobs.readiness.evidence import Snapshot
 from ptyjobs.readiness.facts import Look, Probe, Sent, Wait
+from ptyjobs.readiness.prompt_memory import PromptMemory, normal
 
 
 @dataclass(frozen=True, slots=True)

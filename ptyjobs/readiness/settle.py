@@ -17,8 +17,9 @@ from ptyjobs.readiness.candidate import Candidate, Loop, same_moment
 from ptyjobs.readiness.confirmation import Alarms, Confirmation
 from ptyjobs.readiness.continuation import continues, extends
 from ptyjobs.readiness.deadline import Deadline
-from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, Snapshot, normal
+from ptyjobs.readiness.evidence import Evidence, Snapshot
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Step, Wait
+from ptyjobs.readiness.prompt_memory import PromptGuess, PromptMemory, normal
 from ptyjobs.readiness.rules import Rule, Weighing, draws
 from ptyjobs.text.prompts import numbered
 

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ptyjobs.model import Exit, Fresh, Reason, Tier, Verdict
-from ptyjobs.readiness.evidence import Evidence, PromptMemory
+from ptyjobs.readiness.evidence import Evidence
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Probe, Sent, Wait, look_at
+from ptyjobs.readiness.prompt_memory import PromptMemory
 from ptyjobs.readiness.settle import Settle
 from ptyjobs.recordings import Moment, Recording
 from ptyjobs.recordings.asciicast import EXIT, INPUT, MARKER, OUTPUT, RESIZE

@@ -27,8 +27,9 @@ from ptyjobs.model import Answer, Reason, Size, State, Tier
 from ptyjobs.process import pty as ptys
 from ptyjobs.process.fair_share import HOT_RATE, WINDOW, Courtesy, SharedPage
 from ptyjobs.process.pty import GATHER_MORE, READ_SIZE, Pty
-from ptyjobs.readiness.evidence import Evidence, PromptMemory
+from ptyjobs.readiness.evidence import Evidence
 from ptyjobs.readiness.facts import Probe, Wait
+from ptyjobs.readiness.prompt_memory import PromptMemory
 from ptyjobs.store.regex_timeout import PATTERN_TIME
 from ptyjobs.terminal import Screen
 from ptyjobs.text.fresh import mark

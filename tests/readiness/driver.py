@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 
 from ptyjobs.model import Exit, Size, Tier, Verdict
 from ptyjobs.process import tree
-from ptyjobs.readiness.evidence import Evidence, PromptMemory
+from ptyjobs.readiness.evidence import Evidence
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, look_at
 from ptyjobs.readiness.linux.probe import Kernel
+from ptyjobs.readiness.prompt_memory import PromptMemory
 from ptyjobs.readiness.settle import Settle
 from ptyjobs.terminal.screen import Screen
 

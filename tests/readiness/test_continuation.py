@@ -8,8 +8,9 @@ import pytest
 
 from ptyjobs.model import Size
 from ptyjobs.readiness.continuation import continues
-from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, Snapshot, normal
+from ptyjobs.readiness.evidence import Evidence, Snapshot
 from ptyjobs.readiness.facts import Look, Probe, Sent, Wait, look_at
+from ptyjobs.readiness.prompt_memory import PromptGuess, PromptMemory, normal
 from ptyjobs.terminal.screen import Screen
 from tests.readiness.driver import python
 

@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ptyjobs.model import Confidence, Exit, Reason, Size, Tier, Verdict
-from ptyjobs.readiness.evidence import Evidence, PromptGuess, PromptMemory, normal
+from ptyjobs.readiness.evidence import Evidence
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait, look_at
+from ptyjobs.readiness.prompt_memory import PromptGuess, PromptMemory, normal
 from ptyjobs.readiness.settle import Settle
 from ptyjobs.readiness.tuning import (
     ALONE,
