@@ -11,7 +11,7 @@ import json
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.store.journal import FOLLOWS
-from ptyjobs.text.figures import duration
+from ptyjobs.text.durations import duration
 from ptyjobs.text.sanitize import for_model
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from ptyjobs._dataclass import TYPE_CHECKING, replace
-from ptyjobs.holder.far_side import FarSide
 from ptyjobs.holder.input_log import Display, OnTyped, TypedText
 from ptyjobs.holder.log_pacing import LogPacing
 from ptyjobs.holder.program_reports import ProgramReports
+from ptyjobs.holder.remote_end import RemoteEnd
 from ptyjobs.holder.terminal_input import TerminalInput
 from ptyjobs.holder.typed_secrets import TypedSecrets
 from ptyjobs.model import Event, Exit, JobSpec, Size, State, Tier, next_state
@@ -117,7 +117,7 @@ class Job:
         self.on_typed: OnTyped = lambda who, text, offset: None
         self._exit_status: int | None = None
         self._exit_at = 0.0
-        self._far_side = FarSide()
+        self._remote_end = RemoteEnd()
         self._mark: Mark | None = None
         self._mark_key: tuple[int, Size, LineMode] = (-1, Size(), LineMode(True, True))
         self.hung_up = 0  # background processes ended by SIGHUP after the leader's exit
@@ -424,7 +424,7 @@ class Job:
             return now + 0.01
         if not late and tree.unreaped():  # the answer includes their exit
             return now + 0.001
-        if not self._far_side.reaped(self.spec, now):
+        if not self._remote_end.reaped(self.spec, now):
             return now + 0.01
         self._publish(Exit.from_wait_status(self._exit_status), now)
         return None
@@ -440,7 +440,7 @@ class Job:
         self.reason = self.killing_reason
         if self.spec.target and not self.reason:
             self.fold.catch_up(self.log.end)
-            self.reason = self._far_side.meaning(self.spec, exit_, self.fold.screen.text())
+            self.reason = self._remote_end.meaning(self.spec, exit_, self.fold.screen.text())
         self.ended = time.time()
         what = f"code {exit_.code}" if exit_.signal is None else f"signal {exit_.signal}"
         self.events.event(now, self.log.end, "x", what)

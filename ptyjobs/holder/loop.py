@@ -134,7 +134,7 @@ class Holder:
             told = holder_failed(fault)
             self._not_started(told, now)
             raise told from fault
-        self.service.glimpses.due = now + LULL
+        self.service.status_cache.due = now + LULL
         self.service.inputs.begin(reader)
         self.service.watches.begin(now)
         self._guard(self.service.notices.start, now)
@@ -191,7 +191,7 @@ class Holder:
     def _next_time(self) -> float:
         now = time.monotonic()
         job = self.job
-        times = [self.service.inputs.due, self.service.glimpses.next_due, now + 60.0]
+        times = [self.service.inputs.due, self.service.status_cache.next_due, now + 60.0]
         times.append(self.service.notices.due(now))
         times.append(self.service.watches.due)
         if self.service.hold.held is not None:
@@ -278,7 +278,7 @@ class Holder:
             why := self.service.limits.step(now, alone=not self._clients)
         ):
             self.service.ending.begin(now, grace=self.service.limits.grace, reason=why)
-        self.service.glimpses.step(now)
+        self.service.status_cache.step(now)
         self._guard(self.service.notices.step, now)
         self.service.person_step(now)
         self._fold_due = None
@@ -348,7 +348,7 @@ class Holder:
             self.service.followers.on_output(offset, data)
 
     def on_output(self, now: float, data: bytes) -> None:
-        self.service.glimpses.due = now + LULL
+        self.service.status_cache.due = now + LULL
         self.service.notices.on_output(now, data)
         for waiter in self.service.inputs:
             waiter.on_output(now, data)
@@ -366,7 +366,7 @@ class Holder:
         self.job.events.flush()
         self._guard(self.job.secrets.write, self.job.dir, self.job.spec.masked)
         self._guard(self.job.dir.write_status, status)
-        self.service.glimpses.remove()
+        self.service.status_cache.remove()
         self.service.job_ended()
         for who in (self.service.ending, self.service.followers):
             self.service.notices.answering(who.sessions)

@@ -326,7 +326,7 @@ def repaint(service: JobService, request: RepaintRequest) -> Reply:
 def status(service: JobService, peer: Peer, request: StatusRequest) -> Reply:
     """Full status of the job now; `brief` omits figures that need /proc."""
     if request.brief:
-        service.glimpses.asked(time.monotonic())
+        service.status_cache.asked(time.monotonic())
         return {"status": told(service.status(live=True, brief=True))}
     service.notices.returned(peer.session)
     return {"status": to_json(service.status(live=True))}

@@ -1,4 +1,4 @@
-"""The clients of one holder: their connections, frames and bounded send queues.
+"""One client's connection to a holder: its frames and its bounded send queue.
 
 Owns sockets and framing on the holder's side. Never interprets a request (`operations.py` does).
 The subtle thing: a peer that does not read is disconnected when its bounded queue is full, so that

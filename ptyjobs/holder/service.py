@@ -26,12 +26,12 @@ from ptyjobs.holder.notices import Notices
 from ptyjobs.holder.ready import Watch, Watches
 from ptyjobs.holder.restarts import Restarts
 from ptyjobs.holder.status import Reporter
-from ptyjobs.holder.status_cache import Glimpses
+from ptyjobs.holder.status_cache import StatusCache
 from ptyjobs.holder.termination import Termination
 from ptyjobs.holder.typed_lines import TypedLines
 from ptyjobs.process import tree
 from ptyjobs.process.port_lease import PortLease, lease
-from ptyjobs.store.audit import Entry, Journal
+from ptyjobs.store.audit import AuditLog, Entry
 
 if TYPE_CHECKING:
     from ptyjobs.holder.job import Job
@@ -76,7 +76,7 @@ class JobService:
         self.lines = TypedLines(self._typed_line)
         job.on_typed = self.lines.feed
         self.ending = Termination(job, status=self.status, reaped=self.children_ended)
-        self.glimpses = Glimpses(job, lambda: self.status(live=True, brief=True))
+        self.status_cache = StatusCache(job, lambda: self.status(live=True, brief=True))
         self.limits = Limits(job)
         self.hold_due = 0.0  # time of the next check for the person who holds
         self.lease: PortLease | None = None
@@ -143,8 +143,8 @@ class JobService:
         if own:
             awaited = any(waiter.watch is watch for waiter in self.inputs)
             self._guard(self.notices.on_service, watch.service, awaited)
-            self.glimpses.remove()
-            self.glimpses.due = now
+            self.status_cache.remove()
+            self.status_cache.due = now
         self.inputs.watch_changed(watch, now)
         if own:  # last: no wait depends on the record
             self._guard(self.job.dir.write_status, self.status())
@@ -182,7 +182,7 @@ class JobService:
             return
         at = job.log.end if offset < 0 else offset
         entry = Entry(time.time(), job.spec.job_id, what, who, session, at, text)
-        failure = Journal(os.path.dirname(os.path.dirname(job.dir.folder))).write(entry)
+        failure = AuditLog(os.path.dirname(os.path.dirname(job.dir.folder))).write(entry)
         if failure is not None:
             job.errors["audit"] = f"audit: {failure.strerror}"
 
@@ -191,7 +191,7 @@ class JobService:
         self.followers.tell(
             {"event": "person", "held": self.hold.words(), "asks": self.asking.message}
         )
-        self.glimpses.due = 0.0
+        self.status_cache.due = 0.0
 
     def take_hold(self, by: str, *, session: int) -> None:
         """Give `by` the hold; inputs queued by others are refused."""

@@ -43,7 +43,7 @@ FLOWING = 0.25  # seconds since the last write to the log within which a flood s
 MOST = 8  # maximum number of witnesses that a reader must check
 
 
-class Glimpses:
+class StatusCache:
     """Keeps one job's glimpse current enough to be worth reading."""
 
     def __init__(self, job: Job, look: Callable[[], Status]) -> None:

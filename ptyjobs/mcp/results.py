@@ -21,7 +21,7 @@ from ptyjobs.json_values import to_json
 from ptyjobs.mcp.advice import HINTS
 from ptyjobs.model import Answer, Confidence, Exit, Page, Reason, Service, State, Verdict, View
 from ptyjobs.text import sanitize
-from ptyjobs.text.figures import duration
+from ptyjobs.text.durations import duration
 
 if TYPE_CHECKING:
     from ptyjobs.client.events import Events

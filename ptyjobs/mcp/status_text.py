@@ -24,7 +24,7 @@ from ptyjobs.mcp.results import (
     service_words,
 )
 from ptyjobs.model import Exit, Status
-from ptyjobs.text.figures import duration
+from ptyjobs.text.durations import duration
 
 if TYPE_CHECKING:
     from ptyjobs.client.calls import Killed

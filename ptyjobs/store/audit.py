@@ -1,7 +1,7 @@
-"""The journal: who started, typed, held and killed what, one JSON object a line.
+"""The audit log: who started, typed, held and killed what, one JSON object a line.
 
 Owns `$STATE/audit/journal.jsonl` (0600, append-only) and its rotation. Never blocks a caller for
-longer than one small write and never raises: a journal that cannot be written is an error of the
+longer than one small write and never raises: an audit log that cannot be written is an error of the
 job, not of the call. The subtle thing: every holder appends to the same file, so each entry is one
 write to a descriptor opened with O_APPEND, opened anew because another holder may have rotated it.
 """
@@ -40,7 +40,7 @@ class Entry:
     text: str = ""
 
 
-class Journal:
+class AuditLog:
     """Appends entries below one state directory."""
 
     def __init__(self, state_dir: str) -> None:

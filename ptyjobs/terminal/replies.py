@@ -11,7 +11,7 @@ Without a reply prompt_toolkit waits 2 s, fish 4 up to 10 s, neovim 1 s on leavi
 from __future__ import annotations
 
 from .colours import RGB, TERMINAL, palette
-from .modal import Modal
+from .modes import ModeHandlers
 from .style import sgr
 
 REPLIES_PER_SECOND = 4096
@@ -21,7 +21,7 @@ CELL = (20, 10)  # cell size reported to programs, in pixels: height, width
 _CAPABILITIES = {"TN": b"xterm-256color", "Co": b"256", "colors": b"256", "RGB": b"8/8/8"}
 
 
-class Replies(Modal):
+class Replies(ModeHandlers):
     """Handlers that reply."""
 
     version = "0"

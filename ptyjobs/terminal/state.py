@@ -1,7 +1,7 @@
 """The fields of a screen, and their reset.
 
 Owns the list of all state that a terminal remembers. Each family of handlers is a class derived
-from `State` (motion, editing, writing, modal, replies, strings, rectangles, and feeding, which
+from `State` (motion, editing, writing, modes, replies, strings, rectangles, and feeding, which
 calls them); `views`, `reflow` and `repaint` are functions over it; `screen.Screen` combines them.
 Fields with an underscore belong to this package. Rows and columns count from 0.
 """

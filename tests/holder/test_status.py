@@ -16,7 +16,7 @@ from ptyjobs.holder.job import Job
 from ptyjobs.holder.ready import Watches
 from ptyjobs.holder.restarts import Restarts
 from ptyjobs.holder.status import CATCH_UP, Reporter
-from ptyjobs.holder.status_cache import FLOWING, FRESH, REFRESH, WATCHED, Glimpses
+from ptyjobs.holder.status_cache import FLOWING, FRESH, REFRESH, WATCHED, StatusCache
 from ptyjobs.json_values import told
 from ptyjobs.model import Size, State, Status
 from ptyjobs.readiness.facts import Probe, Wait
@@ -104,14 +104,14 @@ def test_a_flood_is_recorded_only_while_readers_ask(tmp_path: Path) -> None:
         looks.append(now)
         return Status("flood", State.RUNNING, "cat", "/", end=job.log.end)
 
-    glimpses = Glimpses(job, look)
-    glimpses.step(now)
+    cache = StatusCache(job, look)
+    cache.step(now)
     assert not looks
-    assert glimpses.next_due == float("inf")
-    glimpses.asked(now)
+    assert cache.next_due == float("inf")
+    cache.asked(now)
     for _ in range(round(2 * WATCHED / REFRESH * 10)):
-        glimpses.step(now)
+        cache.step(now)
         now += REFRESH / 10
     assert abs(len(looks) - WATCHED / REFRESH) <= 2
-    assert glimpses.next_due == float("inf")
+    assert cache.next_due == float("inf")
     assert json.loads((job.dir.path / status_cache.NAME).read_text())["at"] == looks[-1]

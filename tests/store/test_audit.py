@@ -14,7 +14,7 @@ import pytest
 from ptyjobs import config
 from ptyjobs.client import Jobs, prepare
 from ptyjobs.store import audit
-from ptyjobs.store.audit import Entry, Journal, read
+from ptyjobs.store.audit import AuditLog, Entry, read
 
 
 def entry(number: int, what: str = "input") -> Entry:
@@ -24,7 +24,7 @@ def entry(number: int, what: str = "input") -> Entry:
 def test_entries_come_back_as_they_were(tmp_path: Path) -> None:
     written = [entry(n, what) for n, what in enumerate(("start", "input", "kill"))]
     for one in written:
-        assert Journal(str(tmp_path)).write(one) is None
+        assert AuditLog(str(tmp_path)).write(one) is None
     assert list(read(str(tmp_path))) == written
     assert [e.what for e in read(str(tmp_path), wanted=lambda e: e.what == "kill")] == ["kill"]
     file = tmp_path / "audit" / "journal.jsonl"
@@ -43,7 +43,7 @@ def test_a_full_file_is_rotated_by_one_of_many_writers(
 
     def write(start: int) -> None:
         for number in range(start, start + each):
-            Journal(str(tmp_path)).write(entry(number))
+            AuditLog(str(tmp_path)).write(entry(number))
 
     threads = [threading.Thread(target=write, args=(n * each,)) for n in range(writers)]
     for thread in threads:
@@ -59,7 +59,7 @@ def test_a_full_file_is_rotated_by_one_of_many_writers(
 
 def test_a_journal_that_cannot_be_written_is_no_error_of_the_call(tmp_path: Path) -> None:
     (tmp_path / "audit").write_text("in the way")
-    failure = Journal(str(tmp_path)).write(entry(1))
+    failure = AuditLog(str(tmp_path)).write(entry(1))
     assert failure is not None
 
 

@@ -17,7 +17,7 @@ from ptyjobs.config.defaults import INTERACT_TIMEOUT
 from ptyjobs.errors import BadInput
 from ptyjobs.json_values import to_json
 from ptyjobs.model import Answer, Reason
-from ptyjobs.text import figures
+from ptyjobs.text import durations
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
@@ -99,7 +99,7 @@ def _print_answer(answer: Answer) -> None:
         print(f"ptyjobs: {note}", file=sys.stderr)
     verdict = answer.verdict
     if verdict.reason is Reason.TIMEOUT:
-        waited, doing = figures.duration(verdict.waited), safe(verdict.doing)
+        waited, doing = durations.duration(verdict.waited), safe(verdict.doing)
         print(f"[still busy after {waited}: {doing}]", file=sys.stderr)
     elif verdict.exit is not None:
         print(f"[{answer.job_id} {verdict.exit}]", file=sys.stderr)

@@ -23,7 +23,7 @@ _KNOWN_ANSI = frozenset((2, 4, 12, 20))
 MAX_MODES = 512
 
 
-class Modal(Writing):
+class ModeHandlers(Writing):
     """Handlers of the mode family."""
 
     @property

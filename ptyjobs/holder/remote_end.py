@@ -12,7 +12,7 @@ from ptyjobs.model import Exit, JobSpec
 from ptyjobs.process.helper import Helper
 
 
-class FarSide:
+class RemoteEnd:
     """The remote processes of one job; does nothing for a job on this machine."""
 
     def __init__(self) -> None:
