@@ -332,11 +332,6 @@ class Job:
     def terminal(self) -> LineMode:
         return self.pty.terminal() if self.pty is not None else LineMode(True, True)
 
-    @property
-    def at_secret_prompt(self) -> bool:
-        """ECHO off in canonical mode: input typed now is a secret."""
-        return self.terminal().secret
-
     # -- marks -------------------------------------------------------------------------------
 
     def cursor(self) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 _CARRY = 512  # marks are shorter; a longer unfinished sequence is another string
 _SEQUENCE = re.compile(
-    rb"\x1b(?:\[\?([0-9;]+)([hl])|\](?:133;([A-DP])([^\x07\x1b]{0,400}))?[^\x07\x1b]*(\x07|\x1b\\)|(c))"
+    rb"\x1b(?:\[\?([0-9;]+)([hl])|\](?:133;([A-DP])([^\x07\x1b]{0,400}))?[^\x07\x1b]*(?:\x07|\x1b\\)|(c))"
 )
 _UNFINISHED = re.compile(rb"\x1b(?:\[\??[0-9;]*|\][^\x07\x1b]*\x1b?)?\Z")
 _ALTERNATE = (b"1049", b"1047", b"47")
@@ -35,7 +35,6 @@ class Snapshot:
     """Counters and modes at one moment."""
 
     nbytes: int = 0
-    bells: int = 0
     paste_on: bool = False  # DECSET 2004 is set: a line editor waits for a line
     paste_starts: int = 0  # how often it was set
     paste_ends: int = 0  # how often it was reset: a line was accepted
@@ -73,7 +72,6 @@ class Evidence:
     def __init__(self) -> None:
         self._carry = b""
         self.nbytes = 0  # of the output so far
-        self._bells = 0
         self._paste_on = False
         self._paste_starts = 0
         self._paste_ends = 0
@@ -101,8 +99,6 @@ class Evidence:
         self.nbytes += len(data)
         self._last = (self._last + data[-_LAST:])[-_LAST:]
         if not self._carry and b"\x1b" not in data:
-            if b"\x07" in data:
-                self._bells += data.count(b"\x07")
             self._paste_left = self._paste_left or b"\n" in data
             if self._rows and b"\n" in data:
                 self._rows.clear()
@@ -118,16 +114,14 @@ class Evidence:
         if unfinished:
             tail = data[unfinished.start() :]
             data = data[: unfinished.start()]
-            # A longer string (an image, a clipboard) holds no mark; only its bell would be counted.
+            # A longer string (an image, a clipboard) holds no mark.
             self._carry = tail if len(tail) <= _CARRY else b"\x1b]"
-        if b"\x07" in data:
-            self._bells += data.count(b"\x07")
         start = 0  # of the output since DECCKM was reset
         pasted = 0  # of the output since bracketed paste was set
         unset = 0  # of the output since it was reset
         keyed = 0 if self._keys else len(data)  # of the output since DECCKM was set
         for found in _SEQUENCE.finditer(data):
-            modes, onoff, mark, argument, end, reset = found.groups()
+            modes, onoff, mark, argument, reset = found.groups()
             if modes:
                 names = modes.split(b";")
                 self._modes(names, onoff == b"h")
@@ -145,10 +139,8 @@ class Evidence:
             elif reset:
                 self._modes([b"2004", b"2026", b"1049", b"1"], False)
                 start, keyed = self._no_rows(found.end()), len(data)
-            else:
-                self._bells -= end == b"\x07"
-                if mark:
-                    self._marked(mark.decode(), argument)
+            elif mark:
+                self._marked(mark.decode(), argument)
         self._addresses = self._addresses or _ADDRESS.search(data, start) is not None
         if not self._form:
             self._address(data, keyed)
@@ -210,7 +202,6 @@ class Evidence:
         """Everything counted so far."""
         return Snapshot(
             nbytes=self.nbytes,
-            bells=self._bells,
             paste_on=self._paste_on,
             paste_starts=self._paste_starts,
             paste_ends=self._paste_ends,

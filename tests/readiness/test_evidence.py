@@ -67,11 +67,6 @@ def test_one_prompt_and_one_command() -> None:
     assert (shown.paste_starts, shown.paste_ends, shown.paste_on) == (1, 1, False)
 
 
-def test_the_bell_that_ends_a_title_is_no_bell() -> None:
-    assert seen(b"\x1b]0;x\x07a\x07").bells == 1
-    assert seen(b"\x1b]0;x", b"\x07", b"\x07").bells == 1
-
-
 def test_resetting_what_is_reset_accepts_no_line() -> None:
     assert seen(b"\x1b[?2004l\x1b[?2004l").paste_ends == 0
 
