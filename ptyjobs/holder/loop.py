@@ -190,12 +190,12 @@ class Holder:
 
     def _next_time(self) -> float:
         now = time.monotonic()
-        job = self.job
-        times = [self.service.inputs.due, self.service.status_cache.next_due, now + 60.0]
-        times.append(self.service.notices.due(now))
-        times.append(self.service.watches.due)
-        if self.service.hold.held is not None:
-            times.append(self.service.hold_due)
+        job, service = self.job, self.service
+        times = [service.inputs.due, service.status_cache.next_due, now + 60.0]
+        times.append(service.notices.due(now))
+        times.append(service.watches.due)
+        if service.hold.held is not None:
+            times.append(service.hold_due)
         held = job.input.due()
         if held is not None:
             times.append(max(held, now + 0.0005))
@@ -209,14 +209,14 @@ class Holder:
             times.append(self.courtesy.paused_until)
         if self.courtesy.hot:
             times.append(now + 0.5)
-        if self.service.ending.active:
-            times.append(self.service.ending.due)
+        if service.ending.active:
+            times.append(service.ending.due)
         times += [t for t in (self._leave_at, self._fold_due) if t is not None]
         if job.pty is not None and job.terminal_closed_until > now:
             times.append(job.terminal_closed_until)
-        if not self.service.ending.active:
-            times.append(self.service.limits.due(now, alone=not self._clients))
-            times.append(self.service.restarts.due)
+        if not service.ending.active:
+            times.append(service.limits.due(now, alone=not self._clients))
+            times.append(service.restarts.due)
         return min(times)
 
     def _dispatch(self, fd: int, mask: int, now: float) -> None:
@@ -259,32 +259,30 @@ class Holder:
 
     def _on_time(self) -> None:
         now = time.monotonic()
-        job = self.job
+        job, service = self.job, self.service
         if self.courtesy.paused_until and now >= self.courtesy.paused_until:
             self.courtesy.at_pause_end(now)
         self.courtesy.calm(now)
         if not job.input.idle:
             job.input.pump(now)
-        self.service.watches.step(now)
-        self.service.inputs.on_time(now)
-        self.service.watches.keep([waiter.watch for waiter in self.service.inputs])
+        service.watches.step(now)
+        service.inputs.on_time(now)
+        service.watches.keep([waiter.watch for waiter in service.inputs])
         if job.pacing.held and now >= job.pacing.due:
             job.read_once(now)
         if job.ending:
             job.try_finish(now)
-            self.service.inputs.drop_done()
-        self.service.ending.step(now)
-        if not self.service.ending.active and (
-            why := self.service.limits.step(now, alone=not self._clients)
-        ):
-            self.service.ending.begin(now, grace=self.service.limits.grace, reason=why)
-        self.service.status_cache.step(now)
-        self._guard(self.service.notices.step, now)
-        self.service.person_step(now)
+            service.inputs.drop_done()
+        service.ending.step(now)
+        if not service.ending.active and (why := service.limits.step(now, alone=not self._clients)):
+            service.ending.begin(now, grace=service.limits.grace, reason=why)
+        service.status_cache.step(now)
+        self._guard(service.notices.step, now)
+        service.person_step(now)
         self._fold_due = None
         if job.pty is not None and not self.courtesy.hot:
             self._guard(self._fold_a_little, now)
-        self.service.followers.pump()
+        service.followers.pump()
         self._restart(now)
         self._terminal.update(self.job, time.monotonic())
         self._poll_peers()
