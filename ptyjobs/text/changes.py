@@ -126,20 +126,6 @@ def unseen(mark: Mark, screen: TextScreen, rows: Rows, *, but: Iterable[int]) ->
     return False
 
 
-def restyled(mark: Mark, screen: TextScreen, rows: Rows) -> bool:
-    """True if a visible row of a form reads as at the mark, but in other styles.
-
-    The selected word of a switch (`no / yes`) differs by its style alone.
-    """
-    if not mark.looks or mark.cols != screen.size.cols or mark.first_line != screen.first_line:
-        return False
-    texts = rows.texts(rows.first, rows.stop)
-    return any(
-        old == text and before != now
-        for old, text, before, now in zip(mark.rows, texts, mark.looks, looks(screen), strict=False)
-    )
-
-
 def _changed_above(
     mark: Mark, screen: TextScreen, rows: Rows, *, higher: bool
 ) -> tuple[set[int], bool]:

@@ -29,7 +29,6 @@ from ptyjobs.text.changes import (
     CONTEXT,
     Changes,
     changes,
-    restyled,
     unchanged,
     unchanged_frame,
     unseen,
@@ -240,7 +239,6 @@ class FreshText:
         bottom = screen.first_line + screen.cursor_row  # a prompt of several rows begins above
         redrawn = not fresh.text and (
             unseen(self._mark, screen, rows, but=range(start, bottom + 1))
-            or restyled(self._mark, screen, rows)
             or (form and (cursor, screen.cursor_col) != (self._mark.line, self._mark.col))
         )
         return (

@@ -98,9 +98,9 @@ def test_a_field_that_refuses_its_text_again_says_so_again() -> None:
 def test_a_word_that_is_selected_by_its_style_is_told() -> None:
     screen = at_prompt("\x1b[?25lSure? no / \x1b[4myes\x1b[m")
     other, _ = answer(screen, "\r\x1b[KSure? \x1b[4mno\x1b[m / yes")
-    assert (other.text, other.redrawn) == ("", True)
+    assert (other.text, other.restyled) == ("", True)
     same, _ = answer(screen, "\r\x1b[KSure? \x1b[4mno\x1b[m / yes")
-    assert (same.text, same.redrawn) == ("", False)
+    assert (same.text, same.restyled) == ("", False)
 
 
 @pytest.mark.parametrize("screen", ["", "\x1b[?1049h"], ids=["primary", "alternate"])
