@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import gc
 import io
+import os
 import sys
 
 from ptyjobs import config
@@ -55,6 +56,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     argv = sys.argv[1:] if argv is None else list(argv)
+    _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):  # unencodable characters must not raise
         sys.stdout.reconfigure(errors="replace")
     as_json = "--json" in argv
@@ -88,6 +90,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         traceback.print_exc()
         return 5
+
+
+def _open_closed_streams() -> None:
+    """Open /dev/null in place of each standard stream that the caller has closed (`>&-`)."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def _report(error: PtyJobsError, *, as_json: bool) -> None:

@@ -125,9 +125,11 @@ class EventFeed:
             raise BadInput(
                 f"{unknown[0][:40]!r} is no event.", advice=f"There are {', '.join(KINDS)}."
             )
+        project = os.path.realpath(project) if project else ""
+        if project and not os.path.isdir(project):
+            raise BadInput(f"There is no directory {project!r}.", advice="Name a job's directory.")
         self._registry = registry
         self._journal = registry.journal
-        project = os.path.realpath(project) if project else ""
         self._rules = EventRules(session=session, project=project, kinds=kinds)
         self._follows = follow
         self._redact = redact

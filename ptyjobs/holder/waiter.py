@@ -371,7 +371,7 @@ class Waiter:
     def _unmatched(self, verdict: Verdict) -> str:
         """Text about a pattern that did not match, and where it matched before this wait."""
         patterns = self.ask.patterns
-        if not patterns or verdict.reason is Reason.PATTERN:
+        if not patterns or verdict.pattern is not None:  # of a job that has exited, too
             return ""
         wanted = " or ".join(f'"{pattern.pattern}"' for pattern in patterns)
         found = self._matched_before() if self.ask.sent is None else None

@@ -151,7 +151,8 @@ def describe(verdict: Verdict, state: State) -> str:
     at = f" at {quoted(verdict.prompt)}" if verdict.prompt.strip() else ""
     match verdict.reason:
         case Reason.EXITED:
-            return exit_words(verdict.exit, state)
+            found = f"matched {quoted(verdict.match)}{SEPARATOR}" if verdict.match else ""
+            return f"{found}{exit_words(verdict.exit, state)}"
         case Reason.PASSWORD:
             shown = f" {quoted(verdict.prompt)}" if at else ""
             return f"password prompt{shown}{doubt(verdict.confidence)}"
@@ -183,7 +184,7 @@ def _next_step(answer: Answer, *, secrets: Collection[str], again: str) -> str:
     match verdict.reason:
         case Reason.PASSWORD:
             named = " or ".join(f"secret={quoted(name)}" for name in sorted(secrets))
-            how = f"interact({named})" if named else "interact"
+            how = f"interact({named})" if named else "interact(input=...)"
             return f'{how} types it unseen, or wait(until="person", message=...) asks a person'
         case Reason.TIMEOUT:
             if not verdict.input_consumed:

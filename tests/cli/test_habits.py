@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,16 @@ def test_the_version_and_the_short_help(capsys: pytest.CaptureFixture[str]) -> N
     assert "--max-jobs" in full
     assert "--max-jobs" not in short
     assert "--help-all" in short
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_standard_stream_is_as_good_as_dev_null(closed: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m ptyjobs list {closed}"],
+        env={**os.environ, "PTYJOBS_STATE": str(tmp_path / "state")},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_ranges_are_told_in_words() -> None:

@@ -209,6 +209,11 @@ def test_two_sessions_in_one_project_hear_of_their_own_jobs(jobs: Jobs, tmp_path
         assert kinds(next(others.events(session="t", timeout=WITHIN))) == [("theirs", "exited")]
 
 
+def test_a_project_that_is_no_directory_is_refused(jobs: Jobs, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="There is no directory"):
+        jobs.event_feed(project=str(tmp_path / "missing"))
+
+
 def test_followers_of_one_session_report_each_transition_once(jobs: Jobs) -> None:
     feeds = [following(jobs), following(jobs)]
     jobs.execute("exit 1", name="a", wait=0)

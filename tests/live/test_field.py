@@ -127,6 +127,14 @@ def test_a_pattern_that_cannot_come_is_reported_at_the_prompt(jobs: Jobs) -> Non
     assert "building" in answer.fresh.text
 
 
+def test_a_match_in_the_last_line_of_a_job_is_reported_with_its_exit(jobs: Jobs) -> None:
+    for _ in range(5):
+        session = Session(jobs, "read x; echo got error: $x")
+        answer = session.send("abc", until=["error: abc"], timeout=60)
+        assert (answer.verdict.match, answer.unmatched) == ("error: abc", "")
+        jobs.wait("j", until="exited", timeout=60)
+
+
 def test_a_pattern_of_a_background_job_is_waited_for(jobs: Jobs) -> None:
     session = Session(jobs, "bash --norc")
     answer = session.send("(sleep 1.5; echo re''ady) &", until=["ready"], timeout=60)

@@ -50,6 +50,10 @@ READY = Verdict(Reason.WAITING_FOR_INPUT, waited=0.0031, prompt=">>> ")
             "[py] exited with code 9\nbye",
         ),
         (
+            answer(Verdict(Reason.EXITED, pattern=0, match="error", exit=Exit(code=1)), "error"),
+            '[py] matched "error" · exited with code 1\nerror',
+        ),
+        (
             answer(Verdict(Reason.EXITED, exit=Exit(signal=11)), state=State.FAILED),
             "[py] ended by SIGSEGV (crashed)",
         ),
@@ -65,7 +69,7 @@ READY = Verdict(Reason.WAITING_FOR_INPUT, waited=0.0031, prompt=">>> ")
         (
             answer(Verdict(Reason.PASSWORD, waited=0.004, prompt="Passphrase: ")),
             '[py] password prompt "Passphrase: " · '
-            'interact types it unseen, or wait(until="person", message=...) asks a person',
+            'interact(input=...) types it unseen, or wait(until="person", message=...) asks a person',
         ),
         (
             answer(Verdict(Reason.PATTERN, waited=1.25, pattern=0, match="Listening on 3000")),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ptyjobs.text.patterns import plain
+from ptyjobs.errors import BadPattern
+from ptyjobs.text.patterns import compile_patterns, plain
 
 
 @pytest.mark.parametrize(
@@ -20,3 +21,8 @@ from ptyjobs.text.patterns import plain
 )
 def test_what_was_overwritten_is_gone(raw: bytes, text: str) -> None:
     assert plain(raw) == text
+
+
+def test_one_pattern_without_a_list_is_refused() -> None:
+    with pytest.raises(BadPattern, match="is no list"):
+        compile_patterns("error:")
