@@ -417,8 +417,8 @@ class Weighing:
         assert self.sent is not None
         came = self.now.nbytes - self.before.nbytes
         if came <= self.sent.nbytes + self.sent.lines:
-            return _silent(tuning.WORKING, "silent since its line was sent")
-        return _silent(tuning.FAR_FIRST, "silent")
+            return _silent(tuning.FAR_BLANK, "silent since its line was sent")
+        return _silent(tuning.QUESTION, "silent")
 
     def _same_program(self) -> bool:
         """The waiting process is the one whose prompt was answered, so the marks are its own."""

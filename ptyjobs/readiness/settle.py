@@ -79,6 +79,7 @@ class Settle:
         self._exit: Exit | None = None
         self._match: tuple[int, str] | None = None
         self._unsent = 0
+        self._unsent_at = now  # when the terminal last took a part of the input
         self._reacted = False  # the program has drawn something since the last piece was written
 
     # -- events
@@ -104,6 +105,7 @@ class Settle:
         """
         if left != self._unsent:
             self._unsent = left
+            self._unsent_at = now
             self._reacted = reacted
             self._confirmation.bursts = int(reacted)
             self._deadline.due = min(self._deadline.due, now)
@@ -120,7 +122,10 @@ class Settle:
             # It hands its keys to another thread, which draws (fzf, when Go's main thread reads).
             probe = replace(probe, wait=Wait.SOFT)
         probe = self._alarms.remember(now, probe)
-        if 0.0 < probe.rings <= tuning.CLOCK and not probe.canonical and probe.wait is Wait.HARD:
+        look = self._confirmation.look
+        hides = look is None or not look.cursor_visible
+        ticks = 0.0 < probe.rings <= tuning.CLOCK and not probe.canonical
+        if ticks and hides and probe.wait is Wait.HARD:
             probe = replace(probe, wait=Wait.SOFT)  # its other threads draw frames
         deadline.on_probe(now)
         self._confirmation.on_probe(now, probe)
@@ -290,8 +295,7 @@ class Settle:
     def _stuck(self, now: float) -> Rule | None:
         """Busy, but in a way that only the user can end."""
         probe, busy = self._newest(), self._candidate.busy
-        waited = now - self._deadline.start
-        if probe.wait is Wait.HARD and self._unsent and waited > tuning.QUESTION:
+        if probe.wait is Wait.HARD and self._unsent and now - self._unsent_at > tuning.QUESTION:
             why = "the terminal takes no more input"
             return Rule(0, Reason.WAITING_FOR_INPUT, Confidence.MEDIUM, why)
         if probe.wait is not Wait.BUSY:
@@ -333,8 +337,11 @@ class Settle:
         silence = now - max(self._confirmation.output, self._deadline.start)
         if look is None or not (probe.running or probe.polling) or silence > tuning.BLANK:
             return False
-        if look.alternate or sent is None or not sent.enter or not probe.running:
-            return look.blank
+        base = self._situation.baseline
+        if sent is None or (base is not None and base.pid != probe.pid):
+            return look.blank  # of a program that starts; a key may leave an empty screen empty
+        if look.alternate or not sent.enter or not probe.running:
+            return False
         return bool(look.after_cursor[:1].strip())
 
     def _took_between(self, probe: Probe) -> bool:

@@ -29,6 +29,7 @@ FRAME = re.compile("[ \u2500-\u259f|+]")
 """Start of a drawn frame's rows."""
 
 
+EDGE = "".join(map(chr, range(0x2500, 0x25A0))) + " "
 EDGES = re.compile(" *[\u2500-\u259f]")
 """Start of a row with the edge of a drawn box."""
 
@@ -38,7 +39,8 @@ def no_prompt_row(screen: TextScreen) -> bool:
 
     Either there is text at the right of the cursor and none at its left, or its row and the one
     below begin and end with the edge of a box, in the same columns. A prompt with such signs at
-    both ends (a line that joins its two rows) has no box below it.
+    both ends (a line that joins its two rows) has no box below it, and an input box (`│ > │`) has
+    its lower edge there and only blanks at the right of the cursor.
     """
     row, col = screen.cursor_row, screen.cursor_col
     if screen.pending_wrap or row + 1 >= screen.size.rows:
@@ -51,7 +53,8 @@ def no_prompt_row(screen: TextScreen) -> bool:
     if left is None or under is None or left.end() == len(own):
         return False
     ends = EDGES.match(own[-1]) and EDGES.match(below[-1])
-    return bool(ends) and left.end() == under.end() and len(own) == len(below)
+    field = not below.strip(EDGE) and not own[col:-1].strip(" ")
+    return bool(ends) and not field and left.end() == under.end() and len(own) == len(below)
 
 
 def logical_row(screen: TextScreen, *, low: int) -> tuple[int, str]:
@@ -98,8 +101,8 @@ def _had_upper_rows(screen: TextScreen, mark: Mark, editor: values.ShellMark, st
     """True if an earlier prompt had the same rows above its last one.
 
     Where an event loop enables bracketed paste again before it runs the line, the rows behind it
-    are output. They look the same as a prompt behind a command that prints nothing, so of two
-    marks without output before them, neither proves anything.
+    are output. They look the same as a prompt behind a command that prints nothing, so two marks
+    without output before them prove nothing, unless an earlier prompt was as high.
     """
     height = stop - editor.line
     upper = _rows_from(screen, editor, height)
@@ -109,7 +112,17 @@ def _had_upper_rows(screen: TextScreen, mark: Mark, editor: values.ShellMark, st
     if shown and not (editor.again and earlier and earlier[-1].again):
         return True
     proof = [m for m in earlier[-EARLIER:] if not (editor.again and m.again)]
-    return any(_rows_from(screen, m, height) == upper for m in proof)
+    if any(_rows_from(screen, m, height) == upper for m in proof):
+        return True
+    return shown and any(_height(screen, m) == height for m in proof)
+
+
+def _height(screen: TextScreen, begin: values.ShellMark) -> int | None:
+    """Number of rows between the mark and the first row that begins like the one at the cursor."""
+    own = screen.row_text(screen.cursor_row, 0, screen.cursor_col)
+    rows = _rows_from(screen, begin, UPPER_ROWS + 1)
+    found = (n for n, row in enumerate(rows) if own.strip(" ") and row.startswith(own.rstrip(" ")))
+    return next(found, None)
 
 
 def _rows_from(screen: TextScreen, begin: values.ShellMark, height: int) -> list[str]:

@@ -399,6 +399,20 @@ def test_an_empty_screen_is_not_waiting_though_the_terminal_is_polled(jobs: Jobs
     assert "1. Sign in" in Session(jobs, program(POLLING_BEFORE_IT_DRAWS)).first.fresh.text
 
 
+POLLING_AN_EMPTY_SCREEN = """
+import os, select, time, tty
+tty.setraw(0); os.write(1, b"\\x1b[?1049h\\x1b[2J\\x1b[H")
+while True:
+    if select.select([0], [], [], 0)[0]: os.read(0, 9)
+    time.sleep(0.05)
+"""
+
+
+def test_a_key_that_draws_nothing_on_an_empty_polled_screen_is_answered(jobs: Jobs) -> None:
+    job = Session(jobs, program(POLLING_AN_EMPTY_SCREEN), wait=1)
+    assert job.send(keys=["a"]).verdict.reason is not Reason.TIMEOUT
+
+
 SPINNING = """
 import os, tty
 tty.setraw(0); os.set_blocking(0, False); os.write(1, b"\\x1b[?1049h\\x1b[HEDIT")

@@ -292,3 +292,23 @@ def wakeups(pid: int) -> int:
     """How often a process has gone to sleep."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("voluntary"))
+
+
+SLOW_READER = r"""
+import os, time, tty
+tty.setraw(0); os.write(1, b"\x1b[?1049h\x1b[Hedit\x1b[?25l")
+lines, line = [], b""
+while True:
+    key = os.read(0, 1); line += key
+    if key == b"\r":
+        lines.append(line.strip().decode()); line = b""; time.sleep(0.4)
+        os.write(1, b"\x1b[2J\x1b[H%d %s" % (len(lines), lines[-1].encode()))
+"""
+
+
+def test_lines_typed_one_by_one_all_arrive_however_long_that_takes(tmp_path: Path) -> None:
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        jobs.execute(f"{shlex.quote(sys.executable)} -c {shlex.quote(SLOW_READER)}", name="a")
+        answer = jobs.interact("a", input="\n".join("abcdef"), timeout=60)
+        assert answer.unsent == 0
+        assert answer.fresh.text.startswith("6 f")

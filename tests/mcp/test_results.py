@@ -69,7 +69,8 @@ READY = Verdict(Reason.WAITING_FOR_INPUT, waited=0.0031, prompt=">>> ")
         (
             answer(Verdict(Reason.PASSWORD, waited=0.004, prompt="Passphrase: ")),
             '[py] password prompt "Passphrase: " · '
-            'interact(input=...) types it unseen, or wait(until="person", message=...) asks a person',
+            "interact(input=...) types it unseen, "
+            'or wait(until="person", message=...) asks a person',
         ),
         (
             answer(Verdict(Reason.PATTERN, waited=1.25, pattern=0, match="Listening on 3000")),

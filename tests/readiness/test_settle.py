@@ -18,11 +18,11 @@ from ptyjobs.readiness.tuning import (
     BANNER,
     EDIT,
     FAR_BLANK,
-    FAR_FIRST,
     FIRST,
     MARK,
     PAINT,
     POLLING,
+    QUESTION,
     REACTION,
     RETRY,
     STILL,
@@ -428,8 +428,8 @@ CLIENT = replace(SOFT, wait=Wait.OPAQUE, pid=8, canonical=True, echo=True, doing
 @pytest.mark.parametrize(
     ("before", "now", "said", "least", "most"),
     [
-        (CLIENT, CLIENT, b"abc\r\n", WORKING, 1.2 * WORKING),  # only its echo
-        (CLIENT, CLIENT, b"abc\r\n250 ok\r\n", FAR_FIRST, 1.5 * FAR_FIRST),
+        (CLIENT, CLIENT, b"abc\r\n", FAR_BLANK, 1.2 * FAR_BLANK),  # only its echo
+        (CLIENT, CLIENT, b"abc\r\n250 ok\r\n", QUESTION, 1.5 * QUESTION),
         # Neither the command that starts it, nor a remote shell without its prompt.
         (HARD, CLIENT, b"nc\r\n220 hello\r\n", FAR_BLANK, 1.2 * FAR_BLANK),
         (
@@ -873,9 +873,20 @@ def test_a_main_thread_that_reads_is_not_sure_beside_a_frame_clock(
     rings: float, canonical: bool, awaited: bool
 ) -> None:
     world = World()
+    world.look = replace(world.look, cursor_visible=False)
     world.probe = replace(HARD, canonical=canonical, echo=canonical, threaded=True, rings=rings)
     world.settle(baseline=world.probe, sent=ENTER)
     assert (world.run(0.1) is None) == awaited
+
+
+def test_a_thread_that_ticks_beside_a_visible_cursor_changes_no_certain_wait() -> None:
+    world = World()
+    world.look = Look("")
+    world.probe = replace(HARD, threaded=True, rings=0.016)
+    world.settle(baseline=world.probe, sent=ENTER)
+    verdict = world.run(0.1)
+    assert verdict is not None
+    assert verdict.confidence is Confidence.CERTAIN
 
 
 @pytest.mark.parametrize(("rings", "silence"), [(0.016, STILL), (0.0, EDIT)])

@@ -12,6 +12,7 @@ from ptyjobs.model import Fresh, Size
 from ptyjobs.terminal import Screen
 from ptyjobs.terminal.values import Line
 from ptyjobs.text.fresh import FreshText, Mark, mark
+from ptyjobs.text.prompts import no_prompt_row
 
 
 def at_prompt(prompt: str = "$ ", *, rows: int = 10, cols: int = 40, before: str = "") -> Screen:
@@ -389,3 +390,23 @@ def test_a_cursor_in_a_picture_is_at_no_prompt(drawn: str, key: str, wanted: str
     screen = Screen(Size(6, 40))
     assert answer(screen, drawn)[1].rstrip("─╯ ") == wanted
     assert answer(screen, key + "\a")[1].rstrip("─╯ ") == wanted
+
+
+def test_an_input_box_may_be_a_prompt() -> None:
+    box = Screen(Size(6, 40))
+    box.feed("╭────────╮\r\n│ >      │\r\n╰────────╯\x1b[2;5H".encode())
+    assert not no_prompt_row(box)
+    box.feed(b"\x1b[2;4H[OK]\x1b[2;5H")
+    assert no_prompt_row(box)
+
+
+def test_the_upper_row_of_a_prompt_that_has_changed_is_no_output_of_silent_commands() -> None:
+    screen = Screen(Size(20, 40))
+
+    def run(line: str, folder: str) -> str:
+        prompt = f"\x1b[?2004h\r\n{folder}\r\n> "
+        return answer(screen, f"{line}\r\n\x1b[?2004l\r{prompt}", typed=line)[0].text
+
+    answer(screen, "\x1b[?2004h\r\n/a\r\n> ")
+    run("cd b", "/a/b")  # the changed row may be told
+    assert [run(line, "/a/b") for line in ("export A=1", "true", "true")] == ["", "", ""]
