@@ -42,7 +42,7 @@ def s(seconds: float) -> str:
         f"after Enter; else | {s(t.WORKING)}; {s(t.QUESTION)} |",
         f"an empty row, or no output | {s(t.BLANK)} |",
         f"with that shape; with another one | {s(t.QUESTION)}; {s(t.WORKING)} |",
-        f"was printed; its echo only | {s(t.FAR_FIRST)}; {s(t.WORKING)}, low |",
+        f"was printed; its echo only | {s(t.QUESTION)}; {s(t.FAR_BLANK)}, low |",
         f"at the row's end | {s(t.FAR_BLANK)}, low; {s(t.QUESTION)}, medium |",
         f"(sudo after a wrong password) | {s(t.RETRY)}, low |",
         f"nothing has come since | {s(t.FAR_SHAPE)}, medium; {s(t.QUESTION)}, low |",
