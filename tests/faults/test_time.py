@@ -86,7 +86,7 @@ def test_a_server_cleans_at_its_interval(tmp_path: Path) -> None:
         async with session.session(settings, zygote) as jobs:
             await jobs.start(prepare(settings, command="sleep 1000"), name="living")
             await jobs.start(prepare(settings, command="true"), name="ended", wait=20)
-            directory = jobs.registry.find("ended").path
+            directory = Path(jobs.registry.folder, "ended")  # it may be gone already
             async with asyncio.timeout(20):
                 while directory.exists():  # noqa: ASYNC110 - nothing tells of a folder's end
                     await asyncio.sleep(0.02)
