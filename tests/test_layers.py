@@ -53,7 +53,7 @@ NAMES = module_names()
 
 
 def imported(path: str) -> Iterator[str]:
-    """Dotted names that a file imports, also within functions and under TYPE_CHECKING."""
+    """Dotted names that a file imports, also in functions, under TYPE_CHECKING and by name."""
     package = ["ptyjobs", *Path(path).parent.parts]
     for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
         if isinstance(node, ast.Import):
@@ -64,6 +64,8 @@ def imported(path: str) -> Iterator[str]:
             for alias in node.names:
                 name = f"{module}.{alias.name}"
                 yield name if name in NAMES else module
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from (word.value for word in node.args if isinstance(word, ast.Constant))
 
 
 IMPORTS = {path: sorted(set(imported(path))) for path in sorted(NAMES.values())}

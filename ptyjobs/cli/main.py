@@ -1,7 +1,7 @@
 """Run one command: `ptyjobs` alone serves MCP on stdio; subcommands are for users.
 
 Owns command dispatch, the exit code, and the display of errors at a terminal. Never defines a
-command (see `command` and `commands`).
+command (see `parsers` and `commands`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import sys
 from ptyjobs import config
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.advice import HINTS
-from ptyjobs.cli.command import ALIASES, COMMANDS, alone, parser
 from ptyjobs.cli.format import safe
+from ptyjobs.cli.parsers import ALIASES, COMMANDS, alone, parser
 from ptyjobs.config import umask
 from ptyjobs.errors import BadInput, PtyJobsError
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from ptyjobs import config
-from ptyjobs.cli import command, main, positions
 from ptyjobs.cli import format as words
+from ptyjobs.cli import main, parsers, positions
 from ptyjobs.cli.commands import completion, describe
 from ptyjobs.errors import BadInput, from_wire
 from tests.cli.conftest import Shell
 
-COMMANDS = list(command.COMMANDS)
+COMMANDS = list(parsers.COMMANDS)
 
 
 def test_every_command_has_a_module_of_its_own() -> None:
@@ -35,7 +35,7 @@ def test_a_flag_sets_a_setting_only_where_it_is_marked() -> None:
     parser.add_argument("--rows", default="7")
     parser.add_argument("--size", dest=config.flag_dest("cols"), default="90")
     assert config.flags_of(parser.parse_args([])) == {"cols": "90"}
-    assert config.flags_of(command.alone("run").parse_args(["--rows", "5"])) == {"rows": "5"}
+    assert config.flags_of(parsers.alone("run").parse_args(["--rows", "5"])) == {"rows": "5"}
 
 
 def test_an_error_of_another_version_keeps_its_advice() -> None:
@@ -56,7 +56,7 @@ def test_every_command_is_explained(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_imports_the_sdk_or_asyncio_before_it_runs(name: str) -> None:
     code = (
-        "import sys; from ptyjobs.cli import command; command.alone(sys.argv[1]);"
+        "import sys; from ptyjobs.cli import parsers; parsers.alone(sys.argv[1]);"
         "print({'mcp', 'asyncio', 'pyte', 'PIL'} & set(sys.modules))"
     )
     done = subprocess.run(
@@ -273,9 +273,9 @@ def test_a_number_or_flag_that_cannot_be_used_is_one_line_or_json(
 
 
 def test_durations_take_units() -> None:
-    given = command.alone("wait").parse_args(["j", "--timeout", "2m"])
+    given = parsers.alone("wait").parse_args(["j", "--timeout", "2m"])
     assert given.timeout == 120.0
-    assert command.alone("kill").parse_args(["j", "--grace", ".5"]).grace == 0.5
+    assert parsers.alone("kill").parse_args(["j", "--grace", ".5"]).grace == 0.5
 
 
 def test_a_full_standard_output_is_one_line(shell: Shell) -> None:
@@ -288,7 +288,7 @@ def test_a_full_standard_output_is_one_line(shell: Shell) -> None:
     assert done.returncode == 1
 
 
-@pytest.mark.parametrize(("alias", "name"), command.ALIASES.items())
+@pytest.mark.parametrize(("alias", "name"), parsers.ALIASES.items())
 def test_an_alias_is_its_command(alias: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main.main([alias, "--help"])

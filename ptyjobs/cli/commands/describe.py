@@ -11,7 +11,7 @@ import json
 
 from ptyjobs import __version__, config
 from ptyjobs._dataclass import TYPE_CHECKING
-from ptyjobs.cli import command as cli
+from ptyjobs.cli import parsers
 from ptyjobs.config import Config
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def describe(args: argparse.Namespace, settings: Config) -> int:
 
 def commands() -> dict[str, argparse.ArgumentParser]:
     """Every sub-command's parser, in the order of the help."""
-    top = cli.parser(flags=False)
+    top = parsers.parser(flags=False)
     for action in top._actions:
         if isinstance(action, argparse._SubParsersAction):
             return dict(action.choices)
@@ -59,7 +59,7 @@ def surface() -> dict[str, Any]:
     return {
         "describe": VERSION,
         "version": __version__,
-        "exit_codes": {str(code): what for code, what in cli.EXIT_CODES.items()},
+        "exit_codes": {str(code): what for code, what in parsers.EXIT_CODES.items()},
         "commands": {
             name: {
                 "summary": _summary(parser),
@@ -121,7 +121,7 @@ def reference() -> str:
         if told:
             flags = (f"`{_flag(action)}` {action.help}" for action in told)
             lines.append("  " + "; ".join(flags))
-    codes = "; ".join(f"{code} {what}" for code, what in cli.EXIT_CODES.items())
+    codes = "; ".join(f"{code} {what}" for code, what in parsers.EXIT_CODES.items())
     lines += ["", f"Exit codes: {codes}. Every command takes `--json`."]
     return "\n".join(lines)
 
