@@ -131,19 +131,19 @@ def test_a_thread_that_runs_while_the_others_are_looked_at_counts(
         assert "on" in job.interact(timeout=20).text
         assert not settle_on(job, Wait.HARD).threaded
         (thread,) = job.kernel._census.processes[job.pid].others(1)
-        parked, looks = blocked.parked, []
+        parked, looks = blocked.BlockedOn.parked, []
 
-        def meanwhile(line: bytes, table: dict[int, syscalls.Syscall]) -> bool:
+        def meanwhile(reader: blocked.BlockedOn, line: bytes) -> bool:
             looks.append(line)
-            found = parked(line, table)
+            found = parked(reader, line)
             if len(looks) == 1:
                 ran = thread.ran()[0]
                 os.kill(job.pid, signal.SIGUSR1)
-                while thread.ran()[0] == ran or not parked(thread.syscall(), table):
+                while thread.ran()[0] == ran or not parked(reader, thread.syscall()):
                     time.sleep(0.01)
             return found
 
-        monkeypatch.setattr(blocked, "parked", meanwhile)
+        monkeypatch.setattr(blocked.BlockedOn, "parked", meanwhile)
         job.kernel._last = None
         probe = job.kernel.probe()
         assert probe.threaded
@@ -621,14 +621,6 @@ def test_an_aarch64_line_is_read_with_its_own_numbers() -> None:
     line = b"115 0x0 0x0 0x7fffffffe000 0x0 0x0 0x0 0x7fffffffd000 0x7ffff7e00000\n"
     sleep = reader.sleep(line, os.getpid(), procfs.Tty(0, 0))
     assert (sleep.call, sleep.kind) == ("clock_nanosleep", Kind.TIMED)
-
-
-def test_a_32_bit_program_is_not_guessed_at() -> None:
-    table = syscalls.calls("x86_64")
-    assert table is not None
-    reader = blocked.BlockedOn("/proc", procfs.Process("/proc", os.getpid()), table)
-    line = b"3 0x0 0xffffd000 0x9 0x0 0x0 0x0 0xffffcfe0 0xf7fd0549\n"
-    assert not reader.sleep(line, os.getpid(), procfs.Tty(0, 0)).seen
 
 
 def test_an_unknown_machine_starts_one_tier_lower(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@ Owns the parsing of /proc/PID/task/TID/syscall and of the descriptor sets it poi
 where that file is not readable. Never judges: it returns a `Sleep`, and `probe.py` judges it. The
 subtle thing: only the *set* of descriptors distinguishes a prompt (the terminal alone, without
 time-out) from a program that also waits for something else, so poll arrays, select bitmaps and
-epoll lists are all read, including an epoll inside another (nested event loops).
+epoll lists are all read, including an epoll inside another (nested event loops). A 32-bit program
+has other numbers and smaller structures; only its executable tells it from a 64-bit program whose
+stack lies low.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 
 from ptyjobs.process import procfs
 from ptyjobs.process.procfs import Denied, Fd, Process, ProcessExited, Tty
+from ptyjobs.readiness.linux import syscalls
 from ptyjobs.readiness.linux.syscalls import Kind, Syscall
 
 # futex(2): FUTEX_PRIVATE_FLAG, with FUTEX_CLOCK_REALTIME, and WAIT, LOCK_PI, WAIT_BITSET.
@@ -24,6 +27,8 @@ _POLLIN = 0x001 | 0x002 | 0x040 | 0x080  # POLLIN POLLPRI POLLRDNORM POLLRDBAND
 _MAX_FDS = 4096
 _NESTED = 4  # the kernel allows five nested epolls (EP_MAX_NESTS)
 _32_BIT = 1 << 32
+_MICROSECONDS = ("select", "old_select")  # their time-out is a struct timeval
+_ELF32_I386 = (1, 3)  # ELFCLASS32 and EM_386 of elf(5)
 _ABSTIME = 1  # TIMER_ABSTIME of clock_nanosleep(2)
 _FUTEX_COMMAND, _FUTEX_WAIT, _FUTEX_WAIT_BITSET, _FUTEX_REALTIME = 0x7F, 0, 9, 0x100  # futex(2)
 
@@ -76,44 +81,13 @@ def waits_on(line: bytes) -> bytes:
     return b" ".join(line.split()[:2])
 
 
-def resting(line: bytes, table: dict[int, Syscall]) -> bytes:
-    """How a thread sleeps, as its `syscall` line tells: equal whenever it is idle.
-
-    The call, its descriptor, its limit and its time-out. A lock's address is left out: a condition
-    variable alternates between two (pthread_cond_wait in glibc's nptl).
-    """
-    fields = line.split()
-    if len(fields) < 5:
-        return b"running"
-    call = table.get(int(fields[0]))
-    if call is not None and call.kind is Kind.LOCK:
-        return b" ".join((fields[0], fields[4]))
-    return b" ".join((*fields[:2], *fields[3:5]))
-
-
-def parked(line: bytes, table: dict[int, Syscall]) -> bool:
-    """True if only a thread of its own process, or a signal, can end this sleep.
-
-    A private lock without a time-out, or the wait of a helper thread for a signal.
-    """
-    parsed = parse(line)
-    call = table.get(parsed[0]) if parsed else None
-    if parsed is None or call is None:
-        return False
-    arguments = parsed[1]
-    if call.name == "futex":
-        private = arguments[1] & _FUTEX_PRIVATE
-        return bool(private) and arguments[1] & ~_FUTEX_FLAGS in _FUTEX_WAITS and not arguments[3]
-    return call.name == "rt_sigtimedwait" and not arguments[2]
-
-
 class BlockedOn:
     """Interprets the waits of one process."""
 
     def __init__(self, proc: str, process: Process, table: dict[int, Syscall]) -> None:
         self._proc = proc
         self._pid = process.pid
-        self._table = table
+        self._own = table
         self._memory = process.memory
 
     def sleep(self, line: bytes, tid: int, tty: Tty) -> Sleep:
@@ -124,14 +98,62 @@ class BlockedOn:
         number, args = parsed
         if number < 0:  # in the kernel, but not in a system call: a page fault, a stop
             return Sleep(call="kernel")
-        if len(args) > 7 and args[6] < _32_BIT and args[7] < _32_BIT:
-            return UNSEEN  # a 32-bit program: its numbers mean other calls
-        call = self._table.get(number)
+        table = self._table(args)
+        if table is None:
+            return UNSEEN
+        call = table.get(number)
         if call is None:
             return Sleep(call=f"system call {number}")
         if call.kind is Kind.RESTART:
             call = self._restarted(tid)
         return self._seen(call, args, tty)
+
+    def resting(self, line: bytes) -> bytes:
+        """How a thread sleeps, as its `syscall` line tells: equal whenever it is idle.
+
+        The call, its descriptor, its limit and its time-out. A lock's address is left out: a
+        condition variable alternates between two (pthread_cond_wait in glibc's nptl).
+        """
+        fields = line.split()
+        if len(fields) < 5:
+            return b"running"
+        call = self._call(line)
+        if call is not None and call.kind is Kind.LOCK:
+            return b" ".join((fields[0], fields[4]))
+        return b" ".join((*fields[:2], *fields[3:5]))
+
+    def parked(self, line: bytes) -> bool:
+        """True if only a thread of its own process, or a signal, can end this sleep.
+
+        A private lock without a time-out, or the wait of a helper thread for a signal.
+        """
+        parsed, call = parse(line), self._call(line)
+        if parsed is None or call is None:
+            return False
+        arguments = parsed[1]
+        if call.name == "futex":
+            private = arguments[1] & _FUTEX_PRIVATE
+            waits = arguments[1] & ~_FUTEX_FLAGS in _FUTEX_WAITS
+            return bool(private) and waits and not arguments[3]
+        return call.name == "rt_sigtimedwait" and not arguments[2]
+
+    def _call(self, line: bytes) -> Syscall | None:
+        """The system call of a `syscall` line; None for none or an unknown one."""
+        parsed = parse(line)
+        table = self._table(parsed[1]) if parsed else None
+        return table.get(parsed[0]) if parsed and table else None
+
+    def _table(self, args: tuple[int, ...]) -> dict[int, Syscall] | None:
+        """The calls of the program with these arguments; None for a 32-bit one without a table."""
+        if len(args) < 8 or args[6] >= _32_BIT or args[7] >= _32_BIT:
+            return self._own
+        try:
+            head = procfs.read(f"{self._proc}/{self._pid}/exe", 20)
+        except Denied:
+            return None
+        if head[4:5] != b"\1":  # a 64-bit program whose stack lies low
+            return self._own
+        return syscalls.calls("i386") if (head[4], head[18]) == _ELF32_I386 else None
 
     def _restarted(self, tid: int) -> Syscall:
         # After SIGCONT a poll or a nanosleep shows as restart_syscall with its own arguments.
@@ -147,18 +169,21 @@ class BlockedOn:
             is_tty = what == Fd.TTY
             return Sleep(call.name, kind, tty=is_tty, fd=fd, takes=takes, signature=call.name)
         if kind in (Kind.POLL, Kind.PPOLL):
-            wakes = _milliseconds(args[2]) if kind is Kind.POLL else self._time(args[2])
+            wakes = _milliseconds(args[2]) if kind is Kind.POLL else self._time(call, args[2])
             return self._set(call, self._polled(args[0], args[1]), wakes, tty)
-        if kind is Kind.SELECT:
-            wakes = self._time(args[4], micro=call.name == "select")
-            return self._set(call, self._selected(args), wakes, tty)
+        if kind in (Kind.SELECT, Kind.PACKED):
+            if kind is Kind.PACKED:
+                args = struct.unpack("=5I", self._memory.read(args[0], 20))
+            return self._set(call, self._selected(args), self._time(call, args[4]), tty)
         if kind in (Kind.EPOLL, Kind.EPOLL2):
-            wakes = _milliseconds(args[3]) if kind is Kind.EPOLL else self._time(args[3])
+            wakes = _milliseconds(args[3]) if kind is Kind.EPOLL else self._time(call, args[3])
             return self._set(call, self._epolled(args[0] & 0xFFFFFFFF), wakes, tty)
-        if kind is Kind.SOCKET:
+        if kind in (Kind.SOCKET, Kind.PEER):
+            if kind is Kind.PEER:
+                args = struct.unpack("=I", self._memory.read(args[1], 4))
             return Sleep(call.name, kind, sockets=(args[0] & 0xFFFFFFFF,), signature=call.name)
         if kind in (Kind.TIMED, Kind.LOCK):
-            return Sleep(call.name, kind, alarm=self._alarm(call.name, args), signature=call.name)
+            return Sleep(call.name, kind, alarm=self._alarm(call, args), signature=call.name)
         return Sleep(call.name, kind, seen=kind is not Kind.URING, signature=call.name)
 
     def _polled(self, address: int, count: int) -> list[tuple[int, bool]]:
@@ -173,7 +198,7 @@ class BlockedOn:
 
     def _selected(self, args: tuple[int, ...]) -> list[tuple[int, bool]]:
         count = min(args[0], _MAX_FDS)
-        size = (count + 63) // 64 * 8
+        size = (count + 7) // 8
         sets = [int.from_bytes(self._memory.read(a, size), "little") if a else 0 for a in args[1:4]]
         union = sets[0] | sets[1] | sets[2]
         return [(n, bool(sets[0] >> n & 1)) for n in range(count) if union >> n & 1]
@@ -181,33 +206,34 @@ class BlockedOn:
     def _epolled(self, fd: int) -> list[tuple[int, bool]]:
         return epoll_set(procfs.fdinfo(self._proc, self._pid, fd))
 
-    def _time(self, address: int, *, micro: bool = False) -> float | None:
-        """Seconds of a struct timespec (`micro`: timeval) of the thread; None for no time-out."""
+    def _time(self, call: Syscall, address: int) -> float | None:
+        """Seconds of a struct timespec (select: timeval) of the thread; None for no time-out."""
         if not address:
             return None
+        pair = "=qq" if call.time == 8 else "=ii"
         try:
-            seconds, part = struct.unpack("=qq", self._memory.read(address, 16))
+            seconds, part = struct.unpack(pair, self._memory.read(address, 2 * call.time))
         except ProcessExited:  # it exists, but we cannot read it
             return 0.0
-        return float(seconds + part / (1e6 if micro else 1e9))
+        return float(seconds + part / (1e6 if call.name in _MICROSECONDS else 1e9))
 
-    def _alarm(self, name: str, args: tuple[int, ...]) -> float:
+    def _alarm(self, call: Syscall, args: tuple[int, ...]) -> float:
         """Seconds until a sleep or the wait for a lock times out; 0 for no time-out."""
-        if name == "nanosleep":
-            return self._time(args[0]) or 0.0
-        if name == "clock_nanosleep":
-            return self._left(args[2], clock=args[0], absolute=bool(args[1] & _ABSTIME))
-        if name == "futex":
+        if call.name == "nanosleep":
+            return self._time(call, args[0]) or 0.0
+        if call.name == "clock_nanosleep":
+            return self._left(call, args[2], clock=args[0], absolute=bool(args[1] & _ABSTIME))
+        if call.name == "futex":
             bitset = args[1] & _FUTEX_COMMAND == _FUTEX_WAIT_BITSET
             if args[1] & _FUTEX_COMMAND != _FUTEX_WAIT and not bitset:
                 return 0.0
             clock = time.CLOCK_REALTIME if args[1] & _FUTEX_REALTIME else time.CLOCK_MONOTONIC
-            return self._left(args[3], clock=clock, absolute=bitset)
+            return self._left(call, args[3], clock=clock, absolute=bitset)
         return 0.0
 
-    def _left(self, address: int, *, clock: int, absolute: bool) -> float:
+    def _left(self, call: Syscall, address: int, *, clock: int, absolute: bool) -> float:
         """Seconds of a struct timespec, or until that time of a clock; 0 if unknown."""
-        found = self._time(address) or 0.0
+        found = self._time(call, address) or 0.0
         if not (absolute and found):
             return found
         if clock not in (time.CLOCK_MONOTONIC, time.CLOCK_REALTIME):

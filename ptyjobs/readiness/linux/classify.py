@@ -193,7 +193,7 @@ class Judge:
 
         Looked at twice: one may have woken another, already seen, before it fell asleep itself.
         """
-        assert self._table is not None  # otherwise the tier would not be FULL
+        interprets = self._reader(process)
         threads = process.others(count)
         ran: list[list[int]] = []
         for _ in range(2):
@@ -201,7 +201,7 @@ class Judge:
             for thread in threads:
                 try:
                     ran[-1].append(thread.ran()[0])
-                    if not blocked.parked(thread.syscall(), self._table):
+                    if not interprets.parked(thread.syscall()):
                         return False
                 except ProcessExited:
                     process.forget(thread)
@@ -239,7 +239,6 @@ class Judge:
 
         And whether none of them waits for another process, and their shortest time-out.
         """
-        assert self._table is not None  # otherwise the tier would not be FULL
         others, alone, rings = [], True, 0.0
         interprets = self._reader(process)
         for thread in process.others(threads - 1) if threads > 1 else []:
@@ -250,8 +249,8 @@ class Judge:
             except ProcessExited:
                 process.forget(thread)
                 continue
-            others.append(blocked.resting(said, self._table))
             try:
+                others.append(interprets.resting(said))
                 sleep = interprets.sleep(said, thread.tid, tty)
                 alone = alone and self._not_led(process.pid, sleep)
                 rings = _sooner(rings, sleep.alarm or sleep.wakes)
