@@ -116,7 +116,7 @@ class Base(Starter):
                 facts={"job_id": job.job_id},
             )
         self._learn(job.secrets())
-        result = call.ended(Ended(job, status, self._seen.get(job.job_id, 0)))
+        result = call.ended(Ended(job, status, self.position(job.job_id), self.redactor))
         self.note_returned(status)
         return result
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from ptyjobs.protocol import JsonObject
     from ptyjobs.requests import InteractRequest, Request, StartRequest, WaitRequest
+    from ptyjobs.text.redaction import Redactor
 
     T = TypeVar("T")
     Progress = Callable[[str], None]
@@ -75,11 +76,12 @@ class WaitResult:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Ended job: its files, its status and the caller's read position."""
+    """Ended job: its files, its status, the caller's read position and secrets."""
 
     job: JobDir
     status: Status
     seen: int
+    redactor: Redactor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,11 @@ def interact(request: InteractRequest) -> Call[Answer]:
 
 
 def wait(request: WaitRequest) -> Call[Answer]:
-    return Call(request, _answer, _ended_within(request.budget), request.timeout)
+    def ended(job: Ended) -> Answer:
+        answer = _ended_answer(job, request.budget)
+        return _with_match(answer, job, request.until) if request.until else answer
+
+    return Call(request, _answer, ended, request.timeout)
 
 
 def hello(request: HelloRequest) -> Call[None]:
@@ -233,6 +239,19 @@ def _ended_answer(job: Ended, limit: int) -> Answer:
             dropped=max(0, floor - seen),
         ),
     )
+
+
+def _with_match(answer: Answer, job: Ended, patterns: Sequence[str]) -> Answer:
+    """The answer with a match in the output after the read position, or with its absence."""
+    from ptyjobs.store import log_matches
+
+    match, unmatched = log_matches.of_ended(
+        job.job.folder, patterns, since=answer.fresh.offset, redactor=job.redactor
+    )
+    if match is None:
+        return replace(answer, unmatched=unmatched)
+    index, text = match
+    return replace(answer, verdict=replace(answer.verdict, pattern=index, match=text))
 
 
 def result_of(message: JsonObject) -> JsonObject:

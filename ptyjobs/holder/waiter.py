@@ -33,7 +33,7 @@ from ptyjobs.readiness.settle import (
     Settle,
     Wait,
 )
-from ptyjobs.store import views
+from ptyjobs.store import log_matches, views
 from ptyjobs.store.fold import addresses
 from ptyjobs.store.regex_timeout import bounded_search
 from ptyjobs.terminal import Screen
@@ -52,7 +52,7 @@ RETRY = 0.1  # seconds until a step that failed is tried again
 PROMPTS = 8  # earlier prompts compared with the lines of an answer
 NEWEST = 1000  # bytes of heavy output searched for its last line
 BACKLOG = 1 << 20  # maximum bytes before a wait that are searched when it begins
-EARLIER = 64 << 10  # bytes before a wait that are searched for an earlier match
+REDACTED = 64 << 10  # bytes of omitted output that are redacted to confirm a match
 STEPS = 200  # steps of the machine before other events are handled
 FLOODS = 0.1  # seconds between two probes of a job whose output never pauses
 Untold = tuple[tuple[int, Line], ...]  # see `Mark`
@@ -202,7 +202,7 @@ class Waiter:
         if not redactor:
             return bool(omitted or pattern.search(shown))
         if omitted:
-            _, data = self.job.dir.log.read(max(0, self.job.log.end - EARLIER), EARLIER)
+            _, data = self.job.dir.log.read(max(0, self.job.log.end - REDACTED), REDACTED)
             shown = "\n".join([*map(plain, data.split(b"\n")), shown])
         return bool(pattern.search(redactor.redact(shown).text))
 
@@ -373,32 +373,11 @@ class Waiter:
         patterns = self.ask.patterns
         if not patterns or verdict.pattern is not None:  # of a job that has exited, too
             return ""
-        wanted = " or ".join(f'"{pattern.pattern}"' for pattern in patterns)
-        found = self._matched_before() if self.ask.sent is None else None
-        if found is None:
-            return f"no match of {wanted}"
-        offset, text = found
-        return f'no new match of {wanted} ("{text}" came before this wait, at log {offset})'
-
-    def _matched_before(self) -> tuple[int, str] | None:
-        """Log offset of the last line before the mark that matches, and the match."""
-        log, end = self.job.dir.log, self.mark.offset
-        at, data = log.read(max(0, end - EARLIER), min(end, EARLIER))
-        until, found = Until(self.ask.patterns), None
-        for line in data.splitlines(keepends=True):
-            shown = line
-            if self.ask.redactor:
-                shown = self.ask.redactor.redact(plain(line)).text.encode()
-            try:
-                with bounded_search():
-                    match = until.feed(shown)
-            except BadPattern:  # too slow on these lines: not worth it for a note
-                return None
-            if match is not None:
-                found = at, match[1][:60]
-                until = Until(self.ask.patterns)
-            at += len(line)
-        return found
+        last = None
+        if self.ask.sent is None:
+            log, before = self.job.dir.log, self.mark.offset
+            last = log_matches.earlier(log, patterns, before=before, redactor=self.ask.redactor)
+        return log_matches.no_match(patterns, last)
 
     def _answer(self, verdict: Verdict, now: float) -> None:
         self.done = True
