@@ -1,12 +1,14 @@
 """Waking: how soon an end is a line and a turn, what following costs, what a flood causes.
 
-    python -m benchmarks.events [--rounds 20] [--jobs 100] [--seconds 20] [--turns 4]
+    python -m benchmarks.events [--rounds 20] [--jobs 100] [--seconds 20] [--turns 10]
+                                [--only-turns]
 
 * line: a job writes the time and exits; until `ptyjobs events --follow` has written its line, which
   is held for 30 ms because a second transition may follow. For comparison, in turns with it, the
   same program under a parent that waits for it (wait4(2)) and writes to a pipe.
-* turn: the end of a job until the next request of an idle Claude Code to its (scripted) model, by
-  the plugin's monitor and by an MCP task. Left out without PTYJOBS_TEST_CLIENTS.
+* turn: a job's end, and its question, until the next request of an idle Claude Code to its
+  (scripted) model, by the plugin's monitor and by an MCP task; of a task also the time until its
+  result was stored, the rest is the client's. Left out without PTYJOBS_TEST_CLIENTS.
 * cost: CPU time of the holders of quiet jobs and of one follower; the same jobs without watches.
 * flood: events of a job that prints 10,000 lines/s, all of which match a watch.
 """
@@ -15,14 +17,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ptyjobs import Jobs
 from ptyjobs.client.event_rules import GATHER, PAUSE
@@ -31,6 +35,7 @@ from tests.clients.claude import Blocks, Client, Request, call, text
 from tests.clients.conftest import CLIENTS
 
 SESSION = "benchmark"
+KINDS = ("exit", "question")
 STAMP = "import sys, time; open(sys.argv[1], 'w').write(str(time.time()))"
 FLOOD = (
     "import sys, time\nnumber, begin = 0, time.monotonic()\n"
@@ -48,9 +53,8 @@ def cpu(pid: int) -> float:
 
 
 def spread(values: list[float]) -> str:
-    ordered = sorted(values)
-    high = ordered[int(0.95 * (len(ordered) - 1))]
-    return f"{statistics.median(values) * 1000:.1f} / {high * 1000:.1f} ms"
+    """Median and worst."""
+    return f"{statistics.median(values) * 1000:.0f} / {max(values) * 1000:.0f} ms"
 
 
 @contextlib.contextmanager
@@ -89,51 +93,75 @@ def lines(jobs: Jobs, state: str, rounds: int) -> None:
 
 
 def turns(count: int) -> None:
-    """Seconds from a job's end until the client's next request, by each way."""
+    """Seconds from a job's end or question until the client's next request, by each way."""
     if not CLIENTS.is_dir():
         print("turn: no client (PTYJOBS_TEST_CLIENTS)")
         return
-
-    def by_monitor(number: int) -> Blocks:
-        return [call("execute", command="sleep 3; exit 3", name=f"j{number}", wait=0)]
-
-    def by_task(number: int) -> Blocks:
-        if number % 2:
-            return [call("wait", job_id=[f"j{number - 1}"], until="exited")]
-        return by_monitor(number)
-
-    for name, blocks, calls in (("monitor", by_monitor, 1), ("task", by_task, 2)):
+    for way in ("monitor", "task"):
         with tempfile.TemporaryDirectory() as folder:
-            found = _turns(Path(folder), blocks, calls, count)
-            print(f"turn by {name}: {spread(found)} (target 1000)")
+            session = _Session(Path(folder), way, count)
+            session.run()
+            for kind in KINDS:
+                print(f"turn by {way}, {kind}: {session.report(kind)}", flush=True)
 
 
-def _turns(folder: Path, blocks: Callable[[int], Blocks], calls: int, count: int) -> list[float]:
-    asked = 0
+class _Session:
+    """One session of Claude Code whose model starts a job after each other one has woken it."""
 
-    def script(request: Request) -> Blocks:
-        nonlocal asked
-        woken = "<event>" in request.last or "<task-notification>" in request.last
-        if asked == 0 or (woken and asked < calls * count) or asked % calls:
-            asked += 1
-            return blocks(asked - 1)
-        return [text("Fine.")]
+    def __init__(self, folder: Path, way: str, count: int) -> None:
+        self.folder, self.way, self.count = folder, way, count
+        self.number = -1
+        self.waits = False  # the next answer of the model is a call of `wait`
+        self.woken: dict[int, float] = {}
+        self.ours: dict[int, float] = {}  # when the result was stored, by task
 
-    client = Client(folder, script)
-    client.env["PTYJOBS_TASK_AFTER"] = "0.5"
-    with client.interactive(folder) as terminal:
-        client.say(terminal, "start them")
-        client.model.wait(lambda: len(client.woken) >= count, seconds=30 * count)
-    with Jobs(Config(state_dir=client.env["PTYJOBS_STATE_DIR"])) as jobs:
-        ended = {s.job_id: s.ended for s in jobs.list() if s.ended}
-    client.close()
-    found = []
-    for request in client.model.requests:
-        news = [j for j in ended if f"[{j}] exited with code 3" in request.last]
-        if news and ("<event>" in request.last or "<task-notification>" in request.last):
-            found.append(request.time - ended[news[0]])
-    assert len(found) == count, found
-    return found
+    def run(self) -> None:
+        client = Client(self.folder, self._script)
+        client.env["PTYJOBS_TASK_AFTER"] = "0.5"
+        total = len(KINDS) * self.count
+        with client.interactive(self.folder) as terminal:
+            client.say(terminal, "start them")
+            client.model.wait(lambda: len(self.woken) >= total, seconds=15 * total)
+        for file in Path(client.env["PTYJOBS_STATE_DIR"], "waits").glob("*.json"):
+            wait = json.loads(file.read_text())
+            self.ours[int(wait["job_ids"][0][1:])] = wait["updated"]
+        client.close()
+
+    def report(self, kind: str) -> str:
+        numbers = [n for n in self.woken if KINDS[n % len(KINDS)] == kind]
+        stamps = {n: float(self._stamp(n).read_text()) for n in numbers}
+        text = spread([self.woken[n] - stamps[n] for n in numbers])
+        if self.ours:
+            ours = spread([self.ours[n] - stamps[n] for n in numbers])
+            return f"{text} (target 1000); until the result was ready {ours}"
+        return f"{text} (target 1000)"
+
+    def _script(self, request: Request) -> Blocks:
+        if self.waits:
+            self.waits = False
+            until = "exited" if KINDS[self.number % len(KINDS)] == "exit" else "ready"
+            return [call("wait", job_id=[f"j{self.number}"], until=until)]
+        news = "<event>" in request.last or "<task-notification>" in request.last
+        if self.number >= 0:
+            if not news or f"[j{self.number}]" not in request.last:
+                return [text("Fine.")]
+            self.woken[self.number] = request.time
+            if len(self.woken) == len(KINDS) * self.count:
+                return [text("Fine.")]
+        self.number += 1
+        self.waits = self.way == "task"
+        return [self._start()]
+
+    def _start(self) -> dict[str, Any]:
+        what = {"exit": "exit 3", "question": "printf 'Overwrite? '; read x"}
+        command = f"sleep 3; date +%s.%N > {self._stamp(self.number)}; "
+        kind = KINDS[self.number % len(KINDS)]
+        notify = [{"exit": "exited", "question": "asks"}[kind]] if self.way == "monitor" else []
+        name = f"j{self.number}"
+        return call("execute", command=command + what[kind], name=name, wait=0, notify=notify)
+
+    def _stamp(self, number: int) -> Path:
+        return self.folder / f"stamp{number}"
 
 
 def cost(jobs: Jobs, state: str, count: int, seconds: float) -> None:
@@ -181,17 +209,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--turns", type=int, default=4)
+    parser.add_argument("--turns", type=int, default=10, help="of each kind; 0 for none")
+    parser.add_argument("--only-turns", action="store_true")
     args = parser.parse_args()
-    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors; median / worst")
+    if not args.only_turns:
+        _without_client(args)
+    if args.turns:
+        turns(args.turns)
+
+
+def _without_client(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as state:
         config = Config(state_dir=state, session=SESSION, max_jobs=args.jobs + 10)
         with Jobs(config) as jobs:
             lines(jobs, state, args.rounds)
             flood(jobs, args.seconds)
             cost(jobs, state, args.jobs, args.seconds)
-    if args.turns:
-        turns(args.turns)
 
 
 if __name__ == "__main__":
