@@ -58,7 +58,7 @@ class Server:
     def __init__(self, session: ClientSession) -> None:
         self._session = session
 
-    async def call(self, name: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
+    async def call(self, name: str, /, **arguments: Any) -> tuple[str, dict[str, Any]]:
         """The text and the facts of a tool's result."""
         result = await self._session.call_tool(name, arguments)
         text = "\n".join(part.text for part in result.content if part.type == "text")
@@ -81,10 +81,18 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def server(state: Path, *, bare: bool = False) -> AsyncIterator[Server]:
-    """A server of its own, ended with the block."""
+async def server(
+    state: Path, *, bare: bool = False, python: str = sys.executable, cwd: Path | None = None
+) -> AsyncIterator[Server]:
+    """A server of its own, ended with the block.
+
+    `cwd`: with another `python`, a folder without a ptyjobs package, which would be imported first.
+    """
     parameters = StdioServerParameters(
-        command=sys.executable, args=["-m", "ptyjobs.mcp"], env=environment(state, bare=bare)
+        command=python,
+        args=["-m", "ptyjobs.mcp"],
+        env=environment(state, bare=bare),
+        cwd=cwd,
     )
     async with (
         stdio_client(parameters) as (reading, writing),
