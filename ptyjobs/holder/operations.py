@@ -200,6 +200,7 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
         sent=Sent(
             lines=data.count(b"\r") + data.count(b"\n"),
             text=bool(typed),
+            typed="" if quiet_input else typed,
             enter=data.endswith((b"\r", b"\n")),
             nbytes=len(data),
             escape=data.endswith(b"\x1b"),

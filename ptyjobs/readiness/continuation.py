@@ -12,6 +12,8 @@ import itertools
 from ptyjobs.readiness.evidence import Snapshot
 from ptyjobs.readiness.facts import Look, Probe, Sent
 from ptyjobs.readiness.prompt_memory import PromptGuess, PromptMemory, normal
+from ptyjobs.text.prompts import same_signs
+from ptyjobs.text.statements import left_open, spells
 
 
 def continues(
@@ -27,8 +29,9 @@ def continues(
 
     A shell that marks secondary prompts decides by its mark, and a shell that marks command output
     decides by the absence of a mark. Otherwise the row must be directly below the echo of the
-    input, in the same process and mode. It must also have the first prompt's width, hold no letter,
-    or come from a line editor that did not accept the line, or that prompts again in other words.
+    input, in the same process and mode. The input must leave a bracket or a quotation open, or the
+    row must have the first prompt's width, hold no letter, or come from a line editor that did not
+    accept the line, or that prompts again in other words.
     """
     if now.marks_secondary > before.marks_secondary:
         return True
@@ -46,6 +49,8 @@ def continues(
         return speaks and before.mark in ("A", "B") and _counts(before) == _counts(now)
     if not row.strip():
         return _set_in(row, current, look)
+    if spells(sent.typed, (row,)):
+        return False
     below = look.above.startswith((current.raw.rstrip() or "\0", row.rstrip()))
     below = below or _renumbered(look.above, current.raw)
     known = memory.known(row, pid=probe.pid)
@@ -53,7 +58,9 @@ def continues(
         return known.continuation and below
     if extends(row, current):
         return False
-    if any(_behind_output(normal(row), prompt.text) for prompt in _firsts(memory, probe.pid)):
+    unfinished = left_open(sent.typed) and row.rstrip()[-1] != ":"
+    firsts = _firsts(memory, probe.pid)
+    if not unfinished and any(_behind_output(normal(row), first.text) for first in firsts):
         return False
     if "?" in row:
         return False  # a question to the user
@@ -61,7 +68,7 @@ def continues(
         return False
     if before.paste_on and now.paste_on and now.paste_ends == before.paste_ends:
         return True  # its line editor did not accept the line
-    if not any(c.isalnum() for c in row):
+    if unfinished or not any(c.isalnum() for c in row):
         return True
     if current.resembles(row):
         return True
@@ -105,7 +112,7 @@ def _firsts(memory: PromptMemory, pid: int) -> list[PromptGuess]:
 def _behind_output(row: str, prompt: str) -> bool:
     """True for a primary prompt after unterminated output; `>> ` is not `> ` after `>`."""
     output = row.removesuffix(prompt)
-    return bool(prompt.strip()) and output != row and not set(output) <= set(prompt)
+    return bool(prompt.strip()) and output != row and not same_signs(output, prompt)
 
 
 def _set_in(row: str, current: PromptGuess, look: Look) -> bool:

@@ -95,6 +95,7 @@ class Sent:
 
     lines: int = 0  # how many times Enter was pressed
     text: bool = False  # it held printable text
+    typed: str = ""  # that text; empty for a secret
     enter: bool = False  # it ended with Enter
     nbytes: int = 0
     escape: bool = False  # it ended with ESC, which may be a key or the start of one

@@ -27,6 +27,7 @@ class PromptGuess:
     sure: bool = True  # False: inferred from silence after a prompt-like line
     marked: bool = False  # the program marked it (OSC 133)
     wrapped: bool = False  # only the last row of a longer prompt
+    doubtful: bool = False  # or an earlier prompt, and output without a line end before it
     times: int = 1
 
     @property
@@ -68,8 +69,12 @@ class PromptMemory:
         key = (prompt.text, prompt.pid, prompt.start)
         old = self._prompts.pop(key, None)
         if old is not None:
-            sure = old.sure or prompt.sure
-            prompt = dataclasses.replace(prompt, times=old.times + 1, sure=sure)
+            prompt = dataclasses.replace(
+                prompt,
+                times=old.times + 1,
+                sure=old.sure or prompt.sure,
+                doubtful=old.doubtful and prompt.doubtful,
+            )
         self._prompts[key] = prompt
         while len(self._prompts) > self.LIMIT:
             self._prompts.pop(next(iter(self._prompts)))
@@ -87,8 +92,12 @@ class PromptMemory:
         return [p for p in reversed(self._prompts.values()) if pid in (0, p.pid)]
 
     def shown(self) -> list[str]:
-        """The prompts as displayed, newest first, without those known by their last row only."""
-        return [p.raw for p in reversed(self._prompts.values()) if p.raw and not p.wrapped]
+        """The prompts as displayed, newest first, without doubtful ones.
+
+        Nor those of which only the last row is known.
+        """
+        prompts = reversed(self._prompts.values())
+        return [p.raw for p in prompts if p.raw and not p.wrapped and not p.doubtful]
 
     def __bool__(self) -> bool:
         return bool(self._prompts)

@@ -21,7 +21,8 @@ from ptyjobs.readiness.evidence import Evidence, Snapshot
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Step, Wait
 from ptyjobs.readiness.prompt_memory import PromptGuess, PromptMemory, normal
 from ptyjobs.readiness.rules import Rule, Weighing, draws
-from ptyjobs.text.prompts import numbered
+from ptyjobs.text.prompts import numbered, split
+from ptyjobs.text.statements import spells
 
 __all__ = ["DoLook", "DoProbe", "DoWait", "Look", "Probe", "Sent", "Settle", "Step", "Wait"]
 
@@ -416,9 +417,22 @@ class Settle:
                     sure=sure,
                     marked=weighing.marked,
                     wrapped=look.wrapped,
+                    doubtful=not continuation and self._doubtful(look.before_cursor),
                 )
             )
         return self._verdict(now, rule, look=look, continuation=continuation)
+
+    def _doubtful(self, row: str) -> bool:
+        """True if the cursor's row may be an earlier prompt behind output without a line end.
+
+        It is a prompt if the input spelled it, or if it came again after another input.
+        """
+        memory, sent = self._situation.memory, self._situation.sent
+        at = split(row, memory.shown())
+        if not at or sent is None or spells(sent.typed, (row,)):
+            return False
+        again = memory.current is not None and memory.current.raw == row
+        return not again or row[:at].strip() in sent.typed
 
     def _verdict(
         self, now: float, rule: Rule, *, look: Look | None, continuation: bool = False

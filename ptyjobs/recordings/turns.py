@@ -226,6 +226,7 @@ def _sent(typed: str | None) -> Sent | None:
     return Sent(
         lines=typed.count("\n"),
         text=any(char.isprintable() for char in typed),
+        typed=typed,
         enter=typed.endswith("\n"),
         nbytes=len(typed.encode()),
         escape=typed.endswith("\x1b"),

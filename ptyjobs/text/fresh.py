@@ -37,6 +37,7 @@ from ptyjobs.text.echo import Typed, typed_lines, without_echo
 from ptyjobs.text.prompts import (
     FRAME,
     default_right,
+    doubtful,
     editor_start,
     ghost_text,
     is_level,
@@ -47,6 +48,7 @@ from ptyjobs.text.prompts import (
     split,
 )
 from ptyjobs.text.rows import Rows
+from ptyjobs.text.statements import left_open, spells
 
 __all__ = ["FreshText", "Mark", "TextScreen", "mark"]
 
@@ -96,6 +98,7 @@ class FreshText:
         self._since = mark.generation if since is None else since
         own = "" if mark.wrapped else mark.cells_before  # else only the end of a prompt
         mine = () if numbered(own, prompts) else (own,)
+        self._doubtful = doubtful(own, prompts)  # the own one
         self._prompts = tuple(dict.fromkeys((*mine, *prompts)))
         self._head: list[Line] = []
         self._head_chars = 0
@@ -334,7 +337,7 @@ class FreshText:
         if top < first:
             top, text = logical_row(screen, low=first)
         at = marked[1] if marked else editor_start(screen, after=mark.order, top=top, text=text)
-        known = split(text, self._prompts)
+        known = self._known(screen, top, text, begin)
         if known and top > first and is_level(text[:known], text[known:]):
             known = 0
         if below:
@@ -345,6 +348,32 @@ class FreshText:
                 return cursor, self._drawn(screen, text), None
         at = at if at is not None else known or 0
         return top, text[at:] + default_right(screen), text[:at]
+
+    def _known(self, screen: TextScreen, top: int, text: str, begin: Changes) -> int | None:
+        """The index where `text`, the row of line `top`, ends with a known prompt, else None.
+
+        Directly below the echo, text before a known prompt belongs to a new one if the input is
+        unfinished or spells it; and a row that reads like the last one may be output again.
+        """
+        known = split(text, self._prompts)
+        if spells(self._typed, (text,)):
+            return known and 0
+        if known == 0 and self._doubtful:
+            others = [prompt for prompt in self._prompts if prompt != self._mark.cells_before]
+            output = text[: split(text, others) or 0]
+            again = text != self._mark.cells_before
+            again = again or (output.strip() in self._typed and not output.isdigit())
+            if output and again and self._silent(screen, top, text, begin):
+                return len(output)
+        if known and left_open(self._typed) and self._silent(screen, top, text, begin):
+            return 0
+        return known
+
+    def _silent(self, screen: TextScreen, top: int, prompt: str, begin: Changes) -> bool:
+        """True if there is only the echo above line `top`."""
+        rows = screen.line_range(begin.start, top)
+        left = without_echo(rows, self._typed_at(screen, prompt, moved=begin.moved))
+        return not any(row.text.strip(" ") for row in left)
 
     @staticmethod
     def _rows_of_prompt(

@@ -175,7 +175,7 @@ def _start(text: str, known: str) -> int | None:
         before = text[:-length]
         # `>> ` is a prompt of its own, not output before `> `. Shells pad a row of output without a
         # line end with blanks so that the prompt wraps: more than one blank separates the two.
-        joined = _ends_in_one_blank(before) or set(before) <= set(known)
+        joined = _ends_in_one_blank(before) or same_signs(before, known)
         return 0 if joined else len(before)
     if not text.rstrip(" ").endswith(body[-1]):
         return None
@@ -184,6 +184,11 @@ def _start(text: str, known: str) -> int | None:
         if at >= 0 and any(char.isalnum() for char in body[:length]):
             return 0 if _ends_in_one_blank(text[:at]) else at
     return None
+
+
+def doubtful(row: str, prompts: Sequence[str]) -> bool:
+    """True if `row` may be output without a line end, and one of the other `prompts` behind it."""
+    return row not in prompts and bool(split(row, prompts))
 
 
 def numbered(row: str, prompts: Sequence[str]) -> bool:
@@ -206,6 +211,11 @@ def is_level(before: str, prompt: str) -> bool:
     """
     sign = prompt.strip(" ")
     return before.isdigit() and not any(c.isalnum() or c in "$#%" for c in sign)
+
+
+def same_signs(before: str, prompt: str) -> bool:
+    """True if `before` has signs of `prompt` only: `>> ` is not `> ` behind the output `>`."""
+    return set(before) <= set(prompt) and not any(char.isalnum() for char in before)
 
 
 def _ends_in_one_blank(text: str) -> bool:

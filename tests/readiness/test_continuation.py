@@ -27,12 +27,15 @@ def after(prompt: str, typed: str, row: str, **more: object) -> bool:
     )
     before, now = more.pop("before", Snapshot()), more.pop("now", Snapshot())
     probe = more.pop("probe", PROBE)
+    for first in more.pop("known", ()):  # type: ignore[attr-defined]
+        memory.learn(replace(memory.of(7)[0], text=first, raw=first, continuation=True))
+    memory.current = memory.known(prompt)
     look = Look(before_cursor=row, above=str(more.pop("above", prompt + typed)))
     assert not more
     return continues(
         probe=probe,  # type: ignore[arg-type]
         look=look,
-        sent=ENTER,
+        sent=replace(ENTER, typed=typed),
         memory=memory,
         before=before,  # type: ignore[arg-type]
         now=now,  # type: ignore[arg-type]
@@ -60,10 +63,32 @@ CYCLE = {
         ("host% ", "dquote> ", CYCLE),
         ("host% ", "then> ", CYCLE),
         ("fish> ", "          ", {}),
+        ("> ", "cont> ", {}),  # yorick
+        ("gnuplot> ", "more> ", {}),
     ],
 )
 def test_second_prompts(prompt: str, row: str, more: dict[str, object]) -> None:
     assert after(prompt, "something (", row, **more)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "typed", "row"),
+    [
+        ("> ", "write(hi)", "hi> "),
+        ("> ", 'print "("', "(> "),
+        ("$ ", "PS1='> '", "> "),
+        ("sqlite> ", ".prompt 'db> '", "db> "),
+        ("(gdb) ", "set prompt dbg>", "dbg> "),
+        ("> ", "send(", "Subject: "),
+    ],
+)
+def test_a_whole_input_or_a_new_prompt_opens_no_block(prompt: str, typed: str, row: str) -> None:
+    assert not after(prompt, typed, row)
+
+
+def test_a_prompt_set_to_a_known_continuation_prompt_is_a_first_one() -> None:
+    assert after("$ ", "if true", "> ", known=("> ",))
+    assert not after("$ ", "PS1='> '", "> ", known=("> ",))
 
 
 @pytest.mark.parametrize(

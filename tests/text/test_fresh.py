@@ -410,3 +410,48 @@ def test_the_upper_row_of_a_prompt_that_has_changed_is_no_output_of_silent_comma
     answer(screen, "\x1b[?2004h\r\n/a\r\n> ")
     run("cd b", "/a/b")  # the changed row may be told
     assert [run(line, "/a/b") for line in ("export A=1", "true", "true")] == ["", "", ""]
+
+
+class Asked:
+    """A program in canonical mode that prompts with `> `; answers carry its earlier prompts."""
+
+    def __init__(self, *prompts: str) -> None:
+        self.screen = at_prompt("> ", rows=40)
+        self.prompts = ("> ", *prompts)
+
+    def step(self, typed: str, output: str) -> tuple[str, str]:
+        before = take(self.screen, echo=True, canonical=True)
+        text = FreshText(before, typed=typed, entered=True, prompts=self.prompts)
+        self.screen.feed(f"{typed}\r\n{output}".encode())
+        fresh, prompt = text.finish(self.screen, prompt_row=True, end=0)
+        return fresh.text, prompt
+
+
+def test_a_new_prompt_behind_an_unfinished_input_is_no_output() -> None:
+    assert Asked().step("func f(x) {", "cont> ") == ("", "cont> ")
+    assert Asked().step("say (", "\r\ncont> ")[1] == "cont> "
+    assert Asked().step('write("(")', "cont> ") == ("cont", "> ")
+    assert Asked().step("write (", "warning\r\ncont> ") == ("warning\ncont", "> ")
+
+
+def test_a_new_prompt_that_the_input_spells_is_no_output() -> None:
+    assert Asked().step("PS1='dev> '", "dev> ") == ("", "dev> ")
+    assert Asked().step("set prompt dev>", "dev> ") == ("", "dev> ")
+    assert Asked().step("printf dev", "dev> ") == ("dev", "> ")
+
+
+def test_output_behind_a_prompt_is_told_again_after_it() -> None:
+    program = Asked()
+    for _ in range(2):
+        assert program.step("printf hello", "hello> ") == ("hello", "> ")
+    assert program.step("printf help", "help> ") == ("help", "> ")
+    assert program.step("printf 42", "42> ") == ("42", "> ")
+    assert program.step("printf 43", "43> ") == ("43", "> ")
+    assert Asked("db> ").step("printf db", "dbdb> ") == ("db", "db> ")
+
+
+def test_a_nested_prompt_is_known_once_it_comes_again() -> None:
+    program = Asked()
+    assert program.step("use shop", "shop> ") == ("shop", "> ")  # may be output
+    assert program.step("show", "one\r\nshop> ") == ("one", "shop> ")
+    assert program.step("set x", "shop> ") == ("", "shop> ")

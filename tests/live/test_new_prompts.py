@@ -1,0 +1,84 @@
+"""Prompts that appear for the first time, and output that looks like one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ptyjobs.client import Jobs
+from ptyjobs.config import Config
+
+pytestmark = pytest.mark.live
+
+NESTED = """
+import sys
+prompts = ["> "]
+def ask(prompt):
+    sys.stdout.write(prompt)
+    sys.stdout.flush()
+    return sys.stdin.readline().rstrip("\\n")
+while prompts:
+    line = ask(prompts[-1])
+    word, _, rest = line.partition(" ")
+    while line.count("{") > line.count("}"):
+        line += ask("cont> ")
+    if word == "use":
+        prompts.append(rest + "> ")
+    elif word == "prompt":
+        prompts[-1] = rest + " "
+    elif word == "say":
+        sys.stdout.write(rest)
+    elif word == "show":
+        print("one")
+"""
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Jobs]:
+    with Jobs(Config(state_dir=tmp_path / "state")) as client:
+        yield client
+
+
+def test_nested_prompts_and_output_without_a_line_end(jobs: Jobs, tmp_path: Path) -> None:
+    program = tmp_path / "nested.py"
+    program.write_text(NESTED)
+    jobs.execute(f"{sys.executable} {program}", name="j")
+    steps = [
+        ("f {", "", "cont> ", True),
+        ("g {", "", "cont> ", True),
+        ("}", "", "cont> ", True),
+        ("}", "", "> ", False),
+        ("say hi", "hi", "> ", False),
+        ("say hi", "hi", "> ", False),
+        ("show", "one", "> ", False),
+        ("say hi", "hi", "> ", False),
+        ("say hello", "hello", "> ", False),
+        ("say help", "help", "> ", False),
+        ("use shop", "shop", "> ", False),  # may be output
+        ("show", "one", "shop> ", False),
+        ("use shop", "", "shop> ", False),
+        ("say shop", "shop", "shop> ", False),
+        ("prompt pp>", "", "pp> ", False),
+        ("show", "one", "pp> ", False),
+    ]
+    for typed, text, prompt, continuation in steps:
+        answer = jobs.interact("j", input=typed)
+        shown = (answer.fresh.text, answer.verdict.prompt, answer.verdict.continuation)
+        assert shown == (text, prompt, continuation), typed
+
+
+def test_a_prompt_that_is_set_by_the_input_is_a_first_prompt(jobs: Jobs) -> None:
+    jobs.execute("dash", name="j", env={"ENV": ""})
+    for typed, text, prompt in (
+        ("PS1='> '", "", "> "),
+        ("printf dev", "dev", "> "),
+        ("printf dev", "dev", "> "),
+        ("PS1='dev> '", "", "dev> "),
+        ("echo x", "x", "dev> "),
+    ):
+        answer = jobs.interact("j", input=typed)
+        shown = (answer.fresh.text, answer.verdict.prompt, answer.verdict.continuation)
+        assert shown == (text, prompt, False), typed
