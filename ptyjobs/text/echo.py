@@ -91,8 +91,20 @@ def without_echo(rows: Sequence[Line], typed: Typed) -> list[Line]:
         last = rows[match.row - 1] if 0 < match.row <= len(rows) else first
         # A program that reads single keys printed the rest after the echo.
         kept = ([Line(rest, last.wrapped)] if rest.strip() else []) + list(rows[match.row :])
+        kept = _without_again(kept, typed)
         start = 0
     return _without_later(kept, start, match, typed)
+
+
+def _without_again(rows: list[Line], typed: Typed) -> list[Line]:
+    """The rows without the line that is shown again after help for it, without the key (`?`)."""
+    line = typed.lines[0]
+    if len(typed.lines) > 1 or line[-1:].isalnum() or not line[:-1].strip():
+        return rows
+    again = (typed.prompt + line[:-1]).rstrip(" ")
+    found = (n for n, row in enumerate(rows) if row.text.rstrip(" ") == again)
+    at = next(found, None)
+    return rows if at is None or not typed.prompt.strip() else rows[:at] + rows[at + 1 :]
 
 
 def after_cells(text: str, cells: int) -> str:
@@ -221,7 +233,10 @@ def _edited(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
         return indented
     if not rows[0].text.startswith(typed.prompt):
         return None
-    done, _ = _advance(line, 0, first)
+    done, used = _advance(line, 0, first)
+    rest = first[used:]
+    if done == len(line) - 1 and not line[-1].isalnum() and len(rest.strip(" ")) > 1:
+        return _Match(1, rest, 1)  # a key, not shown, whose answer is beside the line
     if done < 3 or done * 2 < len(line):
         return None
     at = 0

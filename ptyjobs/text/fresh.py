@@ -331,7 +331,14 @@ class FreshText:
             same = not mark.cells_before or right == mark.cells_after
             return top, text + right if same else text, ""
         first = start if moved else start + 1
-        marked = marked_start(screen, mark=mark, line=first, stop=cursor, prompts=self._prompts)
+        marked = marked_start(
+            screen,
+            mark=mark,
+            line=first,
+            stop=cursor,
+            prompts=self._prompts,
+            typed=self._typed,
+        )
         if marked is not None and marked[0] < cursor:
             return self._rows_of_prompt(screen, marked, cursor, text)
         if top < first:

@@ -10,6 +10,7 @@ prompt; words that a prompt gained in front are followed by a blank.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ from ptyjobs.terminal.style import Colour, Style
 from ptyjobs.text.bookmark import Mark, TextScreen
 from ptyjobs.text.changes import UPPER_ROWS
 from ptyjobs.text.echo import prompt_length
+from ptyjobs.text.statements import spells
 
 EARLIER = 16
 """Earlier prompts on the screen and in the scrollback whose upper rows are compared."""
@@ -69,14 +71,21 @@ def logical_row(screen: TextScreen, *, low: int) -> tuple[int, str]:
 
 
 def marked_start(
-    screen: TextScreen, *, mark: Mark, line: int, stop: int, prompts: Sequence[str]
+    screen: TextScreen,
+    *,
+    mark: Mark,
+    line: int,
+    stop: int,
+    prompts: Sequence[str],
+    typed: str = "",
 ) -> tuple[int, int] | None:
     """The first cell of the marked prompt at the cursor, as (line, column).
 
     Only a mark newer than `mark` on a visible line `line <= n <= stop` counts, and only if no later
     mark starts or ends a command's output. A line editor also shows where it begins: it enables
     bracketed paste. Rows above the cursor's belong to its prompt only if an earlier prompt had the
-    same ones: a question asked once may have several rows, and all of them are news.
+    same ones, or if `typed`, the input, spells it: a question asked once may have several rows, and
+    all of them are news.
     """
     low = max(line, screen.first_line)
     editor: values.ShellMark | None = None
@@ -92,7 +101,11 @@ def marked_start(
     if editor is None or not low <= editor.line < stop <= editor.line + UPPER_ROWS:
         return None
     before = screen.row_text(editor.line - screen.first_line, 0, editor.col)
-    if split(before, prompts) is not None or not _had_upper_rows(screen, mark, editor, stop):
+    if split(before, prompts) is not None:
+        return None
+    own = screen.row_text(screen.cursor_row, 0, screen.cursor_col)
+    rows = [*_rows_from(screen, editor, stop - editor.line), own]
+    if not spells(typed, rows) and not _had_upper_rows(screen, mark, editor, stop):
         return None
     return editor.line, editor.col
 
@@ -114,7 +127,31 @@ def _had_upper_rows(screen: TextScreen, mark: Mark, editor: values.ShellMark, st
     proof = [m for m in earlier[-EARLIER:] if not (editor.again and m.again)]
     if any(_rows_from(screen, m, height) == upper for m in proof):
         return True
-    return shown and any(_height(screen, m) == height for m in proof)
+    if shown and any(_height(screen, m) == height for m in proof):
+        return True
+    return _always_below(screen, [*earlier[-EARLIER:], editor], upper)
+
+
+def _always_below(
+    screen: TextScreen, marks: Sequence[values.ShellMark], upper: Sequence[str]
+) -> bool:
+    """True if the cursor's row came since one of `marks`, never alone, and once below `upper`.
+
+    A prompt set in the session, after commands that print nothing; the last mark is its own. The
+    prompt of an event loop that re-arms its line editor came alone at first.
+    """
+    own = screen.row_text(screen.cursor_row, 0, screen.cursor_col).rstrip(" ")
+    since = same = False
+    for begin, after in itertools.pairwise(marks):
+        if not own or begin.line < screen.floor_line:
+            continue
+        rows = _rows_from(screen, begin, min(UPPER_ROWS + 1, max(1, after.line - begin.line)))
+        at = next((n for n, row in enumerate(rows) if row.startswith(own)), None)
+        if at == 0:
+            return False
+        since = since or at is None
+        same = same or (since and at is not None and rows[:at] == list(upper))
+    return same
 
 
 def _height(screen: TextScreen, begin: values.ShellMark) -> int | None:

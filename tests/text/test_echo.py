@@ -40,6 +40,14 @@ def left(
         pytest.param("end", "1> ", ["2> the end"], ["the end"], id="output that ends like it"),
         pytest.param(LONG, "$ ", ["<" + LONG[-70:], "out"], ["out"], id="scrolled sideways"),
         pytest.param(LONG, "$ ", ["$ <" + LONG[-70:], "out"], ["out"], id="behind its prompt"),
+        pytest.param(
+            "show ?", "sw> ", ["sw> show  -- all, one"], [" -- all, one"], id="help of a key"
+        ),
+        pytest.param(
+            "show ?", "sw> ", ["sw> show ? all", "sw> show", "bad"], [" all", "bad"],
+            id="the line again after help",
+        ),
+        pytest.param("show(", "sw> ", ["sw> show)"], [], id="a bracket changed"),
         pytest.param("ls", "$ ", ["s", "out"], ["out"], id="cells left of the mark are cut off"),
     ],
 )  # fmt: skip

@@ -412,6 +412,27 @@ def test_the_upper_row_of_a_prompt_that_has_changed_is_no_output_of_silent_comma
     assert [run(line, "/a/b") for line in ("export A=1", "true", "true")] == ["", "", ""]
 
 
+def test_a_prompt_of_two_rows_that_is_set_in_the_session_is_no_output_of_silent_commands() -> None:
+    screen = at_prompt("\x1b[?2004h$ ", rows=20)
+
+    def run(line: str, output: str, prompt: str) -> str:
+        shown = f"{line}\r\n\x1b[?2004l\r{output}\x1b[?2004h{prompt}"
+        return answer(screen, shown, typed=line)[0].text
+
+    assert run("PS1='\\w\\n> '", "", "/a\r\n> ") == "/a"  # news
+    assert run("true", "", "/a\r\n> ") == ""
+    assert run("cd b", "", "/a/b\r\n> ") == "/a/b"
+    assert run("true", "", "/a/b\r\n> ") == ""
+    assert run("PS1='one\\ntwo> '", "", "one\r\ntwo> ") == ""
+
+
+def test_the_same_output_again_behind_a_line_editor_armed_early_is_told() -> None:
+    screen = at_prompt("\x1b[?2004h> ", rows=80)
+    for _ in range(20):
+        shown = "f()\r\n\x1b[?2004l\r\x1b[?2004h- 2\r\n\r\n> "
+        assert answer(screen, shown, typed="f()")[0].text == "- 2"
+
+
 class Asked:
     """A program in canonical mode that prompts with `> `; answers carry its earlier prompts."""
 
