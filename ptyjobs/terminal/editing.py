@@ -25,6 +25,8 @@ class Editing(Motion):
             if self._pending:
                 self._erase_behind(private=private)
                 return
+            if not self._x:
+                self._end_wrap_above()
             row = self._rows[self._y]
             if row.chars is None or row.wide or private or self._iso:
                 self._erase_row(self._y, self._x, self.columns, selective=private)
@@ -38,7 +40,13 @@ class Editing(Motion):
         elif how == 1:
             self._erase_row(self._y, 0, self._x + 1, selective=private)
         elif how == 2:
+            self._end_wrap_above()
             self._erase_row(self._y, 0, self.columns, selective=private)
+
+    def _end_wrap_above(self) -> None:
+        """The cursor's row is erased whole: it no longer continues the one above (xterm.js)."""
+        if self._y:
+            self._rows[self._y - 1].wrapped = False
 
     def _erase_behind(self, *, private: bool) -> None:
         """Erase to the end of the line at a pending wrap, which may be at a side margin."""

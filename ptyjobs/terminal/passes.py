@@ -125,6 +125,8 @@ class Passes(Rectangles):
                 row.gen = self.generation
             if erases:
                 row.wrapped = False
+                if not stop and y:  # erased whole: it no longer continues the row above
+                    self._rows[y - 1].wrapped = False
         self._pen = pen
         self._y = y
         if stop < columns:

@@ -328,6 +328,23 @@ def test_soft_wraps_are_remembered() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "erase", ["\r\x1b[K", "\x1b[2K\r", "\r\x1b[J", "\x1b[4D\x1b[K", "\x1b[2;1H\x1b[K"]
+)
+def test_erasing_the_whole_second_row_ends_a_soft_wrap(erase: str) -> None:
+    for rest in (b"new", b"new\x1b[K"):
+        screen = Screen(Size(4, 5))
+        screen.feed(b"abcdefgh" + erase.encode() + rest)
+        assert screen.line_range(0, 2) == [Line("abcde"), Line("new")]
+
+
+@pytest.mark.parametrize("erase", ["\x1b[K", "\x1b[D\x1b[K", "\x1b[1K", "\r\x1b[2X"])
+def test_erasing_a_part_of_it_keeps_the_soft_wrap(erase: str) -> None:
+    screen = Screen(Size(4, 5))
+    screen.feed(b"abcdefgh" + erase.encode())
+    assert screen.line_range(0, 1) == [Line("abcde", wrapped=True)]
+
+
 def test_the_alternate_screen_leaves_the_lines_alone() -> None:
     screen = Screen(Size(3, 10))
     screen.feed(b"kept\x1b[?1049h" + b"x\r\n" * 20)
