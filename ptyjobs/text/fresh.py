@@ -327,6 +327,9 @@ class FreshText:
             # Still on the mark's row: nothing was printed on it.
             if (below and begin.above) or self._parked(screen, below):
                 return cursor, self._drawn(screen, text), None
+            behind = text[len(mark.cells_before) :]
+            if not self._typed and len(behind) > 1 and behind in self._prompts:
+                return top, behind, ""  # the program has left its question without a line end
             right = default_right(screen)
             same = not mark.cells_before or right == mark.cells_after
             return top, text + right if same else text, ""

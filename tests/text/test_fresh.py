@@ -471,6 +471,14 @@ def test_output_behind_a_prompt_is_told_again_after_it() -> None:
     assert Asked("db> ").step("printf db", "dbdb> ") == ("db", "db> ")
 
 
+def test_a_prompt_behind_a_question_that_was_left_is_that_prompt() -> None:
+    screen = at_prompt("#? ")
+    text = FreshText(take(screen, canonical=True), prompts=("k> ", "#? "))
+    screen.feed(b"k> ")  # C-d
+    fresh, prompt = text.finish(screen, prompt_row=True, end=0)
+    assert (fresh.text, prompt) == ("", "k> ")
+
+
 def test_a_nested_prompt_is_known_once_it_comes_again() -> None:
     program = Asked()
     assert program.step("use shop", "shop> ") == ("shop", "> ")  # may be output
