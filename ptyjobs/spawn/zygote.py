@@ -3,12 +3,14 @@
 Owns its start, the requests to it and the write end of its lease, which ends every session job when
 it is closed. Never runs in the zygote (`zygote_process` does). The subtle thing: it is forked from
 the server before anything large is imported and before threads exist, so this file imports little;
-the child imports the rest.
+the child imports the rest. From a large parent (a test run), the zygote leaves alone what it
+inherits: each pass of the collector over it would take a second and copy its pages.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import selectors
 import socket
@@ -19,6 +21,8 @@ from pathlib import Path
 from ptyjobs.errors import StartFailed
 from ptyjobs.process import own_env
 from ptyjobs.spawn.messages import MAX_WORDS, ForkRequest
+
+LARGE = 1_000_000  # memory blocks of a parent; a server that imports no more than it needs: 350,000
 
 
 @dataclass
@@ -109,9 +113,11 @@ def start(*, ahead: bool = False, share_heap: bool = True) -> Zygote:
         try:
             ours.close()
             os.close(lease_write)
+            if large := sys.getallocatedblocks() >= LARGE:
+                gc.freeze()  # before the imports, which run the collector
             from ptyjobs.spawn import zygote_process  # the server needs none of it
 
-            zygote_process.main(theirs, lease_read, ahead=ahead, share_heap=share_heap)
+            zygote_process.main(theirs, lease_read, ahead=ahead, share_heap=share_heap, large=large)
             status = 0
         finally:
             os._exit(status)

@@ -42,18 +42,32 @@ STRANGERS = 20.0  # ms between two checks for such processes
 
 
 def main(
-    requests: socket.socket, lease: int, *, ahead: bool = False, share_heap: bool = True
+    requests: socket.socket,
+    lease: int,
+    *,
+    ahead: bool = False,
+    share_heap: bool = True,
+    large: bool = False,
 ) -> None:
-    """Serve until the server's end; an error that ends it first is sent to the server."""
+    """Serve until the server's end; an error that ends it first is sent to the server.
+
+    `large`: its memory is mostly a server's, and frozen; reference counting then continues.
+    """
     try:
-        _serve(requests, lease, ahead=ahead, share_heap=share_heap)
+        _become_zygote(requests, lease, share_heap=share_heap)
+        loop = _Loop(requests, lease, counts=share_heap and not large)
+        gc.collect()
+        if ahead:
+            loop.count_no_more()
+        gc.freeze()
+        loop.run()
     except BaseException as error:
         with contextlib.suppress(OSError):  # the server has ended
             requests.send(messages.last_words(error), socket.MSG_DONTWAIT)
         raise
 
 
-def _serve(requests: socket.socket, lease: int, *, ahead: bool, share_heap: bool) -> None:
+def _become_zygote(requests: socket.socket, lease: int, *, share_heap: bool) -> None:
     os.setsid()  # leave the process group that a client signals
     own_env.clean()
     umask.make_usable()
@@ -68,12 +82,6 @@ def _serve(requests: socket.socket, lease: int, *, ahead: bool, share_heap: bool
     signal.signal(signal.SIGCHLD, lambda *_: None)  # to wake us, and each holder
     holder_main.warm_up(share_heap=share_heap)
     own_env.close_memory()  # after its test of the kernel, which inspects a fork without exec
-    loop = _Loop(requests, lease, counts=share_heap)
-    gc.collect()
-    if ahead and share_heap:
-        loop.count_no_more()
-    gc.freeze()
-    loop.run()
 
 
 def _close_others(keep: set[int]) -> None:
@@ -111,7 +119,7 @@ class _Loop:
         self._unborn = holder_main.unborn(self._page, lease=lease)
         self._spare: Spare | None = None
         self._spare_due = time.monotonic() + REST  # time of the next fork
-        self._counts = counts  # reference counting is on; `keep` waits for an idle moment
+        self._counts = counts  # reference counting is to stop; `keep` waits for an idle moment
         self._holders: dict[int, _Holder] = {}
         self._killing: TreeKill | None = None  # ends processes orphaned by killed holders
         self._refused: set[int] = set()  # connections whose clients have yet to read the refusal
@@ -146,8 +154,9 @@ class _Loop:
         """Stop reference counting, so that holders share pages they only read (`share_heap`)."""
         from ptyjobs.spawn import share_heap
 
-        self._counts = False
-        share_heap.keep()
+        if self._counts:
+            self._counts = False
+            share_heap.keep()
 
     def _prepare(self) -> float | None:
         """Fork the spare after a moment without requests; ms until that is due."""

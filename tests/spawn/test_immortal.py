@@ -99,3 +99,41 @@ def test_an_idle_holder_has_little_of_its_own(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) <= MOST
+
+
+SIZE = """
+import gc, sys
+from pathlib import Path
+from ptyjobs import config
+from ptyjobs.client import Jobs
+from ptyjobs.spawn import share_heap
+from ptyjobs.spawn import zygote as zygotes
+
+folder, large = Path(sys.argv[1]), sys.argv[2] == "large"
+held = [[] for _ in range(zygotes.LARGE * large)]
+
+class Gathering(share_heap.Gathering):
+    def move(self):
+        (folder / "moved").write_text(str(len(gc.get_objects())))
+        return super().move()
+
+share_heap.Gathering = Gathering
+share_heap.keep = lambda: (folder / "kept").touch()
+settings = config.load(environ={"PTYJOBS_STATE": str(folder / "state")})
+with Jobs(settings, zygote=zygotes.start(ahead=True)) as jobs:
+    assert "2" in jobs.execute("echo $((1 + 1))", wait=30).fresh.text
+assert int((folder / "moved").read_text()) < 100_000
+print((folder / "kept").exists())
+"""
+
+
+@pytest.mark.parametrize(("size", "kept"), [("small", "True"), ("large", "False")])
+def test_the_objects_of_a_large_server_are_left_alone(tmp_path: Path, size: str, kept: str) -> None:
+    """Its zygote would need seconds for them, during which no job starts."""
+    done = subprocess.run(
+        [sys.executable, "-c", SIZE, str(tmp_path), size],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == (kept + "\n", "")
