@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ptyjobs import protocol, requests
@@ -20,6 +22,8 @@ from ptyjobs.process import cgroup, tree
 from ptyjobs.process.fair_share import SharedPage
 from ptyjobs.spawn import prefork
 from ptyjobs.text.fresh import FreshText
+
+REHEARSALS = 8  # calls until Python 3.11 specializes a function (QUICKENING_WARMUP_DELAY)
 
 
 def unborn(page: SharedPage, *, lease: int) -> Holder:
@@ -111,8 +115,6 @@ def warm_up(*, share_heap: bool = True) -> None:
     runs is moved together as well.
     """
     global _TIER, _CGROUPS
-    import tempfile
-
     from ptyjobs.readiness.linux import probe
     from ptyjobs.spawn.share_heap import Gathering
 
@@ -121,12 +123,8 @@ def warm_up(*, share_heap: bool = True) -> None:
     if _CGROUPS is not None:
         cgroup.sweep(_CGROUPS)
     gathering = Gathering()
-    watch = gathering if share_heap else contextlib.nullcontext()
-    failing = contextlib.suppress(OSError)  # a full /tmp: each holder touches those pages itself
-    with watch, failing, tempfile.TemporaryDirectory(prefix="ptyjobs-") as name:
-        folder = Path(name) / "jobs" / _SPEC.job_id  # its journals go below `name`
-        folder.mkdir(parents=True)
-        _rehearse(str(folder))
+    with gathering if share_heap else contextlib.nullcontext():
+        _rehearse()
     if not share_heap:
         return
     gathering.add((main, begin, fork, tree.bare_fork, cgroup.make, cgroup.fork_into))
@@ -134,8 +132,30 @@ def warm_up(*, share_heap: bool = True) -> None:
     gathering.move()
 
 
-def _rehearse(folder: str) -> None:
+def specialize(idle: Callable[[], bool]) -> None:
+    """Rehearse while `idle`, until Python 3.11 has specialized the code; later versions need not.
+
+    They specialize at the second call. Code that is not specialized looks attributes up by name,
+    which changes the reference counts of the names, on pages all over the heap.
+    """
+    for _ in range(REHEARSALS if sys.version_info < (3, 12) else 0):
+        if not idle():
+            return
+        _rehearse()
+
+
+def _rehearse() -> None:
     """Run one job through the real code, without a separate holder process."""
+    import tempfile
+
+    failing = contextlib.suppress(OSError)  # a full /tmp: each holder touches those pages itself
+    with failing, tempfile.TemporaryDirectory(prefix="ptyjobs-") as name:
+        folder = Path(name) / "jobs" / _SPEC.job_id  # its journals go below `name`
+        folder.mkdir(parents=True)
+        _rehearse_in(str(folder))
+
+
+def _rehearse_in(folder: str) -> None:
     here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # it may have been removed
     ours, theirs = socket.socketpair()
     holder = unborn(SharedPage(), lease=-1)

@@ -102,7 +102,7 @@ class Zygote:
 def start(*, ahead: bool = False, share_heap: bool = True) -> Zygote:
     """Fork the zygote. Call it before threads exist and before large imports.
 
-    `ahead`: long before its first job, so that it may take a tenth of a second more to get ready.
+    `ahead`: long before its first job, so that it may take half a second more to get ready.
     `share_heap`: the setting of that name.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -55,6 +55,8 @@ def main(
     """
     try:
         _become_zygote(requests, lease, share_heap=share_heap)
+        if ahead and share_heap and not large:
+            _specialize(requests, lease)
         loop = _Loop(requests, lease, counts=share_heap and not large)
         gc.collect()
         if ahead:
@@ -82,6 +84,15 @@ def _become_zygote(requests: socket.socket, lease: int, *, share_heap: bool) -> 
     signal.signal(signal.SIGCHLD, lambda *_: None)  # to wake us, and each holder
     holder_main.warm_up(share_heap=share_heap)
     own_env.close_memory()  # after its test of the kernel, which inspects a fork without exec
+
+
+def _specialize(requests: socket.socket, lease: int) -> None:
+    from ptyjobs.spawn import holder_main
+
+    poll = select.poll()
+    for fd in (requests.fileno(), lease):
+        poll.register(fd, select.POLLIN)
+    holder_main.specialize(lambda: not poll.poll(0))
 
 
 def _close_others(keep: set[int]) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from ptyjobs.spawn.share_heap import Gathering
 
 
@@ -82,3 +84,25 @@ def test_the_code_of_a_start_fills_its_pages() -> None:
     """Without the first copies, which fill holes, the pages are 2.4 to 2.8 times as large."""
     run = subprocess.run([sys.executable, "-c", WARM_UP], stdout=subprocess.PIPE, check=True)
     assert 1 <= float(run.stdout) < 2
+
+
+SPECIALIZED = """
+import dis, signal, sys
+from ptyjobs.holder.loop import Holder
+from ptyjobs.spawn import holder_main
+
+signal.signal(signal.SIGCHLD, lambda *_: None)
+holder_main.warm_up()
+holder_main.specialize(lambda: sys.argv[1] == "idle")
+names = [one.opname for one in dis.get_instructions(Holder.spawn, adaptive=True)]
+print("LOAD_ATTR_INSTANCE_VALUE" in names)
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="later versions specialize at once")
+@pytest.mark.parametrize(("when", "specialized"), [("idle", "True"), ("busy", "False")])
+def test_the_code_of_a_start_is_specialized_before_the_fork(when: str, specialized: str) -> None:
+    """`Holder.spawn` is called once in a rehearsal. A request ends the rehearsals."""
+    words = [sys.executable, "-c", SPECIALIZED, when]
+    run = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True)
+    assert run.stdout.strip() == specialized
