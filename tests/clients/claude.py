@@ -21,7 +21,7 @@ from typing import Any
 
 from ptyjobs.client import Jobs
 from ptyjobs.config import Config
-from tests.clients.conftest import package
+from tests.clients.conftest import CLAUDE_WAITS, package
 
 KEY = "sk-ant-api03-0123456789abcdefghijklmnopqrstuvwxyz"
 PLUGIN = Path(__file__).parents[2] / "ptyjobs" / "plugin"
@@ -253,8 +253,7 @@ class Client:
 
     def print_(self, prompt: str) -> str:
         """One conversation without a terminal (`claude -p`), in which our server was connected."""
-        # By default it begins without a server that has not answered yet.
-        env = {**self.env, "MCP_CONNECTION_NONBLOCKING": "0"}
+        env = {**self.env, **CLAUDE_WAITS}
         return subprocess.run(
             self.command("-p", prompt), env=env, cwd=self.project, check=True,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100,

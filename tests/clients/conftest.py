@@ -18,6 +18,14 @@ import pytest
 SERVER = [sys.executable, "-m", "ptyjobs.mcp"]
 CLIENTS = Path(os.environ.get("PTYJOBS_TEST_CLIENTS", "/nowhere")) / "node_modules"
 
+# Claude Code waits for its servers: without it, `-p` begins before they have answered, and gives up
+# a server that takes longer than 5 s, which on a busy machine each one does.
+CLAUDE_WAITS = {
+    "MCP_CONNECTION_NONBLOCKING": "0",
+    "MCP_CONNECT_TIMEOUT_MS": "60000",
+    "MCP_TIMEOUT": "60000",
+}
+
 
 def clean_environment(state: Path) -> dict[str, str]:
     """The environment without settings of ours, with its own state directory."""

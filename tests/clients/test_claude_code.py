@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import SERVER, package
+from tests.clients.conftest import CLAUDE_WAITS, SERVER, package
 from tests.clients.scripted_model import ScriptedModel, Use, scripted_model
 
 pytestmark = pytest.mark.live
@@ -35,6 +35,7 @@ class ClaudeCode:
             "DISABLE_AUTOUPDATER": "1",
             "DISABLE_TELEMETRY": "1",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            **CLAUDE_WAITS,
         }
 
     def __call__(self, *arguments: str) -> str:
