@@ -36,12 +36,14 @@ class Loopback:
     url: str = ""
     think: threading.Event = field(default_factory=threading.Event)
     working: threading.Event = field(default_factory=threading.Event)  # a turn has begun
+    asked: list[str] = field(default_factory=list)  # requests of the conversation, as JSON
 
     def answer(self, body: Json) -> tuple[str, str, Json]:
         """A text and the name and arguments of a tool, one of them empty."""
         names = list(_tools(body))
         if self.tools and not names:
             return "ok", "", {}
+        self.asked.append(json.dumps(body))
         self.working.set()
         self.think.wait(120)
         step = self.steps.pop(0) if self.steps else "done"

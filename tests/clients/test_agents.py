@@ -166,6 +166,14 @@ def shell_call(tool: str) -> dict[str, object]:
     return {"command": "touch made", "description": "make a file"}
 
 
+def colour(tool: str) -> dict[str, object]:
+    """Arguments of Gemini CLI's and opencode's tool for a question to the user."""
+    options = [{"label": word, "description": word} for word in ("red", "blue")]
+    question = {"question": "Which colour?", "header": "Colour", "options": options}
+    return {"questions": [{**question, "type": "choice", "multiSelect": False}]}
+
+
+QUESTION = Command(colour, ("ask_user", "question"))
 TOUCH = Command(shell_call, ("bash", "run_shell_command", "exec_command"))
 
 
@@ -198,10 +206,38 @@ def test_an_agent_gets_whole_lines_and_its_work_is_no_turn(
         terminal.kill("agent")
 
 
+@pytest.mark.parametrize("prepare", [gemini, opencode])
+def test_a_question_of_an_agent_is_answered_by_keys(
+    prepare: Callable[[Agent], None], tmp_path: Path, node: str
+) -> None:
+    config = Config(state_dir=str(tmp_path / "state"), env_allow=("NOTHING",))
+    with Jobs(config) as terminal, contextlib.ExitStack() as stack:
+        terminal.warm_up()  # before the model has threads
+        model = stack.enter_context(loopback(QUESTION, "It is noted."))
+        agent = Agent(tmp_path, model.url, node)
+        prepare(agent)
+        terminal.execute(
+            argv=agent.argv, name="agent", cwd=str(agent.project), env=agent.env, rows=50,
+            cols=150, notify=(), wait=90,
+        )  # fmt: skip
+        terminal.wait("agent", until="quiet", timeout=20)
+        _work(terminal, model, Path(config.state_dir))
+        _shown(terminal, "agent", "Which colour?")
+        assert terminal.wait("agent", timeout=60).verdict.reason.ready
+        assert len(model.asked) == 1
+        assert terminal.interact("agent", keys=["Down"], timeout=60).verdict.reason.ready
+        terminal.interact("agent", keys=["Enter"], timeout=60)
+        _shown(terminal, "agent", "It is noted")
+        assert "blue" in model.asked[1].rpartition("Which colour?")[2]
+        assert terminal.wait("agent", timeout=60).verdict.reason.ready
+        terminal.kill("agent")
+
+
 def _work(terminal: Jobs, model: Loopback, state: Path) -> None:
-    """Submit a line; while the model thinks, no wait calls the screen a question."""
-    terminal.interact("agent", input="make a file", timeout=15)
+    """Submit several lines; while the model thinks, no wait calls the screen a question."""
+    terminal.interact("agent", input="make a file\n\nand name it made", timeout=15)
     assert model.working.wait(60), terminal.tail("agent").text
+    assert r"make a file\n\nand name it made" in model.asked[0]
     _waits_for_work(terminal, "agent", state / "jobs" / "agent")
     model.think.set()
 
