@@ -228,7 +228,11 @@ def _ended_answer(job: Ended, limit: int) -> Answer:
     return Answer(
         job_id=job.status.job_id,
         state=job.status.state,
-        verdict=Verdict(Reason.EXITED, exit=job.status.exit, why="the job has ended"),
+        verdict=Verdict(
+            Reason.EXITED,
+            exit=job.status.exit,
+            why="the job has ended" if job.status.exit else job.status.reason,
+        ),
         fresh=Fresh(
             text,
             offset=since,

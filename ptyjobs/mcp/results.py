@@ -152,7 +152,8 @@ def describe(verdict: Verdict, state: State) -> str:
     match verdict.reason:
         case Reason.EXITED:
             found = f"matched {quoted(verdict.match)}{SEPARATOR}" if verdict.match else ""
-            return f"{found}{exit_words(verdict.exit, state)}"
+            lost = f": {one_line(verdict.why)}" if verdict.exit is None and verdict.why else ""
+            return f"{found}{exit_words(verdict.exit, state)}{lost}"
         case Reason.PASSWORD:
             shown = f" {quoted(verdict.prompt)}" if at else ""
             return f"password prompt{shown}{doubt(verdict.confidence)}"

@@ -186,15 +186,22 @@ class Client:
     """One session of the client in a scratch home."""
 
     def __init__(
-        self, tmp_path: Path, script: Script, *, needs: str = "mcp__plugin_ptyjobs"
+        self,
+        tmp_path: Path,
+        script: Script,
+        *,
+        needs: str = "mcp__plugin_ptyjobs",
+        beside: Client | None = None,
     ) -> None:
-        """`needs`: prefix of a tool name; requests without such a tool do not use the script."""
+        """`needs`: prefix of a tool name; requests without such a tool do not use the script.
+        `beside`: a client whose project and state directory this one shares.
+        """
         self.program = package("@anthropic-ai/claude-code-linux-x64") / "claude"
         self.model = Model(script, needs=needs)
         self.home = tmp_path / "home"
-        self.project = tmp_path / "project"
-        for folder in (self.home / ".claude", self.project):
-            folder.mkdir(parents=True)
+        self.project = beside.project if beside else tmp_path / "project"
+        (self.home / ".claude").mkdir(parents=True)
+        self.project.mkdir(exist_ok=True)
         project = {"hasTrustDialogAccepted": True, "hasCompletedProjectOnboarding": True}
         (self.home / ".claude.json").write_text(json.dumps({
             "hasCompletedOnboarding": True, "theme": "dark", "numStartups": 5,
@@ -212,7 +219,9 @@ class Client:
             "DISABLE_AUTOUPDATER": "1",
             "DISABLE_TELEMETRY": "1",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            "PTYJOBS_STATE_DIR": str(tmp_path / "state"),
+            "PTYJOBS_STATE_DIR": beside.env["PTYJOBS_STATE_DIR"]
+            if beside
+            else str(tmp_path / "state"),
         }
 
     def command(self, *arguments: str) -> list[str]:

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -205,6 +206,36 @@ def _ends(news: str) -> int:
     """The ends that one message tells of."""
     several = re.match(r"(\d+) events · \1 exited with code 3: job\d", news)
     return int(several[1]) if several else int("exited with code 3" in news)
+
+
+def test_two_sessions_in_one_project_are_woken_for_their_own_jobs(
+    opened: Open, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path / "gate")
+    client = opened(starts(f"read x < {gate}; exit 2"))
+    own = call("execute", command="read x", name="o", wait=0, notify=["exited"])
+    other = Client(tmp_path / "b", _one(own), beside=client)
+    with (
+        contextlib.closing(other),
+        client.interactive(tmp_path) as terminal,
+        other.interactive(tmp_path / "b") as second,
+    ):
+        for each, where in ((client, terminal), (other, second)):
+            each.say(where, "start it")
+            each.model.wait(lambda each=each: len(each.model.requests) >= 2)
+        gate.open()
+        client.model.wait(lambda: client.woken)
+        with jobs_of(tmp_path) as jobs:
+            jobs.interact("o", input="go", timeout=0)
+        other.model.wait(lambda: other.woken)
+    assert [news.partition(" after")[0] for news in client.woken] == ["[job0] exited with code 2"]
+    assert [news.partition(" after")[0] for news in other.woken] == ["[o] exited with code 0"]
+
+
+def _one(block: dict[str, Any]) -> Script:
+    """A script that makes one call."""
+    blocks: list[Blocks] = [[block]]
+    return lambda request: blocks.pop() if blocks else [text("Fine.")]
 
 
 def test_without_a_terminal_a_wait_returns(opened: Open) -> None:

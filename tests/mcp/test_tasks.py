@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from ptyjobs.client import Jobs
+from ptyjobs.config import Config
 from tests.faults.world import Gate
 from tests.mcp.live import Server
 
@@ -103,6 +107,19 @@ def test_another_server_carries_the_wait_on_after_a_kill(tmp_path: Path) -> None
         call(second, "interact", job_id="b", input="go", timeout=0)
         done = finished(second, task["taskId"])
         assert "built" in done["result"]["content"][0]["text"]
+
+
+def test_a_killed_holder_completes_the_task_and_says_so(server: Server, tmp_path: Path) -> None:
+    start(server, "cat")
+    task = call(server, "wait", job_id=["b"], until="exited")
+    with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+        holder = jobs.status("b").holder
+    assert holder is not None
+    os.kill(holder, signal.SIGKILL)
+    done = finished(server, task["taskId"])
+    assert done["status"] == "completed"
+    text = done["result"]["content"][0]["text"]
+    assert text.startswith("[b] killed: its holder was killed; the exit is unknown\n")
 
 
 def test_cancelling_drops_the_wait_and_never_the_job(server: Server) -> None:

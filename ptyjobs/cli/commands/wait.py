@@ -100,4 +100,6 @@ def _printed_before(jobs: Jobs, result: WaitResult, pattern: str) -> WaitResult:
 
 def _reason(answer: Answer) -> object:
     verdict = answer.verdict
+    if verdict.reason is Reason.EXITED and verdict.exit is None and verdict.why:
+        return verdict.why  # its holder was killed
     return verdict.match or verdict.exit or _WORDS.get(verdict.reason, verdict.reason.value)
