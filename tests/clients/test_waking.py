@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import signal
 import subprocess
 import time
@@ -236,6 +237,43 @@ def _one(block: dict[str, Any]) -> Script:
     """A script that makes one call."""
     blocks: list[Blocks] = [[block]]
     return lambda request: blocks.pop() if blocks else [text("Fine.")]
+
+
+def test_a_session_whose_server_was_killed_is_woken_by_the_monitor(
+    opened: Open, tmp_path: Path
+) -> None:
+    """The client starts no other server by itself, so nothing asks for its task."""
+    gate = Gate(tmp_path / "gate")
+    command = f"read x < {gate}; echo built; exit 2"
+    blocks: list[Blocks] = [
+        [call("wait", job_id=["job0"], until="exited")],
+        [call("execute", command=command, name="job0", wait=0, lifetime="persistent")],
+    ]
+    client = opened(lambda request: blocks.pop() if blocks else [text("Fine.")])
+    client.env["PTYJOBS_TASK_AFTER"] = "0.5"
+    with client.interactive(tmp_path) as terminal:
+        client.say(terminal, "build it")
+        client.model.wait(lambda: len(client.model.requests) >= 3)  # it is a task
+        server = server_of(terminal)
+        pidfd = os.pidfd_open(server)
+        os.kill(server, signal.SIGKILL)
+        select.select([pidfd], [], [], 30)
+        os.close(pidfd)
+        gate.open()
+        client.model.wait(lambda: client.woken)
+    (event,) = client.woken
+    assert event.startswith("[job0] exited with code 2")
+
+
+def server_of(terminal: Jobs) -> int:
+    """Process id of the MCP server that the client has started."""
+    pid = terminal.status("claude").pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+            if any(word.endswith(b"ptyjobs") for word in words) and b"events" not in words:
+                return int(child)
+    raise AssertionError("the client has no server")
 
 
 def test_without_a_terminal_a_wait_returns(opened: Open) -> None:
