@@ -1,9 +1,8 @@
 """Attach the user's terminal to a job: a repaint, then live output; keys are sent to the job.
 
-Owns the display and the keys while attached (the terminal's modes are in `terminal.py`). Never
-interprets the output while the terminal has the job's size: the bytes come from the job's screen
-(the repaint) and then from its log. For a terminal of another size, or with a status line, the
-screen is drawn here (`viewport.py`).
+Owns the connection and the keys while attached; `display.py` paints, and `terminal.py` has the
+terminal's modes. Never interprets the output: the bytes come from the job's screen (the repaint)
+and then from its log.
 
 The subtle thing: further repaints may be needed (the hint expires, the terminal resumes after a
 suspension, another viewer's size becomes the job's). Each one is a new connection, whose live
@@ -22,11 +21,11 @@ import sys
 import time
 
 from ptyjobs.cli import person
+from ptyjobs.cli.display import Display
 from ptyjobs.cli.format import exit_code, turn
 from ptyjobs.cli.holding import Holding, key_bytes
 from ptyjobs.cli.program_reports import ProgramReports
-from ptyjobs.cli.terminal import RESTORE, Terminal, plain, terminal_size
-from ptyjobs.cli.viewport import Mirror
+from ptyjobs.cli.terminal import RESTORE, Terminal, terminal_size
 from ptyjobs.client import orphans
 from ptyjobs.client.connection import Follow
 from ptyjobs.client.files import JobDir
@@ -40,13 +39,9 @@ __all__ = ["DETACH", "RESTORE", "attach", "terminal_size"]
 
 DETACH = b"\x1c"  # C-\, as in dtach and abduco
 DETACHES = (DETACH, b"\x1b[92;5u", b"\x1b[27;5;92~")  # plain, kitty's form, xterm's form
-HINT_AFTER = 0.3  # seconds until the hint is shown: short commands need none
-NOTICE = 30.0  # seconds that a notice is shown, at most until the next key or output
-HINT = 2.0  # seconds that it covers the last row, at most until the next key or output
 HISTORY = 1000  # job scrollback lines copied into the terminal's own scrollback
 BAR_PAUSE = 1.0  # seconds between two updates of the status line
 BETWEEN = 0.05  # seconds until the next attempt to write between two sequences
-_CLEAR = b"\x1b[H\x1b[2J"
 
 
 class Ended(Exception):
@@ -106,7 +101,7 @@ def attach(
                 try:
                     session.run()
                 finally:
-                    session.unbar()
+                    session.display.unbar()
         except Ended as end:
             session.reports.update([end.status], now=time.monotonic(), again=True)
             return _tell_end(terminal, end.status)
@@ -161,30 +156,17 @@ class Session:
         self._jobs, self._job_id, self._terminal = jobs, job_id, terminal
         self._read_only, self._key = read_only, key
         self._leave = re.compile(b"|".join(map(re.escape, leave)))
-        self._bar_due = 0.0 if status_line and not terminal.dumb else None
+        self.display = Display(terminal, status_line=status_line, words=lambda: self._words)
         self._name = person.name()
         self.holds: Holding
-        size = None if read_only else self._size()
+        size = None if read_only else self.display.size()
         self._typing = jobs.follow(
             job_id, input=not read_only, size=size, scrollback=HISTORY, name=self._name
         )
         self._view = self._typing  # the connection that supplies the output
-        self._mirror: Mirror | None = None
-        self._hint_at: float | None = None
-        self._hint_until: float | None = None
-        self._hint_next = False  # the next repaint gets the hint
-        self._notice = ""  # text of the hint, if not the detach key
-        self._below: tuple[bytes, Size] | None = None  # the repaint that the hint covers
-        self._painted = False
         self.reports = ProgramReports(terminal)
         self._reported = 0  # bytes shown when the job was last reported
         self._bytes = 0
-
-    def unbar(self) -> None:
-        """Erase the status line: nothing of ours remains on the terminal."""
-        size = self._terminal.size()
-        if self._bar_due is not None and self._mirror is not None and size is not None:
-            self._terminal.write(f"\x1b[{size.rows};1H\x1b[m\x1b[2K".encode())
 
     def close(self) -> None:
         self._typing.close()
@@ -212,25 +194,22 @@ class Session:
                     return
             self._on_time(time.monotonic())
 
-    def _size(self) -> Size | None:
-        """The size of the terminal area that shows the job."""
-        size = self._terminal.size()
-        if size is None or self._bar_due is None or size.rows < 2:
-            return size
-        return Size(size.rows - 1, size.cols)
-
     def _on_time(self, now: float) -> None:
-        if self._bar_due is not None and self._mirror is not None and now >= self._bar_due:
-            self._bar_due = now + BAR_PAUSE
-            self._mirror.bar(self._status_words(), f"{self._key} detaches")
-        if self._mirror is not None:
-            self._mirror.draw(now)
-        if self._hint_at is not None and now >= self._hint_at:
-            self._hint_at = None
-            self._hint_next = True
+        if (
+            self.display.bar_due is not None
+            and self.display.mirror is not None
+            and now >= self.display.bar_due
+        ):
+            self.display.bar_due = now + BAR_PAUSE
+            self.display.mirror.bar(self._status_words(), f"{self._key} detaches")
+        if self.display.mirror is not None:
+            self.display.mirror.draw(now)
+        if self.display.hint_at is not None and now >= self.display.hint_at:
+            self.display.hint_at = None
+            self.display.hint_next = True
             self._refresh()
-        if self._hint_until is not None and now >= self._hint_until:
-            self._unhint()
+        if self.display.hint_until is not None and now >= self.display.hint_until:
+            self.display.unhint()
         if self.reports.wanted and now >= self.reports.due:
             self._report(now)
 
@@ -255,11 +234,13 @@ class Session:
             self.reports.update([self._jobs.status(self._job_id)], now=now, again=again)
 
     def _patience(self) -> float | None:
-        picture = self._mirror.due if self._mirror is not None else None
-        bar = self._bar_due if self._mirror is not None else None
+        picture = self.display.mirror.due if self.display.mirror is not None else None
+        bar = self.display.bar_due if self.display.mirror is not None else None
         report = self.reports.due if self.reports.wanted else None
         times = [
-            t for t in (self._hint_at, self._hint_until, picture, bar, report) if t is not None
+            t
+            for t in (self.display.hint_at, self.display.hint_until, picture, bar, report)
+            if t is not None
         ]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
@@ -268,9 +249,9 @@ class Session:
         if not self._read_only:
             self._send(data[: leaving.start()] if leaving else data)
         if leaving:
-            self._unhint()
+            self.display.unhint()
             raise Detached
-        self._unhint()
+        self.display.unhint()
 
     def _send(self, data: bytes) -> None:
         """Type `data` into the job, except the hold key."""
@@ -283,9 +264,9 @@ class Session:
     def _on_signals(self) -> None:
         for number in self._terminal.take_signals():
             if number == signal.SIGWINCH:
-                self._below = None
-                size = self._size()
-                whole = size is not None and self._mirror is None and not self._read_only
+                self.display.forget_hint()
+                size = self.display.size()
+                whole = size is not None and self.display.mirror is None and not self._read_only
                 if whole and size is not None and self._view is self._typing:
                     self._typing.resize(size)
                 else:
@@ -299,13 +280,14 @@ class Session:
 
     def _refresh(self, *, claim: bool = True) -> None:
         """Repaint everything; with `claim` the job takes this terminal's size again."""
-        self._hint_until = self._below = None
+        self.display.hint_until = None
+        self.display.forget_hint()
         claim = claim and not self._read_only
         try:
             fresh = self._jobs.follow(
                 self._job_id,
                 input=claim,
-                size=self._size() if claim else None,
+                size=self.display.size() if claim else None,
                 name=self._name,
             )
         except HolderLost:  # the typing connection reports the end
@@ -324,7 +306,7 @@ class Session:
         if message is None:
             return False
         if not isinstance(message, Data) and message.get("event") == "exit":
-            self._unhint()
+            self.display.unhint()
             raise Ended(from_json(Status, message["status"]))
         if not isinstance(message, Data) and message.get("event") == "person":
             if follow is self._typing:
@@ -333,9 +315,12 @@ class Session:
         if follow is not self._view:  # the view connection delivers the same bytes
             return True
         if isinstance(message, Data):
-            self._show(message.data)
+            self._bytes += len(message.data)
+            replies = self.display.show(message.data)
+            if replies and not self._read_only:
+                self._typing.send(replies)
         elif message.get("event") == "repaint":
-            self._paint(
+            self.display.paint(
                 member(message, "data", str).encode("latin-1"), from_json(Size, message["size"])
             )
         elif message.get("event") == "resize":
@@ -344,55 +329,10 @@ class Session:
 
     def _on_resized(self, size: Size) -> None:
         """Handle a change of the job's size, to our size or to a later viewer's."""
-        if size != self._size():
+        if size != self.display.size():
             self._refresh(claim=False)
         elif self._view is not self._typing:  # the other viewer left: one output stream suffices
             self._refresh()
-
-    def _show(self, data: bytes) -> None:
-        self._unhint()
-        self._bytes += len(data)
-        if self._mirror is not None:
-            replies = self._mirror.feed(data)
-            if replies and not self._read_only:
-                self._typing.send(replies)
-        elif self._terminal.dumb:
-            self._terminal.write(self._terminal.strip(data))
-        else:
-            self._terminal.pass_on(data)
-
-    def _paint(self, data: bytes, size: Size) -> None:
-        if self._terminal.dumb:
-            if not self._painted:
-                self._terminal.write(plain(data, size))
-            self._painted = True
-            return
-        mine = self._size()
-        if not self._painted:
-            self._terminal.title(self._words)
-        if mine is not None and (size != mine or self._bar_due is not None):
-            self._mirror = Mirror(size, mine, self._terminal.write)
-            self._mirror.feed(data)
-            self._bar_due = None if self._bar_due is None else 0.0
-            self._terminal.passing = False
-        else:
-            self._mirror = None
-            self._pass_repaint(data, mine)
-        if not self._painted:
-            self._painted = True
-            self._hint_at = None if self._bar_due is not None else time.monotonic() + HINT_AFTER
-        elif self._hint_next:
-            self._hint_next = False
-            self._hint(data, size)
-
-    def _pass_repaint(self, data: bytes, mine: Size | None) -> None:
-        """Paint the job's screen without erasing the display: terminals save erased screens."""
-        rows = mine.rows if mine else 24
-        erase = b"\x1b[H" + b"\x1b[2K\r\x1b[B" * (rows - 1) + b"\x1b[2K\x1b[H"
-        # Scroll instead of erasing: the previous contents stay readable in the scrollback.
-        away = f"\x1b[{rows};1H" + "\n" * rows if mine and not self._painted else ""
-        data = data.replace(_CLEAR, erase)
-        self._terminal.pass_on(RESTORE.encode() + away.encode() + data)
 
     @property
     def _words(self) -> str:
@@ -403,32 +343,9 @@ class Session:
         self._terminal.title(f"{self._job_id}: {words}")
         if self._terminal.dumb:
             return
-        unhinted = not self._painted or self._hint_at is not None
-        self._notice = f"{words} \u00b7 {self._key} detaches" if unhinted else words
-        if self._painted:
-            self._hint_at = None  # the general hint would replace it
-            self._hint_next = True
+        unhinted = not self.display.painted or self.display.hint_at is not None
+        self.display.notice = f"{words} \u00b7 {self._key} detaches" if unhinted else words
+        if self.display.painted:
+            self.display.hint_at = None  # the general hint would replace it
+            self.display.hint_next = True
             self._refresh(claim=False)
-
-    def _hint(self, data: bytes, size: Size) -> None:
-        """Show the detach key once, briefly in the last row (it is in the title as well).
-
-        `data` is the repaint just painted; painting it again removes the hint.
-        """
-        mine = self._terminal.size()
-        if mine is None:
-            return
-        seconds = NOTICE if self._notice else HINT
-        words, self._notice = f" {self._notice or self._words} "[: mine.cols], ""
-        self._terminal.write(f"\x1b[?25l\x1b[{mine.rows};1H\x1b[0;7m{words}\x1b[m".encode())
-        self._below = data, size
-        self._hint_until = time.monotonic() + seconds
-
-    def _unhint(self) -> None:
-        """Remove the hint, before anything else is drawn and before detaching."""
-        below, self._below, self._hint_until = self._below, None, None
-        if below is None:
-            return
-        self._paint(*below)
-        if self._mirror is not None:
-            self._mirror.draw(self._mirror.due or 0.0)
