@@ -157,3 +157,16 @@ def test_attach_ends_with_its_job_and_its_exit_code(shell: Shell) -> None:
     assert world.eventually(over)
     assert ended == [5]
     os.close(fd)
+
+
+def test_a_wait_for_one_port_says_which_it_awaits(shell: Shell) -> None:
+    code = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1])"
+    shell.run("run", "-d", "--name", "web", "--", f'python3 -u -c "{code}; input()"')
+    assert shell.run("wait", "--port", "web").returncode == 0  # JOB after the flag
+    port = shell.run("logs", "web", "--text").stdout.split()[0]
+    assert shell.run("wait", "web", "--port", port).returncode == 0
+    assert shell.run("wait", "--port", port, "web", "--timeout", "30").returncode == 0
+    assert shell.run("wait", "web", "--port", "1", "--timeout", "0.1").returncode == 1
+    bare = shell.run("wait", "--port", port)
+    assert (bare.returncode, bare.stderr.partition("?")[0]) == (2, "ptyjobs: Which job")
+    assert shell.run("wait", "web", "--port", "99999").returncode == 2

@@ -13,6 +13,7 @@ from ptyjobs.client.calls import WaitResult
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
 from ptyjobs.config.defaults import WAIT_TIMEOUT
+from ptyjobs.errors import BadInput
 from ptyjobs.json_values import to_json
 from ptyjobs.model import Answer, Reason
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   ptyjobs wait py                      until it wants input again
-  ptyjobs wait web --port --timeout 60
+  ptyjobs wait web --port 3000 --timeout 60
   ptyjobs wait a b c --exited --all    until all of them have ended"""
 _WORDS = {
     Reason.WAITING_FOR_INPUT: "waits for input",
@@ -35,13 +36,19 @@ _WORDS = {
 
 def register(add: Add) -> None:
     waiting = add("wait", wait, examples=EXAMPLES)
-    waiting.add_argument("jobs", nargs="+", metavar="JOB", help="job ids")
+    waiting.add_argument("jobs", nargs="*", metavar="JOB", help="job ids")
     until = waiting.add_mutually_exclusive_group()
     until.add_argument("--exited", action="store_true", help="until it has exited")
     until.add_argument(
         "--pattern", default="", metavar="REGEX", help="until it prints this regular expression"
     )
-    until.add_argument("--port", action="store_true", help="until it listens on a TCP port")
+    until.add_argument(
+        "--port",
+        nargs="?",
+        const="",
+        metavar="N",
+        help="until it listens on a TCP port, or on port N",
+    )
     until.add_argument(
         "--ready",
         action="append",
@@ -64,7 +71,15 @@ def wait(args: argparse.Namespace, settings: Config) -> int:
     With several jobs, the first one ends the wait, or with --all the last one. A pattern is
     searched in the output since the job's start or the last send or wait. 1 after a timeout.
     """
-    words = {"exited": args.exited, "port": args.port, "quiet": args.quiet}
+    ready = list(args.ready)
+    if args.port and args.port.isdecimal():
+        ready.append(f"port:{args.port}")
+    elif args.port:  # `wait --port JOB`
+        args.jobs.insert(0, args.port)
+    if not args.jobs:
+        raise BadInput("Which job?", advice="ptyjobs wait JOB; ptyjobs list shows them.")
+    listening = args.port is not None and not ready
+    words = {"exited": args.exited, "port": listening, "quiet": args.quiet}
     until = next((word for word, asked in words.items() if asked), "ready")
     with Jobs(settings, reader=READER) as jobs:
         result = jobs.wait_many(
@@ -72,7 +87,7 @@ def wait(args: argparse.Namespace, settings: Config) -> int:
             any_of=not args.all,
             until="pattern" if args.pattern else until,
             patterns=[args.pattern] if args.pattern else [],
-            ready=args.ready,
+            ready=ready,
             timeout=args.timeout,
         )
         if args.pattern and not result.met and len(result.answers) == 1:
