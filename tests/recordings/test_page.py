@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ptyjobs.model import Size
 from ptyjobs.recordings import Moment, Recording
 from ptyjobs.recordings.page import described, html_page
 from tests.cli.conftest import Shell, shell  # noqa: F401  (a fixture)
@@ -114,6 +115,29 @@ def test_it_plays_seeks_searches_and_jumps_to_marks(
     browser.wait("document.getElementById('play').textContent === 'Again'", seconds=20)
     assert browser.run(text).strip() == "last"
     assert browser.run("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 900), (400, 800)])
+def test_screen_player_and_search_are_seen_at_once_however_many_marks(
+    browser: Browser, tmp_path: Path, width: int, height: int
+) -> None:
+    rows = b"\r\n".join(b"row %d" % n for n in range(40))
+    marks = [Moment(1.0 + n, "m", text=f"step {n} " + "long " * 9) for n in range(200)]
+    moments = (Moment(0.1, "o", rows), *marks, Moment(300.0, "x", text="0"))
+    path = tmp_path / "long.html"
+    recording = Recording(size=Size(40, 120), moments=moments, title="long", command="make")
+    path.write_text(html_page(recording), encoding="utf-8")
+    browser.size(width, height)
+    browser.go(path.as_uri())
+    browser.wait("window.player")
+    bottom = "document.getElementById('{}').getBoundingClientRect().bottom"
+    assert browser.run(bottom.format("find")) <= height
+    assert browser.run(bottom.format("play")) <= height
+    assert browser.run("document.querySelector('nav').offsetHeight") < 130
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    browser.size(width, 600)
+    browser.wait(f"{bottom.format('play')} <= 600")
 
 
 @pytest.mark.live
