@@ -20,6 +20,7 @@ import signal
 import sys
 import time
 
+from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli import person
 from ptyjobs.cli.display import Display
 from ptyjobs.cli.format import exit_code, turn
@@ -34,6 +35,9 @@ from ptyjobs.errors import BadInput, HolderLost, Refused, UnknownJob
 from ptyjobs.json_values import from_json
 from ptyjobs.model import Size, Status
 from ptyjobs.protocol import Data, member
+
+if TYPE_CHECKING:
+    from ptyjobs.protocol import JsonObject
 
 __all__ = ["DETACH", "RESTORE", "attach", "terminal_size"]
 
@@ -139,6 +143,12 @@ def _show_ended(jobs: Jobs, job_id: str) -> int:
     return exit_code(status)
 
 
+def _top(event: JsonObject) -> int | None:
+    """Lines above the job's screen; None if the holder is older and does not tell."""
+    top = event.get("top")
+    return top if isinstance(top, int) else None
+
+
 class Session:
     """One attached user."""
 
@@ -155,6 +165,7 @@ class Session:
     ) -> None:
         self._jobs, self._job_id, self._terminal = jobs, job_id, terminal
         self._read_only, self._key = read_only, key
+        self._told = False  # that keys are not sent
         self._leave = re.compile(b"|".join(map(re.escape, leave)))
         self.display = Display(terminal, status_line=status_line, words=lambda: self._words)
         self._name = person.name()
@@ -248,10 +259,12 @@ class Session:
         leaving = self._leave.search(data)
         if not self._read_only:
             self._send(data[: leaving.start()] if leaving else data)
-        if leaving:
-            self.display.unhint()
-            raise Detached
         self.display.unhint()
+        if leaving:
+            raise Detached
+        if self._read_only and not self._told and not data.startswith(b"\x1b"):
+            self._told = True  # once; what begins with ESC may be a report of the terminal
+            self._show_hint(f"read only: keys are not sent \u00b7 {self._key} detaches")
 
     def _send(self, data: bytes) -> None:
         """Type `data` into the job, except the hold key."""
@@ -278,17 +291,22 @@ class Session:
                 self._reported = -1  # the shell's prompt has dropped our report
                 self._refresh()
 
-    def _refresh(self, *, claim: bool = True) -> None:
-        """Repaint everything; with `claim` the job takes this terminal's size again."""
+    def _refresh(self, *, claim: bool = True, changed: bool = False) -> None:
+        """Repaint everything; with `claim` the job takes this terminal's size again.
+
+        `changed`: the job has another size now.
+        """
         self.display.hint_until = None
         self.display.forget_hint()
         claim = claim and not self._read_only
+        scrollback = HISTORY if self.display.mirror is not None or changed else 0
         try:
             fresh = self._jobs.follow(
                 self._job_id,
                 input=claim,
                 size=self.display.size() if claim else None,
                 name=self._name,
+                scrollback=scrollback,
             )
         except HolderLost:  # the typing connection reports the end
             return
@@ -320,19 +338,20 @@ class Session:
             if replies and not self._read_only:
                 self._typing.send(replies)
         elif message.get("event") == "repaint":
-            self.display.paint(
-                member(message, "data", str).encode("latin-1"), from_json(Size, message["size"])
-            )
+            data = member(message, "data", str).encode("latin-1")
+            self.display.paint(data, from_json(Size, message["size"]), top=_top(message))
         elif message.get("event") == "resize":
-            self._on_resized(from_json(Size, message["size"]))
+            self._on_resized(from_json(Size, message["size"]), message)
         return True
 
-    def _on_resized(self, size: Size) -> None:
+    def _on_resized(self, size: Size, event: JsonObject) -> None:
         """Handle a change of the job's size, to our size or to a later viewer's."""
-        if size != self.display.size():
-            self._refresh(claim=False)
-        elif self._view is not self._typing:  # the other viewer left: one output stream suffices
-            self._refresh()
+        ours = size == self.display.size()
+        if ours and self.display.mirror is None and self._view is self._typing:
+            return  # our own change
+        moved = event.get("moved")
+        self.display.resized(size, top=_top(event), moved=moved if isinstance(moved, int) else 0)
+        self._refresh(claim=ours, changed=True)  # if ours, one output stream suffices
 
     @property
     def _words(self) -> str:
@@ -341,10 +360,14 @@ class Session:
     def notice(self, words: str) -> None:
         """Show a notice in the title, and in the last row until the next key or output."""
         self._terminal.title(f"{self._job_id}: {words}")
+        unhinted = not self.display.painted or self.display.hint_at is not None
+        self._show_hint(f"{words} \u00b7 {self._key} detaches" if unhinted else words)
+
+    def _show_hint(self, words: str) -> None:
+        """Show a line in the last row until the next key or output."""
         if self._terminal.dumb:
             return
-        unhinted = not self.display.painted or self.display.hint_at is not None
-        self.display.notice = f"{words} \u00b7 {self._key} detaches" if unhinted else words
+        self.display.notice = words
         if self.display.painted:
             self.display.hint_at = None  # the general hint would replace it
             self.display.hint_next = True

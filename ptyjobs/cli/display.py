@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from ptyjobs.cli.terminal import RESTORE, Terminal, plain
-from ptyjobs.cli.viewport import Mirror
+from ptyjobs.cli.viewport import Mirror, erased
 from ptyjobs.model import Size
 
 HINT_AFTER = 0.3  # seconds until the hint is shown: short commands need none
@@ -34,6 +34,8 @@ class Display:
         self.hint_next = False  # the next repaint gets the hint
         self.notice = ""  # text of the hint, if not the detach key
         self._below: tuple[bytes, Size] | None = None  # the repaint that the hint covers
+        self._change: tuple[int | None, int] | None = None  # a change of the job's size
+        self._base: int | None = None  # number of the mirror's first line in the job's scrollback
         self.painted = False
 
     def unbar(self) -> None:
@@ -60,8 +62,20 @@ class Display:
             self._terminal.pass_on(data)
         return b""
 
-    def paint(self, data: bytes, size: Size) -> None:
-        """Show a repaint of the job's screen."""
+    def resized(self, size: Size, *, top: int | None, moved: int) -> None:
+        """The job's size has changed; a repaint follows.
+
+        `top`: number of lines above its screen now. `moved`: how many of them were on it before.
+        """
+        if self.mirror is not None:
+            self.mirror.resize(size)
+            moved = self.mirror.total - self.mirror.pushed
+        elif self._change is not None:
+            moved += self._change[1]
+        self._change = top, moved
+
+    def paint(self, data: bytes, size: Size, *, top: int | None = None) -> None:
+        """Show a repaint of the job's screen; `top`: number of lines above the screen."""
         if self._terminal.dumb:
             if not self.painted:
                 self._terminal.write(plain(data, size))
@@ -70,12 +84,13 @@ class Display:
         mine = self.size()
         if not self.painted:
             self._terminal.title(self._words())
+        more = self.painted and (self.mirror is not None or self._change is not None)
+        behind = self._behind(size, top)
         if mine is not None and (size != mine or self.bar_due is not None):
-            self.mirror = Mirror(size, mine, self._terminal.write)
-            self.mirror.feed(data)
-            self.bar_due = None if self.bar_due is None else 0.0
-            self._terminal.passing = False
+            self._enter_mirror(data, size, mine, top, behind)
         else:
+            if more:  # `data` has more of the scrollback than the terminal lacks
+                data = _with_scrollback(data, size, max(0, behind or 0))
             self.mirror = None
             self._pass_repaint(data, mine)
         if not self.painted:
@@ -85,13 +100,47 @@ class Display:
             self.hint_next = False
             self._hint(data, size)
 
+    def _behind(self, size: Size, top: int | None) -> int | None:
+        """Lines above the job's screen that the terminal's scrollback lacks; None for all."""
+        change, self._change = self._change, None
+        if not self.painted:
+            return None
+        if change is not None:
+            since, moved = change
+            return moved + (top - since if top is not None and since is not None else 0)
+        if self.mirror is None:
+            return 0
+        if size != self.mirror.size:
+            self.mirror.resize(size)
+        elif top is not None and self._base is not None:
+            return top - self._base - self.mirror.pushed
+        return self.mirror.total - self.mirror.pushed
+
+    def _enter_mirror(
+        self, data: bytes, size: Size, mine: Size, top: int | None, behind: int | None
+    ) -> None:
+        if self.mirror is None:  # the modes that the program has set concern its own screen
+            self._terminal.write(RESTORE.encode())
+        if not self.painted:
+            self._terminal.write(self._away().encode())
+        self.mirror = mirror = Mirror(size, mine, self._terminal.write)
+        if behind is None:
+            mirror.feed(data)
+        else:
+            mirror.start(data, behind)
+        self._base = None if top is None else top - mirror.total
+        self.bar_due = None if self.bar_due is None else 0.0
+        self._terminal.passing = False
+
+    def _away(self) -> str:
+        """Scroll instead of erasing: the previous contents stay readable in the scrollback."""
+        whole = self._terminal.size()
+        return f"\x1b[{whole.rows};1H" + "\n" * whole.rows if whole else ""
+
     def _pass_repaint(self, data: bytes, mine: Size | None) -> None:
         """Paint the job's screen without erasing the display: terminals save erased screens."""
-        rows = mine.rows if mine else 24
-        erase = b"\x1b[H" + b"\x1b[2K\r\x1b[B" * (rows - 1) + b"\x1b[2K\x1b[H"
-        # Scroll instead of erasing: the previous contents stay readable in the scrollback.
-        away = f"\x1b[{rows};1H" + "\n" * rows if mine and not self.painted else ""
-        data = data.replace(_CLEAR, erase)
+        away = "" if self.painted else self._away()
+        data = data.replace(_CLEAR, erased(mine.rows if mine else 24))
         self._terminal.pass_on(RESTORE.encode() + away.encode() + data)
 
     def _hint(self, data: bytes, size: Size) -> None:
@@ -102,6 +151,8 @@ class Display:
         mine = self._terminal.size()
         if mine is None:
             return
+        if self.mirror is not None:  # its next picture would cover the hint
+            self.mirror.redraw()
         seconds = NOTICE if self.notice else HINT
         words, self.notice = f" {self.notice or self._words()} "[: mine.cols], ""
         self._terminal.write(f"\x1b[?25l\x1b[{mine.rows};1H\x1b[0;7m{words}\x1b[m".encode())
@@ -117,6 +168,16 @@ class Display:
         below, self._below, self.hint_until = self._below, None, None
         if below is None:
             return
-        self.paint(*below)
         if self.mirror is not None:
-            self.mirror.draw(self.mirror.due or 0.0)
+            self.mirror.redraw()
+        else:
+            self.paint(*below)
+
+
+def _with_scrollback(data: bytes, size: Size, lines: int) -> bytes:
+    """The repaint `data` with only the last `lines` lines above the screen."""
+    from ptyjobs.terminal import Screen
+
+    screen = Screen(size)
+    screen.feed(data)
+    return screen.repaint(scrollback=lines)

@@ -94,6 +94,7 @@ class Followers:
                     "event": "repaint",
                     "offset": offset,
                     "size": to_json(job.size),
+                    "top": job.fold.screen.first_line,
                     "data": job.fold.screen.repaint(scrollback=scrollback).decode("latin-1"),
                 }
             )
@@ -136,10 +137,17 @@ class Followers:
     def _apply(self, size: Size) -> None:
         import time
 
-        if size != self._job.size:
-            self._job.resize(size, time.monotonic())
-            for follower in self._all.values():
-                follower.peer.send({"event": "resize", "size": to_json(size)})
+        if size == self._job.size:
+            return
+        fold = self._job.fold
+        fold.catch_up(self._job.log.end)
+        fold.screen.anchors["top"] = (fold.screen.first_line, 0)
+        self._job.resize(size, time.monotonic())
+        top = fold.screen.first_line
+        moved = top - fold.screen.anchors.pop("top", (top, 0))[0]
+        event = {"event": "resize", "size": to_json(size), "top": top, "moved": moved}
+        for follower in self._all.values():
+            follower.peer.send(event)
 
     def _update_replies(self) -> None:
         """Leave queries to an attached terminal; two answers would be typed twice."""

@@ -98,6 +98,17 @@ def _resize_primary(
         highest = max(0, state._reset_line - floor)
     new_pending = pending and new_x >= cols
     new_x = min(new_x, cols - 1)
+    top = _fitted(entries, rows, top=top, cursor=cursor, highest=highest)
+    history.replace(entries[:top], start=floor)
+    fresh = [Row.unpack(entry, cols) for entry in entries[top : top + rows]]
+    fresh += [Row() for _ in range(rows - len(fresh))]
+    fresh[-1].wrapped = False
+    screen[:] = fresh
+    return new_x, min(cursor - top, rows - 1), new_pending
+
+
+def _fitted(entries: list[Entry], rows: int, *, top: int, cursor: int, highest: int) -> int:
+    """The index of the screen's first line, after a resize to `rows`; `top` was it before."""
     end = len(entries)
     while end > cursor + 1 and entries[end - 1] == "":
         end -= 1
@@ -105,13 +116,24 @@ def _resize_primary(
         top = end - rows
     elif end == len(entries) and top + rows > end:
         top = max(highest, end - rows)
-    top = min(top, cursor)
-    history.replace(entries[:top], start=floor)
-    fresh = [Row.unpack(entry, cols) for entry in entries[top : top + rows]]
-    fresh += [Row() for _ in range(rows - len(fresh))]
-    fresh[-1].wrapped = False
-    screen[:] = fresh
-    return new_x, min(cursor - top, rows - 1), new_pending
+    return min(top, cursor)
+
+
+def pulled(state: State, rows: int, cols: int) -> int:
+    """Number of scrollback lines that a resize would bring back to the primary screen."""
+    history = state.history
+    floor = max(history.floor, history.total - rows * -(-cols // state.columns))
+    behind = history.total - floor
+    saved = state._sides[0].saved
+    y = state._y if not state.alternate else saved.y if saved else 0
+    old = [*history.slice(floor, history.total), *(r.pack() for r in state._sides[0].rows)]
+    lines = _rewrap(old, cols, state.columns)
+    highest, _ = lines.place(max(0, state._reset_line - floor), 0)
+    top, _ = lines.place(behind, 0)
+    cursor, _ = lines.place(behind + y, 0)
+    top = _fitted(lines.entries, rows, top=top, cursor=cursor, highest=highest)
+    first = next((n for n in range(behind) if lines.place(n, 0)[0] >= top), behind)
+    return behind - first
 
 
 def _carry_marks(state: State, lines: _Lines, floor: int) -> None:

@@ -82,6 +82,41 @@ def test_two_sizes_of_wrapped_lines_show_the_same_text(shell: Shell, outer: Oute
     outer.sees("100", name="large")
 
 
+def test_a_smaller_terminal_that_joins_and_leaves_costs_no_line_of_the_scrollback(
+    shell: Shell, outer: Outer
+) -> None:
+    shell.run("run", "-d", "--name", "sh", "--", "seq -f first%g 1 60; exec bash --norc")
+    shell.run("wait", "sh")
+    outer.open("echo own; $PTYJOBS attach sh", rows=30, cols=100, name="large")
+    outer.sees("first60", "detaches", name="large")
+    expected = [f"first{n}" for n in range(1, 61)]
+
+    def prints(word: str, count: int, *, at: str) -> None:
+        expected.extend(f"{word}{n}" for n in range(1, count + 1))
+        outer.type(f"seq -f {word}%g 1 {count}", "Enter", name=at)
+        for name in ("large", at):
+            outer.sees(f"\n{word}{count}\n", name=name)
+
+    def scrollback() -> list[str]:
+        lines = outer.screen(name="large", history=2000).split()
+        return [line for line in lines if re.fullmatch(r"[a-z]+\d+", line)]
+
+    prints("before", 40, at="large")
+    outer.open("$PTYJOBS attach sh", rows=12, cols=40, name="small")
+    outer.sees("before40", "detaches", name="small")
+    assert world.eventually(lambda: scrollback() == expected), scrollback()
+    prints("with", 40, at="small")
+    assert world.eventually(lambda: scrollback() == expected), scrollback()
+    outer.type("C-\\", name="small")
+    outer.sees("left:0", name="small")
+    prints("after", 5, at="large")
+    assert world.eventually(lambda: scrollback() == expected), scrollback()
+    outer.type("C-\\", name="large")
+    outer.sees("left:0", name="large")
+    assert scrollback() == expected
+    assert outer.screen(name="large", history=2000).split().count("own") == 1
+
+
 def test_a_status_line_says_what_the_job_does(shell: Shell, outer: Outer) -> None:
     shell.run("run", "-d", "--name", "sh", "--", "bash --norc")
     outer.open("$PTYJOBS attach --status-line sh", rows=10, cols=60)
@@ -99,6 +134,24 @@ def test_a_status_line_says_what_the_job_does(shell: Shell, outer: Outer) -> Non
     assert world.eventually(lambda: narrow.match(outer.screen().splitlines()[9])), outer.screen()
     outer.type("C-\\")
     outer.sees("left:0", unless="detaches")
+
+
+def test_keys_of_one_who_only_watches_are_said_to_be_dropped(shell: Shell, outer: Outer) -> None:
+    shell.run("run", "-d", "--name", "sh", "--", "bash --norc")
+    shell.run("send", "sh", "PS1='$ '; clear; seq 3")
+    outer.open("$PTYJOBS attach -r sh", rows=12, cols=70)
+    outer.sees("$", "detaches")
+    outer.type("x")
+    outer.sees("read only: keys are not sent")
+    outer.type("y")
+    outer.sees("3\n$", unless="read only")
+    outer.type("z")
+    shell.run("send", "sh", "echo more")
+    assert "read only" not in outer.sees("more")
+    outer.type("C-\\")
+    shown = outer.sees("left:0")
+    assert "read only" not in outer.screen(history=500)
+    assert "xyz" not in shown
 
 
 def test_who_attaches_after_the_agent_asked_sees_what_it_asked(shell: Shell, outer: Outer) -> None:

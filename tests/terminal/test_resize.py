@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 from ptyjobs.model import Size
 from ptyjobs.terminal import Screen
+from ptyjobs.terminal.reflow import pulled
 
 
 def screen_with(data: bytes, rows: int = 4, cols: int = 10) -> Screen:
@@ -116,3 +119,25 @@ def test_the_same_size_changes_nothing() -> None:
     screen.resize(Size(4, 10))
     assert screen.generation == generation
     assert screen.margins is not None
+
+
+def test_the_lines_that_a_resize_would_bring_back_are_known_before_it() -> None:
+    rng = random.Random(7)
+    some = 0
+    for _ in range(300):
+        screen = Screen(Size(rng.randint(2, 8), rng.randint(4, 12)))
+        for _ in range(rng.randint(0, 30)):
+            screen.feed(b"x" * rng.randint(0, 30) + rng.choice((b"\r\n", b"\r\n", b"\x1b[H")))
+            if rng.random() < 0.03:
+                screen.feed(b"\x1bc")
+        rows, cols = rng.randint(2, 16), rng.randint(4, 30)
+        count = pulled(screen, rows, cols)
+        some += count > 0
+        first = screen.first_line
+        screen.anchors["back"] = first - count, 0
+        screen.anchors["off"] = max(screen.floor_line, first - count - 1), 0
+        off = first - count - 1 >= screen.floor_line
+        screen.resize(Size(rows, cols))
+        assert not count or screen.anchors["back"][0] >= screen.first_line
+        assert not off or screen.anchors["off"][0] < screen.first_line or count == 0
+    assert some > 50
