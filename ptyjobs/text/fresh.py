@@ -1,7 +1,8 @@
 """Fresh text: what a person would say the program printed since the mark.
 
-Owns reading an answer from the screen: where it begins (the mark), the echo of the input in it
-(`echo`), where the prompt after it begins, and the parts omitted from an answer over its budget.
+Owns reading an answer from the screen: where it begins (the mark) and which rows belong to it. The
+echo of the input in it (`echo`), the prompt after it (`asked`) and the parts omitted from an answer
+over its budget (`budgeted`) have files of their own.
 Never sees raw output: the screen has already folded progress bars, redraws and colours.
 
 The subtle things:
@@ -22,9 +23,10 @@ from ptyjobs._dataclass import replace
 from ptyjobs.model import Fresh
 from ptyjobs.terminal.screen import SCROLLBACK
 from ptyjobs.terminal.values import Line
-from ptyjobs.terminal.widths import WIDTH
 from ptyjobs.text import sanitize, untold
-from ptyjobs.text.bookmark import Mark, TextScreen, mark, text_below
+from ptyjobs.text.asked import Asked
+from ptyjobs.text.bookmark import Mark, TextScreen, mark
+from ptyjobs.text.budgeted import HEAD_SHARE, KeptHead, tail_lines, trimmed, whole, with_gap
 from ptyjobs.text.changes import (
     CONTEXT,
     Changes,
@@ -33,35 +35,10 @@ from ptyjobs.text.changes import (
     unchanged_frame,
     unseen,
 )
-from ptyjobs.text.echo import Typed, typed_lines, without_echo
-from ptyjobs.text.prompts import (
-    FRAME,
-    default_right,
-    doubtful,
-    editor_start,
-    ghost_text,
-    is_level,
-    logical_row,
-    marked_start,
-    no_prompt_row,
-    numbered,
-    split,
-)
+from ptyjobs.text.echo import typed_lines, without_echo
 from ptyjobs.text.rows import Rows
-from ptyjobs.text.statements import left_open, spells
 
 __all__ = ["FreshText", "Mark", "TextScreen", "mark"]
-
-HEAD_SHARE = 0.5
-MAX_STEP = 4096
-"""Lines taken from the screen per step while the head is kept."""
-
-TAIL_STEP = 512
-"""Lines taken per step from the end, until they suffice."""
-
-MAX_CLEARED = 2048
-"""Maximum lines in a slice that also clears the scrollback. More in one step means that they were
-skipped unseen, and lines that are merely lost must never be reported as cleared."""
 
 
 class FreshText:
@@ -96,46 +73,20 @@ class FreshText:
         self._view = view
         self._hint = hint
         self._since = mark.generation if since is None else since
-        own = "" if mark.wrapped else mark.cells_before  # else only the end of a prompt
-        mine = () if numbered(own, prompts) else (own,)
-        self._doubtful = doubtful(own, prompts)  # the own one
-        self._prompts = tuple(dict.fromkeys((*mine, *prompts)))
-        self._head: list[Line] = []
-        self._head_chars = 0
-        self._next = mark.line  # the first line that is not in the head
-        self._seen = (mark.floor_line, mark.first_line)
-        self._scrollback = scrollback
-        self._cleared = False
+        self._asked = Asked(mark, typed, prompts)
+        room = int(budget * HEAD_SHARE) + len(typed) * 2 + 2 * mark.cols
+        self._head = KeptHead(mark, room=room, scrollback=scrollback)
         self._hole = False
         self._printed: int | None = None
 
     @property
     def head_full(self) -> bool:
         """True once the head is kept; before, a slice must hold fewer lines than the scrollback."""
-        return self._head_chars >= self._room
-
-    @property
-    def _room(self) -> int:
-        return int(self._budget * HEAD_SHARE) + len(self._typed) * 2 + 2 * self._mark.cols
+        return self._head.full
 
     def observe(self, screen: TextScreen) -> None:
         """Keep the head of the lines that scrolled off; cheap once it is full. Bounded memory."""
-        floor, first = screen.floor_line, screen.first_line
-        moved = floor > self._seen[0] and first - floor < self._scrollback
-        if moved and first - self._seen[1] <= MAX_CLEARED:
-            self._cleared = True  # only erasing the scrollback makes it shorter
-            self._head.clear()
-            self._head_chars = 0
-            self._next = floor
-        self._seen = (floor, first)
-        while not self.head_full and floor <= self._next < first:
-            stop = min(first, self._next + MAX_STEP)
-            for line in screen.line_range(self._next, stop):
-                self._head.append(line)
-                self._head_chars += len(line.text) + 1
-                self._next += 1
-                if self.head_full:
-                    break
+        self._head.observe(screen)
 
     def finish(
         self,
@@ -169,7 +120,7 @@ class FreshText:
         """Lines printed on the primary screen that this answer does not show (`Mark.untold`)."""
         if not screen.alternate:
             return ()
-        return untold.collect(self._mark, screen, self._typed_at(screen, "", moved=False))
+        return untold.collect(self._mark, screen, self._asked.typed_at(screen, "", moved=False))
 
     # --- the screen itself --------------------------------------------------------------------
 
@@ -182,7 +133,7 @@ class FreshText:
             numbers = [n for n in screen.changed_rows(self._since) if n < len(rows)]
         lines = [rows[n] for n in numbers]
         if name == "screen":  # changed rows are listed by number: an emptied row is news too
-            lines = _trimmed(lines)
+            lines = trimmed(lines)
         prompt = screen.row_text(screen.cursor_row, 0, screen.cursor_col) if prompt_row else ""
         cut = sanitize.budget("\n".join(lines), self._budget, hint=self._hint)
         fresh = Fresh(
@@ -208,7 +159,7 @@ class FreshText:
         cursor = screen.first_line + screen.cursor_row
         prompt, tail_text = "", None
         if prompt_row:
-            cursor, prompt, tail_text = self._split_prompt(screen, cursor, begin)
+            cursor, prompt, tail_text = self._asked.split(screen, cursor, begin)
         same = self._unchanged(screen, rows)
         last = self._last_rows(screen, rows, cursor, begin, tail_text, same=same)
         stop = cursor
@@ -220,11 +171,12 @@ class FreshText:
         if (
             self._hole
             or screen.floor_line > start
-            or (self.head_full and stop - start > self._budget // 8)
+            or (self._head.full and stop - start > self._budget // 8)
         ):
-            head = _without(self._head, self._next - len(self._head), same)
-            tail = self._tail(screen, max(screen.floor_line, self._next), stop)
-            lost = max(int(self._hole), stop - len(tail) - self._next)
+            after = self._head.next
+            head = _without(self._head.lines, after - len(self._head.lines), same)
+            tail = tail_lines(screen, max(screen.floor_line, after), stop, budget=self._budget)
+            lost = max(int(self._hole), stop - len(tail) - after)
         else:
             head = rows.range(start, stop) if stop > start else []
             head, tail = _without(head, start, same), []
@@ -233,12 +185,12 @@ class FreshText:
             head, tail = head + tail, []
         # A form's row is shown whole, including the cells left of the mark.
         form = not prompt_row and self._mark.form and not self._mark.canonical
-        whole = moved or form or (prompt_row and tail_text is None and cursor == start)
-        typed = self._typed_at(screen, prompt, moved=whole)
+        all_cells = moved or form or (prompt_row and tail_text is None and cursor == start)
+        typed = self._asked.typed_at(screen, prompt, moved=all_cells)
         earlier = untold.remaining(self._mark, rows, start=start, same=same)
         head = [*earlier, *begin.above, *without_echo(head, typed)]
         hidden = screen.has_hidden(list(range(max(0, start - screen.first_line), screen.size.rows)))
-        fresh = self._compose(_joined(head), _joined(tail), lost, end)
+        fresh = self._composed(head, tail, lost, end)
         bottom = screen.first_line + screen.cursor_row  # a prompt of several rows begins above
         redrawn = not fresh.text and (
             unseen(self._mark, screen, rows, but=range(start, bottom + 1))
@@ -247,6 +199,21 @@ class FreshText:
         return (
             replace(fresh, hidden=hidden, redrawn=redrawn, restyled=self._restyled(screen)),
             prompt,
+        )
+
+    def _composed(self, head: Sequence[Line], tail: Sequence[Line], lost: int, end: int) -> Fresh:
+        if not lost:
+            return whole(head, mark=self._mark, end=end, budget=self._budget, hint=self._hint)
+        return with_gap(
+            head,
+            tail,
+            lost=lost,
+            printed=self._printed,
+            hole=self._hole,
+            mark=self._mark,
+            end=end,
+            budget=self._budget,
+            hint=self._hint,
         )
 
     def _restyled(self, screen: TextScreen) -> bool:
@@ -270,24 +237,10 @@ class FreshText:
         at = self._mark.line - self._mark.first_line
         return screen.row_text(screen.cursor_row).rstrip(" ") == self._mark.rows[at]
 
-    def _tail(self, screen: TextScreen, floor: int, stop: int) -> list[Line]:
-        """As many of the lines before `stop` as fit the second half of the budget."""
-        room = self._budget - int(self._budget * HEAD_SHARE)
-        out: list[Line] = []
-        at, chars = stop, 0
-        while at > floor and chars <= room:
-            step = screen.line_range(max(floor, at - TAIL_STEP), at)
-            if not step:
-                break
-            out[:0] = step
-            at -= len(step)
-            chars += sum(len(line.text) + 1 for line in step)
-        return out
-
     def _start(self, screen: TextScreen, rows: Rows) -> Changes:
         """Find the start of the answer, and the rows above the mark that belong to it."""
         mark = self._mark
-        if self._cleared:
+        if self._head.cleared:
             return Changes(screen.floor_line, moved=True)
         if screen.size.cols != mark.cols:
             return Changes(self._after_reflow(screen), moved=False)
@@ -306,106 +259,6 @@ class FreshText:
         around = screen.line_range(low, line + 2 * screen.size.rows)
         found = [low + n for n, row in enumerate(around) if row.text.startswith(wanted)]
         return min(found, key=lambda number: abs(number - line), default=line)
-
-    def _split_prompt(
-        self, screen: TextScreen, cursor: int, begin: Changes
-    ) -> tuple[int, str, str | None]:
-        """The line where the prompt begins, the prompt, and the output before it on its row.
-
-        The last is None if there is no prompt: the cursor is inside a painted form.
-        """
-        mark, start, moved = self._mark, begin.start, begin.moved
-        top, text = logical_row(screen, low=start)
-        below = text_below(screen)
-        if below and screen.modes.cursor_visible and no_prompt_row(screen):
-            return cursor, "", None
-        if (
-            top == mark.line
-            and not (moved or mark.alternate)
-            and text.startswith(mark.cells_before)
-        ):
-            # Still on the mark's row: nothing was printed on it.
-            if (below and begin.above) or self._parked(screen, below):
-                return cursor, self._drawn(screen, text), None
-            behind = text[len(mark.cells_before) :]
-            if not self._typed and len(behind) > 1 and behind in self._prompts:
-                return top, behind, ""  # the program has left its question without a line end
-            right = default_right(screen)
-            same = not mark.cells_before or right == mark.cells_after
-            return top, text + right if same else text, ""
-        first = start if moved else start + 1
-        marked = marked_start(
-            screen,
-            mark=mark,
-            line=first,
-            stop=cursor,
-            prompts=self._prompts,
-            typed=self._typed,
-        )
-        if marked is not None and marked[0] < cursor:
-            return self._rows_of_prompt(screen, marked, cursor, text)
-        if top < first:
-            top, text = logical_row(screen, low=first)
-        at = marked[1] if marked else editor_start(screen, after=mark.order, top=top, text=text)
-        known = self._known(screen, top, text, begin)
-        if known and top > first and is_level(text[:known], text[known:]):
-            known = 0
-        if below:
-            painted = any(n > screen.cursor_row for n in screen.written_rows(mark.generation))
-            if self._parked(screen, below) or (
-                at is None and known != 0 and (mark.form or painted)
-            ):
-                return cursor, self._drawn(screen, text), None
-        at = at if at is not None else known or 0
-        return top, text[at:] + default_right(screen), text[:at]
-
-    def _known(self, screen: TextScreen, top: int, text: str, begin: Changes) -> int | None:
-        """The index where `text`, the row of line `top`, ends with a known prompt, else None.
-
-        Directly below the echo, text before a known prompt belongs to a new one if the input is
-        unfinished or spells it; and a row that reads like the last one may be output again.
-        """
-        known = split(text, self._prompts)
-        if spells(self._typed, (text,)):
-            return known and 0
-        if known == 0 and self._doubtful:
-            others = [prompt for prompt in self._prompts if prompt != self._mark.cells_before]
-            output = text[: split(text, others) or 0]
-            again = text != self._mark.cells_before
-            again = again or (output.strip() in self._typed and not output.isdigit())
-            if output and again and self._silent(screen, top, text, begin):
-                return len(output)
-        if known and left_open(self._typed) and self._silent(screen, top, text, begin):
-            return 0
-        return known
-
-    def _silent(self, screen: TextScreen, top: int, prompt: str, begin: Changes) -> bool:
-        """True if there is only the echo above line `top`."""
-        rows = screen.line_range(begin.start, top)
-        left = without_echo(rows, self._typed_at(screen, prompt, moved=begin.moved))
-        return not any(row.text.strip(" ") for row in left)
-
-    @staticmethod
-    def _rows_of_prompt(
-        screen: TextScreen, marked: tuple[int, int], cursor: int, text: str
-    ) -> tuple[int, str, str]:
-        """A prompt of several rows: the status shows the last row with text."""
-        line, at = marked
-        before = screen.row_text(line - screen.first_line, 0, at)
-        # A prompt that ends with a line end leaves the cursor's row empty: use the row above it.
-        rows = [row.text for row in screen.line_range(line, cursor)]
-        rows[0] = rows[0][len(before) :]
-        shown = next((row for row in (text, *reversed(rows)) if row.strip(" ")), text)
-        return line, shown, before
-
-    @staticmethod
-    def _parked(screen: TextScreen, below: bool) -> bool:
-        """A hidden cursor inside a form: its row is part of the picture and no prompt."""
-        return below and not screen.modes.cursor_visible
-
-    def _drawn(self, screen: TextScreen, text: str) -> str:
-        """The prompt inside a form: none if the cursor is hidden or the row belongs to a frame."""
-        return "" if self._parked(screen, below=True) or FRAME.match(text) else text
 
     def _last_rows(
         self,
@@ -456,70 +309,6 @@ class FreshText:
         new = any(row.text.rstrip(" ") not in before for row in shown)
         return shown if again or new else []
 
-    def _typed_at(self, screen: TextScreen, prompt: str, *, moved: bool) -> Typed:
-        mark = self._mark
-        secret = mark.canonical and not mark.echo
-        lines = () if secret else typed_lines(self._typed)
-        return Typed(
-            lines=lines,
-            prompt="" if moved else mark.cells_before,
-            after=mark.cells_after,
-            ghost=self._ghost(screen, lines) if not moved else "",
-            col=0 if moved else mark.col,
-            cols=screen.size.cols,
-            kernel=mark.canonical and mark.echo,
-            end_prompt=prompt,
-            prompts=self._prompts,
-            moved=moved,
-        )
-
-    def _ghost(self, screen: TextScreen, lines: Sequence[str]) -> str:
-        """The grey suggestion that a line editor left after the typed line."""
-        row = self._mark.line - screen.first_line
-        if not lines or self._mark.canonical or not 0 <= row < screen.size.rows:
-            return ""
-        return ghost_text(screen, row, min(self._mark.col + len(lines[0]), screen.size.cols))
-
-    def _compose(self, head: list[str], tail: list[str], lost: int, end: int) -> Fresh:
-        mark = self._mark
-        if not lost:
-            lines = _trimmed(head)
-            cut = sanitize.budget(
-                "\n".join(lines), self._budget, head_share=HEAD_SHARE, hint=self._hint
-            )
-            return Fresh(
-                text=cut.text,
-                offset=mark.offset,
-                end=end,
-                lines=len(lines),
-                omitted_lines=cut.omitted_lines,
-                omitted_chars=cut.omitted_chars,
-            )
-        head, tail = _trimmed(head), _trimmed(tail)
-        room = int(self._budget * HEAD_SHARE)
-        above = sanitize.head("\n".join(head), room)
-        below = sanitize.tail("\n".join(tail), self._budget - room)
-        shown = sum(part.count("\n") + 1 for part in (above, below) if part)
-        total = max(shown, self._all_lines(len(head) + lost + len(tail)))
-        # Lines dropped unseen are counted by line number; their bytes are known from the log.
-        size = max(0, end - mark.offset - len(above.encode()) - len(below.encode()))
-        middle = sanitize.gap(0 if total > shown else size, total - shown, self._hint)
-        text = "\n".join(part for part in (above, middle, below) if part)
-        return Fresh(
-            text=text,
-            offset=mark.offset,
-            end=end,
-            lines=total,
-            omitted_lines=total - shown,
-            omitted_chars=size,
-        )
-
-    def _all_lines(self, rows: int) -> int:
-        """Lines of the whole answer: line feeds, or rows if fewer (a line may wrap)."""
-        if self._printed is None:
-            return rows
-        return self._printed if self._hole else min(rows, self._printed + 1)
-
 
 def _without(rows: Sequence[Line], first: int, numbers: set[int]) -> list[Line]:
     """The rows, of which the first has number `first`, without those of `numbers`.
@@ -528,31 +317,3 @@ def _without(rows: Sequence[Line], first: int, numbers: set[int]) -> list[Line]:
     """
     kept = [row for number, row in enumerate(rows, first) if number not in numbers]
     return [Line(""), *kept] if rows and first in numbers else kept
-
-
-def _joined(rows: Sequence[Line]) -> list[str]:
-    """Logical lines: soft-wrapped rows joined, trailing blanks removed."""
-    out: list[str] = []
-    open_line = ""
-    for row in rows:
-        # A wide character that did not fit left a blank in the last column. A printed space looks
-        # the same there and is lost, which is far rarer.
-        if open_line.endswith(" ") and row.text and WIDTH[row.text[0]] == 2:
-            open_line = open_line[:-1]
-        open_line += row.text
-        if not row.wrapped:
-            out.append(open_line.rstrip(" "))
-            open_line = ""
-    if open_line:
-        out.append(open_line.rstrip(" "))
-    return out
-
-
-def _trimmed(lines: list[str]) -> list[str]:
-    """Without the blank lines at both ends."""
-    start, stop = 0, len(lines)
-    while start < stop and not lines[start].strip():
-        start += 1
-    while stop > start and not lines[stop - 1].strip():
-        stop -= 1
-    return [line.rstrip() for line in lines[start:stop]]
