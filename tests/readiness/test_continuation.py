@@ -77,6 +77,7 @@ def test_second_prompts(prompt: str, row: str, more: dict[str, object]) -> None:
         ("> ", "write(hi)", "hi> "),
         ("> ", 'print "("', "(> "),
         ("$ ", "PS1='> '", "> "),
+        (">>> ", 'input("> ")', "> "),
         ("sqlite> ", ".prompt 'db> '", "db> "),
         ("(gdb) ", "set prompt dbg>", "dbg> "),
         ("> ", "send(", "Subject: "),
