@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ptyjobs.text.bookmark import Mark, TextScreen, text_below
 from ptyjobs.text.changes import Changes
-from ptyjobs.text.echo import Typed, typed_lines, without_echo
+from ptyjobs.text.echo import Typed, repeated, typed_lines, without_echo
 from ptyjobs.text.prompts import (
     FRAME,
     default_right,
@@ -101,6 +101,7 @@ class Asked:
             return self._rows_of_prompt(screen, marked, cursor, text)
         if top < first:
             top, text = logical_row(screen, low=first)
+        text = text[self._ahead(text) :]
         at = marked[1] if marked else editor_start(screen, after=mark.order, top=top, text=text)
         known = self._known(screen, top, text, begin)
         if known and top > first and is_level(text[:known], text[known:]):
@@ -133,6 +134,14 @@ class Asked:
         if known and left_open(self.typed) and self._silent(screen, top, text, begin):
             return 0
         return known
+
+    def _ahead(self, text: str) -> int:
+        """The length of the continuation prompts before a known one, of lines typed ahead."""
+        if not (self.mark.canonical and self.mark.echo):
+            return 0
+        lines = len(typed_lines(self.typed)) - bool(self.mark.cells_before.strip(" "))
+        bare, _ = repeated(text, lines)
+        return bare if text[bare:] in self.prompts else 0
 
     def _silent(self, screen: TextScreen, top: int, prompt: str, begin: Changes) -> bool:
         """True if there is only the echo above line `top`."""

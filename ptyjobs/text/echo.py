@@ -98,13 +98,12 @@ def without_echo(rows: Sequence[Line], typed: Typed) -> list[Line]:
 
 def _without_again(rows: list[Line], typed: Typed) -> list[Line]:
     """The rows without the line that is shown again after help for it, without the key (`?`)."""
-    line = typed.lines[0]
-    if len(typed.lines) > 1 or line[-1:].isalnum() or not line[:-1].strip():
+    line, key = typed.lines[0][:-1], typed.lines[0][-1:]
+    if len(typed.lines) > 1 or key.isalnum() or not (line.strip() and typed.prompt.strip()):
         return rows
-    again = (typed.prompt + line[:-1]).rstrip(" ")
-    found = (n for n, row in enumerate(rows) if row.text.rstrip(" ") == again)
-    at = next(found, None)
-    return rows if at is None or not typed.prompt.strip() else rows[:at] + rows[at + 1 :]
+    again = (typed.prompt + line).rstrip(" ")
+    at = next((n for n, row in enumerate(rows) if row.text.rstrip(" ") == again), len(rows))
+    return rows[:at] + rows[at + 1 :]
 
 
 def after_cells(text: str, cells: int) -> str:
@@ -220,7 +219,7 @@ def _indented(rows: Sequence[Line], typed: Typed) -> _Match | None:
     if not line or not text.endswith(line):
         return None
     before, prompt = text[: len(text) - len(line)].rstrip(" "), typed.prompt.rstrip(" ")
-    same = _numberless(before)[:-1] == _numberless(prompt)[:-1]
+    same = _NUMBERS.sub("0", before)[:-1] == _NUMBERS.sub("0", prompt)[:-1]
     return _Match(1, "", 1) if before and same and before[-1:] not in " " else None
 
 
@@ -290,7 +289,7 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
     """Drop echoes that came after the mark: after later prompts, or bare from the kernel."""
     pending = list(typed.lines[match.lines :])
     prompts = {p for p in (typed.prompt, typed.end_prompt, *match.prefixes) if p.strip()}
-    another = _numberless(typed.prompt) != _numberless(typed.end_prompt)
+    another = _NUMBERS.sub("0", typed.prompt) != _NUMBERS.sub("0", typed.end_prompt)
     if typed.lines and typed.end_prompt.strip() and another:
         pending = list(typed.lines)  # perhaps typed ahead: then the editor echoes every line again
     bare = 0  # prompts that may precede output because their line was typed ahead
@@ -315,12 +314,14 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
             must_come.pop(0)  # the kernel has echoed it somewhere: this is the first such row
             at += 1
             continue
-        if not stop and bare > 1 and at == start and (stop := _repeated(text, bare)):
-            bare = 0
-            if text[stop:].strip():
-                out.append(Line(text[stop:], kept[at].wrapped))
-            at += 1
-            continue
+        if not stop and at == start:
+            stop, number = repeated(text, bare)
+            if stop:
+                bare -= number
+                if text[stop:].strip():
+                    out.append(Line(text[stop:], kept[at].wrapped))
+                at += 1
+                continue
         if stop and bare > 0:
             while bare > 0 and (stop := _prompt_end(text, known)):
                 bare -= 1
@@ -334,20 +335,23 @@ def _without_later(kept: list[Line], start: int, match: _Match, typed: Typed) ->
     return out
 
 
-def _repeated(text: str, times: int) -> int:
-    """The end of the prompt that `text` begins with, repeated `times` times; 0 if there is none.
+_BARE = re.compile(r"( {0,8}[^\w\s]{1,6} |\w[^\n]{0,30}?[>:$#%\])] )")
+"""A prompt at the start of a row, as short as possible: symbols, or words with a sign behind."""
 
-    A continuation prompt not seen before, once for each line that was typed ahead of it: symbols
-    followed by a blank, no words (`   ...: `, `> `).
+
+def repeated(text: str, times: int) -> tuple[int, int]:
+    """The prompt that `text` begins with several times: where the last one ends, and their number.
+
+    A continuation prompt not seen before, for lines that were typed ahead of it: symbols, `times`
+    times (`> `, `   ...: `), or words with a sign behind, at least twice (`more> `); else (0, 0).
     """
-    match = re.match(r"( {0,8}[^\w\s]{1,6} )", text + " ")
-    if match is None or not (text + " ").startswith(match[1] * times):
-        return 0
-    return min(times * len(match[1]), len(text))
-
-
-def _numberless(prompt: str) -> str:
-    return _NUMBERS.sub("0", prompt)
+    shown = text + " "
+    match = _BARE.match(shown) if times > 1 else None
+    if match is None:
+        return 0, 0
+    least = 2 if match[1][0].isalnum() else times
+    found = next((n for n in range(times, least - 1, -1) if shown.startswith(match[1] * n)), 0)
+    return min(found * len(match[1]), len(text)), found
 
 
 def prompt_length(text: str, prompt: str) -> int:

@@ -443,7 +443,8 @@ class Asked:
     def step(self, typed: str, output: str) -> tuple[str, str]:
         before = take(self.screen, echo=True, canonical=True)
         text = FreshText(before, typed=typed, entered=True, prompts=self.prompts)
-        self.screen.feed(f"{typed}\r\n{output}".encode())
+        lines = typed.replace("\n", "\r\n")
+        self.screen.feed(f"{lines}\r\n{output}".encode())
         fresh, prompt = text.finish(self.screen, prompt_row=True, end=0)
         return fresh.text, prompt
 
@@ -469,6 +470,19 @@ def test_output_behind_a_prompt_is_told_again_after_it() -> None:
     assert program.step("printf 42", "42> ") == ("42", "> ")
     assert program.step("printf 43", "43> ") == ("43", "> ")
     assert Asked("db> ").step("printf db", "dbdb> ") == ("db", "db> ")
+
+
+def test_continuation_prompts_of_lines_typed_ahead_are_no_output() -> None:
+    block = "for i in 1 2\ndo echo $i\ndone"
+    for more in ("more> ", "> ", "... "):
+        program = Asked()
+        assert program.step(block, f"{more}{more}1\r\n2\r\n> ") == ("1\n2", "> ")
+        assert program.step(block, f"{more}{more}> ") == ("", "> ")
+    closed = f"{block}\necho 9"
+    output = "more> more> 1\r\n> 9\r\n> "
+    assert Asked().step(closed, output) == ("1\n9", "> ")
+    assert Asked().step(block, "ab ab\r\n> ") == ("ab ab", "> ")
+    assert Asked().step("echo x", "a: a: b\r\n> ") == ("a: a: b", "> ")
 
 
 def test_a_prompt_behind_a_question_that_was_left_is_that_prompt() -> None:
