@@ -47,7 +47,11 @@ PAUSE = 0.2  # seconds between a reply and the next call, as a quick caller woul
 VERDICT = ("state", "reason", "confidence", "prompt", "continuation", "exit_code", "signal")
 VERDICT += ("command_exit", "view", "rows", "late", "hidden", "says", "omitted_lines", "unsent")
 _VARYING = re.compile(r" · (?:\+[\d,]+ B|log \d+|[\d.,]+ (?:ms|s|min|h)(?: [\d.]+ s)?)(?= · |$)")
-_NUMBERS = re.compile(r"0x[0-9a-f]+|\b(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b|\d+")
+_NUMBERS = re.compile(
+    r"0x[0-9a-f]+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+    r"|\b(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b|\d+",
+    re.IGNORECASE,
+)
 SIDES = ("other", "now")
 
 
@@ -217,7 +221,7 @@ class Tally:
                 words += [f"slower: {times[0]:.2f} s, now {times[1]:.2f} s"] if late else []
                 print(f"\n{where}: {'; '.join(words) or 'same'}")
                 before, now = (runs[side][-1][number] for side in SIDES)
-                print(shown(before, now, parts or (["status", "text"] if show else [])))
+                print(shown(before, now, parts or (["status", "text"] * show)), flush=True)
 
     def summary(self) -> str:
         lines = [f"{self.sessions} sessions, {self.steps} steps: {self.differ} differ, "]
