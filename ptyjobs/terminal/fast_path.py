@@ -287,5 +287,5 @@ def _pen_after(style: Style, text: str) -> Style:
         return style
     at = max(text.rfind("\x1b[m"), text.rfind("\x1b[0m"), 0)
     for token in _SGR.findall(text, at):
-        style = after_sgr(style, token, token[2:-1])
+        style = after_sgr(style, token[2:-1])
     return style

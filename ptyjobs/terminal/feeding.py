@@ -22,7 +22,7 @@ from typing import Any
 
 from .parser import MAX_SEQUENCE, At, Done, Machine
 from .parser_table import CSI, SIMPLE, arguments, parse
-from .passes import AFTER_PLACE, BEGINS_PASS, PLACE, POSSESSIVE, TEXT, place_of, places
+from .passes import AFTER_PLACE, ASCII_G0, BEGINS_PASS, PLACE, POSSESSIVE, TEXT, place_of, places
 from .pieces import Pieces
 from .style import after_sgr
 
@@ -140,7 +140,12 @@ class Feeding(Pieces):
                             if x == row.used if chars is None else not row.wide:
                                 pen = self._pen
                                 if style:
-                                    pen = pen.kin.get(style) or after_sgr(pen, style, style[2:-1])
+                                    style = style[2:-1]
+                                    pen = (
+                                        pen.kin.get(style)
+                                        or pen.after.get(style)
+                                        or after_sgr(pen, style)
+                                    )
                                     self._pen = pen
                                 if chars is None:
                                     row.texts.append(text)
@@ -167,7 +172,8 @@ class Feeding(Pieces):
                         handler = known.get(token)
                         if handler is not None:
                             handler[0](self, *handler[1])
-                            self._last = ""
+                            if token != ASCII_G0:  # as in _run_tokens
+                                self._last = ""
                         elif self._run_tokens([token]):
                             return 1 + sum(len("".join(parts)) for parts in rest)
                         plain = self._plain and not self._origin
@@ -201,14 +207,16 @@ class Feeding(Pieces):
                         else:
                             self.draw(token)
                         continue
-                    style = self._pen.after.get(token)
-                    if style is not None:
-                        self._pen = style
-                        continue
+                    if token[-1] == "m" and token[1] == "[":
+                        style = self._pen.after.get(token[2:-1])
+                        if style is not None:
+                            self._pen = style
+                            continue
                     handler = known.get(token)
                     if handler is not None:
                         handler[0](self, *handler[1])
-                        self._last = ""  # REP repeats only the character directly before it
+                        if token != ASCII_G0:
+                            self._last = ""  # REP repeats only the character directly before it
                     elif token == "\x1b":
                         return 1 + sum(map(len, rest))
                     else:
@@ -261,7 +269,7 @@ class Feeding(Pieces):
         """Execute a whole token and cache the way to do it."""
         sgr = _SGR.fullmatch(token)
         if sgr is not None:
-            self._pen = after_sgr(self._pen, token, sgr.group(1))
+            self._pen = after_sgr(self._pen, sgr.group(1))
             return
         if token.startswith("\x1b]"):
             body, end = (token[2:-1], "\x07") if token[-1] == "\x07" else (token[2:-2], "\x1b\\")
@@ -278,7 +286,8 @@ class Feeding(Pieces):
         if len(token) <= 32:
             self._known[token] = handler
         handler[0](self, *handler[1])
-        self._last = ""
+        if token != ASCII_G0:
+            self._last = ""
 
     def _execute(self, done: Done) -> None:
         """Execute a sequence completed by the machine."""
@@ -297,7 +306,7 @@ class Feeding(Pieces):
             return None
         key, params = parsed
         if key == "m":
-            self._pen = after_sgr(self._pen, f"\x1b[{body}", params)
+            self._pen = after_sgr(self._pen, params)
             return None
         entry = CSI.get(key)
         args = None if entry is None else arguments(params, entry[1])

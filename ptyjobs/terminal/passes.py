@@ -11,7 +11,6 @@ property test compares the two.
 
 from __future__ import annotations
 
-import re
 import sys
 
 from . import charsets
@@ -32,7 +31,7 @@ AFTER_PLACE = (
     rf"(\x1b\[[0-9;:]*+m)?{POSSESSIVE}({TEXT}++)?"  # most have one style: no need to split
     rf"((?:{_STYLE}{TEXT}*+)*{POSSESSIVE})(\x1b\[K)?{POSSESSIVE}(\r?\n)?"
 )
-_PIECES = re.compile(rf"({_STYLE})({TEXT}*+)")
+ASCII_G0 = "\x1b(B"  # ncurses sends it with each sgr0: REP still repeats the character before it
 MAX_PLACES = 8192
 places: dict[str, tuple[int, int]] = {}  # shared by all screens: CUP → row and column, from 0
 
@@ -69,25 +68,32 @@ class Passes(Rectangles):
             y, x, last = self._y, self._x, text or self._last
         pen = self._pen
         if style:
-            pen = pen.after.get(style) or after_sgr(pen, style, style[2:-1])
+            style = style[2:-1]
+            pen = pen.after.get(style) or pen.kin.get(style) or after_sgr(pen, style)
         stop = x + len(text)
         texts, pens = ([text], [pen]) if text else ([], [])
         if more:
-            for sequence, piece in _PIECES.findall(more):
-                found = pen.after.get(sequence)
-                if found is not None:
-                    pen = found
-                elif sequence[1] == "[":
-                    pen = after_sgr(pen, sequence, sequence[2:-1])
-                elif self._charsets[0] == charsets.ASCII:
-                    last = ""
-                else:
+            if ASCII_G0 in more:
+                if self._charsets[0] != charsets.ASCII:
                     return False
+                more = more.replace(ASCII_G0, "")
+            # Splitting takes half the time of an expression's findall with two groups.
+            parts = more.split("\x1b[")
+            piece = parts[0]
+            if piece:
+                texts.append(piece)
+                pens.append(pen)
+                stop += len(piece)
+            del parts[0]
+            for part in parts:
+                params, _, piece = part.partition("m")
+                pen = pen.after.get(params) or pen.kin.get(params) or after_sgr(pen, params)
                 if piece:
                     texts.append(piece)
                     pens.append(pen)
                     stop += len(piece)
-                    last = piece
+            if texts:
+                last = texts[-1]
             text += more
         if stop > columns or (stop == columns and not self._autowrap):
             return False

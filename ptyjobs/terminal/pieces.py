@@ -26,7 +26,7 @@ PAUSE = 8  # windows that then do without; doubled each time, up to MAX_PAUSE
 MAX_PAUSE = 256
 
 Piece = tuple[str, str, tuple[str, ...], int, int]
-"""Style sequence, text, its cells, 0, 0; or "", "", (), row, column; or "", text for the general
+"""SGR parameters, text, its cells, 0, 0; or "", "", (), row, column; or "", text for the general
 path, (), 0, 0."""
 
 
@@ -41,7 +41,7 @@ class Parsed(dict[str, Piece]):
         match = _STYLED.fullmatch(piece)
         if match is not None:
             # Assigned to a slice of a list, a tuple takes a third of the time of a string.
-            parsed = "\x1b[" + match.group(1), match.group(2), tuple(match.group(2)), 0, 0
+            parsed = match.group(1)[:-1], match.group(2), tuple(match.group(2)), 0, 0
         elif _PLACE.fullmatch(piece) is not None:
             place = "\x1b[" + piece
             parsed = "", "", (), *(places.get(place) or place_of(place))
@@ -121,10 +121,10 @@ class Pieces(Passes):
                     limit = columns
                     last = ""
                     continue
-                if not style:
+                if not cells:
                     other = text
                     break
-                pen = pen.kin.get(style) or after_sgr(pen, style, style[2:-1])
+                pen = pen.kin.get(style) or pen.after.get(style) or after_sgr(pen, style)
                 row = rows[y]
                 count = len(cells)
                 stop = x + count

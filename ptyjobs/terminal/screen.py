@@ -194,7 +194,7 @@ class Screen(Fast, pyte.Screen):  # type: ignore[misc]  # properties where pyte 
     def select_graphic_rendition(self, *attrs: int, **_: Any) -> None:
         """pyte's SGR, for a stock pyte stream."""
         params = ";".join(map(str, attrs))
-        self._pen = after_sgr(self._pen, f"\x1b[{params}m", params)
+        self._pen = after_sgr(self._pen, params)
 
     def debug(self, *args: Any, **kwargs: Any) -> None:
         """pyte's hook for unknown sequences: counts."""

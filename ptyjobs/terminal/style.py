@@ -1,11 +1,11 @@
 """Cell styles: `Style`, and the effect of `CSI ... m` on it.
 
 Owns the graphic attributes of a cell and the parsing of SGR parameters. Never knows where a cell
-is. The subtle thing: styles are interned, and every style caches the style that each SGR sequence
-leads to (`Style.after`), so that the common case in the screen's loop is one dictionary look-up.
-Sequences that only set the foreground are cached once for all styles that differ in nothing else
-(`Style.kin`), because a program with 256 colours uses each after each other. The caches are bounded
-over the whole process, however many colours a program uses.
+is. The subtle thing: styles are interned, and every style caches which style the parameters of each
+SGR sequence lead to (`Style.after`), so that the common case in the screen's loop is one dictionary
+look-up. Sequences that only set a foreground from a large palette are cached once for all styles
+that differ in nothing else (`Style.kin`), because a program with 256 colours uses each after each
+other. The caches are bounded over the whole process, however many colours a program uses.
 
 Source of the numbers: ECMA-48 8.3.117, ITU-T T.416 for the colon forms, xterm's ctlseqs.
 """
@@ -49,8 +49,8 @@ class Style:
         """The style of a cell erased while this one is current: only its background (BCE)."""
         if self.bg is None:
             return DEFAULT
-        found = self.after.get("")
-        return found if found is not None else _remember(self, "", intern(Style(bg=self.bg)))
+        found = self.after.get(_BLANK)
+        return found if found is not None else _remember(self, _BLANK, intern(Style(bg=self.bg)))
 
     @property
     def hides(self) -> bool:
@@ -65,6 +65,8 @@ _MAX_MEMORIES = 16384
 _PATIENCE = 65536  # look-ups that may miss while the caches are full, before they are cleared
 _MAX_CHANGES = 2048
 _MAX_KEY = 64
+_BLANK = "blank"  # key of a style that no SGR has
+_SHORT = 2  # digits of the basic colours: so few pairs that `after` has room for them
 
 _NAMES = tuple(f.name for f in fields(Style) if f.name not in ("after", "kin"))
 _KEPT = ("link", "protected")  # SGR 0 does not reset these
@@ -130,9 +132,9 @@ def _remember(
     return result
 
 
-def after_sgr(style: Style, token: str, params: str) -> Style:
-    """The style after the sequence `token` (`CSI params m`), cached for the next time."""
-    found = style.after.get(token) or style.kin.get(token)
+def after_sgr(style: Style, params: str) -> Style:
+    """The style after the sequence `CSI params m`, cached for the next time."""
+    found = style.after.get(params) or style.kin.get(params)
     if found is not None:
         return found
     known = _changes.get(params)
@@ -148,8 +150,9 @@ def after_sgr(style: Style, token: str, params: str) -> Style:
         values[: len(_PLAIN)] = _PLAIN
     for index, value in changes.items():
         values[index] = value
-    cache = style.kin if not reset and changes.keys() == _FG else None
-    return _remember(style, token, _intern(tuple(values)), cache)
+    shared = len(params) > _SHORT and not reset and changes.keys() == _FG
+    cache = style.kin if shared else None
+    return _remember(style, params, _intern(tuple(values)), cache)
 
 
 _FLAGS: dict[int, tuple[tuple[str, object], ...]] = {

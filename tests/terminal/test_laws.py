@@ -192,6 +192,15 @@ def test_a_dense_screen_without_repetition_pauses_its_path() -> None:
     assert screen._next_pause == dense_path.PAUSE
 
 
+@pytest.mark.parametrize("place", [b"", b"\x1b[1;1H"])
+def test_a_character_set_that_ncurses_sends_with_each_style_does_not_stop_rep(
+    place: bytes,
+) -> None:
+    screen = Screen(Size(2, 20))
+    screen.feed(place + b"\x1b[1mab\x1b(B\x1b[m\x1b[3b|")
+    assert screen.text()[0] == "abbbb|"
+
+
 def test_only_ascii_digits_place_the_cursor() -> None:
     screen = Screen(Size(4, 20))
     screen.feed("\x1b[\u0663Hx".encode())  # ARABIC-INDIC DIGIT THREE
