@@ -51,6 +51,7 @@ else:
 
 
 SLACK = 10.0  # seconds past its deadline after which a silent holder counts as lost
+BIRTH = 30.0  # seconds beyond that for a start: a first one waits until the zygote has loaded
 KILL_SLACK = 10.0  # seconds that a kill may take beyond its grace period
 
 
@@ -95,7 +96,7 @@ class Call(Generic[T]):
 
 
 def start(request: StartRequest) -> Call[Answer]:
-    return Call(request, _answer, _ended_within(request.budget), request.wait)
+    return Call(request, _answer, _ended_within(request.budget), request.wait + BIRTH)
 
 
 def restart(request: RestartRequest) -> Call[Answer]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ptyjobs import AsyncJobs, Jobs
+from ptyjobs.client import calls
 from ptyjobs.config import Config, load
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.model import Reason, State
@@ -159,3 +160,19 @@ def test_an_async_client_talks_to_the_job_that_replaced_the_one_it_knew(tmp_path
                 return (await yours.interact("build", input="two", timeout=10)).fresh.text
 
     assert "got two" in asyncio.run(replaced())
+
+
+@pytest.mark.parametrize("patience", [0.0, 0.05])
+def test_a_first_start_may_take_longer_than_any_other_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    """It waits until the zygote has loaded; on a busy machine that took more than 10 s."""
+    monkeypatch.setattr(calls, "SLACK", patience)
+    with Jobs(Config(state_dir=str(tmp_path / "a"))) as jobs:
+        assert jobs.execute("cat", name="j", wait=0).job_id == "j"
+
+    async def start() -> str:
+        async with AsyncJobs(Config(state_dir=str(tmp_path / "b"))) as other:
+            return (await other.execute("cat", name="j", wait=0)).job_id
+
+    assert asyncio.run(start()) == "j"
