@@ -20,7 +20,8 @@ from ptyjobs.readiness.rules import Rule, password
 class Loop:
     """A loop that only computes and sleeps for a set time, as pollers do.
 
-    `first`: the probe that first found it; `still`: the same since it last read or used new memory.
+    `first`: the probe that first found it; `still`: the same since it last read, used new memory,
+    opened or closed a file.
     """
 
     since: float
@@ -36,12 +37,13 @@ class Loop:
         return rounds or calls - given >= tuning.EMPTY_READS or self._spins(probe)
 
     def _spins(self, probe: Probe) -> bool:
-        """True if it spends its time in system calls that neither read nor touch new memory.
+        """True if it spends much of its time in system calls, without any work that shows.
 
-        A loop around poll(2) with a time-out of 0 does.
+        A loop around poll(2) with a time-out of 0 does, also with other cheap calls between
+        (ncurses sets a signal's handler before and after each look).
         """
-        spent = probe.system - self.still.system
-        return spent >= max(tuning.SPINS, probe.user - self.still.user)
+        spent, own = probe.system - self.still.system, probe.user - self.still.user
+        return spent >= tuning.SPINS and spent * tuning.OWN_CODE >= own
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,9 @@ class Candidate:
         loop = old.loop if old is not None and old.kind[0] == probe.pid else None
         if loop is None:
             return Loop(now, probe, probe, probe.polling)
-        if (probe.reads, probe.faults) != (loop.still.reads, loop.still.faults):
+        still = loop.still
+        old_work, work = (still.reads, still.faults), (probe.reads, probe.faults)
+        if work != old_work or (probe.running and still.running and probe.files != still.files):
             loop = replace(loop, still=probe)
         return replace(loop, slept=True) if probe.polling else loop
 

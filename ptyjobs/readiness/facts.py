@@ -40,6 +40,7 @@ class Probe:
     cpu: int = 0  # CPU time of the foreground processes, ns
     timed: bool = False  # it waits for its terminal alone, with a time-out
     wakes: float = 0.0  # seconds until that wait times out; 0: never, or unknown
+    due: float = 0.0  # the time of that time-out; 0: never, or unknown
     returns: float = 0.0  # seconds until its read returns without input (VTIME)
     takes: int = 0  # most bytes that its read of the terminal returns; 0: no read, or unknown
     works: bool = False  # SOFT, but another of its threads is running or runnable
@@ -63,8 +64,9 @@ class Probe:
     reads: int = 0  # BUSY and not canonical: its read calls so far, and the bytes they returned
     read_bytes: int = 0
     user: int = 0  # the same: its CPU time in clock ticks in its own code,
-    system: int = 0  # and in system calls; and its page faults
-    faults: int = 0
+    system: int = 0  # and in system calls;
+    faults: int = 0  # its page faults;
+    files: int = 0  # a number that changes with its open files
     polling: bool = False  # BUSY in a short sleep: it may poll its terminal
     runs: int = 0  # how often that thread was scheduled
     bare: bool = False  # no line editing, echo, signals, output processing (as ssh sets it)

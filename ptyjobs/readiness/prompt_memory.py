@@ -60,6 +60,7 @@ class PromptMemory:
     def __init__(self) -> None:
         self._prompts: dict[tuple[str, int, int], PromptGuess] = {}
         self.current: PromptGuess | None = None  # the prompt shown when the job last waited
+        self.row: str | None = None  # the cursor row of the last answer; None: not waiting then
 
     def learn(self, prompt: PromptGuess) -> None:
         """Remember the cursor row of a waiting program."""

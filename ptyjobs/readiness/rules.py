@@ -193,6 +193,8 @@ class Weighing:
             seen = probe.tier is Tier.FULL  # else it may poll something else
             if self.asks() and (seen or look.before_cursor.rstrip().endswith(tuning.SIGNS)):
                 return _waits(tuning.ASIDE, "it accepts input after a question of a command")
+            if self._began_to_read():
+                return _medium(tuning.QUESTION, "a thread of it has begun to read a line")
             patience = tuning.WORKING if look.before_cursor.strip() else tuning.BLANK
             return _silent(patience, "its marks say that it works")
         if (marks == "edit" and not self.left_the_line()) or self.editing():
@@ -312,32 +314,69 @@ class Weighing:
             and base.place == probe.place
         )
 
+    def _began_to_read(self) -> bool:
+        """A thread reads a line since Enter; before, the wait was for keys, and in another call.
+
+        One that always reads, or that handles the terminal while another works, is not meant: its
+        call is the same.
+        """
+        probe, base = self.probe, self.baseline
+        return (
+            base is not None
+            and (base.pid, base.start) == (probe.pid, probe.start)
+            and not base.canonical
+            and probe.canonical
+            and probe.takes > 0
+            and base.signature != probe.signature
+            and not (probe.works or self._children_work())
+            and (probe.rings in (0.0, base.rings) or probe.rings > tuning.LONG_TIMER)
+        )
+
     def _rest(self) -> Rule | None:
         """Rule for a program that sleeps as when it was idle; None for another."""
-        if not self._at_rest():
+        base = self.baseline
+        if base is None or not self._at_rest():
             return None
         wakes = self.probe.wakes
-        if wakes and not self._stayed_in_the_field():
-            pulse = wakes * tuning.LATE_TIMER  # it has come once, and nothing was drawn
-            patience = tuning.QUESTION if wakes > tuning.LONG_TIMER else pulse
-            return _silent(patience, "it sleeps as when it was idle, with a timer")
-        rest = _waits(tuning.FIRST, "it sleeps as when it was idle, and only input can wake it")
-        return replace(rest, alone=False)
+        pulse = wakes == base.wakes
+        if not wakes or (pulse and self._stayed_in_the_field()):
+            rest = _waits(tuning.FIRST, "it sleeps as when it was idle, and only input can wake it")
+            return replace(rest, alone=False)
+        why = "it sleeps as when it was idle, with a timer"
+        long = wakes > tuning.LONG_TIMER
+        if pulse:  # it has come once, and nothing was drawn
+            return _silent(tuning.QUESTION if long else wakes * tuning.LATE_TIMER, why)
+        pending = base.due > 0 and abs(self.probe.due - base.due) <= tuning.SAME_TIMER
+        empty = self.memory.row is not None and not self.memory.row.strip()
+        if pending and empty:
+            return _medium(tuning.FIRST, why)
+        # A promise that was made before may be awaited now; then nothing is printed.
+        return _silent(tuning.QUESTION, why) if (pending or long) and self._printed() else None
+
+    def _printed(self) -> bool:
+        """A line of output is above the cursor's row, not only the line that was entered.
+
+        Where that was typed at an empty row the two look the same: it counts as output.
+        """
+        row, above = self.memory.row, self.look.above
+        if self.sent is None or self.sent.lines != 1 or row is None:
+            return False
+        return bool(above.strip()) and not (row.strip() and normal(above).startswith(normal(row)))
 
     def _at_rest(self) -> bool:
-        """Its threads sleep as when it was idle; only input or its pulse can wake it.
+        """Its threads sleep as when it was idle; only input or its timer can wake it.
 
         It has read the input and waits for more, whatever its screen shows: an event loop that
         prints no prompt for the rest of an expression, a form with a message below its field.
         A pulse is the same each time. Another timer may be the work that the input began (an
-        expression that awaits it), even if it is shorter than that of a garbage collector before.
+        expression that awaits it), even if it is shorter than that of a garbage collector before,
+        unless it ends when that one would have ended.
         """
         probe, base = self.probe, self.baseline
         return (
             base is not None
             and probe.alone
             and base.alone
-            and probe.wakes in (0.0, base.wakes)
             and not 0.0 < probe.wakes <= tuning.TICK
             and not probe.children - probe.lineage
             and not probe.works

@@ -440,6 +440,8 @@ class Settle:
         probe, situation = self._candidate.probe, self._situation
         old, new = situation.before, situation.evidence.snapshot()
         doing = probe.doing if probe is not None else ""
+        ready = rule.reason not in (Reason.EXITED, Reason.PATTERN, Reason.TIMEOUT)
+        situation.memory.row = look.before_cursor if ready and look is not None else None
         return Verdict(
             reason=rule.reason,
             confidence=rule.confidence,

@@ -46,6 +46,7 @@ REACTION = 1.0  # the same if it has drawn nothing since Enter: Codex took 0.1 s
 CLOCK = 0.050  # a thread's timer this short is a frame clock (bubbletea 0.016); fzf's idles at 0.1
 TICK = 0.300  # a timer this short drives the screen (a spinner), not housekeeping; chosen
 LONG_TIMER = 5.0  # a pulse longer than this is not awaited; chosen
+SAME_TIMER = 0.1  # two waits that end within this are for one timer; chosen
 HINT = 0.1  # the same beside a slow timer: Kakoune shows its menus after 0.05 s
 IDLE_RINGS = 2  # expiries of such a timer without output: it draws nothing; chosen
 LONGEST_RING = 1.0  # the same on a machine so busy that timers fire late; chosen
@@ -69,7 +70,8 @@ RETRY = 3.0  # sudo pauses 2 s after a wrong password, with echo on: missed once
 STOPPED = 0.300  # stopped by a signal, or its terminal by C-s; chosen
 POLLING = 1.0  # it redraws, or polls its terminal, all the time; chosen
 EMPTY_READS = 100  # reads without result: a busy poller makes that many in a millisecond; chosen
-SPINS = 5  # clock ticks in system calls, at least as many as in its own code: dhex has 3 : 1
+SPINS = 5  # clock ticks in system calls: at least so many, and
+OWN_CODE = 4  # times as many at most in its own code: dhex has 0.3, ytree 3
 POLLS = 4  # times that it ran in between: one long sleep is not polling; chosen
 
 # -- Work during the wait.

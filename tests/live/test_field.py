@@ -438,10 +438,25 @@ while True:
 """
 
 
+# Two of three parts of its time are its own code, as in ncurses, which sets the handler of a signal
+# before and after each look.
+SPINNING_AROUND_POLL = """
+import os, select, tty
+tty.setraw(0); os.write(1, b"\\x1b[?1049h\\x1b[HEDIT"); poll = select.poll(); poll.register(0, 1)
+while True:
+    own, system, *_ = os.times()
+    while own < 2 * system:
+        for _ in range(999): pass
+        own, system, *_ = os.times()
+    for _ in range(99):
+        if poll.poll(0): os.write(1, b" key " + os.read(0, 9))
+"""
+
+
 @pytest.mark.parametrize(
     "source",
-    [DRAWING, SPINNING, SPINNING_IN_POLL],
-    ids=["draws and sleeps", "spins", "spins without a read"],
+    [DRAWING, SPINNING, SPINNING_IN_POLL, SPINNING_AROUND_POLL],
+    ids=["draws and sleeps", "spins", "spins without a read", "spins with other work"],
 )
 def test_a_full_screen_program_that_polls_for_keys(jobs: Jobs, source: str) -> None:
     job = Session(jobs, program(source))
@@ -468,6 +483,28 @@ def test_work_on_a_processor_in_raw_mode_is_no_polling(jobs: Jobs) -> None:
         "import os, tty\ntty.setraw(0); os.write(1, b'\\x1b[?1049hX')\nwhile True: sum(range(99))"
     )
     job = Session(jobs, program(work), wait=2.5)
+    assert job.first.verdict.reason is Reason.TIMEOUT
+
+
+LOOKING_NOW_AND_THEN = """
+import os, select, time, tty
+tty.setraw(0); os.write(1, b"\\x1b[?1049hX"); poll = select.poll(); poll.register(0, 1)
+while not poll.poll(0):
+    end = time.monotonic() + 0.01
+    while time.monotonic() < end: sum(range(99))
+"""
+
+WALKING = """
+import os, tty
+tty.setraw(0); os.write(1, b"\\x1b[?1049hX")
+while True:
+    for folder, _, files in os.walk("/usr/lib"): pass
+"""
+
+
+@pytest.mark.parametrize("work", [LOOKING_NOW_AND_THEN, WALKING], ids=["computes", "walks"])
+def test_work_that_looks_at_its_terminal_now_and_then_is_no_polling(jobs: Jobs, work: str) -> None:
+    job = Session(jobs, program(work), wait=3)
     assert job.first.verdict.reason is Reason.TIMEOUT
 
 
@@ -1150,3 +1187,70 @@ def test_paste_mode_that_is_set_again_before_the_line_runs_is_no_prompt(jobs: Jo
     answer = session.send("ask", timeout=60)
     assert (answer.verdict.reason, answer.verdict.prompt) == (Reason.PROMPT, "")
     assert session.send("name", timeout=60).fresh.text == "did ask"
+
+
+# An event loop whose collector of garbage has a timer of eight seconds (V8). Its mode for several
+# lines shows no prompt.
+PENDING = r"""
+import os, select, time, tty
+tty.setraw(0); os.write(1, b'> '); due = [0.0]; p = select.epoll(); p.register(0, 1)
+p.register(os.pipe()[0], 1)
+def line():
+    data = b''
+    while not data.endswith(b'\r'):
+        if p.poll(due[0] - time.monotonic() if due[0] else -1):
+            key = os.read(0, 99); os.write(1, key); data += key
+        else:
+            due[0] = 0.0
+    os.write(1, b'\r\n')
+    return data
+while 1:
+    if b'block' in line():
+        due[0] = time.monotonic() + 8; os.write(1, b'Entering a block\r\n')
+        while line() != b'end\r': pass
+    os.write(1, b'done\r\n> ')
+"""
+
+
+def test_a_timer_of_the_run_time_beside_an_empty_row_is_not_awaited(jobs: Jobs) -> None:
+    session = Session(jobs, program(PENDING))
+    for text, shown in (("block", "Entering a block"), ("x = 5", ""), ("y = 6", "")):
+        answer = session.send(text, timeout=60)
+        assert (answer.fresh.text, answer.verdict.reason) == (shown, Reason.QUIET)
+        assert "with a timer" in answer.verdict.why
+    assert session.send("end").verdict.prompt == "> "
+
+
+# A shell whose threads take turns at the terminal (elvish): the line editor waits for keys or a
+# signal, and a command's read of a line is made by another thread, in canonical mode.
+TURNS = r"""
+import os, queue, select, socket, threading, time, tty, termios
+cooked = termios.tcgetattr(0); lines = queue.Queue(); r, w = os.pipe()
+here, there = socket.socketpair()
+threading.Thread(target=here.recv, args=(9,), daemon=True).start()
+def edit():
+    while True:
+        tty.setraw(0); os.write(1, b"\x1b[?2004h~> "); line = b""
+        while not line.endswith(b"\r"):
+            select.select([0, r], [], []); key = os.read(0, 99); os.write(1, key); line += key
+        os.write(1, b"\x1b[?2004l\r\n"); termios.tcsetattr(0, termios.TCSANOW, cooked)
+        back = threading.Event(); lines.put((line, back)); back.wait()
+def run():
+    while True:
+        line, back = lines.get()
+        if b"sleep" in line: time.sleep(1.5)
+        if b"read" in line: os.write(1, b"read " + os.read(0, 99))
+        os.write(1, b"done\r\n"); back.set()
+threading.Thread(target=run, daemon=True).start()
+worker = threading.Thread(target=edit); worker.start(); worker.join()
+"""
+
+
+def test_a_line_that_another_thread_of_a_shell_reads_is_asked_for(jobs: Jobs) -> None:
+    session = Session(jobs, program(TURNS))
+    assert session.send("echo").fresh.text == "done"
+    for command in ("read", "sleep; read"):
+        answer = session.send(command, timeout=60)
+        assert answer.verdict.reason is Reason.QUIET
+        assert "begun to read a line" in answer.verdict.why
+        assert session.send("name").fresh.text == "read name\ndone"

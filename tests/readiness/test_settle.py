@@ -405,6 +405,65 @@ def test_a_long_timer_that_the_input_began_is_work(
     assert (world.run(5.0) is not None) is rests
 
 
+@pytest.mark.parametrize(
+    ("row", "above", "before", "after", "patience"),
+    [
+        ("> ", "// Entering editor mode", (0.0, 0.0), (8.0, 108.0), QUESTION),
+        ("> ", "> await sleep(8)", (0.0, 0.0), (8.0, 108.0), None),
+        ("> ", "slept 0", (0.0, 0.0), (3.0, 103.0), None),
+        ("> ", "// Entering editor mode", (4.0, 103.0), (3.0, 103.02), QUESTION),
+        ("> ", "> await earlier", (4.0, 103.0), (3.0, 103.02), None),
+        ("", "function f() {", (4.0, 103.0), (3.0, 103.02), FIRST),
+        ("", "function f() {", (4.0, 103.0), (3.0, 103.2), None),
+    ],
+)
+def test_a_timer_that_the_input_did_not_begin_is_hardly_awaited(
+    row: str,
+    above: str,
+    before: tuple[float, float],
+    after: tuple[float, float],
+    patience: float | None,
+) -> None:
+    idle = replace(SOFT, alone=True, signature="epoll_pwait/3")
+    base = replace(idle, wakes=before[0], due=before[1])
+    world = World(memory=known("> ", signature=SOFT.signature), baseline=base)
+    world.memory.row = row
+    world.look = Look(above=above)
+    world.settle(sent=ENTER)
+    world.probe = replace(idle, wakes=after[0], due=after[1])
+    world.say(above.encode() + b"\r\n")
+    assert world.run(0.5 * (patience or 2.9)) is None
+    assert (world.run(1.0) is not None) is (patience is not None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "begun"),
+    [
+        ({}, {}, True),
+        ({"signature": "read"}, {}, False),  # it always reads
+        ({"canonical": True}, {}, False),
+        ({}, {"canonical": False}, False),  # its line editor
+        ({}, {"works": True}, False),
+        ({}, {"rings": 2.0}, False),  # another thread sleeps
+        ({"rings": 2.0}, {"rings": 2.0}, True),
+        ({}, {"rings": 60.0}, True),  # Go's runtime
+        ({}, {"children": frozenset({7, 9}), "lineage": frozenset({7})}, False),
+    ],
+)
+def test_a_thread_that_begins_to_read_a_line_is_what_the_command_does(
+    before: dict[str, object], after: dict[str, object], begun: bool
+) -> None:
+    base = replace(SOFT, signature="pselect6/2", main=False, children=frozenset({7}))
+    now = replace(base, signature="read", canonical=True, echo=True, takes=1)
+    base = replace(base, **before)  # type: ignore[arg-type]
+    world = World(memory=known("~> "), baseline=base)
+    world.evidence.feed(b"\x1b[?2004h~> ")
+    world.settle(sent=ENTER)
+    world.probe = replace(now, **after)  # type: ignore[arg-type]
+    world.say(b"read-line\r\n\x1b[?2004l\r")
+    assert (world.run(QUESTION + 0.1) is not None) is begun
+
+
 def test_far_away_a_silence_between_two_passwords_is_waited_out() -> None:  # race 11
     asked = replace(FAR, foreign=True, canonical=True, echo=False)
     world = World(baseline=asked, memory=known("$ "))

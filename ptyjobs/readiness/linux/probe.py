@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -71,6 +72,8 @@ class Kernel:
         self._judge = Judge(self._census, tty=self._tty, tier=self.tier, table=table, shown=shown)
         self._below: list[int] = []  # the children of the last hard waiter
         self._last: _Last | None = None
+        self._sleeper = (0, 0, 0, 0)  # the thread of the last probe, and its CPU time,
+        self._slept = 0.0  # and when it was first seen so
 
     def close(self) -> None:
         """Close every kept descriptor; the caller keeps ownership of the master."""
@@ -214,6 +217,7 @@ class Kernel:
         loops = found.wait is Wait.BUSY and not inner.canonical
         reads, read_bytes = procfs.reads(self._proc, pid) if loops else (0, 0)
         user, system, faults = procfs.effort(self._proc, pid) if loops else (0, 0, 0)
+        files = procfs.files(self._proc, pid) if loops and found.sleep.running else 0
         exact = found.wait in (Wait.HARD, Wait.BUSY)  # their CPU time is never used
         probe = Probe(
             found.wait,
@@ -229,6 +233,7 @@ class Kernel:
             cpu=found.runtime if exact else self._census.cpu(pid, group),
             timed=found.sleep.timed and not found.sleep.others,
             wakes=found.sleep.wakes,
+            due=self._due(found),
             returns=inner.after if found.sleep.kind is Kind.READ else 0.0,
             takes=found.sleep.takes if found.sleep.tty else 0,
             works=found.works,
@@ -255,6 +260,7 @@ class Kernel:
             user=user,
             system=system,
             faults=faults,
+            files=files,
             runs=found.runs,
             bare=mode.bare,
             foreign=found.foreign,
@@ -262,6 +268,16 @@ class Kernel:
         )
         self._last = self._watch(found, probe, mode)
         return probe
+
+    def _due(self, found: Finding) -> float:
+        """The time at which its wait times out, by CLOCK_MONOTONIC; 0 for never.
+
+        Late by as much as the sleep had lasted when it was first seen.
+        """
+        sleeper = found.stat.pid, found.stat.start, found.tid, found.runtime
+        if sleeper != self._sleeper:
+            self._sleeper, self._slept = sleeper, time.monotonic()
+        return self._slept + found.sleep.wakes if found.sleep.wakes else 0.0
 
     def _watch(self, found: Finding, probe: Probe, mode: line.Mode) -> _Last | None:
         """The threads that must not run for this probe to stay valid; None if one runs already."""
