@@ -275,6 +275,8 @@ class Weighing:
             return _waits(
                 tuning.ASIDE, "a thread of it reads a line, and the rest sleeps as before"
             )
+        if not text and self._editor_is_back():
+            return _silent(tuning.QUESTION, "its line editor waits again, without a prompt")
         rest = self._rest()
         if not text or not self.fresh:
             silent = _silent(tuning.BLANK, "it accepts input, where it showed a prompt before")
@@ -290,6 +292,18 @@ class Weighing:
         if any(p.signature == probe.signature for p in prompts):
             return _silent(tuning.QUESTION, "it accepts input, its prompt is not shown")
         return _silent(tuning.WORKING, "it accepts input but waits for something else too")
+
+    def _editor_is_back(self) -> bool:
+        """A line was given to a question in canonical mode, and it waits as at its prompt again.
+
+        A program that sets raw mode for its line editor only has called it.
+        """
+        probe, base = self.probe, self.baseline
+        if base is None or not base.canonical or probe.canonical or probe.works:
+            return False
+        same = (base.pid, base.start) == (probe.pid, probe.start)
+        prompts = self.memory.of(probe.pid)
+        return same and any((p.canonical, p.signature) == (False, probe.signature) for p in prompts)
 
     @property
     def _unplaced(self) -> bool:

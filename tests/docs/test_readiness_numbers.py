@@ -44,6 +44,7 @@ def s(seconds: float) -> str:
         f"has started since the send | {s(t.WORKING)} |",
         f"has printed something; nothing | {ms(t.PAINT)}; {s(t.FIRST)} |",
         f"after Enter; else | {s(t.WORKING)}; {s(t.QUESTION)} |",
+        f"given to a question in canonical mode | {s(t.QUESTION)} |",
         f"an empty row, or no output | {s(t.BLANK)} |",
         f"with that shape; with another one | {s(t.QUESTION)}; {s(t.WORKING)} |",
         f"was printed; its echo only | {s(t.QUESTION)}; {s(t.FAR_BLANK)}, low |",

@@ -464,6 +464,28 @@ def test_a_thread_that_begins_to_read_a_line_is_what_the_command_does(
     assert (world.run(QUESTION + 0.1) is not None) is begun
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "answered"),
+    [
+        ({"canonical": True, "signature": "pselect6/1"}, {}, True),
+        ({"canonical": True, "signature": "pselect6/1"}, {"works": True}, False),
+        ({"canonical": True, "signature": "pselect6/1"}, {"signature": "poll/1"}, False),
+        ({"canonical": True, "signature": "pselect6/1"}, {"canonical": True, "echo": True}, False),
+        ({}, {}, False),  # an event loop that is always in raw mode, and awaits something
+    ],
+)
+def test_a_line_editor_that_is_called_again_waits_without_a_prompt_too(
+    before: dict[str, object], after: dict[str, object], answered: bool
+) -> None:
+    base = replace(SOFT, **before)  # type: ignore[arg-type]
+    memory = known("1> ", signature=SOFT.signature, canonical=False, echo=False)
+    world = World(memory=memory, baseline=base)
+    world.settle(sent=ENTER)
+    world.probe = replace(SOFT, **after)  # type: ignore[arg-type]
+    world.say(b"c\r\n")
+    assert (world.run(QUESTION + 0.1) is not None) is answered
+
+
 def test_far_away_a_silence_between_two_passwords_is_waited_out() -> None:  # race 11
     asked = replace(FAR, foreign=True, canonical=True, echo=False)
     world = World(baseline=asked, memory=known("$ "))
