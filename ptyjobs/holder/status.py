@@ -19,7 +19,7 @@ from ptyjobs.model import Confidence, Exit, Reason, Service, State, Status, Verd
 from ptyjobs.process import login_shell, tree
 from ptyjobs.readiness import tuning
 from ptyjobs.readiness.facts import Wait, look_at
-from ptyjobs.readiness.rules import draws
+from ptyjobs.readiness.weighing import draws
 from ptyjobs.store.log import LogWriter
 from ptyjobs.text.prompts import no_prompt_row
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ptyjobs.model import Confidence, Reason
 from ptyjobs.readiness import tuning
 from ptyjobs.readiness.facts import Probe, Wait
-from ptyjobs.readiness.rules import Rule, password
+from ptyjobs.readiness.silence import Rule, password
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Loop:
 
     def polls(self, probe: Probe) -> bool:
         """True if it wakes again and again, or its reads repeatedly return nothing."""
-        first = self.first
-        calls, given = probe.reads - first.reads, probe.read_bytes - first.read_bytes
-        rounds = self.slept and probe.runs - first.runs >= tuning.POLLS
+        first, now = self.first.effort, probe.effort
+        calls, given = now.reads - first.reads, now.read_bytes - first.read_bytes
+        rounds = self.slept and probe.runs - self.first.runs >= tuning.POLLS
         return rounds or calls - given >= tuning.EMPTY_READS or self._spins(probe)
 
     def _spins(self, probe: Probe) -> bool:
@@ -42,7 +42,8 @@ class Loop:
         A loop around poll(2) with a time-out of 0 does, also with other cheap calls between
         (ncurses sets a signal's handler before and after each look).
         """
-        spent, own = probe.system - self.still.system, probe.user - self.still.user
+        still, now = self.still.effort, probe.effort
+        spent, own = now.system - still.system, now.user - still.user
         return spent >= tuning.SPINS and spent * tuning.OWN_CODE >= own
 
 
@@ -129,9 +130,9 @@ class Candidate:
         loop = old.loop if old is not None and old.kind[0] == probe.pid else None
         if loop is None:
             return Loop(now, probe, probe, probe.polling)
-        still = loop.still
-        old_work, work = (still.reads, still.faults), (probe.reads, probe.faults)
-        if work != old_work or (probe.running and still.running and probe.files != still.files):
+        still, effort = loop.still.effort, probe.effort
+        moved = probe.running and loop.still.running and effort.files != still.files
+        if moved or (effort.reads, effort.faults) != (still.reads, still.faults):
             loop = replace(loop, still=probe)
         return replace(loop, slept=True) if probe.polling else loop
 

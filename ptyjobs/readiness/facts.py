@@ -24,6 +24,21 @@ class Wait(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """What a busy program has done so far."""
+
+    reads: int = 0  # read calls,
+    read_bytes: int = 0  # and the bytes that they returned
+    user: int = 0  # CPU time in clock ticks in its own code,
+    system: int = 0  # and in system calls
+    faults: int = 0  # page faults
+    files: int = 0  # a number that changes with its open files
+
+
+NO_EFFORT = Effort()
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """One probe of the foreground job (CPU times in ns, as in schedstat)."""
 
@@ -61,12 +76,7 @@ class Probe:
     stopped: bool = False  # BUSY because a signal stopped the whole foreground group
     blocked: bool = False  # BUSY because its write to the terminal blocks
     running: bool = False  # BUSY because it is on a processor
-    reads: int = 0  # BUSY and not canonical: its read calls so far, and the bytes they returned
-    read_bytes: int = 0
-    user: int = 0  # the same: its CPU time in clock ticks in its own code,
-    system: int = 0  # and in system calls;
-    faults: int = 0  # its page faults;
-    files: int = 0  # a number that changes with its open files
+    effort: Effort = NO_EFFORT  # BUSY, and not canonical
     polling: bool = False  # BUSY in a short sleep: it may poll its terminal
     runs: int = 0  # how often that thread was scheduled
     bare: bool = False  # no line editing, echo, signals, output processing (as ssh sets it)

@@ -20,7 +20,9 @@ from ptyjobs.readiness.deadline import Deadline
 from ptyjobs.readiness.evidence import Evidence, Snapshot
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Step, Wait
 from ptyjobs.readiness.prompt_memory import PromptGuess, PromptMemory, normal
-from ptyjobs.readiness.rules import Rule, Weighing, draws
+from ptyjobs.readiness.rules import required
+from ptyjobs.readiness.silence import Rule
+from ptyjobs.readiness.weighing import Weighing, draws
 from ptyjobs.text.prompts import numbered, split
 from ptyjobs.text.statements import spells
 
@@ -185,7 +187,7 @@ class Settle:
         if look is None:
             return DoLook()
         weighing = self._weigh(probe, look)
-        rule = weighing.rule()
+        rule = required(weighing)
         shown = rule.settle <= tuning.MARK_FAR  # a prompt is
         if not shown:
             rule = replace(rule, settle=max(rule.settle, self._situation.quiet_floor))
@@ -368,7 +370,7 @@ class Settle:
             look = self._confirmation.current
             if look is None:
                 return DoLook()
-            rule = self._weigh(self._newest(), look).rule()
+            rule = required(self._weigh(self._newest(), look))
             if rule.settle <= tuning.MARK_FAR:  # a prompt is shown: nothing else to wait for
                 return (
                     self._finish(now, rule) if deadline.final else DoProbe()

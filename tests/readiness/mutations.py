@@ -153,9 +153,9 @@ ALL = (
     Mutation(
         "11 between two attempts at a password",
         "after a password a setuid program gets three seconds",
-        "ptyjobs/readiness/rules.py",
-        "        return self.probe.foreign and base is not None",
-        "        return False and base is not None",
+        "ptyjobs/readiness/far.py",
+        "    return facts.probe.foreign and base is not None",
+        "    return False and base is not None",
         (SETTLE,),
     ),
     Mutation(
@@ -180,8 +180,8 @@ ALL = (
         "timers",
         "a timer that rings in a moment is awaited",
         "ptyjobs/readiness/rules.py",
-        "        if 0.0 < probe.wakes <= tuning.TICK:",
-        "        if False:",
+        "    if 0.0 < probe.wakes <= tuning.TICK:",
+        "    if False:",
         ("tests/readiness/test_kernel.py::test_a_spinner_that_takes_keys_is_work_until_it_stops",),
     ),
     Mutation(
@@ -195,7 +195,7 @@ ALL = (
     Mutation(
         "old prompts",
         "evidence counts only when it came after the send",
-        "ptyjobs/readiness/rules.py",
+        "ptyjobs/readiness/weighing.py",
         "        return self.now.nbytes > (0 if self.sent is None else self.before.nbytes)\n",
         "        return True\n",
         (SETTLE,),

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from ptyjobs.model import Confidence, Exit, Reason, Size, Tier, Verdict
 from ptyjobs.readiness.evidence import Evidence
-from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Wait, look_at
+from ptyjobs.readiness.facts import (
+    DoLook,
+    DoProbe,
+    DoWait,
+    Effort,
+    Look,
+    Probe,
+    Sent,
+    Wait,
+    look_at,
+)
 from ptyjobs.readiness.prompt_memory import PromptGuess, PromptMemory, normal
 from ptyjobs.readiness.settle import Settle
 from ptyjobs.readiness.tuning import (
@@ -620,7 +630,7 @@ def test_a_line_editor_that_spins_in_the_entered_line_is_busy(after: str, answer
     while not isinstance(step := world.machine.step(world.now), Verdict):
         if isinstance(step, DoProbe):
             ticks = int((world.now - start) * 100)
-            spinning = replace(BUSY, canonical=False, running=True, system=ticks)
+            spinning = replace(BUSY, canonical=False, running=True, effort=Effort(system=ticks))
             world.machine.on_probe(world.now, spinning)
         elif isinstance(step, DoLook):
             world.machine.on_look(world.now, world.look)

@@ -21,12 +21,14 @@ from ptyjobs.model import Tier
 from ptyjobs.process import procfs
 from ptyjobs.process import termios_state as line
 from ptyjobs.process.procfs import Denied, Process, ProcessExited, Tty
+from ptyjobs.readiness.facts import NO_EFFORT, Effort, Probe, Wait
 from ptyjobs.readiness.linux import syscalls
 from ptyjobs.readiness.linux.classify import Finding, Judge
 from ptyjobs.readiness.linux.embedded import Shown
 from ptyjobs.readiness.linux.process_table import Census
 from ptyjobs.readiness.linux.syscalls import Kind
-from ptyjobs.readiness.settle import Probe, Wait
+
+_Kin = tuple[frozenset[int], frozenset[int]]  # the foreground and all below; the waiter's ancestors
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,21 +206,12 @@ class Kernel:
         return found if found.wait is Wait.HARD else None
 
     def _remember(
-        self,
-        found: Finding,
-        group: int,
-        mode: line.Mode,
-        *,
-        unread: bool,
-        kin: tuple[frozenset[int], frozenset[int]],
+        self, found: Finding, group: int, mode: line.Mode, *, unread: bool, kin: _Kin
     ) -> Probe:
-        inner = found.mode or mode
-        pid = found.stat.pid
-        loops = found.wait is Wait.BUSY and not inner.canonical
-        reads, read_bytes = procfs.reads(self._proc, pid) if loops else (0, 0)
-        user, system, faults = procfs.effort(self._proc, pid) if loops else (0, 0, 0)
-        files = procfs.files(self._proc, pid) if loops and found.sleep.running else 0
-        exact = found.wait in (Wait.HARD, Wait.BUSY)  # their CPU time is never used
+        inner, sleep, pid = found.mode or mode, found.sleep, found.stat.pid
+        busy = found.wait is Wait.BUSY
+        exact = busy or found.wait is Wait.HARD  # their CPU time is never used
+        several = found.stat.threads > 1 and not found.parked
         probe = Probe(
             found.wait,
             pid=pid,
@@ -231,36 +224,29 @@ class Kernel:
             children=kin[0],
             lineage=kin[1],
             cpu=found.runtime if exact else self._census.cpu(pid, group),
-            timed=found.sleep.timed and not found.sleep.others,
-            wakes=found.sleep.wakes,
+            timed=sleep.timed and not sleep.others,
+            wakes=sleep.wakes,
             due=self._due(found),
-            returns=inner.after if found.sleep.kind is Kind.READ else 0.0,
-            takes=found.sleep.takes if found.sleep.tty else 0,
+            returns=inner.after if sleep.kind is Kind.READ else 0.0,
+            takes=sleep.takes if sleep.tty else 0,
             works=found.works,
             place=found.place,
             waits_on=found.waits_on,
             asleep=found.asleep,
             alone=found.alone,
             rings=found.rings,
-            threaded=found.wait in (Wait.HARD, Wait.SOFT)
-            and found.stat.threads > 1
-            and not found.parked,
+            threaded=found.wait in (Wait.HARD, Wait.SOFT) and several,
             relayed=found.relayed,
             start=found.stat.start,
             group=group,
-            signature=found.sleep.signature,
+            signature=sleep.signature,
             strong=found.strong,
             main=found.tid == pid,
             stopped=found.stopped,
-            blocked=found.wait is Wait.BUSY and found.sleep.kind is Kind.WRITE and found.sleep.tty,
-            polling=found.sleep.kind is Kind.TIMED,
-            running=found.sleep.running,
-            reads=reads,
-            read_bytes=read_bytes,
-            user=user,
-            system=system,
-            faults=faults,
-            files=files,
+            blocked=busy and sleep.kind is Kind.WRITE and sleep.tty,
+            running=sleep.running,
+            effort=self._effort(found) if busy and not inner.canonical else NO_EFFORT,
+            polling=sleep.kind is Kind.TIMED,
             runs=found.runs,
             bare=mode.bare,
             foreign=found.foreign,
@@ -268,6 +254,14 @@ class Kernel:
         )
         self._last = self._watch(found, probe, mode)
         return probe
+
+    def _effort(self, found: Finding) -> Effort:
+        """What tells whether a busy program in raw mode polls its terminal."""
+        pid = found.stat.pid
+        reads, read_bytes = procfs.reads(self._proc, pid)
+        user, system, faults = procfs.effort(self._proc, pid)
+        files = procfs.files(self._proc, pid) if found.sleep.running else 0
+        return Effort(reads, read_bytes, user, system, faults, files)
 
     def _due(self, found: Finding) -> float:
         """The time at which its wait times out, by CLOCK_MONOTONIC; 0 for never.
