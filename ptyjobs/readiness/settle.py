@@ -9,39 +9,25 @@ gives the same verdicts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ptyjobs.model import Confidence, Exit, Reason, Tier, Verdict
 from ptyjobs.readiness import tuning
-from ptyjobs.readiness.candidate import Candidate, Loop, same_moment
+from ptyjobs.readiness.candidate import Candidate, same_moment
 from ptyjobs.readiness.confirmation import Alarms, Confirmation
-from ptyjobs.readiness.continuation import continues, extends
+from ptyjobs.readiness.continuation import continues
 from ptyjobs.readiness.deadline import Deadline
-from ptyjobs.readiness.evidence import Evidence, Snapshot
+from ptyjobs.readiness.evidence import Evidence
 from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Step, Wait
-from ptyjobs.readiness.prompt_memory import PromptGuess, PromptMemory, normal
+from ptyjobs.readiness.learning import learn
+from ptyjobs.readiness.prompt_memory import PromptMemory
 from ptyjobs.readiness.rules import required
 from ptyjobs.readiness.silence import Rule
+from ptyjobs.readiness.situation import Situation
+from ptyjobs.readiness.stuck import stuck, unfinished
 from ptyjobs.readiness.weighing import Weighing, draws
-from ptyjobs.text.prompts import numbered, split
-from ptyjobs.text.statements import spells
 
 __all__ = ["DoLook", "DoProbe", "DoWait", "Look", "Probe", "Sent", "Settle", "Step", "Wait"]
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """The request, and the state before the send."""
-
-    tier: Tier
-    evidence: Evidence
-    before: Snapshot  # of the evidence
-    memory: PromptMemory
-    baseline: Probe | None  # the probe before the send
-    sent: Sent | None
-    quiet_floor: float
-    until_ready: bool
-    certain: bool
 
 
 class Settle:
@@ -171,7 +157,7 @@ class Settle:
         if deadline.probed < 0 or now >= deadline.due:
             return DoProbe()
         rule = self._stuck(now) if situation.until_ready else None
-        if rule is not None and not self._unfinished(now):
+        if rule is not None:
             return self._finish(now, rule)
         if candidate.streak is not None:
             return self._settling(now, candidate.streak)
@@ -186,7 +172,7 @@ class Settle:
             return deadline.wait(lull)
         if look is None:
             return DoLook()
-        weighing = self._weigh(probe, look)
+        weighing = self._situation.weigh(probe, look)
         rule = required(weighing)
         shown = rule.settle <= tuning.MARK_FAR  # a prompt is
         if not shown:
@@ -228,18 +214,6 @@ class Settle:
         """True if the job's only processes are the waiter and those waiting for it."""
         probe = self._candidate.probe
         return probe is not None and not (probe.children - probe.lineage)
-
-    def _weigh(self, probe: Probe, look: Look) -> Weighing:
-        situation = self._situation
-        return Weighing(
-            probe=probe,
-            look=look,
-            sent=situation.sent,
-            baseline=situation.baseline,
-            memory=situation.memory,
-            before=situation.before,
-            now=situation.evidence.snapshot(),
-        )
 
     def _works(self, now: float, probe: Probe, rule: Rule) -> bool:
         """The program used more CPU time, while measured, than a waiting program does.
@@ -297,63 +271,18 @@ class Settle:
 
     def _stuck(self, now: float) -> Rule | None:
         """Busy, but in a way that only the user can end."""
-        probe, busy = self._newest(), self._candidate.busy
+        probe = self._newest()
         if probe.wait is Wait.HARD and self._unsent and now - self._unsent_at > tuning.QUESTION:
             why = "the terminal takes no more input"
             return Rule(0, Reason.WAITING_FOR_INPUT, Confidence.MEDIUM, why)
-        if probe.wait is not Wait.BUSY:
+        busy = self._candidate.busy
+        if probe.wait is not Wait.BUSY or busy is None:
             return None
-        assert busy is not None
-        quiet = now - max(self._confirmation.output, busy.since)
-        if probe.stopped and quiet > tuning.STOPPED:
-            return Rule(0, Reason.QUIET, Confidence.HIGH, f"{probe.doing}; SIGCONT resumes it")
-        if probe.blocked and quiet > tuning.STOPPED:
-            why = f"{probe.doing}: its terminal is stopped, C-q resumes it"
-            return Rule(0, Reason.QUIET, Confidence.HIGH, why)
-        return self._polling(now, probe, busy.loop) if busy.loop is not None else None
-
-    def _polling(self, now: float, probe: Probe, loop: Loop) -> Rule | None:
-        """It never blocks on its terminal, but polls it between its other work."""
-        took, base = self._took_between(probe), self._situation.baseline
-        sleeps = base is not None and base.polling and probe.polling and not probe.canonical
-        if self._unsent or not (loop.polls(probe) or (took and sleeps)):
-            return None  # one that took the key and sleeps as before need not do it again
-        if probe.canonical and not took:
-            return None
-        quiet = now - max(self._confirmation.output, loop.since)
-        if self._situation.evidence.snapshot().alternate:  # it may draw all the time
-            quiet = now - loop.since
-        if quiet <= (tuning.ASIDE if took and not probe.canonical else tuning.POLLING):
-            return None
-        why = f"{probe.doing}, and looks at its terminal between"
-        if took or now - self._confirmation.output <= tuning.TICK:
-            return Rule(0, Reason.WAITING_FOR_INPUT, Confidence.MEDIUM, why)
-        return Rule(0, Reason.QUIET, Confidence.LOW, why)
-
-    def _unfinished(self, now: float) -> bool:
-        """It polls, but has not drawn its screen yet, or has not accepted the typed line.
-
-        A line editor that spins on the clock to show a matching bracket looks like one that polls:
-        Enter was pressed, and the cursor is still inside the line.
-        """
-        look, sent, probe = self._confirmation.current, self._situation.sent, self._newest()
-        silence = now - max(self._confirmation.output, self._deadline.start)
-        if look is None or not (probe.running or probe.polling) or silence > tuning.BLANK:
-            return False
-        base = self._situation.baseline
-        if sent is None or (base is not None and base.pid != probe.pid):
-            return look.blank  # of a program that starts; a key may leave an empty screen empty
-        if look.alternate or not sent.enter or not probe.running:
-            return False
-        return bool(look.after_cursor[:1].strip())
-
-    def _took_between(self, probe: Probe) -> bool:
-        """It read the input, though it was not blocked on its terminal before."""
-        base, sent = self._situation.baseline, self._situation.sent
-        if base is None or sent is None or not sent.nbytes or base.wait is not Wait.BUSY:
-            return False
-        same = (base.pid, base.start) == (probe.pid, probe.start) and not base.unread
-        return same and (sent.enter or not probe.canonical)
+        situation, confirmation = self._situation, self._confirmation
+        rule = stuck(now, situation, probe, busy, confirmation, sending=self._unsent > 0)
+        start = self._deadline.start
+        late = rule is not None and unfinished(now, situation, probe, confirmation, start=start)
+        return None if late else rule
 
     # -- the end
 
@@ -370,7 +299,7 @@ class Settle:
             look = self._confirmation.current
             if look is None:
                 return DoLook()
-            rule = required(self._weigh(self._newest(), look))
+            rule = required(self._situation.weigh(self._newest(), look))
             if rule.settle <= tuning.MARK_FAR:  # a prompt is shown: nothing else to wait for
                 return (
                     self._finish(now, rule) if deadline.final else DoProbe()
@@ -384,7 +313,7 @@ class Settle:
         if look is None:
             return DoLook()
         probe, situation = self._newest(), self._situation
-        weighing = self._weigh(probe, look)
+        weighing = self._situation.weigh(probe, look)
         continuation = continues(
             probe=probe,
             look=look,
@@ -393,48 +322,8 @@ class Settle:
             before=situation.before,
             now=weighing.now,
         )
-        sure = rule.reason in (Reason.WAITING_FOR_INPUT, Reason.PROMPT) and not look.alternate
-        learns = sure or (rule.confidence is Confidence.MEDIUM and weighing.asks())
-        typed = situation.sent is not None and not situation.sent.enter
-        if self.drawn or (typed and situation.memory.known(look.before_cursor) is None):
-            learns = False  # neither a drawn row nor the echo of the input is a prompt
-        current = situation.memory.current
-        if current is not None and current.raw != look.before_cursor:
-            same = (probe.pid, probe.start) == (current.pid, current.start)
-            learns = learns and not (same and extends(look.before_cursor, current))
-        learns = learns and not numbered(look.before_cursor, situation.memory.shown())
-        blanks = len(look.before_cursor) - len(look.before_cursor.rstrip(" "))
-        if learns and not weighing.editing() and (blanks <= tuning.GAP or continuation):
-            situation.memory.learn(
-                PromptGuess(
-                    text=normal(look.before_cursor),
-                    raw=look.before_cursor,
-                    pid=probe.pid,
-                    start=probe.start,
-                    group=probe.group,
-                    canonical=probe.canonical,
-                    echo=probe.echo,
-                    signature=probe.signature,
-                    continuation=continuation,
-                    sure=sure,
-                    marked=weighing.marked,
-                    wrapped=look.wrapped,
-                    doubtful=not continuation and self._doubtful(look.before_cursor),
-                )
-            )
+        learn(situation, weighing, rule, continuation=continuation, drawn=self.drawn)
         return self._verdict(now, rule, look=look, continuation=continuation)
-
-    def _doubtful(self, row: str) -> bool:
-        """True if the cursor's row may be an earlier prompt behind output without a line end.
-
-        It is a prompt if the input spelled it, or if it came again after another input.
-        """
-        memory, sent = self._situation.memory, self._situation.sent
-        at = split(row, memory.shown())
-        if not at or sent is None or spells(sent.typed, (row,)):
-            return False
-        again = memory.current is not None and memory.current.raw == row
-        return not again or row[:at].strip() in sent.typed
 
     def _verdict(
         self, now: float, rule: Rule, *, look: Look | None, continuation: bool = False

@@ -133,9 +133,9 @@ ALL = (
     Mutation(
         "9 a stopped terminal",
         "a blocked write that lasts is a terminal somebody stopped",
-        "ptyjobs/readiness/settle.py",
-        "        if probe.blocked and quiet > tuning.STOPPED:\n",
-        "        if False:\n",
+        "ptyjobs/readiness/stuck.py",
+        "    if probe.blocked and quiet > tuning.STOPPED:\n",
+        "    if False:\n",
         (f"{RACES}::test_9_a_stopped_terminal",),
     ),
     Mutation(
