@@ -231,7 +231,7 @@ def wait(service: JobService, peer: Peer, number: int, request: WaitRequest) -> 
     if condition == "pattern" and not request.until:
         raise BadInput("No pattern given.", advice="Name one in patterns.")
     watch = service.watches.own if condition == "ready" else None
-    words = ("port",) if condition == "port" else request.service
+    words = request.service or (("port",) if condition == "port" else ())
     if words:
         watch = service.watches.add(words, time.monotonic())
     ask = Ask(

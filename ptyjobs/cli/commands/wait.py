@@ -78,8 +78,7 @@ def wait(args: argparse.Namespace, settings: Config) -> int:
         args.jobs.insert(0, args.port)
     if not args.jobs:
         raise BadInput("Which job?", advice="ptyjobs wait JOB; ptyjobs list shows them.")
-    listening = args.port is not None and not ready
-    words = {"exited": args.exited, "port": listening, "quiet": args.quiet}
+    words = {"exited": args.exited, "port": args.port is not None, "quiet": args.quiet}
     until = next((word for word, asked in words.items() if asked), "ready")
     with Jobs(settings, reader=READER) as jobs:
         result = jobs.wait_many(
