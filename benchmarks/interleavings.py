@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import collections
-import random
 import sys
 import time
 import traceback
 
+from tests.faults.interleaving import order
 from tests.faults.scenarios import SCENARIOS, play
 
 
@@ -36,11 +36,11 @@ def main() -> int:
     for seed in range(options.seed, options.seed + options.runs):
         name = names[seed % len(names)]
         try:
-            play(name, random.Random(seed).randrange)
+            play(name, order(seed // len(names)))
         except Exception as error:
             kind = name, f"{type(error).__name__}: {(str(error) or _line(error))[:150]}"
             wrong[kind] += 1
-            seeds.setdefault(kind, seed)
+            seeds.setdefault(kind, seed // len(names))
     for (name, what), count in wrong.most_common():
         print(f"{count} of {name} (seed {seeds[name, what]}): {what}")
     took = time.monotonic() - began

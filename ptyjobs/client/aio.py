@@ -90,7 +90,7 @@ class AsyncJobs(AsyncMethods):
     async def _after(self, job: JobDir, call: Call[T]) -> T:
         """Answer from the job's directory after its holder has closed the connection and exited."""
         for _ in range(100):
-            if not registry.is_alive(job):
+            if not registry.is_alive(job) or job.status() is None:  # it has ended, or only starts
                 break
             await asyncio.sleep(0.01)
         return await asyncio.to_thread(self._ended, job, call)

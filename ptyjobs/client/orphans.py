@@ -31,7 +31,7 @@ def end(directory: Path) -> int:
 
     Returns the number of processes with the mark.
     """
-    cgroup.end(directory)
+    cgroup.end(cgroup.left(directory))
     ended: set[int] = set()
     for _ in range(ROUNDS):
         found = marked(directory)

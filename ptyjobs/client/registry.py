@@ -16,8 +16,8 @@ from _thread import get_ident
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.errors import DuplicateJob, Hint, LimitReached, Refused, UnknownJob
 from ptyjobs.model import Event, State, Status, next_state
-from ptyjobs.process.regular import open_regular
 from ptyjobs.store import runs
+from ptyjobs.store.alive import is_alive as is_alive
 from ptyjobs.store.jobdir import JobDir, check_job_id, is_name, private_directory
 
 if TYPE_CHECKING:
@@ -105,26 +105,23 @@ class Registry:
             if f"{program}-{number}" in taken:
                 continue
             try:
-                return JobDir.allocate(self.path, f"{program}-{number}")
+                with self._names():
+                    return JobDir.allocate(self.path, f"{program}-{number}")
             except DuplicateJob:  # another process took the name first
                 continue
         raise LimitReached("No free job name is left.", advice="Remove ended jobs: ptyjobs clean.")
 
     def _allocate_name(self, name: str) -> JobDir:
-        try:
-            return JobDir.allocate(self.path, name)
-        except DuplicateJob:
-            pass
         with self._names():
             old = JobDir(os.path.join(self.folder, name))
-            if os.path.isdir(old.folder):  # else it was removed meanwhile
+            if os.path.isdir(old.folder):
                 if not self._over(old):
                     raise DuplicateJob(
                         f"A live job is already named {name!r}.",
                         advice=f"Use it, kill it (job_id={name!r}), or choose another name.",
                         hint=Hint.NAME_IN_USE,
                         facts={"job_id": name},
-                    ) from None
+                    )
                 runs.put_aside(old)
             return JobDir.allocate(self.path, name)
 
@@ -266,8 +263,10 @@ class Registry:
         """End the remaining processes of jobs whose holders were killed; nothing else changes."""
         for job in self.all():
             self.status(job)
-            if not is_alive(job):
-                _end_cgroup(job)
+            if not is_alive(job) and _cgroup_of(job) is not None:
+                with self._names():  # else it could be that of the name's next job
+                    group = None if is_alive(job) else _cgroup_of(job)
+                _end(group)
         for name in os.listdir(self.folder) if os.path.isdir(self.folder) else ():
             if name.startswith(_REMOVED):  # by a process that was killed in the middle
                 _delete(os.path.join(self.folder, name))
@@ -306,6 +305,8 @@ class Registry:
             if ended and not self._over(job):
                 return False
             try:
+                if job.inode and os.stat(job.folder).st_ino != job.inode:
+                    return False  # another job has the name by now
                 os.rename(job.folder, hidden)
             except FileNotFoundError:  # another process has removed or renamed it
                 return False
@@ -342,27 +343,6 @@ class Registry:
         return removed
 
 
-def is_alive(job: JobDir) -> bool:
-    """True if the job's holder runs: it holds a lock that the kernel releases when it dies."""
-    path = os.path.join(job.folder, "alive")
-    while True:
-        try:
-            fd = open_regular(path)
-        except FileNotFoundError:  # not started yet, or a copy of a recording
-            return False
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            if os.stat(path).st_ino == os.fstat(fd).st_ino:
-                return False
-        except BlockingIOError:
-            return True
-        except FileNotFoundError:  # the holder has just removed it
-            return False
-        finally:
-            os.close(fd)
-        # The directory now belongs to the job's next run (`runs.exchange`): look at its lock.
-
-
 class _Locked:
     """Holds the lock of a directory; the kernel releases it if this process dies."""
 
@@ -383,14 +363,20 @@ class _Locked:
 def _delete(folder: str) -> None:
     import shutil  # imports every archive format; only for removal
 
-    _end_cgroup(JobDir(folder))  # the note names the directory by its inode
+    _end(_cgroup_of(JobDir(folder)))  # the note names the directory by its inode
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end_cgroup(job: JobDir) -> None:
+def _cgroup_of(job: JobDir) -> Path | None:
     from ptyjobs.process import cgroup  # with ctypes and pathlib: a third of the start of `list`
 
-    cgroup.end(job.path)
+    return cgroup.left(job.path)
+
+
+def _end(group: Path | None) -> None:
+    from ptyjobs.process import cgroup
+
+    cgroup.end(group)
 
 
 def _made(job: JobDir) -> float:

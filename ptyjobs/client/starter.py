@@ -97,11 +97,27 @@ class Starter:
             job = self.registry.allocate(name, program=spec.job_id)
         except OSError as failure:  # ENOSPC, EDQUOT, EACCES: cannot create the job's directory
             raise cannot_start(failure) from failure
+        try:
+            run = runs.last(self.registry.path, job.job_id) + 1
+        except OSError as failure:  # EMFILE
+            self.registry.remove(job)
+            job.release()
+            raise cannot_start(failure) from failure
         env = {**spec.env, "PTYJOBS_JOB": job.job_id, orphans.MARK: orphans.name(job.path)}
-        run = runs.last(self.registry.path, job.job_id) + 1
         return job, replace(spec, job_id=job.job_id, env=env, run=run)
 
     def _fork_holder(self, job: JobDir, spec: JobSpec) -> socket.socket:
+        """Connection to a new holder, which has the lock of the job's directory from then on."""
+        connection = None
+        try:
+            connection = self._ask_zygote(job, spec)
+        finally:
+            if connection is None:
+                self.registry.remove(job)
+            job.release()
+        return connection
+
+    def _ask_zygote(self, job: JobDir, spec: JobSpec) -> socket.socket:
         from ptyjobs.spawn import zygote as zygotes  # most clients start nothing
 
         if self.zygote is None:
@@ -112,11 +128,12 @@ class Starter:
         assert self.zygote is not None
         persistent = spec.lifetime is Lifetime.PERSISTENT
         try:
-            return self.zygote.fork_holder(job.path, persistent=persistent, grace=spec.grace)
+            return self.zygote.fork_holder(
+                job.path, persistent=persistent, grace=spec.grace, lock=job.lock
+            )
         except PtyJobsError:
             if self.zygote.join(0.5):  # it was just killed: retry with a new zygote
-                return self._fork_holder(job, spec)
-            self.registry.remove(job)
+                return self._ask_zygote(job, spec)
             raise
 
     def _unborn(self, job: JobDir) -> bool:

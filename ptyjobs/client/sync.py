@@ -107,7 +107,7 @@ class Jobs(Methods):
         if old is not None:
             old.close()
         for _ in range(100):
-            if not registry.is_alive(job):
+            if not registry.is_alive(job) or job.status() is None:  # it has ended, or only starts
                 break
             time.sleep(0.01)
         return self._ended(job, call)
@@ -162,6 +162,7 @@ class Jobs(Methods):
         if connection is not None:
             connection.last_words(KillRequest(grace=self.config.kill_grace))
             connection.close()
+        job.release()
         if registry.is_alive(job):
             with contextlib.suppress(PtyJobsError):  # it no longer has a holder
                 self.kill(job.job_id)

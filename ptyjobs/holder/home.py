@@ -8,14 +8,13 @@ a client finds a live holder under that name at every moment.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import socket
 from dataclasses import dataclass
 
 from ptyjobs.holder.peers import listen
-from ptyjobs.store import runs
+from ptyjobs.store import alive, runs
 from ptyjobs.store.jobdir import JobDir
 
 
@@ -34,10 +33,13 @@ class Home:
         return cls(-1, sock)
 
     @classmethod
-    def take(cls, folder: str) -> Home:
-        """Lock a directory and listen in it; raises OSError if its files cannot be created."""
-        lock = os.open(f"{folder}/alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    def take(cls, folder: str, lock: int = -1) -> Home:
+        """Listen in a directory, and lock it unless `lock` is its lock already.
+
+        Raises OSError if its files cannot be created.
+        """
+        if lock < 0:
+            lock = alive.lock(folder)
         os.write(lock, b"%d" % os.getpid())  # pid of the process that holds the lock
         try:
             return cls(lock, listen(folder))
@@ -66,7 +68,7 @@ def succeed(directory: JobDir, run: int) -> Home:
         shutil.rmtree(fresh.folder, ignore_errors=True)
         raise
     runs.exchange(directory, fresh)
-    for name in ("sock", "alive", cgroup.NOTE):
+    for name in (cgroup.NOTE, "sock", alive.ALIVE):  # unlocked, the old one may be cleaned
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{fresh.folder}/{name}")
     if group is not None:

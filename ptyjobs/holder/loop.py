@@ -101,11 +101,11 @@ class Holder:
         if self._lease >= 0:
             self._poll.register(self._lease)
 
-    def move_in(self, folder: str, slot: int) -> None:
-        """Take over a job's directory: its lock and its socket."""
+    def move_in(self, folder: str, slot: int, *, lock: int) -> None:
+        """Take over a job's directory: its lock (made here if it is -1) and its socket."""
         self.courtesy.slot = slot
         self.job.dir = JobDir(folder)
-        self._home = Home.take(folder)
+        self._home = Home.take(folder, lock)
         self._poll.register(self._home.listening.fileno())
 
     def spawn(self, spec: JobSpec, reader: str) -> None:

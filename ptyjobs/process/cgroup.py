@@ -158,14 +158,19 @@ def oom_kills(directory: Path) -> int | None:
     return int(words[words.index("oom_kill") + 1]) if "oom_kill" in words else None
 
 
-def end(directory: Path) -> None:
-    """Kill the remaining processes of that job's cgroup, and remove it.
+def left(directory: Path) -> Path | None:
+    """The cgroup of that job, if it is still there.
 
     A copy of the directory has no cgroup, even if it holds a note: the note contains the inode
     number of the directory, which survives a rename but not a copy.
     """
     group = noted(directory)
-    if group is None or not (group / "cgroup.procs").exists():
+    return group if group is not None and (group / "cgroup.procs").exists() else None
+
+
+def end(group: Path | None) -> None:
+    """Kill the remaining processes of a cgroup, and remove it; without one, nothing."""
+    if group is None:
         return
     try:
         (group / "cgroup.kill").write_text("1")  # includes concurrent forks

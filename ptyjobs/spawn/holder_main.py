@@ -32,14 +32,14 @@ def unborn(page: SharedPage, *, lease: int) -> Holder:
 
 
 def main(
-    holder: Holder, folder: str, connection: socket.socket, *, slot: int, contained: bool
+    holder: Holder, folder: str, connection: socket.socket, *, lock: int, slot: int, contained: bool
 ) -> None:
     """Run a holder, from the fork to the end of its job in that directory.
 
-    `contained`: it was forked into a cgroup of its own.
+    `lock`: of the directory. `contained`: it was forked into a cgroup of its own.
     """
     holder.job.contained = contained
-    _live(holder, folder, connection, slot=slot)
+    _live(holder, folder, connection, lock=lock, slot=slot)
 
 
 def begin(holder: Holder) -> None:
@@ -66,11 +66,13 @@ def stretch(holder: Holder) -> None:
     fresh.finish(holder.job.fold.screen, prompt_row=True, end=0)
 
 
-def _live(holder: Holder, folder: str, connection: socket.socket, *, slot: int) -> None:
+def _live(
+    holder: Holder, folder: str, connection: socket.socket, *, lock: int = -1, slot: int
+) -> None:
     try:
         if not holder.pid:
             begin(holder)
-        holder.move_in(folder, slot)
+        holder.move_in(folder, slot, lock=lock)
     except OSError as failure:  # ENOSPC, EMFILE: there is no job then
         protocol.refuse(connection, failure)
         return

@@ -1,8 +1,9 @@
 """What a server and its zygote send each other, over one SEQPACKET socket.
 
 Owns the request for a holder and the zygote's last words. Never touches the socket. The subtle
-thing: a request is sent with one descriptor, the holder's first client connection, so the client
-may write to its other end at once.
+thing: a request is sent with two descriptors. The client may write to its end of the first, the
+holder's first connection, at once; the second is the lock of the job's directory, which is then
+never free.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 from ptyjobs._dataclass import dataclass
 
 MAX_REQUEST = 16 << 10  # bytes
+MAX_FDS = 4  # descriptors of a request
 MAX_WORDS = 300  # characters of the error that ended a zygote
 _SESSION, _PERSISTENT = b"s", b"p"
 

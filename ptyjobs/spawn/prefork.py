@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ptyjobs.process import tree
+from ptyjobs.spawn.messages import MAX_FDS
 
 MAX_FOLDER = 8 << 10  # bytes
 REST = 0.005  # seconds without a request before the next fork, which would slow a request down
@@ -28,14 +30,17 @@ class Spare:
     group: Path | None  # its cgroup
     _post: socket.socket
 
-    def give(self, folder: str, connection: int, slot: int) -> bool:
-        """Assign the job of that directory to the spare. False if the spare is not running."""
+    def give(self, folder: str, fds: Sequence[int], slot: int) -> bool:
+        """Assign the job of that directory to the spare. False if the spare is not running.
+
+        `fds`: its first connection and its lock.
+        """
         stat = tree.read_stat(self.pid)
         if stat is None or stat.state not in "SR":
             return False
         message = slot.to_bytes(4, "little") + os.fsencode(folder)
         try:
-            socket.send_fds(self._post, [message], [connection])
+            socket.send_fds(self._post, [message], fds)
         except OSError:  # EPIPE, ECONNRESET: it has just died; EMSGSIZE, ETOOMANYREFS
             return False
         self._post.close()
@@ -52,17 +57,18 @@ class SpareChannel:
 
     _post: socket.socket
 
-    def wait(self) -> tuple[str, int, int] | None:
-        """(the job's directory, the descriptor of its first client, its slot); None: exit."""
+    def wait(self) -> tuple[str, list[int], int] | None:
+        """(the job's directory, its connection and lock, its slot); None: exit."""
         try:
-            data, fds, _, _ = socket.recv_fds(self._post, MAX_FOLDER, 1)
+            data, fds, _, _ = socket.recv_fds(self._post, MAX_FOLDER, MAX_FDS)
         except OSError:  # ECONNRESET
             return None
         self._post.close()
         if not data or not fds:
             return None
-        os.set_inheritable(fds[0], False)
-        return os.fsdecode(data[4:]), fds[0], int.from_bytes(data[:4], "little")
+        for fd in fds:
+            os.set_inheritable(fd, False)
+        return os.fsdecode(data[4:]), fds, int.from_bytes(data[:4], "little")
 
 
 def channel() -> tuple[socket.socket, socket.socket]:

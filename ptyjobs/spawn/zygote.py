@@ -39,9 +39,11 @@ class Zygote:
         return self._pidfd
 
     def fork_holder(
-        self, directory: Path, *, persistent: bool, grace: float = 0.0
+        self, directory: Path, *, persistent: bool, grace: float = 0.0, lock: int = -1
     ) -> socket.socket:
         """Fork a holder for `directory`; returns the connection to it.
+
+        `lock`: the descriptor of the directory's lock, which the holder keeps.
 
         Raises StartFailed when the zygote has exited, or when there are no descriptors.
         """
@@ -53,8 +55,9 @@ class Zygote:
                 advice="End jobs or clients, or raise the limit of open files (ulimit -n).",
             ) from failure
         request = ForkRequest(os.fspath(directory), persistent, grace)
+        fds = [theirs.fileno(), *([lock] if lock >= 0 else [])]
         try:
-            socket.send_fds(self._requests, [request.encode()], [theirs.fileno()])
+            socket.send_fds(self._requests, [request.encode()], fds)
         except OSError as failure:  # EPIPE, ECONNRESET: it died; ENOBUFS, EMFILE: no room
             ours.close()
             raise StartFailed(

@@ -200,7 +200,9 @@ class _Loop:
     def _request(self) -> bool:
         """Serve one request; False when the server's end is closed."""
         try:
-            data, fds, _, _ = socket.recv_fds(self._requests, messages.MAX_REQUEST, 4)
+            data, fds, _, _ = socket.recv_fds(
+                self._requests, messages.MAX_REQUEST, messages.MAX_FDS
+            )
         except OSError as failure:
             # ECONNRESET: the peer closed with messages of ours unread; the same as end of file
             if failure.errno not in (errno.ECONNRESET, errno.EAGAIN):
@@ -214,27 +216,28 @@ class _Loop:
         folder = request.folder
         slot = self._page.take()
         self._spare_due = time.monotonic() + REST
-        born = self._employ(folder, fds[0], slot)
+        born = self._employ(folder, fds, slot)
         if born is None:
             try:
                 born = self._birth.fork()
             except OSError as failure:  # EAGAIN, ENOMEM: no process available
                 self._page.free(slot)
+                _close(fds[1:])
                 self._refuse(fds[0], failure)
                 return True
             if born[0] == 0:
-                self._become_holder(folder, fds[0], slot, born[1])
+                self._become_holder(folder, fds, slot, born[1])
         pid, group = born
         self._holders[pid] = _Holder(pid, slot, request.persistent, request.grace, group, folder)
-        os.close(fds[0])
+        _close(fds)
         return True
 
-    def _employ(self, folder: str, connection: int, slot: int) -> tuple[int, Path | None] | None:
+    def _employ(self, folder: str, fds: list[int], slot: int) -> tuple[int, Path | None] | None:
         """Give the job to the spare: its pid and cgroup; None if no spare can take it."""
         spare = self._spare
         if spare is None:
             return None
-        if not spare.give(folder, connection, slot):
+        if not spare.give(folder, fds, slot):
             self._dismiss_spare()
             return None
         self._spare = None
@@ -258,11 +261,11 @@ class _Loop:
         self._refused.discard(fd)
         os.close(fd)
 
-    def _become_holder(self, folder: str, fd: int, slot: int, group: Path | None) -> None:
+    def _become_holder(self, folder: str, fds: list[int], slot: int, group: Path | None) -> None:
         status = 1
         try:
             self._leave()
-            self._live(folder, fd, slot, group)
+            self._live(folder, fds, slot, group)
             status = 0
         finally:
             os._exit(status)
@@ -285,11 +288,13 @@ class _Loop:
         for number in (*self._wake, *self._refused, self._requests.detach()):
             os.close(number)
 
-    def _live(self, folder: str, fd: int, slot: int, group: Path | None) -> None:
+    def _live(self, folder: str, fds: list[int], slot: int, group: Path | None) -> None:
         try:
             contained = group is not None and cgroup.note(group, folder)
-            connection = socket.socket(fileno=fd)
-            self._birth.main(self._unborn, folder, connection, slot=slot, contained=contained)
+            connection, lock = socket.socket(fileno=fds[0]), fds[1] if fds[1:] else -1
+            self._birth.main(
+                self._unborn, folder, connection, lock=lock, slot=slot, contained=contained
+            )
         except BaseException:
             import traceback
 
@@ -368,6 +373,11 @@ class _Loop:
                     _drain(fd)
                 else:
                     self._poll.unregister(fd)
+
+
+def _close(fds: list[int]) -> None:
+    for fd in fds:
+        os.close(fd)
 
 
 def _drain(fd: int) -> None:

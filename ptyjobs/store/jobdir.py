@@ -20,6 +20,7 @@ from ptyjobs.errors import BadInput, DuplicateJob, Refused
 from ptyjobs.json_values import checked_from_json, to_json
 from ptyjobs.model import JobSpec, Status, size_of
 from ptyjobs.process.regular import open_regular
+from ptyjobs.store import alive
 from ptyjobs.store.log import LogReader
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class JobDir:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = os.fspath(folder)
         self.log = LogReader(self.folder)
+        self.lock = -1  # of `alive`, from `allocate` until the holder has it
+        self.inode = 0  # of the directory that `allocate` has made
 
     @property
     def path(self) -> Path:
@@ -118,7 +121,11 @@ class JobDir:
 
     @classmethod
     def allocate(cls, jobs: Path, job_id: str) -> JobDir:
-        """Create the directory and thereby reserve the id; DuplicateJob if it exists."""
+        """Create the directory and thereby reserve the id; DuplicateJob if it exists.
+
+        Locks it as its holder will, which gets the lock with its first connection: a job that
+        starts belongs to a process at every moment. The caller holds the lock of names.
+        """
         private_directory(jobs)
         path = jobs / check_job_id(job_id)
         try:
@@ -126,7 +133,20 @@ class JobDir:
         except FileExistsError:
             raise DuplicateJob(f"A job named {job_id!r} exists already.") from None
         path.chmod(0o700)  # mkdir's mode is reduced by the umask
-        return cls(path)
+        made = cls(path)
+        made.inode = path.stat().st_ino
+        try:
+            made.lock = alive.lock(made.folder)
+        except OSError:  # EMFILE, ENOSPC
+            path.rmdir()
+            raise
+        return made
+
+    def release(self) -> None:
+        """Let go of the lock that `allocate` took: the holder has it, or there will be none."""
+        if self.lock >= 0:
+            os.close(self.lock)
+        self.lock = -1
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
@@ -191,7 +211,7 @@ class JobDir:
         try:
             status = self.status()
             if status is not None and status.state.ended and status.holder == holder:
-                for name in (SOCKET, "alive"):
+                for name in (SOCKET, alive.ALIVE):
                     try:
                         os.unlink(name, dir_fd=directory)
                     except FileNotFoundError:  # the holder had removed it

@@ -97,7 +97,9 @@ def settings(tmp_path: Path) -> Config:
 
 @pytest.fixture
 def holder(settings: Config) -> Iterator[OlderHolder1]:
-    folder = Jobs(settings).registry.allocate(session.NAME, program="").path
+    job = Jobs(settings).registry.allocate(session.NAME, program="")
+    job.release()
+    folder = job.path
     for name, text in RECORDED["files"].items():
         (folder / name).write_bytes(text.encode("latin-1"))
     made = OlderHolder1(folder)

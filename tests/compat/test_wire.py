@@ -155,7 +155,8 @@ def test_a_holder_of_this_version_understands_an_earlier_client(jobs: Jobs, path
     job = jobs.registry.allocate(session.NAME, program="")
     jobs.warm_up()
     assert jobs.zygote is not None
-    sockets = {0: jobs.zygote.fork_holder(job.path, persistent=False, grace=1.0)}
+    sockets = {0: jobs.zygote.fork_holder(job.path, persistent=False, grace=1.0, lock=job.lock)}
+    job.release()
     decoders = {0: protocol.Decoder()}
     came: dict[int, list[dict[str, Any]]] = {0: []}
     for number, one in enumerate(frames):
@@ -251,7 +252,9 @@ def test_a_client_of_version_1_is_answered_in_words_that_it_knows(jobs: Jobs) ->
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
 def test_the_files_of_an_earlier_version_are_read(jobs: Jobs, path: Path) -> None:
     recorded = recording(path)
-    directory = jobs.registry.allocate(session.NAME, program="").path
+    job = jobs.registry.allocate(session.NAME, program="")
+    job.release()
+    directory = job.path
     for name, text in recorded["files"].items():
         (directory / name).write_bytes(text.encode("latin-1"))
     status = jobs.status(session.NAME)

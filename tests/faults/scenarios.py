@@ -16,10 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
+from ptyjobs.client import registry
 from ptyjobs.client.registry import Registry, is_alive
 from ptyjobs.errors import DuplicateJob, PtyJobsError, UnknownJob
 from ptyjobs.holder import home
 from ptyjobs.model import Exit, JobSpec, State, Status
+from ptyjobs.process import cgroup
 from ptyjobs.store.jobdir import JobDir
 from tests.faults.interleaving import Actor, Interleaving
 
@@ -47,8 +49,11 @@ class Played:
     def __init__(self, job: JobDir, command: str) -> None:
         self.dir, self.command, self.run = job, command, 1
         self.fd = -1
+        self.group: Path | None = None  # a directory that looks like its cgroup
 
     def begin(self) -> None:
+        if self.group is not None:
+            cgroup.note(self.group, self.dir.folder)
         self.fd = self._lock(self.dir)
         FakeListener(self.dir.folder)
         self.dir.write_spec(self.spec())
@@ -63,8 +68,10 @@ class Played:
 
     @staticmethod
     def _lock(job: JobDir) -> int:
-        fd = os.open(f"{job.folder}/alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        fd = getattr(job, "lock", -1)
+        if fd < 0:
+            fd = os.open(f"{job.folder}/alive", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(fd, fcntl.LOCK_EX)
         os.write(fd, b"%d" % os.getpid())
         return fd
 
@@ -98,8 +105,12 @@ class World:
         self.registry.open()
         self.holders: list[Played] = []
 
-    def holder(self, job: JobDir, command: str) -> Played:
+    def holder(self, job: JobDir, command: str, *, group: bool = False) -> Played:
         held = Played(job, command)
+        if group:
+            held.group = self.registry.path.parent / f"{cgroup.PREFIX}{command}"
+            held.group.mkdir()
+            (held.group / "cgroup.procs").touch()
         self.holders.append(held)
         held.begin()
         return held
@@ -111,14 +122,25 @@ class World:
         held.end()
         return held
 
-    def start(self, command: str) -> str:
-        """What a server does for `execute(name=NAME)`."""
+    def start(self, command: str, *, group: bool = False, slow: int = 0) -> str:
+        """What a server does for `execute(name=NAME)`; `slow`: operations until its holder runs."""
         try:
             job = self.registry.allocate(NAME, program="x")
         except DuplicateJob:
             return "refused"
-        self.holder(job, command)
+        for _ in range(slow):
+            os.stat(self.registry.path)
+        self.holder(job, command, group=group)
         return command
+
+    def clean(self) -> list[str]:
+        """What a server does at its interval, keeping no ended job."""
+        return self.registry.clean(retention=0, keep=0, total=0)
+
+    def ended_groups(self) -> list[str]:
+        """The commands whose cgroup was ended."""
+        files = self.registry.path.parent.glob(f"{cgroup.PREFIX}*/cgroup.kill")
+        return [file.parent.name.removeprefix(cgroup.PREFIX) for file in files]
 
     def list(self) -> list[Status]:
         return [self.registry.status(job) for job in self.registry.all()]
@@ -177,9 +199,6 @@ def clean_against_start(world: World) -> tuple[list[Act], Check]:
     """A clean-up removes ended jobs while a server reuses the name of one."""
     world.ended()
 
-    def clean() -> object:
-        return world.registry.clean(retention=0, keep=0, total=0)
-
     def check(actors: list[Actor]) -> None:
         no_errors(actors)
         assert actors[1].result == "new"
@@ -188,7 +207,58 @@ def clean_against_start(world: World) -> tuple[list[Act], Check]:
         assert "new" in world.commands()
         never_lost(actors[2].result)
 
-    return [clean, lambda: world.start("new"), world.list], check
+    return [world.clean, lambda: world.start("new"), world.list], check
+
+
+def clean_against_slow_start(world: World) -> tuple[list[Act], Check]:
+    """Two servers clean up while a third starts a job, for longer than any start may take."""
+
+    def check(actors: list[Actor]) -> None:
+        no_errors(actors)
+        assert actors[0].result == "new"
+        assert actors[1].result == actors[2].result == []
+        assert world.live() == world.commands() == ["new"]
+        never_lost(world.list())
+
+    return [lambda: world.start("new", slow=20), world.clean, world.clean], check
+
+
+def sweep_against_start(world: World) -> tuple[list[Act], Check]:
+    """A server looks for remaining processes while another reuses the name of an ended job."""
+    world.holder(world.registry.allocate(NAME, program="x"), "old", group=True).end()
+
+    def check(actors: list[Actor]) -> None:
+        no_errors(actors)
+        assert "new" not in world.ended_groups()
+        assert world.live() == ["new"]
+
+    return [world.registry.sweep, lambda: world.start("new", group=True)], check
+
+
+def sweep_against_restart(world: World) -> tuple[list[Act], Check]:
+    """A server looks for remaining processes while a job restarts."""
+    held = world.holder(world.registry.allocate(NAME, program="x"), "job", group=True)
+
+    def check(actors: list[Actor]) -> None:
+        no_errors(actors)
+        assert world.ended_groups() == []
+        assert world.live() == ["job"]
+
+    return [held.restart, world.registry.sweep], check
+
+
+def failed_start_against_start(world: World) -> tuple[list[Act], Check]:
+    """A client removes its job that could not start, while another server takes the name."""
+    failed = world.registry.allocate(NAME, program="x")
+    world.holder(failed, "failed").end()
+
+    def check(actors: list[Actor]) -> None:
+        no_errors(actors)
+        assert actors[1].result == "new"
+        assert "new" in world.commands()
+        assert world.live() == ["new"]
+
+    return [lambda: world.registry.remove(failed), lambda: world.start("new")], check
 
 
 def end_against_list(world: World) -> tuple[list[Act], Check]:
@@ -243,10 +313,7 @@ def two_clients_find_it_lost(world: World) -> tuple[list[Act], Check]:
         assert world.registry.all() == []
         assert os.listdir(world.registry.path) == []
 
-    def clean() -> object:
-        return world.registry.clean(retention=0, keep=0, total=0)
-
-    return [world.list, world.list, clean], check
+    return [world.list, world.list, world.clean], check
 
 
 def lost_against_start(world: World) -> tuple[list[Act], Check]:
@@ -270,6 +337,10 @@ SCENARIOS: dict[str, Callable[[World], tuple[list[Act], Check]]] = {
     for function in (
         two_servers,
         clean_against_start,
+        clean_against_slow_start,
+        sweep_against_start,
+        sweep_against_restart,
+        failed_start_against_start,
         end_against_list,
         restart_against_kill,
         kill_against_start,
@@ -286,7 +357,11 @@ def play(scenario: str, choose: Callable[[int], int]) -> None:
         world = World(Path(folder) / "state")
         acts, check = SCENARIOS[scenario](world)
         try:
-            with mock.patch.object(home, "listen", FakeListener):
+            with (
+                mock.patch.object(home, "listen", FakeListener),
+                mock.patch.object(cgroup, "EMPTYING", 0.0),
+                mock.patch.object(registry, "STARTING", 0.0 if "slow" in scenario else 5.0),
+            ):
                 check(Interleaving(choose).run(acts))
         finally:
             for held in world.holders:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.faults.interleaving import Interleaving
+from tests.faults.interleaving import Interleaving, order
 from tests.faults.scenarios import SCENARIOS, play
 
 pytestmark = pytest.mark.fault
@@ -21,7 +21,7 @@ SEEDS = 60  # of each scenario; `benchmarks.interleavings` runs 10,000
 def test_random_orders_do_no_harm(scenario: str) -> None:
     for seed in range(SEEDS):
         try:
-            play(scenario, random.Random(seed).randrange)
+            play(scenario, order(seed))
         except AssertionError as error:
             error.add_note(f"seed {seed}")
             raise
