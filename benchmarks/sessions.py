@@ -10,8 +10,8 @@ folder, made anew. A step is one `interact` call with default waits; status line
 of its reply are compared. Numbers that may differ (durations, sizes, offsets) are masked in the
 status line. After a difference the session is run twice more by both, and a step differs only if
 no reply of one version equals one of the other, also with its numbers masked; a step that differed
-in fewer of the runs is listed as varying. A step is slower if the fastest of its calls took more
-than three times as long as the other version's, and 0.1 s longer.
+in fewer of the runs is listed as varying. A step is slower if each of its calls took longer than
+each of the other version's, and the median three times as long and 0.1 s longer.
 
 Exit code 1 if a step differs or is slower. A program that is missing is named and left out.
 """
@@ -25,6 +25,7 @@ import difflib
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -185,8 +186,10 @@ def differing(runs: Runs, number: int) -> tuple[list[str], bool]:
 
 
 def slower(runs: Runs, number: int) -> bool:
-    before, now = (min(replies[number].took for replies in runs[side]) for side in SIDES)
-    return now > SLOWER * before and now > before + SLOWER_BY
+    """True if each call of this version took longer than each of the other, and clearly so."""
+    before, now = ([replies[number].took for replies in runs[side]] for side in SIDES)
+    middle, late = statistics.median(before), statistics.median(now)
+    return min(now) > max(before) and late > SLOWER * middle and late > middle + SLOWER_BY
 
 
 @dataclass
@@ -217,7 +220,9 @@ class Tally:
                 self.varying.append(where)
             if parts or late or show:
                 words = [f"differs in {', '.join(parts)}"] if parts else []
-                times = [min(run[number].took for run in runs[side]) for side in SIDES]
+                times = [
+                    statistics.median(run[number].took for run in runs[side]) for side in SIDES
+                ]
                 words += [f"slower: {times[0]:.2f} s, now {times[1]:.2f} s"] if late else []
                 print(f"\n{where}: {'; '.join(words) or 'same'}")
                 before, now = (runs[side][-1][number] for side in SIDES)
