@@ -87,6 +87,11 @@ class InputPolicy:
 
         A probe flushes the terminal's input first, which wakes its reader: a program that is seen
         asleep has no input left. NOBODY if that takes longer than a moment.
+
+        Polled, because no event tells that the slave side was read: POLLOUT on the master tells
+        only room, packet mode (ioctl_tty(2), TIOCPKT) flushes and stops. The loop stands for at
+        most `TAKEN_MOST`, under an allow-list alone: check and write are one step, or another
+        input could come between them.
         """
         job = self._job
         until = time.monotonic() + TAKEN_MOST
