@@ -33,6 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.leftovers import Recorded, remaining
 from ptyjobs.client.registry import Registry
 from ptyjobs.store.jobdir import SOCKET, JobDir
 
@@ -40,7 +41,7 @@ JOB = r"""
 import mmap, os, signal, sys, termios, time, zlib
 kind, page, notes = sys.argv[1:4]
 def note():
-    with open(notes, "a") as file: file.write(f"{os.getpid()}\n")
+    with open(notes, "a") as file: file.write(f"{os.getpid()} {os.path.basename(page)}\n")
 note()
 mode = termios.tcgetattr(0)
 mode[1] &= ~termios.OPOST
@@ -100,6 +101,7 @@ SETTINGS = {
     "PTYJOBS_MAX_JOBS": "60",
 }
 LIVE = 25  # jobs at once
+LEAVING = 5.0  # seconds after the server's end in which everything must be gone
 CALL = 90.0  # seconds in which any call must have been answered
 
 
@@ -318,19 +320,24 @@ class Soak:
         if self.server.descriptors() - self.first_descriptors > LIVE:
             self.faults.append(f"the server's descriptors have grown by {grown}")
         self.server.end(kill=False)
-        self._no_process_remains()
+        self._no_process_remains(time.monotonic())
         for job in self.jobs.values():
             self._nothing_lost(job)
         Registry(self.state).clean(retention=0, keep=0, total=0)
         self.faults += [f"{path} is left" for path in (self.state / "jobs").iterdir()]
 
-    def _no_process_remains(self) -> None:
-        noted = {int(line) for line in self.notes.read_text().split()}
-        noted |= {s.holder for j in self.jobs if (s := self.directory(j).status()) and s.holder}
-        limit = time.monotonic() + 5
-        while (left := [pid for pid in noted if self._ours(pid)]) and time.monotonic() < limit:
-            time.sleep(0.02)
-        self.faults += [f"process {pid} remains" for pid in left]
+    def _no_process_remains(self, ended: float) -> None:
+        noted: dict[int, Recorded] = {}
+        for line in self.notes.read_text().splitlines():
+            pid, page = line.split()
+            noted[int(pid)] = Recorded(int(pid), page, mark=str(self.program))
+        for job_id in self.jobs:
+            status = self.directory(job_id).status()
+            if status is not None and status.holder:
+                holder = Recorded(status.holder, job_id, before=status.started)
+                noted.setdefault(status.holder, holder)
+        self.faults += remaining(noted, since=ended, limit=LEAVING)
+        limit = time.monotonic() + LEAVING
         while self._sockets() and time.monotonic() < limit:  # a zygote tidies up last
             time.sleep(0.02)
         self.faults += [f"{job_id}: its socket is left" for job_id in self._sockets()]
@@ -339,14 +346,6 @@ class Soak:
         """Jobs that have a socket although their holder was not killed by this run."""
         jobs = [job.job_id for job in self.jobs.values() if not job.holder_killed]
         return [job_id for job_id in jobs if (self.directory(job_id).path / SOCKET).exists()]
-
-    def _ours(self, pid: int) -> bool:
-        """True if that process runs and belongs to this run (pids are reused)."""
-        try:
-            name = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        return str(self.program).encode() in name or b"ptyjobs" in name
 
     def _nothing_lost(self, job: Job) -> None:
         directory = self.directory(job.job_id)
