@@ -291,15 +291,12 @@ class Session:
                 self._reported = -1  # the shell's prompt has dropped our report
                 self._refresh()
 
-    def _refresh(self, *, claim: bool = True, changed: bool = False) -> None:
-        """Repaint everything; with `claim` the job takes this terminal's size again.
-
-        `changed`: the job has another size now.
-        """
+    def _refresh(self, *, claim: bool = True) -> None:
+        """Repaint everything; with `claim` the job takes this terminal's size again."""
         self.display.hint_until = None
         self.display.forget_hint()
         claim = claim and not self._read_only
-        scrollback = HISTORY if self.display.mirror is not None or changed else 0
+        scrollback = HISTORY if self.display.wants_history else 0
         try:
             fresh = self._jobs.follow(
                 self._job_id,
@@ -351,7 +348,7 @@ class Session:
             return  # our own change
         moved = event.get("moved")
         self.display.resized(size, top=_top(event), moved=moved if isinstance(moved, int) else 0)
-        self._refresh(claim=ours, changed=True)  # if ours, one output stream suffices
+        self._refresh(claim=ours)  # if ours, one output stream suffices
 
     @property
     def _words(self) -> str:

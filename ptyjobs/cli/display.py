@@ -84,7 +84,7 @@ class Display:
         mine = self.size()
         if not self.painted:
             self._terminal.title(self._words())
-        more = self.painted and (self.mirror is not None or self._change is not None)
+        more = self.painted and self.wants_history
         behind = self._behind(size, top)
         if mine is not None and (size != mine or self.bar_due is not None):
             self._enter_mirror(data, size, mine, top, behind)
@@ -99,6 +99,14 @@ class Display:
         elif self.hint_next:
             self.hint_next = False
             self._hint(data, size)
+
+    @property
+    def wants_history(self) -> bool:
+        """True if the next repaint needs the lines above the job's screen.
+
+        A repaint may be asked for again before the last one has come, so no caller decides it.
+        """
+        return not self.painted or self.mirror is not None or self._change is not None
 
     def _behind(self, size: Size, top: int | None) -> int | None:
         """Lines above the job's screen that the terminal's scrollback lacks; None for all."""
