@@ -299,8 +299,10 @@ class Registry:
         """Delete a job and all its files; with `ended` only if it has ended. False if it is kept.
 
         Its directory first gets a hidden name, so that its own is free for the next job at once.
+        The hidden one is never used again: without descriptors the files stay until a `sweep`.
         """
-        hidden = os.path.join(self.folder, f"{_REMOVED}{job.job_id}.{os.getpid()}.{get_ident()}")
+        unique = f"{job.job_id}.{os.getpid()}.{get_ident()}.{time.monotonic_ns()}"
+        hidden = os.path.join(self.folder, f"{_REMOVED}{unique}")
         with self._names():
             if ended and not self._over(job):
                 return False
