@@ -16,8 +16,7 @@ from _thread import get_ident
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.errors import DuplicateJob, Hint, LimitReached, Refused, UnknownJob
 from ptyjobs.model import Event, State, Status, next_state
-from ptyjobs.store import runs
-from ptyjobs.store.alive import is_alive as is_alive
+from ptyjobs.store import alive, runs
 from ptyjobs.store.jobdir import JobDir, check_job_id, is_name, private_directory
 
 if TYPE_CHECKING:
@@ -343,6 +342,11 @@ class Registry:
                 kept += 1
                 used += size
         return removed
+
+
+def is_alive(job: JobDir) -> bool:
+    """True if the job's holder runs, or the client that starts it."""
+    return alive.is_locked(job.folder)
 
 
 class _Locked:

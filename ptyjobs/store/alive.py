@@ -11,11 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.process.regular import open_regular
-
-if TYPE_CHECKING:
-    from ptyjobs.store.jobdir import JobDir
 
 ALIVE = "alive"
 
@@ -33,9 +29,9 @@ def lock(folder: str) -> int:
     return fd
 
 
-def is_alive(job: JobDir) -> bool:
-    """True if the job's holder runs, or the client that starts it."""
-    path = os.path.join(job.folder, ALIVE)
+def is_locked(folder: str) -> bool:
+    """True if the holder of that directory's job runs, or the client that starts it."""
+    path = os.path.join(folder, ALIVE)
     while True:
         try:
             fd = open_regular(path)
