@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h11
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 TOKEN_FILE = "http-token"
 REQUEST_TIME = 30.0
-"""Seconds until the first request of a connection has come."""
+"""Seconds until the first request of a connection has come, and half of a later one's."""
 
 Scope = MutableMapping[str, Any]
 Asgi = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -103,15 +104,28 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's protocol, which also closes connections that send no request."""
+    """uvicorn's protocol, which also closes connections whose request does not arrive.
+
+    uvicorn itself limits only the time between two requests.
+    """
+
+    _partial: object = None  # the newest request when a partial one was seen last
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(REQUEST_TIME, self._close_idle)
+        self.loop.call_later(REQUEST_TIME, self._close_partial)
 
-    def _close_idle(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+    def _close_partial(self) -> None:
+        """Close if no request has come, or if the same one is partial for the second time."""
+        if self.transport.is_closing():
+            return
+        state = self.conn.their_state
+        partial = state is h11.SEND_BODY or (state is h11.IDLE and self.conn.trailing_data[0])
+        if self.cycle is None or (partial and self._partial is self.cycle):
             self.transport.close()
+            return
+        self._partial = self.cycle if partial else None
+        self.loop.call_later(REQUEST_TIME, self._close_partial)
 
 
 @contextlib.contextmanager
