@@ -26,8 +26,8 @@ class Recorded:
 
     pid: int
     job: str
-    mark: str = ""  # in its command line; "" for a holder, which has that of its server
-    before: float = 0.0  # a holder has started before this time, that of its job's start
+    mark: str = ""  # in its command line; "" for a holder: its command line is its server's
+    before: float = 0.0  # a holder has started before its job, which started at this time
 
     def runs(self) -> bool:
         """True if it runs; False if another process has its pid."""
@@ -53,7 +53,7 @@ class Recorded:
 
 
 def remaining(recorded: Mapping[int, Recorded], *, since: float, limit: float) -> list[str]:
-    """What runs `limit` seconds after `since` (monotonic), each with the time of its end."""
+    """The processes that run `limit` seconds after `since` (monotonic), each with the time of its end."""
     left = list(recorded.values())
     left = _wait(left, lambda: time.monotonic() < since + limit)
     described = {one: one.describe() for one in left}

@@ -3,8 +3,8 @@
 Owns a screen of the job's size and draws the part that fits. Never draws more than `RATE` times a
 second, regardless of the job's output. Answers the program's queries, because they never reach the
 terminal. The subtle thing is the scrollback: lines that leave the job's screen scroll off the
-terminal as well, so that its own scrollback has them. Those that the job's screen would take back
-if it had this terminal's size are kept, and shown above it.
+terminal as well, so that its own scrollback has them. Lines that the job's screen would take
+back at this terminal's size are kept, and shown above it.
 """
 
 from __future__ import annotations

@@ -263,7 +263,7 @@ class Registry:
         for job in self.all():
             self.status(job)
             if not is_alive(job) and _cgroup_of(job) is not None:
-                with self._names():  # else it could be that of the name's next job
+                with self._names():  # without it the cgroup could be the next job's
                     group = None if is_alive(job) else _cgroup_of(job)
                 _end(group)
         for name in os.listdir(self.folder) if os.path.isdir(self.folder) else ():
