@@ -83,8 +83,9 @@ class Asked:
             if (below and begin.above) or self._parked(screen, below):
                 return cursor, self._drawn(screen, text), None
             behind = text[len(mark.cells_before) :]
-            if not self.typed and len(behind) > 1 and behind in self.prompts:
-                return top, behind, ""  # the program has left its question without a line end
+            after = behind.removeprefix(self.typed)  # "" for keys
+            if (after != behind or not self.typed) and len(after) > 1 and after in self.prompts:
+                return top, after, ""  # the program has left its question without a line end
             right = default_right(screen)
             same = not mark.cells_before or right == mark.cells_after
             return top, text + right if same else text, ""

@@ -82,3 +82,14 @@ def test_a_prompt_that_is_set_by_the_input_is_a_first_prompt(jobs: Jobs) -> None
         answer = jobs.interact("j", input=typed)
         shown = (answer.fresh.text, answer.verdict.prompt, answer.verdict.continuation)
         assert shown == (text, prompt, False), typed
+
+
+def test_a_known_prompt_comes_behind_an_answered_question_and_its_key(jobs: Jobs) -> None:
+    jobs.execute("env PS1='main# ' bash --norc", name="j")
+    jobs.interact("j", input="true")
+    asked = jobs.interact("j", input="read -n1 -p 'Sure? [y/N] ' r")
+    assert asked.verdict.prompt == "Sure? [y/N] "
+    answer = jobs.interact("j", input="y", enter=False)
+    assert (answer.fresh.text, answer.verdict.prompt) == ("", "main# ")
+    answer = jobs.interact("j", input="echo $r")
+    assert (answer.fresh.text, answer.verdict.prompt) == ("y", "main# ")
