@@ -74,8 +74,11 @@ def continues(
         return True
     if _moved(row.rstrip(), current.raw.rstrip()):
         return False  # the primary prompt itself has changed: another host, another directory
-    # The line editor prompts again, and not in the form of a question to the user.
-    return now.paste_on and now.paste_ends > before.paste_ends and row.rstrip()[-1] not in ":])"
+    # The line editor prompts again, and not in the form of a question to the user, or with a
+    # default behind it.
+    last = row.rstrip()[-1]
+    again = now.paste_on and now.paste_ends > before.paste_ends
+    return again and last not in ":])" and not last.isalnum()
 
 
 def extends(row: str, current: PromptGuess) -> bool:

@@ -107,6 +107,7 @@ def test_a_prompt_set_to_a_known_continuation_prompt_is_a_first_one() -> None:
         ("~ $ ", "/tmp $ ", CYCLE),
         ("bash-5.2# ", "bash-5.2# 1R", CYCLE),  # behind it a terminal's unread answer
         ("$ ", "> ", {"probe": replace(PROBE, pid=8)}),  # another program
+        ("bash$ ", "Edit: abc", CYCLE),  # a question with a default
         ("$ ", "> ", {"probe": replace(PROBE, canonical=True, echo=True)}),  # read, not an editor
         ("$ ", "> ", {"above": "some output"}),
         ("$ ", "", {}),
