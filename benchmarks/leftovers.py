@@ -53,7 +53,7 @@ class Recorded:
 
 
 def remaining(recorded: Mapping[int, Recorded], *, since: float, limit: float) -> list[str]:
-    """The processes that run `limit` seconds after `since` (monotonic), each with the time of its end."""
+    """The processes that run `limit` seconds after `since` (monotonic), and when they ended."""
     left = list(recorded.values())
     left = _wait(left, lambda: time.monotonic() < since + limit)
     described = {one: one.describe() for one in left}
