@@ -100,8 +100,8 @@ class Starter:
         try:
             run = runs.last(self.registry.path, job.job_id) + 1
         except OSError as failure:  # EMFILE
-            self.registry.remove(job)
             job.release()
+            self.registry.remove(job)
             raise cannot_start(failure) from failure
         env = {**spec.env, "PTYJOBS_JOB": job.job_id, orphans.MARK: orphans.name(job.path)}
         return job, replace(spec, job_id=job.job_id, env=env, run=run)
@@ -112,9 +112,9 @@ class Starter:
         try:
             connection = self._ask_zygote(job, spec)
         finally:
+            job.release()  # first: its descriptor may be the last that the removal can have
             if connection is None:
                 self.registry.remove(job)
-            job.release()
         return connection
 
     def _ask_zygote(self, job: JobDir, spec: JobSpec) -> socket.socket:
