@@ -12,7 +12,7 @@ import time
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls, force_kill, registry
 from ptyjobs.client.base import Base, check_patterns
-from ptyjobs.client.calls import Killed, with_note
+from ptyjobs.client.calls import BIRTH, Killed, with_note
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
 from ptyjobs.errors import DuplicateJob, HolderLost
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 LEAVING = 3.0  # seconds for a holder to exit after its job was killed
-BEING_BORN = 5.0  # seconds for a holder started by another process to come up
 JOINED = "it was running already: joined"
 
 # ruff: noqa: ASYNC109  (a timeout here is the program's deadline, kept by its holder)
@@ -182,7 +181,7 @@ class AsyncMethods(Base):
                 spec, name=name, wait=wait, budget=budget, until=until, on_progress=on_progress
             )
         except DuplicateJob:
-            if not (await self._leaves(name) or await self._joins(name, spec, patience=BEING_BORN)):
+            if not (await self._leaves(name) or await self._joins(name, spec, patience=BIRTH)):
                 raise
             answer = None
         if answer is not None:

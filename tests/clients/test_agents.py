@@ -236,7 +236,7 @@ def test_a_question_of_an_agent_is_answered_by_keys(
 def _work(terminal: Jobs, model: Loopback, state: Path) -> None:
     """Submit several lines; while the model thinks, no wait calls the screen a question."""
     terminal.interact("agent", input="make a file\n\nand name it made", timeout=15)
-    assert model.working.wait(60), terminal.tail("agent").text
+    assert model.working.wait(180), terminal.tail("agent").text
     assert r"make a file\n\nand name it made" in model.asked[0]
     _waits_for_work(terminal, "agent", state / "jobs" / "agent")
     model.think.set()
