@@ -70,8 +70,7 @@ RETRY = 3.0  # sudo pauses 2 s after a wrong password, with echo on: missed once
 STOPPED = 0.300  # stopped by a signal, or its terminal by C-s; chosen
 POLLING = 1.0  # it redraws, or polls its terminal, all the time; chosen
 EMPTY_READS = 100  # reads without result: a busy poller makes that many in a millisecond; chosen
-SPINS = 5  # clock ticks in system calls: at least so many, and
-OWN_CODE = 4  # times as many at most in its own code: dhex has 0.3, ytree 3
+SPINS = 5  # clock ticks in system calls, at least as many as in its own code: dhex has 3 : 1
 POLLS = 4  # times that it ran in between: one long sleep is not polling; chosen
 
 # -- Work during the wait.
