@@ -18,7 +18,6 @@ from typing import NamedTuple
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC
 _REOPENED = -2  # in place of a descriptor: the file is opened for each read
 SPARE_FDS = 16  # descriptors that kept files leave to the rest of the process
-FILES = 64  # descriptors that `files` looks at
 PTMX = os.makedev(5, 2)  # Documentation/admin-guide/devices.txt
 DEV_TTY = os.makedev(5, 0)
 
@@ -134,15 +133,6 @@ def effort(proc: str, pid: int) -> tuple[int, int, int]:
         return int(f[11]), int(f[12]), int(f[7])
     except (ProcessExited, Denied):
         return 0, 0, 0
-
-
-def files(proc: str, pid: int) -> int:
-    """A number that changes with the descriptors of a process and the files they lead to."""
-    try:
-        numbers = os.listdir(f"{proc}/{pid}/fd")
-    except OSError:  # exited, or not permitted
-        return 0
-    return hash(tuple(link(proc, pid, int(number)) for number in numbers[:FILES]))
 
 
 def threads(proc: str, pid: int) -> list[int]:

@@ -20,8 +20,7 @@ from ptyjobs.readiness.silence import Rule, password
 class Loop:
     """A loop that only computes and sleeps for a set time, as pollers do.
 
-    `first`: the probe that first found it; `still`: the same since it last read, used new memory,
-    opened or closed a file.
+    `first`: the probe that first found it; `still`: the same since it last read or used new memory.
     """
 
     since: float
@@ -131,8 +130,7 @@ class Candidate:
         if loop is None:
             return Loop(now, probe, probe, probe.polling)
         still, effort = loop.still.effort, probe.effort
-        moved = probe.running and loop.still.running and effort.files != still.files
-        if moved or (effort.reads, effort.faults) != (still.reads, still.faults):
+        if (effort.reads, effort.faults) != (still.reads, still.faults):
             loop = replace(loop, still=probe)
         return replace(loop, slept=True) if probe.polling else loop
 

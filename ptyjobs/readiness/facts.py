@@ -32,7 +32,6 @@ class Effort:
     user: int = 0  # CPU time in clock ticks in its own code,
     system: int = 0  # and in system calls
     faults: int = 0  # page faults
-    files: int = 0  # a number that changes with its open files
 
 
 NO_EFFORT = Effort()

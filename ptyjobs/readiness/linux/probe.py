@@ -260,8 +260,7 @@ class Kernel:
         pid = found.stat.pid
         reads, read_bytes = procfs.reads(self._proc, pid)
         user, system, faults = procfs.effort(self._proc, pid)
-        files = procfs.files(self._proc, pid) if found.sleep.running else 0
-        return Effort(reads, read_bytes, user, system, faults, files)
+        return Effort(reads, read_bytes, user, system, faults)
 
     def _due(self, found: Finding) -> float:
         """The time at which its wait times out, by CLOCK_MONOTONIC; 0 for never.
