@@ -127,15 +127,16 @@ def test_a_leased_port_is_in_the_environment_and_free_again(jobs: Jobs) -> None:
     ready = "http://127.0.0.1:$PORT/ 200"
     one = jobs.execute(argv=SERVES_PORT, name="a", port="auto", ready=["port:$PORT"])
     assert one.verdict.reason is Reason.SERVICE_READY
-    number = jobs.status("a").port
+    status = jobs.status("a")
+    number = status.port
     assert one.notes == (f"PORT={number}",)
     assert one.verdict.match == f"127.0.0.1:{number}"
     answer = jobs.wait("a", ready=ready, timeout=0.2)
     assert answer.service is not None
     assert not answer.service.ready
     jobs.kill("a")
-    for _ in range(200):  # its holder leaves once its answers are read
-        if not (jobs.registry.find("a").path / "alive").exists():
+    for _ in range(2000):  # the lease ends with its holder, which leaves once its answers are read
+        if not Path(f"/proc/{status.holder}").exists():
             break
         time.sleep(0.02)
     two = jobs.execute(argv=SERVES_PORT, name="a", port="auto", ready="port")
