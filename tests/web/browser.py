@@ -61,6 +61,12 @@ class Page:
     def go(self, url: str) -> None:
         self.ask("Page.navigate", url=url)
 
+    def back(self) -> None:
+        """Go back by one page."""
+        history = self.ask("Page.getNavigationHistory")
+        entry = history["entries"][history["currentIndex"] - 1]
+        self.ask("Page.navigateToHistoryEntry", entryId=entry["id"])
+
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression."""
         answer = self.ask(

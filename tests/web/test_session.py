@@ -183,6 +183,6 @@ def test_a_page_that_is_left_is_nobody_and_comes_back(tmp_path: Path, browser: B
         assert len(people()) == 1
         browser.go("about:blank")
         assert world.eventually(lambda: not people())
-        browser.run("history.back()")
+        browser.back()
         browser.wait(f"{MODE} === 'you can type'")
         assert len(people()) == 1
