@@ -1,4 +1,4 @@
-"""What every command's module uses: the types of its registration, completions, JSON output.
+"""Shared by all command modules: registration types, completions, JSON output.
 
 Owns no command and no parser (see `parsers`), so that each module of `ptyjobs.cli.commands` can
 import it.

@@ -1,4 +1,4 @@
-"""What an attached user's terminal shows: the job's output or a window on its screen, and a hint.
+"""Display of an attached user's terminal: the job's output or a window on its screen, and a hint.
 
 Owns the painting while attached. Never reads keys and never talks to the holder. While the terminal
 has the job's size, the output is passed on as it is; for a terminal of another size, or with a

@@ -119,7 +119,7 @@ class AsyncJobs(AsyncMethods):
     async def _begin(self, job: JobDir, spec: JobSpec) -> AsyncConnection:
         """Connect to a new holder; other calls for the job wait meanwhile.
 
-        They go on at the caller's next suspension, which must be that of its start.
+        Those calls continue when the caller next suspends, which must be at its start.
         """
         starting = self._starting[job.job_id] = asyncio.Event()
         try:

@@ -121,8 +121,10 @@ class Base(Starter):
         return result
 
     def note_returned(self, status: Status) -> None:
-        """Record in the journal that a call told this job's end to its session: no event repeats
-        it. `list` leaves that to its caller, who may show the list to nobody."""
+        """Record in the journal that a call reported this job's end, so that no event repeats it.
+
+        `list` leaves that to its caller, which may never show the list.
+        """
         run = (status.job_id, status.started)
         session = self.config.session
         if not status.state.ended or not session or session != status.session:

@@ -45,7 +45,7 @@ def connect(job: JobDir, *, blocking: bool = True) -> socket.socket:
 
 
 def hung_up(fd: int) -> bool:
-    """True if the holder has closed its end, even if some of what it sent was not read."""
+    """True if the holder has closed its end, even if some of its data is still unread."""
     poll = select.poll()
     poll.register(fd, 0)  # POLLHUP is always reported (poll(2))
     return bool(poll.poll(0))

@@ -125,7 +125,7 @@ class Registry:
             return JobDir.allocate(self.path, name)
 
     def _names(self) -> _Locked:
-        """Lock that whoever takes a name from an ended job holds, for a few system calls.
+        """Lock held, for a few system calls, while a name is taken from an ended job.
 
         Otherwise the name could get a new job between the check that the old one has ended and its
         renaming or removal, which would then hit the new one.

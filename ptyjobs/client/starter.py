@@ -1,4 +1,4 @@
-"""Start jobs: the zygote of a client, the name of a new job, and what a crash at a start leaves.
+"""Start jobs: a client's zygote, the name of a new job, and the clean-up after a crash at a start.
 
 Owns the zygote, its replacement after a crash, and the count of crashed starts. Never sends a
 request. The subtle thing: a lease is open as long as its zygote object is kept, so dead zygotes are

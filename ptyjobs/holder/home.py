@@ -54,7 +54,7 @@ class Home:
 
 
 def succeed(directory: JobDir, run: int) -> Home:
-    """Put a new directory in the place of that of `run`, which is renamed and kept.
+    """Create a new directory in place of `run`'s, which is renamed and kept.
 
     Raises OSError if it cannot be created; then the old one stays. The caller closes the old home.
     """

@@ -3,9 +3,9 @@
 Owns the one law of an allow-list for typed input: what a shell may read is checked like a command,
 and what cannot be decided is refused. A line for a program that a shell started is free only if one
 read of the program takes all of it. Never types and never reads the terminal's output. The subtle
-things: a program that reads a part of a line (`head -c 5`) leaves the rest to the shell, so no line
-is typed ahead and no second line behind a first; an input that was not read yet hides who reads the
-next one; and stty(1) can make any character end a line or a program.
+things: a program that reads a part of a line (`head -c 5`) leaves the rest to the shell, so each
+call types one line and none is typed ahead; an input that was not read yet hides who reads the next
+one; and stty(1) can make any character end a line or a program.
 """
 
 from __future__ import annotations
@@ -86,12 +86,12 @@ class InputPolicy:
         """The reader of the next input, once the previous one has been read.
 
         A probe flushes the terminal's input first, which wakes its reader: a program that is seen
-        asleep has no input left. NOBODY if that takes longer than a moment.
+        asleep has no input left. `NOBODY` if that takes too long.
 
-        Polled, because no event tells that the slave side was read: POLLOUT on the master tells
-        only room, packet mode (ioctl_tty(2), TIOCPKT) flushes and stops. The loop stands for at
-        most `TAKEN_MOST`, under an allow-list alone: check and write are one step, or another
-        input could come between them.
+        Polled, because no event reports that the slave side was read: POLLOUT on the master reports
+        only room, packet mode (ioctl_tty(2), TIOCPKT) flushes and stops. Blocks the loop for at
+        most `TAKEN_MOST`, and only under an allow-list: check and write must be one step, or
+        another input could come between them.
         """
         job = self._job
         until = time.monotonic() + TAKEN_MOST

@@ -77,7 +77,7 @@ class InputQueue:
         self._waiters: list[Waiter] = []
         self._marks: dict[str, Mark] = {}
         self._shown: dict[str, Mark] = {}  # per reader: end of the output that tails have shown
-        self._prompts: dict[str, list[str]] = {}  # per reader: those of its last answer
+        self._prompts: dict[str, list[str]] = {}  # per reader: prompts of its last answer
         self._inputs: deque[QueuedInput] = deque()
         self._typing: Waiter | None = None
         self.answer_notes: Callable[[Answer], tuple[str, ...]] = lambda answer: ()
@@ -110,7 +110,7 @@ class InputQueue:
         for waiter in self._waiters:
             waiter.on_exit(now)
             self._guard(waiter.advance, now)
-        self._job.input.clear()  # else an Enter that was left would wake the holder for ever
+        self._job.input.clear()  # an Enter left over would keep waking the holder
 
     def take(self, watch: Watch | None) -> list[Waiter]:
         """Remove and return the waits for a service's readiness; they continue in its next run."""
@@ -332,7 +332,7 @@ class InputQueue:
             self._type(queued)
         except PtyJobsError as error:
             peer.send({"id": number, "error": error.to_wire()})
-        except Exception as fault:  # its client and the inputs behind it must not wait in vain
+        except Exception as fault:  # the client and later inputs must get an answer
             self._job.errors["input"] = f"input: {type(fault).__name__}: {fault}"[:300]
             self.cancel(peer, number)
             peer.send({"id": number, "error": unforeseen(fault).to_wire()})

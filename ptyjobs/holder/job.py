@@ -67,7 +67,7 @@ class Listener(Protocol):
 
 
 class NoProgram:
-    """What the kernel shows of a job that has not started: nothing."""
+    """Stands in for the kernel probe of a job that has not started."""
 
     def probe(self) -> Probe:
         return Probe(Wait.UNKNOWN)
@@ -298,7 +298,7 @@ class Job:
         return self.kernel.probe()
 
     def showing(self, text: str) -> int:
-        """How often the screen shows `text`."""
+        """Number of times `text` is on the screen."""
         self.fold.catch_up(self.log.end)
         return sum(row.count(text) for row in self.fold.screen.text())
 

@@ -130,7 +130,7 @@ class Holder:
             told = cannot_start(failure)
             self._not_started(told, now)
             raise told from failure
-        except Exception as fault:  # of ours: else it would be starting for ever
+        except Exception as fault:  # a bug of ours: the job must not stay in "starting"
             told = holder_failed(fault)
             self._not_started(told, now)
             raise told from fault
@@ -421,7 +421,7 @@ class Holder:
             told = cannot_start(failure)
             self._not_started(told, now)
             unanswered.refuse(peers, told)
-        except Exception as fault:  # of ours: else it would be starting for ever
+        except Exception as fault:  # a bug of ours: the job must not stay in "starting"
             told = holder_failed(fault)
             self._not_started(told, now)
             unanswered.refuse(peers, told)
@@ -462,9 +462,9 @@ class Holder:
             self._drop_peer(peer)
 
     def _answer(self, peer: Peer, message: JsonObject) -> None:
-        """Perform a request; one that fails by a fault of ours is answered with the error.
+        """Perform a request; a bug of ours is answered as an error.
 
-        Else its client would wait in vain, and the requests that came with it would be lost.
+        Otherwise its client would wait in vain, and requests that arrived with it would be lost.
         """
         fault = self._guard(self._on_request, peer, message)
         if fault is not None:

@@ -1,4 +1,4 @@
-"""What the foreground program reports about itself, and when it is believed.
+"""Status reports of the foreground program, and when they are believed.
 
 Owns the last report (OSC 7501) and progress indicator (OSC 9;4). Never reads the terminal. The
 subtle thing: "working", or a progress indicator of a program without status reports, is believed of

@@ -1,7 +1,7 @@
 """The end of a job whose program runs on a target.
 
 Owns the reap command, which ends the remote processes once, and the meaning of the local client's
-exit. Never ends the client. The subtle thing: only the reap command tells whether the remote
+exit. Never ends the client. The subtle thing: only the reap command knows whether the remote
 program still ran, so the job's end waits for it.
 """
 

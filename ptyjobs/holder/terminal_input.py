@@ -93,7 +93,7 @@ class Port(Protocol):
         """Probe the foreground program."""
 
     def showing(self, text: str) -> int:
-        """How often the screen shows `text`."""
+        """Number of times `text` is on the screen."""
 
     @property
     def written(self) -> int:

@@ -157,7 +157,7 @@ OUTPUT = Tool(
 STATUS = Tool(
     "status",
     "Inspect a job",
-    "State and reason, exit code, what it is doing, CPU, memory, processes, ports.",
+    "State and reason, exit code, current activity, CPU, memory, processes, ports.",
     (JOB,),
     handlers.status,
     read_only=True,

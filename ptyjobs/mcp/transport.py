@@ -164,7 +164,7 @@ class StdioTransport:
             self._scanned = 0
 
     def attach(self, take: Callable[[bytes], bool]) -> None:
-        """From now on offer each line to `take` first; the SDK gets those that it refuses."""
+        """From now on offer each line to `take` first; the SDK gets the lines that it refuses."""
         lines, self._inbox = self._inbox, deque()
         self._for_sdk.clear()
         self._take_direct = take

@@ -2,8 +2,8 @@
 
 Owns the search by system calls. Never sees grandchildren: they become children when their parent
 has ended, because a holder is a child subreaper. The subtle thing: waitid(2) with WNOWAIT answers
-for exactly one number whether it is a child of ours, so every number that the kernel has given out
-since our own start is asked; the newest one is that of a child made for this purpose.
+for one pid whether it is a child of ours, so every pid assigned since our own start is tried; the
+newest is found by forking a child for this purpose.
 """
 
 from __future__ import annotations

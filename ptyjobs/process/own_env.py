@@ -78,7 +78,7 @@ def close_memory() -> bool:
 
 
 def proc_is_hidden() -> bool:
-    """True if /proc is mounted with hidepid: processes see only those that they may trace."""
+    """True if /proc is mounted with hidepid: a process sees only processes that it may trace."""
     try:
         with open("/proc/self/mountinfo", "rb") as file:
             return _HIDEPID.search(file.read()) is not None

@@ -144,7 +144,7 @@ def read_stat(pid: int) -> Stat | None:
 
 
 def _own_child(pid: int) -> Stat | None:
-    """The facts that system calls tell of a child of ours."""
+    """Facts about a child of ours from system calls alone."""
     state = no_proc.state(pid) if sys.platform == "linux" else ""
     if not state:
         return None

@@ -38,8 +38,8 @@ class Loop:
     def _spins(self, probe: Probe) -> bool:
         """True if it spends most of its time in system calls, without any work that shows.
 
-        A loop around poll(2) with a time-out of 0 does. One that works more than it looks does not:
-        a computation that asks for the time looks the same.
+        True of a loop around poll(2) with a time-out of 0; False of a loop that computes more than
+        it polls, because a computation that asks for the time looks the same.
         """
         still, now = self.still.effort, probe.effort
         spent, own = now.system - still.system, now.user - still.user

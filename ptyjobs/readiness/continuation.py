@@ -74,15 +74,14 @@ def continues(
         return True
     if _moved(row.rstrip(), current.raw.rstrip()):
         return False  # the primary prompt itself has changed: another host, another directory
-    # The line editor prompts again, and not in the form of a question to the user, or with a
-    # default behind it.
+    # The line editor prompts again, and not with a question to the user or a pre-filled default.
     last = row.rstrip()[-1]
     again = now.paste_on and now.paste_ends > before.paste_ends
     return again and last not in ":])" and not last.isalnum()
 
 
 def extends(row: str, current: PromptGuess) -> bool:
-    """True if `row` is the primary prompt `current` with text behind it.
+    """True if `row` is the primary prompt `current` followed by text.
 
     That text is input not yet accepted: a pre-filled default, or a terminal's answer to a query
     that its program did not read.
@@ -93,8 +92,8 @@ def extends(row: str, current: PromptGuess) -> bool:
 def _moved(row: str, prompt: str) -> bool:
     """True if both begin with the same letters, or end with the same sign of a shell.
 
-    No secondary prompt repeats the letters of the first; those that do (psql, php, pry) differ in
-    their signs alone: see `PromptGuess.resembles`.
+    Secondary prompts rarely repeat the letters of the primary one; where they do (psql, php, pry),
+    only the signs differ: see `PromptGuess.resembles`.
     """
     same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(row, prompt, strict=False))
     return any(letter.isalpha() for letter, _ in same) or row[-1:] == prompt[-1:] in set("$#%")

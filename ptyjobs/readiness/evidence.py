@@ -21,9 +21,9 @@ _SEQUENCE = re.compile(
 _UNFINISHED = re.compile(rb"\x1b(?:\[\??[0-9;]*|\][^\x07\x1b]*\x1b?)?\Z")
 _ALTERNATE = (b"1049", b"1047", b"47")
 _ADDRESS = re.compile(rb"\x1b\[([0-9]*)[0-9;]*[Hf]")  # CUP, HVP: the cursor is set to a row
-_FORM = 3  # rows set without a line feed between: a form; a line editor sets that of its prompt
-# The cursor is moved after the last text: CUU to CHA, CUP, VPA, HPA, HVP, DECRC, SCORC; behind it
-# only modes, styles, and saves.
+_FORM = 3  # rows addressed without a line feed between: a form; a line editor addresses one
+# The cursor is moved after the last text: CUU to CHA, CUP, VPA, HPA, HVP, DECRC, SCORC;
+# only modes, styles and saves follow.
 _PUT = re.compile(
     rb"\x1b(?:\[\d*(?:;\d*)?[A-DGHdf`]|8|\[u)(?:\x1b(?:\[[0-9;?]*[hlm]|[78=>]|\[[su]))*\Z"
 )

@@ -25,7 +25,7 @@ class Wait(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What a busy program has done so far."""
+    """Work of a busy program so far."""
 
     reads: int = 0  # read calls,
     read_bytes: int = 0  # and the bytes that they returned

@@ -1,6 +1,6 @@
 """Required silence of a program that can be judged only by its output.
 
-Owns the table for programs across a network and for those that may not be inspected. Never ends a
+Owns the table for programs that run across a network or may not be inspected. Never ends a
 wait. The subtle thing: a mode that is set again may lie before the answer, so only a prompt or
 silence decides.
 """

@@ -50,8 +50,8 @@ def reader_alone(facts: Weighing) -> bool:
 def began_to_read(facts: Weighing) -> bool:
     """A thread reads a line since Enter; before, the wait was for keys, and in another call.
 
-    One that always reads, or that handles the terminal while another works, is not meant: its
-    call is the same.
+    False for a thread that always reads, or that handles the terminal while another works: its
+    system call is the same as before.
     """
     probe, base = facts.probe, facts.baseline
     return (
@@ -91,7 +91,7 @@ def rest(facts: Weighing) -> Rule | None:
 def _printed(facts: Weighing) -> bool:
     """A line of output is above the cursor's row, not only the line that was entered.
 
-    Where that was typed at an empty row the two look the same: it counts as output.
+    If the line was typed at an empty row the two look the same: it counts as output.
     """
     row, above = facts.memory.row, facts.look.above
     if facts.sent is None or facts.sent.lines != 1 or row is None:
@@ -105,8 +105,8 @@ def _at_rest(facts: Weighing) -> bool:
     It has read the input and waits for more, whatever its screen shows: an event loop that
     prints no prompt for the rest of an expression, a form with a message below its field.
     A pulse is the same each time. Another timer may be the work that the input began (an
-    expression that awaits it), even if it is shorter than that of a garbage collector before,
-    unless it ends when that one would have ended.
+    expression that awaits it), even if it is shorter than the garbage collector's timer before,
+    unless both end at the same time.
     """
     probe, base = facts.probe, facts.baseline
     return (

@@ -93,9 +93,9 @@ class PromptMemory:
         return [p for p in reversed(self._prompts.values()) if pid in (0, p.pid)]
 
     def shown(self) -> list[str]:
-        """The prompts as displayed, newest first, without doubtful ones.
+        """The prompts as displayed, newest first.
 
-        Nor those of which only the last row is known.
+        Omits doubtful prompts, and prompts of which only the last row is known.
         """
         prompts = reversed(self._prompts.values())
         return [p.raw for p in prompts if p.raw and not p.wrapped and not p.doubtful]

@@ -116,8 +116,8 @@ def _sleeps(facts: Weighing) -> bool:
 def _started_timer(facts: Weighing) -> float:
     """Time of a short timer that the input started: the program draws more when it rings.
 
-    Beside a slow timer that ran before (a look at a file each half second), what is left of
-    that one may look the same: only a shorter one is awaited.
+    If a slow timer ran before (a look at a file each half second), its remaining time may look
+    the same, so only a shorter timer is awaited.
     """
     base, wakes = facts.baseline, facts.probe.wakes
     if base is None or base.wait not in (Wait.HARD, Wait.SOFT):

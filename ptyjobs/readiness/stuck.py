@@ -43,7 +43,7 @@ def _polling(
     took, base = _took_between(situation, probe), situation.baseline
     sleeps = base is not None and base.polling and probe.polling and not probe.canonical
     if not (loop.polls(probe) or (took and sleeps)):
-        return None  # one that took the key and sleeps as before need not do it again
+        return None  # it took the key and sleeps as before: no new proof of polling is needed
     if probe.canonical and not took:
         return None
     quiet = now - max(confirmation.output, loop.since)
@@ -71,8 +71,8 @@ def unfinished(
 ) -> bool:
     """It polls, but has not drawn its screen yet, or has not accepted the typed line.
 
-    A line editor that spins on the clock to show a matching bracket looks like one that polls:
-    Enter was pressed, and the cursor is still inside the line. `start` is that of the wait.
+    A line editor that spins on the clock to show a matching bracket looks as if it polls:
+    Enter was pressed, and the cursor is still inside the line. `start`: when the wait began.
     """
     look, sent, base = confirmation.current, situation.sent, situation.baseline
     silence = now - max(confirmation.output, start)

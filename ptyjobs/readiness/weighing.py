@@ -1,4 +1,4 @@
-"""The facts of one silence, and what they say of the program.
+"""The facts of one silence, and the predicates about the program that follow from them.
 
 Owns the predicates that several rules share. Never chooses a silence: see `rules.py`. The subtle
 thing: evidence counts only if it came after the send, because programs repeat an old prompt before

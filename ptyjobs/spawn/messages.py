@@ -1,4 +1,4 @@
-"""What a server and its zygote send each other, over one SEQPACKET socket.
+"""Messages between a server and its zygote, over one SEQPACKET socket.
 
 Owns the request for a holder and the zygote's last words. Never touches the socket. The subtle
 thing: a request is sent with two descriptors. The client may write to its end of the first, the

@@ -1,4 +1,4 @@
-"""The lock that tells whether a job lives.
+"""The lock that is held while a job is alive.
 
 Owns the file `alive` of a job's directory. The process that makes the directory locks it and hands
 the lock to the holder, which keeps it until it exits; the kernel releases it if they die. Never

@@ -1,6 +1,6 @@
 """Search a log for lines that match a pattern, in a separate process.
 
-Owns `grep` and what it does in that process (`search_process`). Never searches a pattern of unknown
+Owns `grep` and its part in that process (`search_process`). Never searches a pattern of unknown
 cost in the server. The subtle thing: a search of the `re` module holds the GIL, and only a signal
 in the main thread interrupts it, so the server would not answer for as long as the search takes.
 Only searches that are certainly short run in the server.

@@ -103,4 +103,4 @@ def _lines(
         for line in data.splitlines(keepends=True):
             yield at, redactor.redact(plain(line)).text.encode() + b"\n" if redactor else line
             at += len(line)
-        start = at  # behind a gap
+        start = at  # after a gap

@@ -1,7 +1,7 @@
-"""Secrets taken out of the files of an ended job: its log and what was typed.
+"""Mask secrets in the files of an ended job: its log and its typed input.
 
 Owns the masking of bytes: a secret becomes as many asterisks, so that no offset changes its
-meaning. Never touches a job that runs. The subtle thing: colours stand in the middle of a value, so
+meaning. Never touches a job that runs. The subtle thing: colours may occur within a value, so
 secrets are looked for in the text without escape sequences. These stay as they are; only strings
 such as a title are searched, too.
 """

@@ -4,10 +4,10 @@ Owns its start, its limits and its end. Never decides which searches need it (`s
 Python's `re` searches, no other thread of its process runs, so a search of unknown cost is made by
 another process; starting one takes 50 to 250 ms, which the next search should not pay again.
 
-The subtle thing: nobody has to end it. It exits at the end of its input, so with its owner however
-that ends, after a minute without a search, and after a search that took much memory. An owner that
-finds it gone starts another. It works for one search at a time: another thread gets a process of
-its own, which is not kept.
+The subtle thing: it ends by itself. It exits at the end of its input (so with its owner, however
+that ends), after a minute without a search, and after a search that took much memory. An owner
+whose process has exited starts another. It works for one search at a time: another thread gets a
+process of its own, which is not kept.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Process:
         self.owner = os.getpid()
 
     def ask(self, line: bytes) -> bytes:
-        """The answer to a request; empty if the process is gone, TimeoutError after `LONGEST`."""
+        """The answer to a request; empty if the process exited. TimeoutError after `LONGEST`."""
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         to, out = self._popen.stdin.fileno(), self._popen.stdout.fileno()
@@ -97,7 +97,7 @@ _running: dict[int, _Process] = {}
 
 
 def pids() -> set[int]:
-    """Search processes of this process, for its guard; waits for one that is being started."""
+    """Pids of this process's search processes, for its guard; waits for a start in progress."""
     with _lock:
         return {process.pid for process in _running.values() if process.owner == os.getpid()}
 

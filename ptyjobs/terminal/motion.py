@@ -242,7 +242,7 @@ class Motion(State):
         elif not self.alternate:
             self._push(row)
         row.clear(self.columns, DEFAULT if self._pen.bg is None else self._pen.blank)
-        row.gen = 0  # the row is used again, but nobody has written what it now shows
+        row.gen = 0  # the row is reused: its new content has not been written by the program
         rows.insert(self._bottom, row)
         if self._region_moved != self.generation:
             self._region_moved = self.generation

@@ -2,9 +2,9 @@
 
 Owns the fast path of output that addresses the screen. A program redraws row by row: it places the
 cursor, prints text in several styles and erases the rest of the row. `PLACE` and `AFTER_PLACE` are
-one such pass, and `_draw_pass` writes its cells with one assignment per list. The subtle thing: one
-that starts in column 0 and erases the rest replaces the row, whatever was in it, so the row becomes
-lazy and its old content is never opened. Whatever needs more (wide characters, wraps, margins,
+one such pass, and `_draw_pass` writes its cells with one assignment per list. The subtle thing: a
+pass that starts in column 0 and erases the rest replaces the row, whatever was in it, so the row
+becomes lazy and its old content is never opened. Everything else (wide characters, wraps, margins,
 protected cells, a background colour to erase with) takes the general path, token by token; a
 property test compares the two.
 """

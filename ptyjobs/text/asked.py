@@ -1,9 +1,9 @@
 """The input of an answer, and the prompt at its end.
 
-Owns telling the prompt at the cursor from output on its row, with what was typed and the prompts
+Owns separating the prompt at the cursor from output on its row, by the typed text and the prompts
 seen before, and the facts that find the echo (`Typed`). Never decides that a program waits. The
-subtle thing: the same row may be a new prompt or a known one behind output without a line end, so
-the typed line decides where the screen does not.
+subtle thing: the same row may be a new prompt, or output without a line end followed by a known
+prompt, so the typed line decides where the screen does not.
 """
 
 from __future__ import annotations

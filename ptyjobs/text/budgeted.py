@@ -110,7 +110,7 @@ def with_gap(
     budget: int,
     hint: str,
 ) -> Fresh:
-    """The answer of its first and last rows, with `lost` rows between them that are gone.
+    """The answer from its first and last rows; the `lost` rows between them are no longer kept.
 
     `printed`: line feeds logged since the mark, if known; `hole`: bytes of it are missing.
     """

@@ -392,7 +392,7 @@ def _behind(
                 return at + 1, skip + 1
             continue
         if not text.strip() and not rows[at].wrapped:
-            return None  # output that looks like a prompt, or a prompt with nothing behind it
+            return None  # output that looks like a prompt, or an empty prompt
         found = _flow(rows, at, text, line, cols)
         if found is not None and not found[1].strip():
             return found[0], skip + 1

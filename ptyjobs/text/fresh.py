@@ -311,7 +311,7 @@ class FreshText:
 
 
 def _without(rows: Sequence[Line], first: int, numbers: set[int]) -> list[Line]:
-    """The rows, of which the first has number `first`, without those of `numbers`.
+    """`rows`, numbered from `first`, without the rows in `numbers`.
 
     The first row is blanked, not removed: it is the mark's.
     """

@@ -37,7 +37,7 @@ EDGES = re.compile(" *[\u2500-\u259f]")
 
 
 def no_prompt_row(screen: TextScreen) -> bool:
-    """True if the visible cursor stands in a picture: its row is no prompt.
+    """True if the visible cursor is inside a drawing, so that its row is no prompt.
 
     Either there is text at the right of the cursor and none at its left, or its row and the one
     below begin and end with the edge of a box, in the same columns. A prompt with such signs at
@@ -113,8 +113,8 @@ def marked_start(
 def _had_upper_rows(screen: TextScreen, mark: Mark, editor: values.ShellMark, stop: int) -> bool:
     """True if an earlier prompt had the same rows above its last one.
 
-    Where an event loop enables bracketed paste again before it runs the line, the rows behind it
-    are output. They look the same as a prompt behind a command that prints nothing, so two marks
+    If an event loop enables bracketed paste again before it runs the line, the rows that follow
+    are output. They look like a prompt after a command that prints nothing, so two marks
     without output before them prove nothing, unless an earlier prompt was as high.
     """
     height = stop - editor.line
@@ -224,12 +224,12 @@ def _start(text: str, known: str) -> int | None:
 
 
 def doubtful(row: str, prompts: Sequence[str]) -> bool:
-    """True if `row` may be output without a line end, and one of the other `prompts` behind it."""
+    """True if `row` may be output without a line end, followed by one of the other `prompts`."""
     return row not in prompts and bool(split(row, prompts))
 
 
 def numbered(row: str, prompts: Sequence[str]) -> bool:
-    """True if `row` is a number without a line end, and behind it a shell's known prompt.
+    """True if `row` is a number without a line end, followed by a shell's known prompt.
 
     It is no prompt of its own: with its digits generalised, it would hide every later number.
     """

@@ -1,6 +1,6 @@
-"""Lines printed just before a full-screen program came, which its screen hides.
+"""Lines printed just before a full-screen program started, which its screen hides.
 
-Owns finding them when an answer shows the alternate screen, and choosing those that the first
+Owns finding them when an answer shows the alternate screen, and choosing the lines that the first
 answer after it still has to report. Never decides what an answer shows (see `fresh`). The subtle
 thing: a line is identified by its absolute number, and counts only while it is where it was.
 """
@@ -45,7 +45,7 @@ def collect(mark: Mark, screen: TextScreen, typed: Typed) -> tuple[tuple[int, Li
 def remaining(mark: Mark, rows: Rows, *, start: int, same: set[int]) -> list[Line]:
     """The lines of `mark.untold` that are where they were.
 
-    Lines from `start` on are in the answer, except those of `same`.
+    Lines from `start` on are in the answer, except the numbers in `same`.
     """
     found = []
     for number, line in mark.untold:

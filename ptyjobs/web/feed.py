@@ -11,7 +11,7 @@ names its offset and resumes there, without gap or repetition.
 
 Frames: binary are raw bytes of the log, in order; text is JSON with a `type`: `mode`, `size`,
 `repaint` (the next binary frame rebuilds the screen), `offset`, `skipped`, `job` (its row, see
-`rows`), `person` (who holds, what is asked, who else is there), `exit`, `did`, `refused`,
+`rows`), `person` (holder of the keyboard, open request, other viewers), `exit`, `did`, `refused`,
 `readonly`, `error`, `pong`. A browser sends keys as binary, and as text `{"drawn": bytes}`,
 `{"rows", "cols"}`, `{"signal": name}`, `{"kill": true}`, `{"hold": true or false}`, `{"done": true
 or false, "message"}`, `{"ping": n}`.
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ptyjobs.web.catalogue import Catalogue
 
 NAME = "a browser"  # name of its user at the holder, without a browser's own number
-OWN = re.compile(r"[0-9a-z]{1,8}")  # number that a browser gives itself, to be told from others
+OWN = re.compile(r"[0-9a-z]{1,8}")  # number that a browser gives itself
 REACH = 4 << 20  # bytes folded for the last screen of an ended job
 CHUNK = 128 << 10  # bytes of one frame
 SCROLLBACK = 5000  # scrollback lines that a browser is sent
@@ -172,7 +172,7 @@ class Feed:
                 return True
             if end - self._offset > (BURST if self._partial else RESYNC):
                 await self._resync(end, scrollback=0)
-                # The next `FRAME` begins with what the holder was slow to answer behind us.
+                # The time that the holder took to answer counts toward the next `FRAME`.
                 self._window, self._burst = asyncio.get_running_loop().time(), BURST
                 continue
             first, data = log.read(self._offset, CHUNK)

@@ -4,7 +4,7 @@ Owns the address, the token and the checks of Host and Origin. Never holds outpu
 it. The subtle thing: a viewer is a remote shell, so a page of another site must not reach it. The
 token is in the URL's fragment (which is never sent or logged) and is sent as a WebSocket
 subprotocol, or as a header of `/session`, where a page gets the reason for a refusal. Connections
-of other users are closed as they come (`process.peercred`).
+of other users are closed on arrival (`process.peercred`).
 """
 
 from __future__ import annotations

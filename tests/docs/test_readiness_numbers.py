@@ -38,7 +38,7 @@ def s(seconds: float) -> str:
         f"a thread has begun to read a line | {s(t.QUESTION)} |",
         f"{s(t.QUESTION)} if it is longer than {s(t.LONG_TIMER)}, "
         f"or ends within {s(t.SAME_TIMER)} of",
-        f"timer as `quiet`, medium, after {s(t.FIRST)}",
+        f"timer makes it `quiet`, medium, after {s(t.FIRST)}",
         f"other text in the row; with an empty row | {s(t.WORKING)}; {s(t.BLANK)} |",
         f"still edited | {ms(t.EDIT)} |",
         f"has started since the send | {s(t.WORKING)} |",

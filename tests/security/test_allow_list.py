@@ -93,7 +93,7 @@ TRIES: tuple[dict[str, object], ...] = (
 
 @pytest.mark.live
 @pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.stops("allowed_commands", "commands typed behind a program")
+@pytest.mark.stops("allowed_commands", "commands typed ahead for the shell below a program")
 def test_nothing_typed_behind_a_program_reaches_its_shell(tmp_path: Path, program: str) -> None:
     command = PROGRAMS[program]
     if not shutil.which(command.split()[0]):

@@ -22,7 +22,7 @@ def config(tmp_path: Path, **settings: str) -> Config:
 
 @pytest.mark.parametrize("floor", ["bwrap", "landlock"])
 @pytest.mark.parametrize("asked", ["none", "bwrap", "landlock"])
-@pytest.mark.stops("floors", "another sandbox than that of the settings")
+@pytest.mark.stops("floors", "a call that chooses another sandbox")
 def test_a_call_cannot_choose_another_sandbox(tmp_path: Path, floor: str, asked: str) -> None:
     settings = config(tmp_path, PTYJOBS_SANDBOX=floor)
     if asked == floor:
@@ -66,7 +66,7 @@ def test_a_ready_url_is_no_way_out_of_the_sandbox(tmp_path: Path, host: str) -> 
     prepare(config(tmp_path, PTYJOBS_SANDBOX="landlock"), command="true", ready=own)
 
 
-@pytest.mark.stops("floors", "a longer time limit than that of the settings")
+@pytest.mark.stops("floors", "a call that sets a longer time limit")
 def test_the_time_limit_of_the_settings_is_the_longest(tmp_path: Path) -> None:
     settings = config(tmp_path, PTYJOBS_JOB_TIMEOUT="60")
     assert prepare(settings, command="true", timeout=600).timeout == 60

@@ -57,6 +57,6 @@ LEFT: dict[str, list[Step]] = {
 
 
 @pytest.mark.parametrize("steps", LEFT.values(), ids=list(LEFT))
-@pytest.mark.leaves("permissions", "lines typed in parts, as keys, or behind what a program reads")
+@pytest.mark.leaves("permissions", "lines typed in parts, as keys, or ahead of a program's end")
 def test_a_line_in_disguise_is_typed(tmp_path: Path, steps: list[Step]) -> None:
     assert session(tmp_path, steps)

@@ -217,7 +217,7 @@ def test_what_landlock_cannot_do_is_refused(tmp_path: Path, settings: dict[str, 
         jobs.start(prepare(config, command="true"), wait=10)
 
 
-@pytest.mark.stops("bwrap", "another directory in place of one that holds a read-only path")
+@pytest.mark.stops("bwrap", "replacing the directory above a read-only path")
 def test_the_directory_above_a_read_only_path_cannot_be_replaced(tmp_path: Path) -> None:
     config = confined(tmp_path, "bwrap", sandbox_read_only=("a/.git/hooks",))
     hooks = tmp_path / "work/a/.git/hooks"

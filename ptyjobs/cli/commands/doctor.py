@@ -94,7 +94,7 @@ def _readiness(_settings: Config) -> list[Finding]:
 
 
 def _proc(yama: str) -> Finding:
-    """What the state of /proc takes from every user of it."""
+    """Limits that follow from how /proc is mounted."""
     from ptyjobs.client import host_facts
 
     if not os.path.isdir("/proc/self"):

@@ -109,7 +109,7 @@ class BlockedOn:
         return self._seen(call, args, tty)
 
     def resting(self, line: bytes) -> bytes:
-        """How a thread sleeps, as its `syscall` line tells: equal whenever it is idle.
+        """A thread's sleep, from its `syscall` line: equal whenever it is idle.
 
         The call, its descriptor, its limit and its time-out. A lock's address is left out: a
         condition variable alternates between two (pthread_cond_wait in glibc's nptl).

@@ -209,7 +209,7 @@ class Judge:
         return len(threads) == count and ran[0] == ran[1]
 
     def _only_input(self, pid: int, sleep: Sleep) -> bool:
-        """True if of what the wait watches only the terminal lies outside the process.
+        """True if the terminal is the only descriptor it waits for that other processes write to.
 
         Event counters and pipes are written by its own threads and children.
         """
@@ -235,9 +235,9 @@ class Judge:
     def _asleep(
         self, process: Process, threads: int, tty: Tty, *, reader: int = 0
     ) -> tuple[bytes, bool, float]:
-        """How its threads sleep, the main one and `reader` left out; b"running" if one runs.
+        """Sleeps of its threads except the main one and `reader`; b"running" if one runs.
 
-        And whether none of them waits for another process, and their shortest time-out.
+        Also: True if none of them waits for another process, and their shortest time-out.
         """
         others, alone, rings = [], True, 0.0
         interprets = self._reader(process)
@@ -254,7 +254,7 @@ class Judge:
                 sleep = interprets.sleep(said, thread.tid, tty)
                 alone = alone and self._not_led(process.pid, sleep)
                 rings = _sooner(rings, sleep.alarm or sleep.wakes)
-            except ProcessExited:  # it has woken up, so its arguments are gone
+            except ProcessExited:  # it has woken up, so its arguments are unknown
                 alone = False
         return b"\n".join(sorted(others)), alone, rings
 

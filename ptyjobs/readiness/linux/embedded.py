@@ -42,7 +42,7 @@ class Shown:
 class _Rest:
     """CPU time, bytes read and bytes written of the inner programs, by pid.
 
-    What was read counts for all threads: the main thread of a JVM never runs.
+    Bytes read are summed over all threads: the main thread of a JVM never runs.
     """
 
     ran: tuple[tuple[int, int, int, int], ...]
@@ -74,7 +74,7 @@ class Embedded:
         """True if the program `key` (pid, start) handled the last input itself.
 
         `members`: the programs on all its ptys; `starting`: one of them runs. Before the first
-        input the program may only have drawn a frame for one that starts.
+        input the program may only have drawn a frame for an inner program that starts.
         """
         rest = self._rest(members)
         if rest is None:

@@ -256,7 +256,7 @@ class Kernel:
         return probe
 
     def _effort(self, found: Finding) -> Effort:
-        """What tells whether a busy program in raw mode polls its terminal."""
+        """Facts that distinguish polling the terminal from work, for a busy program in raw mode."""
         pid = found.stat.pid
         reads, read_bytes = procfs.reads(self._proc, pid)
         user, system, faults = procfs.effort(self._proc, pid)
