@@ -108,6 +108,12 @@ class Base(Starter):
 
     def _ended(self, job: JobDir, call: Call[T]) -> T:
         status = self.registry.status(job)
+        if not status.state.ended and not os.path.isdir(job.folder):
+            raise HolderLost(
+                f"Job {job.job_id!r} is gone: its holder has exited and its directory was removed.",
+                advice="How it ended is unknown; it may have run.",
+                facts={"job_id": job.job_id},
+            )
         if not status.state.ended:
             raise HolderLost(
                 f"The holder of job {job.job_id!r} does not answer.",

@@ -141,9 +141,10 @@ class Starter:
 
         A holder writes the spec before it starts anything. The brief wait covers the interval
         between the close of a killed zygote's sockets and its exit. Crashes are counted for each
-        name: one crash may meet many starts at once.
+        name: one crash may meet many starts at once. A directory that another client has removed
+        (`retention`) or that a restart has replaced proves nothing: the job may have run.
         """
-        if job.spec() is not None or self.zygote is None:
+        if job.spec() is not None or self.zygote is None or not job.still_ours():
             return False
         self.zygote.join(DYING)
         why = job.crash() or self.zygote.last_words()

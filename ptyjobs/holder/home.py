@@ -47,6 +47,16 @@ class Home:
             os.close(lock)
             raise
 
+    def lost(self, folder: str) -> bool:
+        """True if the directory was removed, or another one has its name."""
+        try:
+            named = os.stat(f"{folder}/{alive.ALIVE}")
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:  # EIO, ESTALE, EACCES: that says nothing about the directory
+            return False
+        return not os.path.samestat(named, os.fstat(self.lock))
+
     def close(self) -> None:
         self.listening.close()
         if self.lock >= 0:

@@ -2,17 +2,19 @@
 
 Owns the times at which they are checked. Never ends anything: `step` returns the reason to end the
 job. The subtle thing: a persistent job is idle only while no client is connected, counted from the
-last disconnect or the last output; without its directory no client can ever find it again.
+last disconnect or the last output; without its directory no client can ever find it again, so it
+ends then even with clients, and with it the processes that an ended job has left.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 
 from ptyjobs.holder.job import Job
 from ptyjobs.model import JobSpec, Lifetime
 
 HOME_EVERY = 10.0  # seconds between two checks for a persistent job's directory
+LOST = "its directory was removed"
 
 
 class Limits:
@@ -40,17 +42,21 @@ class Limits:
 
     def due(self, now: float, *, alone: bool) -> float:
         """Time of the next `step`; `alone` while no client is connected."""
+        times = [self._home_due if self.persistent else float("inf")]
         if self._job.state.ended:
-            return float("inf")
-        times = [float("inf") if self._deadline is None else self._deadline]
-        if self.persistent:
-            times.append(self._home_due)
+            return times[0]
+        if self._deadline is not None:
+            times.append(self._deadline)
         if (idle := self._idle_at(alone=alone)) is not None:
             times.append(max(idle, now + 0.01))
         return min(times)
 
-    def step(self, now: float, *, alone: bool) -> str:
-        """The reason to end the job now; "" if there is none."""
+    def step(self, now: float, *, alone: bool, lost: Callable[[], bool]) -> str:
+        """The reason to end the job now; "" if there is none. `lost`: it has no directory."""
+        if self.persistent and now >= self._home_due:
+            self._home_due = now + HOME_EVERY
+            if lost():
+                return LOST
         if self._job.state.ended:
             return ""
         if self._deadline is not None and now >= self._deadline:
@@ -59,10 +65,6 @@ class Limits:
         idle = self._idle_at(alone=alone)
         if idle is not None and now >= idle:
             return f"idle for more than {self._job.spec.idle_limit:g} s"
-        if self.persistent and now >= self._home_due:
-            self._home_due = now + HOME_EVERY
-            if alone and not os.path.isdir(self._job.dir.folder):
-                return "its directory was removed"
         return ""
 
     def _idle_at(self, *, alone: bool) -> float | None:

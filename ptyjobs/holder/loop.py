@@ -43,6 +43,7 @@ from ptyjobs.process.fair_share import Courtesy, SharedPage
 from ptyjobs.protocol import Data, JsonObject
 from ptyjobs.store.jobdir import JobDir
 
+REMOVED = " (removed)"  # as in /proc; no job's directory is called so
 LINGER = 0.5  # seconds that the last answers get to reach their clients
 READS_PER_TURN = 16
 
@@ -107,6 +108,19 @@ class Holder:
         self.job.dir = JobDir(folder)
         self._home = Home.take(folder, lock)
         self._poll.register(self._home.listening.fileno())
+
+    def lost(self) -> bool:
+        """True if the job's directory was removed, or another one has its name.
+
+        From then on nothing is written there: it may be that of a new job of the same name.
+        """
+        directory = self.job.dir
+        if not self._home.lost(directory.folder):
+            return False
+        if not directory.folder.endswith(REMOVED):
+            directory.folder += REMOVED
+        self.service.cancel_restarts()
+        return True
 
     def spawn(self, spec: JobSpec, reader: str) -> None:
         """Start the job for `reader`; StartFailed leaves a `failed` record behind."""
@@ -274,7 +288,9 @@ class Holder:
             job.try_finish(now)
             service.inputs.drop_done()
         service.ending.step(now)
-        if not service.ending.active and (why := service.limits.step(now, alone=not self._clients)):
+        if not service.ending.active and (
+            why := service.limits.step(now, alone=not self._clients, lost=self.lost)
+        ):
             service.ending.begin(now, grace=service.limits.grace, reason=why)
         service.status_cache.step(now)
         self._guard(service.notices.step, now)
@@ -354,6 +370,7 @@ class Holder:
 
     def on_ended(self, now: float) -> None:
         """The output is complete and the exit known: publish both together."""
+        self.lost()
         self._guard(self.job.typed.prove, self.job.log.end)
         if self.service.inputs:
             self.service.observed_fold()  # before the status reads the screen
@@ -384,6 +401,8 @@ class Holder:
         """Begin the next run if it is due and no process of the last run is left."""
         service = self.service
         if now < service.restarts.due or not self.job.state.ended or service.ending.active:
+            return
+        if self.lost():
             return
         if tree.alive(self.pid, but=service.watches.commands):
             service.ending.begin(now, grace=service.limits.grace, reason="")

@@ -78,6 +78,9 @@ def _live(
         return
     holder.adopt(connection)
     holder.run()
+    if holder.lost():
+        holder.close()
+        return
     _unlink(f"{folder}/sock")  # before `close`, which takes longer: a killed holder leaves less
     holder.close()
     _unlink(f"{folder}/alive")

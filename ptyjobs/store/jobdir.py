@@ -142,6 +142,13 @@ class JobDir:
             raise
         return made
 
+    def still_ours(self) -> bool:
+        """True if the directory that `allocate` has made still has its name."""
+        try:
+            return os.stat(self.folder).st_ino == self.inode
+        except FileNotFoundError:
+            return False
+
     def release(self) -> None:
         """Let go of the lock that `allocate` took: the holder has it, or there will be none."""
         if self.lock >= 0:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ptyjobs.client import Jobs
+from ptyjobs.config import load
+from ptyjobs.model import State
 from tests.faults import world
 from tests.mcp.live import Server
 
@@ -81,14 +84,73 @@ def test_whoever_finds_a_persistent_jobs_holder_killed_ends_what_is_left(tmp_pat
         second.text("kill", job_id="other")
 
 
+def noting(notes: Path, then: str = "exec sleep 300") -> str:
+    return f"echo $$ >> {notes}; {then}"
+
+
+def holder_of(state: Path, job: str = "p") -> int:
+    return int((state / "jobs" / job / "alive").read_text())
+
+
 def test_a_persistent_job_whose_directory_was_removed_ends(tmp_path: Path) -> None:
     state, notes = tmp_path / "state", tmp_path / "notes"
     with Server(state) as first:
-        line = f"echo $$ >> {notes}; exec sleep 300"
-        first.text("execute", command=line, name="p", lifetime="persistent", wait=0)
+        first.text("execute", command=noting(notes), name="p", lifetime="persistent", wait=0)
         assert world.eventually(lambda: bool(world.noted(notes)))
-        holder = int((state / "jobs" / "p" / "alive").read_text())
+        holder = holder_of(state)
     assert world.running(holder)
     shutil.rmtree(state)
     assert world.eventually(lambda: not world.running(holder), within=60)
     assert not list(world.all_gone(notes))
+
+
+def test_it_ends_with_its_server_still_connected_and_tells_a_follower(tmp_path: Path) -> None:
+    state, notes = tmp_path / "state", tmp_path / "notes"
+    settings = load(environ={"PTYJOBS_STATE": str(state)})
+    with Jobs(settings) as jobs:
+        jobs.execute(noting(notes), name="p", lifetime="persistent", wait=0)
+        assert world.eventually(lambda: bool(world.noted(notes)))
+        holder = holder_of(state)
+        following = jobs.follow("p")
+        shutil.rmtree(state)
+        events = list(iter(lambda: following.receive(timeout=60), None))
+        assert "its directory was removed" in str(events[-1])
+        assert world.eventually(lambda: not world.running(holder))
+        assert not list(world.all_gone(notes))
+
+
+def test_what_an_ended_job_has_left_ends_with_its_directory(tmp_path: Path) -> None:
+    state, notes = tmp_path / "state", tmp_path / "notes"
+    with Server(state) as first:
+        line = f"nohup sh -c '{noting(notes)}' > /dev/null 2>&1 & sleep 0.1"
+        first.text("execute", command=line, name="p", lifetime="persistent", wait=10)
+        assert world.eventually(lambda: bool(world.noted(notes)))
+        holder = holder_of(state)
+    shutil.rmtree(state)
+    assert world.eventually(lambda: not world.running(holder), within=60)
+    assert not list(world.all_gone(notes))
+
+
+@pytest.mark.parametrize("restart", ["no", "always"])
+def test_a_job_that_has_lost_its_directory_leaves_the_next_ones_alone(
+    tmp_path: Path, restart: str
+) -> None:
+    """Another directory has its name by now, as after `rm -r` and `ptyjobs up`."""
+    state, old, new = tmp_path / "state", tmp_path / "old", tmp_path / "new"
+    with Jobs(load(environ={"PTYJOBS_STATE": str(state)})) as jobs:
+        jobs.execute(
+            noting(old, "exec cat"), name="p", lifetime="persistent", restart=restart, wait=1
+        )
+        holder = holder_of(state)
+        shutil.rmtree(state)
+        with Jobs(load(environ={"PTYJOBS_STATE": str(state)})) as others:
+            others.execute(noting(new, "exec cat"), name="p", lifetime="persistent", wait=1)
+            (first,) = world.noted(old)
+            os.kill(first, signal.SIGTERM)
+            assert world.eventually(lambda: not world.running(holder))
+            assert world.noted(old) == [first]
+            status = others.status("p")
+            assert status.state is State.RUNNING
+            assert status.holder == holder_of(state)
+            assert others.interact("p", input="still here").fresh.text == "still here"
+            others.kill("p")

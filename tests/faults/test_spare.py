@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import signal
@@ -13,12 +14,14 @@ from pathlib import Path
 import pytest
 
 from ptyjobs import config
-from ptyjobs.client import Jobs
-from ptyjobs.client.starter import BIRTHS
-from ptyjobs.errors import StartFailed
+from ptyjobs.client import AsyncJobs, Jobs, prepare
+from ptyjobs.client.registry import Registry
+from ptyjobs.client.starter import BIRTHS, Starter
+from ptyjobs.errors import HolderLost, StartFailed
 from ptyjobs.holder import home  # noqa: F401
 from ptyjobs.process import cgroup, tree
 from ptyjobs.spawn import holder_main
+from ptyjobs.store.jobdir import JobDir
 from tests.faults import world
 
 
@@ -170,6 +173,34 @@ def test_a_start_whose_holder_died_before_it_began_is_made_once_more(jobs: Jobs)
     jobs.execute("true", name="begun", wait=10)
     assert not jobs._unborn(jobs.registry.find("begun"))
     assert jobs.registry.find("begun").path.exists()
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_job_that_was_removed_at_once_is_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Its holder was killed at the job's end, and a client with retention 0 removed it."""
+    settings = config.load(environ={"PTYJOBS_STATE": str(tmp_path / "state")})
+    notes, unborn = tmp_path / "notes", Jobs._unborn
+
+    def later(jobs: Jobs, job: JobDir) -> bool:
+        Registry(tmp_path / "state").remove(job)
+        return unborn(jobs, job)
+
+    monkeypatch.setattr(Starter, "_unborn", later)
+    spec = prepare(settings, command=f"echo run >> {notes}; kill -9 $PPID; sleep 600")
+
+    async def start_async() -> None:
+        async with AsyncJobs(settings) as jobs:
+            await jobs.start(spec, name="n", wait=10)
+
+    def start() -> None:
+        with Jobs(settings) as jobs:
+            jobs.start(spec, name="n", wait=10)
+
+    with pytest.raises(HolderLost, match="it may have run"):
+        start() if kind == "sync" else asyncio.run(start_async())
+    assert notes.read_text() == "run\n"
 
 
 def breaks(*_: object, **__: object) -> object:
