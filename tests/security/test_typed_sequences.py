@@ -27,7 +27,7 @@ pytestmark = pytest.mark.live
 
 ALLOWED = (
     "^bash --norc -i$,^dash$,^cat,^head ,^stty ,^echo ,^sleep ,^timeout [0-9.]+ (cat|head) ?,"
-    "^less text$,^vim -u NONE text$,^python3 -q -i$,^python3 -c "
+    "^less text$,^vim -u NONE text$,^python3 -q -i$,^python3 -c ,^zsh -f$,^busybox sh$,^gdb -nx -q$"
 )
 PROGRAMS = (
     "cat",
@@ -58,6 +58,23 @@ PROGRAMS = (
     "echo -e '\\033[?1000h'",
     "echo -e '\\033[?2004h'",
     "echo -e '\\033[>1u'",
+)
+NESTED: tuple[tuple[str, ...], ...] = (  # the ways to a shell below a program, one input a call
+    ("python3 -q -i", "import os\n", "os.system('dash')\n"),
+    ("python3 -q -i", "import os\n", "os.system('dash; head -c 5')\n"),
+    ("python3 -q -i", "import pty\n", "pty.spawn('dash')\n"),
+    ("python3 -q -i", "import pty\n", "pty.spawn(['bash','--norc'])\n"),
+    ("gdb -nx -q", "shell dash\n"),
+    ("gdb -nx -q", "shell busybox sh\n"),
+    ("vim -u NONE text", ":!dash\n"),
+    ("vim -u NONE text", ":!zsh -f\n"),
+    ("vim -u NONE text", ":shell\n"),
+    ("vim -u NONE text", ":terminal\n"),
+    ("less text", "!dash\n"),
+    ("less text", "!busybox sh\n"),
+    ("dash", "busybox sh", "zsh -f"),
+    ("busybox sh", "bash --norc -i", "cat"),
+    ("zsh -f", "dash", "head -c 5"),
 )
 COMMANDS = ("touch mark", ">mark", ": >mark", "touch mark;", "touch mark &")
 BEFORE = (
@@ -91,12 +108,27 @@ steps: st.SearchStrategy[Step] = st.one_of(
     _step(mouse=st.builds(MouseAction, st.just(39), st.integers(0, 93), action=st.just("press"))),
     st.sampled_from(("INT", "TERM", "STOP", "CONT")).map(lambda s: ("kill", {"signal": s})),
 )
+
+
+def _way(words: tuple[str, ...]) -> list[Step]:
+    """Whole lines, and what ends with Enter in single keys, as a program in raw mode takes them."""
+    named = {" ": "Space", "\n": "Enter"}
+    steps: list[Step] = []
+    for word in words:
+        if word.endswith("\n"):
+            keys = [{"keys": [named.get(char, char)], "timeout": 0.0} for char in word]
+            steps += [("interact", one) for one in keys]
+        else:
+            steps.append(("interact", {"input": word, "timeout": 1.0}))
+    return steps
+
+
 keys_of_a_command: st.SearchStrategy[list[Step]] = spelled.map(
     lambda keys: [("interact", {"keys": [key], "timeout": 0.0}) for key in keys]
 )
 sequences = st.builds(
-    lambda first, parts: [first, *(step for part in parts for step in part)],
-    programs,
+    lambda first, parts: [*first, *(step for part in parts for step in part)],
+    programs.map(lambda step: [step]) | st.sampled_from(NESTED).map(_way),
     st.lists(steps.map(lambda s: [s]) | keys_of_a_command, min_size=1, max_size=5),
 )
 
