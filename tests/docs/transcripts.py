@@ -103,7 +103,7 @@ SESSIONS: list[tuple[str, list[Step]]] = [
 class Server:
     """The server as a process, asked one thing after another."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, state: Path | None = None) -> None:
         self.number = 0
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ptyjobs.mcp"],
@@ -112,7 +112,7 @@ class Server:
             cwd=directory,
             env={
                 **os.environ,
-                "PTYJOBS_STATE": str(directory / ".state"),
+                "PTYJOBS_STATE": str(state or directory / ".state"),
                 "PTYJOBS_SECRET_VAULT": "correct horse",
                 "PYTHON_BASIC_REPL": "1",
             },
@@ -151,21 +151,41 @@ def shown_call(name: str, arguments: dict[str, Any]) -> str:
     return f"{name}({', '.join(words)})"
 
 
-def main() -> None:
-    parts = [HEAD]
-    with tempfile.TemporaryDirectory(prefix="ptyjobs-docs-") as name:
-        directory = Path(name)
-        (directory / "mean.py").write_text(BUGGY)
-        server = Server(directory)
+def page(directory: Path) -> str:
+    """Run all sessions in an empty directory; return the page."""
+    (directory / "mean.py").write_text(BUGGY)
+    server = Server(directory)
+    try:
+        parts = [HEAD]
         for title, steps in SESSIONS:
             lines = []
             for tool, arguments in steps:
                 lines += ["> " + shown_call(tool, arguments), server.call(tool, arguments), ""]
-            text = "\n".join(lines).rstrip().replace(name, "/home/me/project")
+            text = "\n".join(lines).rstrip().replace(str(directory), "/home/me/project")
             text = re.sub(r"/\S*/lib/python", "/usr/lib/python", text)
             parts.append(f"## {title}\n\n```\n{text}\n```\n")
+    finally:
         server.close()
-    print("\n".join(parts))
+    return "\n".join(parts)
+
+
+def comparable(text: str) -> str:
+    """The page without what differs from run to run: times, sizes, numbers of ports and processes.
+
+    Also without the activity of a server that has just printed its address, and the source line
+    that Python 3.13 adds to a traceback of typed lines.
+    """
+    text = re.sub(r"^doing: .*$", "doing", text, flags=re.MULTILINE)
+    text = re.sub(r"\d+(\.\d+)? (ms|s|B|MiB)\b", r"N \2", text)
+    text = re.sub(r"(pid |session |on |:|processes: |\(|log: 0-|log )\d+\b", r"\1N", text)
+    text = re.sub(r"\b\d{4,5}\b", "N", text)  # ports
+    text = re.sub(r"\n    .*\n *[~^]+(?=\n)", "", text)
+    return re.sub(r"\bN m?s\b", "N s", text)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="ptyjobs-docs-") as name:
+        print(page(Path(name)), end="")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""The first commands of docs/getting-started.md work as they are written there."""
+"""The first commands and all transcripts of the documents work as they are written there."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.docs import generate
+from tests.docs import generate, services_transcript, transcripts
 from tests.docs.test_examples import fenced
 
 pytestmark = pytest.mark.live
@@ -30,3 +31,17 @@ def test_the_first_commands_of_a_newcomer_work(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "\n42\n>>> " in done.stdout  # the screen
     assert done.stdout.splitlines().count("42") == 2  # the answer of send, and the screen
+
+
+def test_the_transcripts_are_what_the_calls_answer(tmp_path: Path) -> None:
+    if shutil.which("vim") is None:
+        pytest.skip("vim is not installed")
+    shown = (generate.ROOT / "docs/transcripts.md").read_text()
+    assert transcripts.comparable(transcripts.page(tmp_path)) == transcripts.comparable(shown)
+
+
+def test_the_services_transcript_is_what_the_calls_answer(tmp_path: Path) -> None:
+    (shown,) = fenced((generate.ROOT / "docs/services.md").read_text(), "")
+    made = services_transcript.block(tmp_path)
+    same = [sorted(transcripts.comparable(text).splitlines()) for text in (made, shown)]
+    assert same[0] == same[1]  # sorted, because a list of ports is sorted by number

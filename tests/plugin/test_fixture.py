@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 from ptyjobs.recordings.read import read_cast
 from ptyjobs.testing.steps import Step, script
+from tests.docs import generate
+from tests.docs.test_examples import fenced
 
 pytestmark = pytest.mark.live
 
@@ -105,6 +108,16 @@ def test_copies_give_each_run_the_same_files(tmp_path: Path) -> None:
     assert "|run 5|" in first
     for _ in range(2):
         assert "1 passed" in outcome(tmp_path, "test_bug.py")
+
+
+def test_the_test_on_the_page_passes(tmp_path: Path) -> None:
+    """docs/testing.md shows a test of `tests/examples/todo/todo.py`, as `fixture` writes it."""
+    (code,) = fenced((generate.ROOT / "docs/testing.md").read_text(), "python")
+    head = "import shutil\nfrom pathlib import Path\n\nHERE = Path(__file__).parent\n\n\n"
+    (tmp_path / "test_bug.py").write_text(head + code)
+    shutil.copy(generate.ROOT / "tests/examples/todo/todo.py", tmp_path)
+    assert "1 passed" in outcome(tmp_path, "--screen-update", "test_bug.py")
+    assert "buy milk" in (tmp_path / "__screens__" / "test_bug" / "test_bug-02.txt").read_text()
 
 
 def test_a_recording_without_command_can_only_be_replayed(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -155,9 +157,18 @@ SMUGGLED = [
 ]
 
 
+def passes(check: Callable[[Any], None], value: object) -> bool:
+    """True if the policy allows it."""
+    try:
+        check(value)
+    except Refused:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("line", LEGITIMATE)
 def test_legitimate(line: str) -> None:
-    POLICY.check(line)
+    assert passes(POLICY.check, line)
 
 
 @pytest.mark.parametrize("line", SMUGGLED)
@@ -251,10 +262,10 @@ def test_variables_that_could_run_something_else(name: str) -> None:
 
 
 def test_variables_that_only_say_something() -> None:
-    POLICY.check_env(
-        {"LANG": "de_DE.UTF-8@euro", "LC_ALL": "C", "LANGUAGE": "de:en", "TZ": "Europe/Berlin"}
-    )
-    POLICY.check_env({"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1", "PORT": "80"})
+    locale = {"LANG": "de_DE.UTF-8@euro", "LC_ALL": "C", "LANGUAGE": "de:en", "TZ": "Europe/Berlin"}
+    assert passes(POLICY.check_env, locale)
+    terminal = {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1", "PORT": "80"}
+    assert passes(POLICY.check_env, terminal)
 
 
 @pytest.mark.parametrize("name", ["LANG", "LANGUAGE", "LC_MESSAGES", "TZ"])
@@ -324,7 +335,7 @@ def test_typed_lines_that_a_line_editor_changes(line: str) -> None:
     ],
 )
 def test_typed_lines_that_pass(line: str) -> None:
-    POLICY.check_typed(line)
+    assert passes(POLICY.check_typed, line)
 
 
 def test_typed_letters_need_a_utf8_locale() -> None:
