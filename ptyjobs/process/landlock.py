@@ -7,13 +7,16 @@ rules are in force.
 
 Contained: creating, writing, truncating, renaming, linking and removing outside the folders
 (reading is allowed except for the terminals of others), TCP connections (ABI 4), signals and
-abstract sockets to processes outside (ABI 6), ptrace and mounting, and root's capabilities that
-reach other terminals. Not contained: changing mode, owner or times of files outside, UDP, and
-asking a program outside to act through a unix socket with a path (session bus, docker).
+abstract sockets to processes outside (ABI 6), ptrace and mounting, and root's capabilities except
+those for files, users, signals and low ports. Not contained: changing mode, owner or times of files
+outside, UDP, and asking a program outside to act through a unix socket with a path (session bus,
+docker).
 
-The subtle thing: rules only add rights below a path, so "everything but /dev/pts" is expressed as a
-rule for each entry of / but /dev, and of /dev but pts. A program that makes a pty of its own (tmux,
-script) therefore does not work under it.
+The subtle things: rules only add rights below a path, so "everything but /dev/pts" is expressed as
+a rule for each entry of / but /dev, and of /dev but pts. A program that makes a pty of its own
+(tmux, script) therefore does not work under it. And Landlock checks connect(2) of plain TCP only,
+so a seccomp filter refuses the other ways to a TCP server: MPTCP, SMC, data in the first packet
+(MSG_FASTOPEN), and io_uring, which no filter can look into.
 """
 
 from __future__ import annotations
@@ -35,7 +38,25 @@ _RULE_PATH_BENEATH = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 _PR_CAPBSET_DROP = 24
-_TERMINAL_CAPABILITIES = (21, 26)  # CAP_SYS_ADMIN (TIOCSTI), CAP_SYS_TTY_CONFIG (vhangup)
+_KEPT_CAPABILITIES = frozenset((0, 1, 3, 4, 5, 6, 7, 10))
+"""CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, NET_BIND_SERVICE (linux/capability.h):
+root works on files of any owner. The others administer the machine: clock, devices, terminals."""
+_LAST_CAPABILITY = 63
+
+# seccomp(2): `_socket_filter`. Numbers of socket, sendto, sendmsg, sendmmsg, io_uring_setup.
+_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
+_MACHINES = {
+    "x86_64": (0xC000003E, (41, 44, 46, 307, 425)),  # AUDIT_ARCH_X86_64
+    "aarch64": (0xC00000B7, (198, 206, 211, 269, 425)),
+}
+_COMPATIBLE = {  # the same calls of 32-bit programs, and socketcall, which hides its arguments
+    "x86_64": (102, 345, 359, 369, 370, 425),
+    "aarch64": (281, 290, 296, 374, 425),
+}
+_X32 = 0x40000000  # and above: calls of the x32 ABI
+_UNIX, _INET, _INET6, _NETLINK = 1, 2, 10, 16
+_PROTOCOLS = (0, 1, 6, 17, 58)  # any, ICMP, TCP, UDP, ICMPv6
+_MSG_FASTOPEN = 0x20000000
 
 _WRITE_FILE, _READ_FILE = 1 << 1, 1 << 2
 _REMOVE_DIR, _REMOVE_FILE = 1 << 4, 1 << 5
@@ -84,13 +105,61 @@ def restrict(folders: Sequence[str]) -> None:
         for path in (*_DEVICES, *_own_terminals()):
             if os.path.exists(path):
                 _allow(rules, path, device)
-        for capability in _TERMINAL_CAPABILITIES:
-            _prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # EPERM: not root, has none
+        for capability in range(_LAST_CAPABILITY + 1):
+            if capability not in _KEPT_CAPABILITIES:  # EPERM: not root; EINVAL: there is none
+                _prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
         if _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS)")
         _call(_RESTRICT_SELF, ctypes.c_int(rules), ctypes.c_uint32(0))
+        if version >= 4:
+            _filter_sockets(os.uname().machine)
     finally:
         os.close(rules)
+
+
+Instruction = tuple[int, int, int, int]  # linux/filter.h: code, jump if true, if false, operand
+
+
+def _filter_sockets(machine: str) -> None:
+    """Refuse the ways to a TCP server that Landlock does not check; OSError if that fails."""
+    if machine not in _MACHINES:
+        raise OSError(errno.ENOSYS, f"no filter of sockets for {machine}")
+    code = b"".join(struct.pack("=HBBI", *line) for line in _socket_filter(machine))
+    kept = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(kept))
+    if _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_SECCOMP)")
+
+
+def _socket_filter(machine: str) -> list[Instruction]:
+    arch, (socket, sendto, sendmsg, sendmmsg, io_uring_setup) = _MACHINES[machine]
+    allow = [(0x06, 0, 0, 0x7FFF0000)]
+
+    def refuse(error: int) -> list[Instruction]:
+        return [(0x06, 0, 0, 0x00050000 | error)]
+
+    def load(offset: int) -> list[Instruction]:  # of struct seccomp_data
+        return [(0x20, 0, 0, offset)]
+
+    def argument(number: int) -> list[Instruction]:  # its low half: the kernel takes an int
+        return load(16 + 8 * number)
+
+    def equal(value: int, then: list[Instruction]) -> list[Instruction]:
+        return [(0x15, 0, len(then), value), *then]
+
+    def flags(number: int) -> list[Instruction]:
+        fast = [(0x45, 0, 1, _MSG_FASTOPEN), *refuse(errno.EOPNOTSUPP)]
+        return [*argument(number), *fast, *allow]
+
+    protocols = [line for one in _PROTOCOLS for line in equal(one, allow)]
+    protocol = [*argument(2), *protocols, *refuse(errno.EPROTONOSUPPORT)]
+    family = [*argument(0), *equal(_UNIX, allow), *equal(_NETLINK, allow)]
+    family += [*equal(_INET, protocol), *equal(_INET6, protocol), *refuse(errno.EAFNOSUPPORT)]
+    native = [*load(0), (0x35, 0, 1, _X32), *refuse(errno.EPERM)]
+    native += [*equal(socket, family), *equal(sendto, flags(3)), *equal(sendmsg, flags(2))]
+    native += [*equal(sendmmsg, flags(3)), *equal(io_uring_setup, refuse(errno.ENOSYS)), *allow]
+    other = [line for one in _COMPATIBLE[machine] for line in equal(one, refuse(errno.EPERM))]
+    return [*load(4), *equal(arch, native), *load(0), *other, *allow]
 
 
 def _readable() -> list[str]:

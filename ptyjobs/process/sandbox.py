@@ -157,7 +157,10 @@ def available() -> dict[str, dict[str, Any]]:
             "abi": abi,
             "contains": contains if enough else [],
             "leaves": ["reading", "file modes and times", "UDP", "unix sockets with a path"],
-            "breaks": ["programs that make a pty of their own (tmux, script)"],
+            "breaks": [
+                "programs that make a pty of their own (tmux, script)",
+                "sockets of 32-bit programs",
+            ],
         },
     }
 

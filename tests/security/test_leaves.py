@@ -64,7 +64,7 @@ except OSError: print("tcp refused")
 
 
 @pytest.mark.stops("landlock", "TCP connections")
-@pytest.mark.leaves("landlock", "unix sockets with a path, UDP, modes and times of files")
+@pytest.mark.leaves("landlock", "unix sockets with a path, UDP, modes, owners, times of files")
 @pytest.mark.leaves("landlock", "limits and priorities of the user's other processes (prlimit(2))")
 def test_landlock_leaves_sockets_and_modes(tmp_path: Path) -> None:
     config = confined(tmp_path, "landlock")
@@ -160,6 +160,41 @@ def test_shared_memory_of_a_sandbox(tmp_path: Path, kind: str, seen: str) -> Non
     finally:
         libc.shmctl(number, 0, None)  # IPC_RMID
     assert text == seen
+
+
+KEYS = """
+import ctypes, sys
+add_key, keyctl = {"x86_64": (248, 250), "aarch64": (217, 219)}[sys.argv[1]]
+call, name = ctypes.CDLL(None).syscall, sys.argv[2].encode()
+if len(sys.argv) > 3: print(call(add_key, b"user", name, b"shared", 6, -4) > 0)
+key = call(keyctl, 10, -4, b"user", name, 0)  # KEYCTL_SEARCH below the user's keyring
+data = ctypes.create_string_buffer(9)
+call(keyctl, 11, key, data, 9)  # KEYCTL_READ
+print(data.value.decode() or "none")
+if len(sys.argv) > 4: call(keyctl, 9, key, -4)  # KEYCTL_UNLINK
+"""
+
+
+@pytest.mark.parametrize("kind", ["landlock", "bwrap"])
+@pytest.mark.leaves("landlock", "the user's keys in the kernel (keyctl(1))")
+@pytest.mark.leaves("bwrap", "the user's keys in the kernel (keyctl(1))")
+def test_a_sandbox_leaves_the_users_keys(tmp_path: Path, kind: str) -> None:
+    config = confined(tmp_path, kind)
+    (tmp_path / "work/keys.py").write_text(KEYS)
+    words = [PYTHON, "keys.py", os.uname().machine, tmp_path.name]
+
+    def outside(*more: str) -> str:
+        return subprocess.run(
+            [*words, *more], cwd=tmp_path / "work", capture_output=True, text=True, check=True
+        ).stdout
+
+    if outside("add") != "True\nshared\n":
+        pytest.skip("no keys here: a container may forbid them")
+    try:
+        with Jobs(config) as jobs:
+            assert jobs.execute(shlex.join(words), wait=30).fresh.text == "shared"
+    finally:
+        outside("add", "unlink")
 
 
 @pytest.mark.leaves("allowed_commands", "what a command takes from the directory that is chosen")
