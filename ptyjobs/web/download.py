@@ -1,8 +1,9 @@
 """Files that a browser saves: a job's log, text, recording, or its screen as a picture.
 
 Owns the kinds and their names. Never builds a file in memory or on the event loop: it is written to
-an unnamed temporary file in a thread and then sent. The subtle thing: it is sent over a WebSocket
-like everything else, because a URL with a token in it would stay in the browser's history.
+an unnamed temporary file in a thread and then sent. The subtle things: it is sent over a WebSocket
+like everything else, because a URL with a token in it would stay in the browser's history; and a
+viewer makes one at a time, because the text of a long log takes 300 MB while it is made.
 
 Server: `{"type": "file", "name", "media", "note"}`, binary frames, `{"type": "whole"}`.
 """
@@ -16,6 +17,8 @@ import json
 import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from websockets.protocol import State
 
 from ptyjobs.client.files import JobDir, views
 from ptyjobs.errors import BadInput
@@ -79,15 +82,23 @@ def drawn(screen: Screen, kind: str, *, theme: str, title: str) -> bytes:
 
 
 async def serve(
-    socket: ServerConnection, jobs: AsyncJobs, job_id: str, asked: dict[str, str]
+    socket: ServerConnection,
+    jobs: AsyncJobs,
+    job_id: str,
+    asked: dict[str, str],
+    *,
+    turn: asyncio.Semaphore,
 ) -> None:
-    """Serve `/ws/file/ID?kind=KIND&theme=dark|light&time=SECONDS`."""
+    """Serve `/ws/file/ID?kind=KIND&theme=dark|light&time=SECONDS`; made while it has the `turn`."""
     kind = asked.get("kind", "")
     job = jobs.registry.find(job_id)
     if kind in FILES:
         suffix, media, write = FILES[kind]
         with tempfile.TemporaryFile() as file:
-            note = await asyncio.to_thread(write, job, file)
+            async with turn:
+                if socket.state is not State.OPEN:  # it was closed while it waited
+                    return
+                note = await asyncio.to_thread(write, job, file)
             await _tell(socket, type="file", name=job_id + suffix, media=media, note=note)
             file.seek(0)
             while data := await asyncio.to_thread(file.read, CHUNK):

@@ -65,6 +65,7 @@ class Viewer:
         self.token = token or secrets.token_urlsafe(24)
         self.port = 0
         self.catalogue = Catalogue(jobs)
+        self.saving = asyncio.Semaphore(1)  # makes of files that browsers save
 
     @property
     def url(self) -> str:
@@ -121,7 +122,7 @@ class Viewer:
                     case ["replay", job_id]:
                         await timeline.serve(page, self.jobs, job_id)
                     case ["file", job_id]:
-                        await download.serve(page, self.jobs, job_id, query)
+                        await download.serve(page, self.jobs, job_id, query, turn=self.saving)
                     case _:
                         raise BadInput(f"There is nothing at {parts.path}.")
             except PtyJobsError as error:

@@ -7,7 +7,9 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from websockets.asyncio.client import connect
@@ -15,8 +17,9 @@ from websockets.exceptions import InvalidStatus
 
 from ptyjobs.model import Size
 from ptyjobs.store import views
+from ptyjobs.store.jobdir import JobDir
 from ptyjobs.terminal import Screen
-from ptyjobs.web import assets, timeline
+from ptyjobs.web import assets, download, timeline
 from ptyjobs.web.feed import BURST
 from ptyjobs.web.server import PROTOCOL, TOKEN_HEADER, TOKEN_PREFIX, Viewer
 from tests.web.harness import Watched, get, joined, run, server, started, with_viewer
@@ -320,3 +323,40 @@ def test_a_port_that_is_taken_and_a_missing_extra_are_told(tmp_path: Path) -> No
     )  # fmt: skip
     assert done.returncode == 1
     assert "pip install 'ptyjobs[web]'" in done.stderr
+
+
+# --- saving ---------------------------------------------------------------------------------------
+
+
+def test_one_file_is_made_at_a_time_and_none_for_a_page_that_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go, made = threading.Event(), threading.Event(), []
+
+    def write(job: JobDir, out: BinaryIO) -> str:
+        made.append(job.job_id)
+        began.set()
+        assert len(made) > 1 or go.wait(60)
+        return ""
+
+    monkeypatch.setitem(download.FILES, "text", (".txt", "text/plain", write))
+
+    async def act(viewer: Viewer) -> None:
+        await started(viewer, "cat")
+        url = f"ws://127.0.0.1:{viewer.port}/ws/file/j?kind=text"
+        words = [PROTOCOL, TOKEN_PREFIX + viewer.token]
+        async with connect(url, subprotocols=words) as first:
+            assert await asyncio.to_thread(began.wait, 60)
+            async with connect(url, subprotocols=words) as second:
+                async with connect(url, subprotocols=words):
+                    pass
+                assert len(made) == 1
+                go.set()
+                for page in (first, second):
+                    assert json.loads(await page.recv())["type"] == "file"
+                    assert json.loads(await page.recv())["type"] == "whole"
+        async with connect(url, subprotocols=words) as last:
+            assert json.loads(await last.recv())["type"] == "file"
+        assert len(made) == 3
+
+    with_viewer(tmp_path, act)
