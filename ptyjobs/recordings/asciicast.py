@@ -27,6 +27,8 @@ from ptyjobs.text.sanitize import scrub
 OUTPUT, INPUT, MARKER, RESIZE, EXIT = "o", "i", "m", "r", "x"
 _CODES = frozenset((OUTPUT, INPUT, MARKER, RESIZE, EXIT))
 _MICRO = 1_000_000
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029]")
+"""JSON allows them, but a terminal obeys U+009B, and some readers end a line at U+0085."""
 _LONGEST = 1e10  # seconds of a recording
 
 
@@ -278,7 +280,8 @@ def _decoder() -> codecs.IncrementalDecoder:
 
 
 def _json(value: Any) -> str:
-    return scrub(json.dumps(value, ensure_ascii=False)) + "\n"
+    text = scrub(json.dumps(value, ensure_ascii=False))
+    return _ESCAPED.sub(lambda char: f"\\u{ord(char[0]):04x}", text) + "\n"
 
 
 def write(header: Header, events: Iterable[Event]) -> Iterator[str]:

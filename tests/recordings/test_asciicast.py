@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -165,6 +166,17 @@ def test_half_a_surrogate_pair_can_be_written_and_read() -> None:
     lines = list(write(Header(title="\ud83d"), [output(0.0, "a\udc00")]))
     "".join(lines).encode()
     assert list(CastReader([HEAD, '[0, "o", "a\\ud83d"]\n'])) == [output(0.0, "a\ufffd")]
+
+
+def test_a_written_line_holds_no_control_character_and_no_other_line_end() -> None:
+    """A terminal obeys U+009B, and `str.splitlines` ends a line at U+0085."""
+    every = "".join(map(chr, [*range(0x100), 0x2028, 0x2029]))
+    lines = list(write(Header(title=every, command=every), [output(0.0, every)]))
+    assert all(line.splitlines() == [line[:-1]] for line in lines)
+    assert not [char for line in lines for char in line[:-1] if unicodedata.category(char) == "Cc"]
+    reader = CastReader(lines)
+    assert list(reader) == [output(0.0, every)]
+    assert reader.header.title == reader.header.command == every
 
 
 def test_what_cannot_be_written_is_an_error() -> None:
