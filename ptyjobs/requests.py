@@ -100,7 +100,8 @@ class WaitRequest:
     """Wait for a condition: ready, exited, pattern (one of `until`), port, quiet or person.
 
     `service`: conditions of a service (config.ready_syntax) for this wait. `message`: the request
-    to a person; without one, `person` waits for a release.
+    to a person; without one, `person` waits for a release. `offer`: token of an answer that its
+    reader fetches later (store.offers); "" if the reply itself reaches the reader.
     """
 
     condition: str = "ready"  # "for" on the wire
@@ -111,6 +112,7 @@ class WaitRequest:
     progress: bool = False
     secrets: Packed | None = None
     message: str = ""
+    offer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

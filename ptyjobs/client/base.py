@@ -354,6 +354,7 @@ class Base(Starter):
         *,
         progress: bool,
         message: str = "",
+        offer: str = "",
     ) -> Call[Answer]:
         check_patterns(patterns)
         return calls.wait(
@@ -365,6 +366,7 @@ class Base(Starter):
                 budget=budget or self.config.max_chars,
                 progress=progress,
                 message=message,
+                offer=offer,
             )
         )
 

@@ -11,6 +11,8 @@ lines and `now` go in, batches to report come out. Every batch may cost its read
   come, and all others;
 * a state that a call of the same session returned is not reported: the transition names the
   session (`to`), or a separate line ("answered") follows while the transition is held;
+* a state whose answer the session still has to fetch (`offers`) is kept until an "answered" line
+  says that it has it; it is reported if the server that keeps the answer is killed before that;
 * each end of a run is reported once, even if several processes recorded it.
 """
 
@@ -42,6 +44,7 @@ class EventRules:
         self._first = self._last = 0.0  # arrival of the first and the last held transition
         self._quiet_until = 0.0
         self._ended: set[tuple[str, float]] = set()
+        self._offered: list[tuple[str, Transition]] = []  # token of the answer, and what it tells
 
     @property
     def holds(self) -> bool:
@@ -84,29 +87,53 @@ class EventRules:
         if transition.kind not in self._kinds:
             return
         if self._session and self._session in transition.to:
+            for offer in transition.offers:
+                token, _, session = offer.partition(" ")
+                if session == self._session:
+                    self._offered.append((token, transition))
             return
+        self._hold(now, transition)
+
+    def _hold(self, now: float, transition: Transition) -> None:
         if not self._held:
             self._first = now
         self._last = now
         self._held.append(transition)
 
+    @property
+    def offers(self) -> set[str]:
+        """Tokens of the answers that the session still has to fetch."""
+        return {token for token, _ in self._offered}
+
+    def withdraw(self, now: float, token: str) -> None:
+        """The server that kept this answer was killed: report what the answer told."""
+        for one, transition in self._offered:
+            if one == token:
+                self._hold(now, transition)
+        self._offered = [offered for offered in self._offered if offered[0] != token]
+
     def _answered(self, answer: Transition) -> None:
         """Drop held transitions that a call of this session has already returned."""
         if not self._session or answer.session != self._session:
             return
-        self._held = [
-            held
-            for held in self._held
-            if (held.job_id, held.run) != (answer.job_id, answer.run) or held.offset > answer.offset
-        ]
+
+        def tells(token: str, held: Transition) -> bool:
+            if answer.offers:
+                return token in answer.offers
+            run = (answer.job_id, answer.run)
+            return (held.job_id, held.run) == run and held.offset <= answer.offset
+
+        self._held = [held for held in self._held if not tells("", held)]
+        self._offered = [one for one in self._offered if not tells(*one)]
 
     def _drop_questions(self, run: tuple[str, float]) -> None:
         """Drop questions of a job that has ended."""
-        self._held = [
-            held
-            for held in self._held
-            if (held.job_id, held.run) != run or held.kind not in ("asks", "ready", "stalled")
-        ]
+
+        def stays(one: Transition) -> bool:
+            return (one.job_id, one.run) != run or one.kind not in ("asks", "ready", "stalled")
+
+        self._held = [held for held in self._held if stays(held)]
+        self._offered = [offered for offered in self._offered if stays(offered[1])]
 
     def take(self, now: float) -> tuple[Transition, ...]:
         """Return the batch to report now; empty before `due`."""
@@ -119,5 +146,6 @@ class EventRules:
 
     def drop(self) -> None:
         """Drop held transitions after another follower reported some; they are read again."""
-        self._ended -= {(held.job_id, held.run) for held in self._held}
-        self._held = []
+        dropped = [*self._held, *(transition for _, transition in self._offered)]
+        self._ended -= {(one.job_id, one.run) for one in dropped}
+        self._held, self._offered = [], []

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ptyjobs.model import Status
 
 YIELD = 0.1  # seconds between polls while a call waits for the same events
+OFFERED = 1.0  # seconds between looks at a server that keeps an answer until it is fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,8 @@ class EventFeed:
         due = self._rules.due
         if due is not None:
             due = max(due, self._yields_until)
+        if self._rules.offers:
+            due = min(now + OFFERED, due) if due is not None else now + OFFERED
         if self.fd < 0:
             return min(now + PAUSE, due) if due is not None else now + PAUSE
         return due
@@ -171,6 +174,7 @@ class EventFeed:
         for job_id in self._files.names():
             self._look_at_holder(job_id)
         self._read(now)
+        self._look_at_offers(now)
         due = self._rules.due
         if due is None or now < (due if self._follows else now):
             return None
@@ -194,6 +198,19 @@ class EventFeed:
             if transition.kind == STARTED and self._rules.concerns(transition):
                 self._watch_holder(transition.job_id)
             self._rules.on_transition(now, transition)
+
+    def _look_at_offers(self, now: float) -> None:
+        """Report what was in answers that nothing can fetch any more."""
+        if not self._rules.offers:
+            return
+        from ptyjobs.store.offers import serves
+
+        state = os.path.dirname(self._registry.folder)
+        killed = [token for token in self._rules.offers if not serves(state, token)]
+        if killed:
+            self._read(now)  # the last words of that server
+        for token in killed:
+            self._rules.withdraw(now, token)
 
     def _events(self, batch: tuple[Transition, ...]) -> Events:
         batch = tuple(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ptyjobs.store.jobdir import JobDir, LogEvent, check_job_id, private_directory
     from ptyjobs.store.log import LogReader
     from ptyjobs.store.masking import mask_job
+    from ptyjobs.store.offers import Offers
     from ptyjobs.store.waits import StoredWait, WaitStore
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "JobDir",
     "LogEvent",
     "LogReader",
+    "Offers",
     "StoredWait",
     "WaitStore",
     "check_job_id",
@@ -37,6 +39,7 @@ _HOMES = {
     "Entry": "ptyjobs.store.audit",
     "JobDir": "ptyjobs.store.jobdir",
     "LogEvent": "ptyjobs.store.jobdir",
+    "Offers": "ptyjobs.store.offers",
     "LogReader": "ptyjobs.store.log",
     "StoredWait": "ptyjobs.store.waits",
     "WaitStore": "ptyjobs.store.waits",

@@ -230,6 +230,16 @@ class Registry:
                 )
             )
 
+    def note_fetched(self, offer: str, session: str) -> None:
+        """Record in the journal that the session has the answers of this offer."""
+        import contextlib
+
+        from ptyjobs.store.journal import ANSWERED, Transition
+
+        line = Transition(ANSWERED, "", 0.0, time.time(), session=session, offers=(offer,))
+        with contextlib.suppress(OSError):  # a full disk: they may be reported once more
+            self.journal.append(line)
+
     def note_returned(self, status: Status) -> None:
         """Record in the journal that a call of the job's session returned its end."""
         import contextlib

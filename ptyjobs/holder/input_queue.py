@@ -62,12 +62,12 @@ class InputQueue:
         type_: Callable[[QueuedInput], None],
         with_people: Callable[[Answer, str, tuple[str, ...]], Answer],
         guard: Guard,
-        answered: Callable[[str, Answer], None],
+        answered: Callable[[str, Answer, str], None],
     ) -> None:
         """Take the callbacks of the service.
 
-        `answered` is called with a peer's session and the answer sent to it; `with_people` adds
-        notes and the answer fields about people (hold and hand-back).
+        `answered` is called with a peer's session, the answer sent to it and the token of its
+        offer; `with_people` adds notes and the answer fields about people (hold and hand-back).
         """
         self._job = job
         self._type = type_
@@ -175,7 +175,9 @@ class InputQueue:
             owner=owner,
             mark=mark or before or job.mark_now(),
             now=now,
-            reply=self._reply_to(peer, request, notes),  # must not hold the waiter: a cycle
+            reply=self._reply_to(
+                peer, request, notes, ask.offer
+            ),  # must not hold the waiter: a cycle
             progress=_progress_to(peer, request) if ask.progress else None,
             late=late,
             baseline=baseline,
@@ -253,7 +255,7 @@ class InputQueue:
         return ask
 
     def _reply_to(
-        self, peer: Peer, request: int, notes: tuple[str, ...]
+        self, peer: Peer, request: int, notes: tuple[str, ...], offer: str
     ) -> Callable[[Answer | PtyJobsError, Untold], None]:
         """Return the callback that answers a wait of `peer` and advances its read position."""
         job = self._job
@@ -266,7 +268,8 @@ class InputQueue:
             answer = self._with_people(outcome, peer.reader, notes_now)
             shown = readable(answer, protocol=peer.protocol)
             peer.send({"id": request, "ok": {"answer": to_json(shown)}})
-            self._guard(self._answered, peer.session, answer)
+            if not peer.closed:  # its client was killed just now
+                self._guard(self._answered, peer.session, answer, offer)
             job.typed.prove(job.log.end)
             now = job.mark_now()  # nothing has been read since the answer
             self._marks[peer.reader] = replace(now, untold=untold) if untold else now

@@ -81,6 +81,7 @@ class Notices:
         self._turns = TurnWatch(job, found=self._on_turn)
         self._patterns: list[PatternWatch] = []
         self._answering: set[str] = set()  # sessions with a call that this event answers
+        self._offers: dict[str, str] = {}  # the same for answers still to be fetched: their token
         self._untold = False  # the journal has a line of this job that no call has returned
         self._ports: frozenset[int] = frozenset()
         self._ports_due = self._stall_due = NEVER
@@ -211,6 +212,7 @@ class Notices:
         if kind == "oom" or "exited" in self._notify:
             self._write(kind, what=how, text=self._last_lines(LAST_LINES))
         self._answering.clear()
+        self._offers.clear()
 
     def _out_of_memory(self) -> bool:
         killed = cgroup.oom_kills(self._job.dir.path) if self._job.contained else None
@@ -218,16 +220,38 @@ class Notices:
 
     # -- events that calls have returned
 
-    def on_answer(self, session: str, answer: Answer) -> None:
-        """A call of `session` is being answered."""
-        verdict = answer.verdict
+    def on_answer(self, session: str, answer: Answer, offer: str = "") -> None:
+        """A call of `session` is being answered; with `offer`, that has to fetch the answer."""
+        if offer and session:
+            self._on_offer(session, answer, offer)
+            return
         if answer.state.ended:
             self._answering.add(session)
         if session != self._job.spec.session:
             return
-        if verdict.reason.ready or answer.state.ended:
-            self._turns.told(verdict)
+        if answer.verdict.reason.ready or answer.state.ended:
+            self._turns.told(answer.verdict)
             self.returned(session)
+
+    def _on_offer(self, session: str, answer: Answer, offer: str) -> None:
+        """Write the event that the answer tells of: reported if it is never fetched."""
+        verdict, own = answer.verdict, session == self._job.spec.session
+        if own and (verdict.reason.ready or answer.state.ended):
+            self.returned(session)  # earlier events; this one is not written yet
+        self._offers[session] = offer
+        if answer.state.ended:
+            return
+        if own:
+            match verdict.reason:
+                case Reason.SERVICE_READY | Reason.SERVICE_FAILED if answer.service is not None:
+                    self.on_service(answer.service, awaited=False)
+                case Reason.PATTERN:
+                    self._write("matched", what="matched", text=verdict.match)
+                case reason if reason.ready:
+                    known = self._turns.knows(verdict)
+                    self._turns.told(verdict)
+                    self._on_turn(0.0, verdict, known)
+        self._offers.clear()
 
     def returned(self, session: str) -> None:
         """A call of `session` has returned the journal's lines of this job."""
@@ -241,8 +265,9 @@ class Notices:
         job = self._job
         if self._journal is None:
             return
-        to = tuple(sorted(self._answering - {""}))
-        self._untold |= kind not in (STARTED, ANSWERED) and job.spec.session not in to
+        to = tuple(sorted({*self._answering, *self._offers} - {""}))
+        offers = [f"{token} {session}" for session, token in self._offers.items()]
+        self._untold |= kind not in (STARTED, ANSWERED) and job.spec.session not in self._answering
         transition = Transition(
             kind,
             job.spec.job_id,
@@ -254,6 +279,7 @@ class Notices:
             what=what[:200],
             text=self._without_secrets(text)[-TEXT:],
             to=to[:8],
+            offers=tuple(one for one in offers if one.partition(" ")[2] not in self._answering)[:8],
         )
         with contextlib.suppress(OSError):  # a full disk: the job's own files record its end
             self._journal.append(transition)

@@ -244,6 +244,7 @@ def wait(service: JobService, peer: Peer, number: int, request: WaitRequest) -> 
         progress=request.progress,
         redactor=service.job.secrets.redactor(request.secrets) if request.until else None,
         person=condition == "person",
+        offer=request.offer,
     )
     if ask.person:
         _ask_person(service, request.message)

@@ -68,6 +68,10 @@ class TurnWatch:
         self._prompts.add(normal(verdict.prompt))
         self._rest(verdict.prompt)
 
+    def knows(self, verdict: Verdict) -> bool:
+        """True if this prompt was shown before."""
+        return normal(verdict.prompt) in self._prompts and verdict.reason is not Reason.PASSWORD
+
     def _rest(self, prompt: str) -> None:
         self._inputs, self._told = self._job.input.inputs, normal(prompt)
         self._settle, self._due = None, NEVER
@@ -125,7 +129,7 @@ class TurnWatch:
         if again and (prompt == self._told or screen.alternate or not prompt.strip()):
             self._due = NEVER  # redrawn, or output was printed before it
             return
-        known = prompt in self._prompts and verdict.reason is not Reason.PASSWORD
+        known = self.knows(verdict)
         self._prompts.add(prompt)
         self._rest(verdict.prompt)
         self._found(now, verdict, known)

@@ -77,6 +77,7 @@ class Ask:
     quiet: float | None = None  # seconds without output that end the wait (until="quiet")
     redactor: Redactor | None = None  # secrets that the patterns must not find
     person: bool = False  # a person's answer or release ends the wait
+    offer: str = ""  # token of an answer that its reader fetches later (store.offers)
 
 
 class Waiter:

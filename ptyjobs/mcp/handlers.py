@@ -299,16 +299,20 @@ async def _wait_or_task(
         elif call.on_progress is not None:
             call.on_progress(line)
 
+    offer = tasks.offer()
+    condition = {**condition, "offer": offer}
     waiting = asyncio.create_task(
         call.jobs.wait_many(job_ids, timeout=limit, on_progress=progress, **condition)
     )
     try:
         done, _ = await asyncio.wait((waiting,), timeout=min(limit + 1, call.config.task_after))
         if done:
+            tasks.fetched(offer)
             return waiting.result()
         task = tasks.create(waiting, job_ids=job_ids, timeout=limit, **condition)
     except BaseException:  # cancelled by the client, or the task's file cannot be written
         waiting.cancel()
+        tasks.fetched(offer)
         raise
     task_id = task["taskId"]
     return Result("", task=task)

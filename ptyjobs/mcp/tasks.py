@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ptyjobs.client.files import StoredWait, WaitStore
+from ptyjobs.client.files import Offers, StoredWait, WaitStore
 from ptyjobs.config.defaults import OWN_SESSION
 from ptyjobs.errors import PtyJobsError
 from ptyjobs.mcp import results
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 # it is woken within a second; a request costs this server 1.6 ms.
 POLL_INTERVAL = 500
 MESSAGE_INTERVAL = 1.0  # seconds between two changes of a status message
+WRITTEN = 0.05  # seconds until a response is surely on its way to the client
 LONGEST = 86400.0  # seconds; a task without a timeout ends after a day
 MISSING_CAPABILITY = -32021  # the request did not declare the extension
 
@@ -75,6 +76,8 @@ class Tasks:
         named = not config.session.startswith(OWN_SESSION)
         self._session = config.session if named else ""
         self._store = WaitStore(config.state_dir)
+        self._offers = Offers(config.state_dir)
+        self._fetched: list[str] = []  # offers whose answers are being written to the client
         self._running: dict[str, _Running] = {}
         self._wire: Wire
 
@@ -103,6 +106,7 @@ class Tasks:
         any_of: bool,
         timeout: float,
         budget: int,
+        offer: str,
     ) -> dict[str, Any]:
         """Turn an unfinished wait into a task; returns the `CreateTaskResult` for its call.
 
@@ -124,6 +128,7 @@ class Tasks:
                 reader=self._jobs.reader,
                 offsets={job_id: self._jobs.position(job_id) for job_id in job_ids},
                 session=self._session,
+                offer=offer,
             )
         )
         self._store.claim(wait.wait_id)
@@ -137,11 +142,35 @@ class Tasks:
                 running.task.cancel()
         self._running.clear()
         self._store.close()
+        self._note_fetched()
+        self._offers.close()
 
     def progress(self, wait_id: str, line: str) -> None:
         """Show `line` as the status message of a task."""
         if (running := self._running.get(wait_id)) is not None:
             running.progress(self._border.text(line))
+
+    # -- offers
+
+    def offer(self) -> str:
+        """Token of answers that the client fetches later; "" if nothing outlives this server."""
+        if not self._session:
+            return ""
+        try:
+            return self._offers.token()
+        except OSError:  # a full disk: they count as told when they are complete
+            return ""
+
+    def fetched(self, offer: str) -> None:
+        """The client gets these answers with the response that is sent next."""
+        if offer:
+            self._fetched.append(offer)
+            asyncio.get_running_loop().call_later(WRITTEN, self._note_fetched)
+
+    def _note_fetched(self) -> None:
+        fetched, self._fetched = self._fetched, []
+        for offer in fetched:
+            self._jobs.registry.note_fetched(offer, self._session)
 
     # -- requests
 
@@ -152,6 +181,7 @@ class Tasks:
         shown = self._shown(wait)
         if wait.status == "completed":
             shown["result"] = self._wire(Result(wait.text, wait.facts))
+            self.fetched(wait.offer)
         return {**shown, "resultType": "complete"}
 
     async def _cancel(self, ctx: Context, params: Any) -> dict[str, Any]:
@@ -164,6 +194,7 @@ class Tasks:
             wait = replace(wait, status="cancelled", updated=time.time())
             self._store.save(wait)
             self._store.release(wait.wait_id)
+            self.fetched(wait.offer)
         return {**self._shown(wait), "resultType": "complete"}
 
     def _find(self, ctx: Context, params: Any) -> StoredWait:
@@ -190,6 +221,7 @@ class Tasks:
         if current.status != "working":
             self._store.release(wait.wait_id)
             return current
+        current = replace(current, offer=self.offer())
         self._carry_out(current, self._resumed(current))
         return current
 
@@ -207,6 +239,7 @@ class Tasks:
                 timeout=max(0.0, wait.deadline - time.time()),
                 budget=wait.budget,
                 on_progress=lambda line: self.progress(wait.wait_id, line),
+                offer=wait.offer,
             )
 
     def _carry_out(self, wait: StoredWait, waiting: Awaitable[WaitResult]) -> None:
@@ -242,7 +275,8 @@ class Tasks:
         )
         lines = []
         for job_id in wait.job_ids:
-            status = await self._jobs.status(job_id)
+            registry = self._jobs.registry  # a call would tell the session its state already now
+            status = await asyncio.to_thread(registry.status, registry.find(job_id))
             lines.append(f"[{job_id}] is `{status.command}` in {status.directory or status.cwd}")
         earlier = [
             answer.job_id

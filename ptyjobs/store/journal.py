@@ -22,7 +22,7 @@ from ptyjobs.process.regular import open_regular
 LIMIT = 4 << 20  # bytes of one journal
 LONGEST = 4096  # bytes of one line
 STARTED = "started"
-ANSWERED = "answered"  # a call returned the job's output up to `offset` to `session`
+ANSWERED = "answered"  # `session` has the job's output up to `offset`, or what `offers` names
 FOLLOWS = "; "  # in `what` of an end: before what becomes of the job now
 KINDS = ("exited", "asks", "ready", "matched", "port", "lost", "oom", "stalled")
 """The transitions that are reported, in the order of the documentation."""
@@ -34,7 +34,8 @@ class Transition:
 
     `run` is the job's start time: it distinguishes jobs that had the same name. `what` is our
     phrase, `text` the program's output, unchanged. `to` names the sessions whose pending call was
-    answered by this transition.
+    answered by this transition, `offers` those of them that still have to fetch that answer: "TOKEN
+    SESSION" each (store.offers). In an "answered" line, `offers` has the token that was fetched.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Transition:
     what: str = ""
     text: str = ""
     to: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

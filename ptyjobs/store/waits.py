@@ -53,6 +53,7 @@ class StoredWait:
     text: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     session: str = ""  # of the server that began it; empty: any may ask for it
+    offer: str = ""  # token of its answers until they are fetched (store.offers)
 
 
 class WaitStore:

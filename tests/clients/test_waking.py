@@ -239,8 +239,9 @@ def _one(block: dict[str, Any]) -> Script:
     return lambda request: blocks.pop() if blocks else [text("Fine.")]
 
 
+@pytest.mark.parametrize("when", ["before the end", "with its answer in its hands"])
 def test_a_session_whose_server_was_killed_is_woken_by_the_monitor(
-    opened: Open, tmp_path: Path
+    opened: Open, tmp_path: Path, when: str
 ) -> None:
     """The client starts no other server by itself, so nothing asks for its task."""
     gate = Gate(tmp_path / "gate")
@@ -256,10 +257,19 @@ def test_a_session_whose_server_was_killed_is_woken_by_the_monitor(
         client.model.wait(lambda: len(client.model.requests) >= 3)  # it is a task
         server = server_of(terminal)
         pidfd = os.pidfd_open(server)
+        if when != "before the end":
+            os.kill(server, signal.SIGSTOP)
+            gate.open()
+            journal = tmp_path / "state" / "events" / "journal"
+            deadline = time.monotonic() + 30
+            while '"exited"' not in journal.read_text():
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
         os.kill(server, signal.SIGKILL)
         select.select([pidfd], [], [], 30)
         os.close(pidfd)
-        gate.open()
+        if when == "before the end":
+            gate.open()
         client.model.wait(lambda: client.woken)
     (event,) = client.woken
     assert event.startswith("[job0] exited with code 2")

@@ -121,6 +121,37 @@ def test_what_a_call_has_returned_is_not_reported() -> None:
     assert session.jobs == [["c"]]
 
 
+def offered(job: str, kind: str = "exited", *, token: str = "server.1") -> Transition:
+    return event(job, kind, offset=5, to=("s",), offers=(f"{token} s", "server.9 another"))
+
+
+def test_an_answer_that_has_to_be_fetched_is_reported_only_if_its_server_is_killed() -> None:
+    session = Session()
+    session.comes(0.0, offered("a"))
+    session.comes(0.0, offered("b", token="server.2"))
+    session.comes(0.0, offered("c", "asks", token="server.3"))
+    session.until(HOUR)  # its client may take its time
+    assert session.rules.offers == {"server.1", "server.2", "server.3"}
+    fetched = Transition(ANSWERED, "", 0.0, 0.0, session="s", offers=("server.2",))
+    session.comes(HOUR, fetched)
+    session.comes(HOUR, event("c", ANSWERED, offset=6))  # another call has told the question
+    assert session.rules.offers == {"server.1"}
+    assert session.woken == []
+    session.rules.withdraw(HOUR, "server.1")
+    session.until(2 * HOUR)
+    assert session.jobs == [["a"]]
+    assert session.rules.offers == set()
+
+
+def test_a_question_that_was_not_fetched_is_dropped_at_the_end_of_its_job() -> None:
+    session = Session()
+    session.comes(0.0, offered("a", "asks"))
+    session.comes(1.0, event("a"))
+    assert session.rules.offers == set()
+    session.until(10)
+    assert session.jobs == [["a"]]
+
+
 def test_an_answer_does_not_cover_what_comes_after_it() -> None:
     session = Session()
     session.comes(0.0, event("a", "asks", offset=7))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from ptyjobs.client import Jobs
+from ptyjobs.client.events import Events
 from ptyjobs.config import Config
 from tests.faults.world import Gate
 from tests.mcp.live import Server
@@ -107,6 +109,64 @@ def test_another_server_carries_the_wait_on_after_a_kill(tmp_path: Path) -> None
         call(second, "interact", job_id="b", input="go", timeout=0)
         done = finished(second, task["taskId"])
         assert "built" in done["result"]["content"][0]["text"]
+
+
+def follower(state: Path, session: str) -> Iterator[Events]:
+    jobs = Jobs(Config(state_dir=str(state)))
+    return jobs.events(session=session, timeout=20)
+
+
+@pytest.mark.parametrize("until", ["exited", "ready", "pattern"])
+def test_what_a_killed_server_has_not_handed_over_is_an_event(tmp_path: Path, until: str) -> None:
+    """Its client starts no other server: the answer was complete, and nothing can fetch it."""
+    env = {"PTYJOBS_TASK_AFTER": "0.1", "CLAUDE_CODE_SESSION_ID": "one"}
+    gate = Gate(tmp_path / "gate")
+    command = {
+        "exited": "echo built; exit 3",
+        "ready": "read -p 'Overwrite? ' y",
+        "pattern": "echo al''most; sleep 60",
+    }[until]
+    pattern = {"pattern": ["almost"]} if until == "pattern" else {}
+    with contextlib.closing(Server(tmp_path, env=env)) as server:
+        command = f"read x < {gate}; {command}"
+        start(server, command, lifetime="persistent", notify=["exited", "asks"])
+        task = call(server, "wait", job_id=["b"], until=until, **pattern)["taskId"]
+        with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+            gate.open()
+            stored = tmp_path / "waits" / f"{task}.json"
+            deadline = time.monotonic() + 20
+            while '"completed"' not in stored.read_text():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            server.process.kill()
+            server.process.wait(10)
+            line = next(follower(tmp_path, "one")).line
+            if not jobs.status("b").state.ended:
+                jobs.kill("b")
+    start_of = {
+        "exited": "[b] exited with code 3",
+        "ready": '[b] waits for input: "Overwrite?"',
+        "pattern": '[b] matched: "almost"',
+    }
+    assert line.startswith(start_of[until])
+
+
+def test_what_was_fetched_is_no_event_even_if_the_server_is_killed_then(tmp_path: Path) -> None:
+    env = {"PTYJOBS_TASK_AFTER": "0.1", "CLAUDE_CODE_SESSION_ID": "one"}
+    journal = tmp_path / "events" / "journal"
+    with contextlib.closing(Server(tmp_path, env=env)) as server:
+        start(server, "read x; exit 3", lifetime="persistent")
+        task = call(server, "wait", job_id=["b"], until="exited")["taskId"]
+        call(server, "interact", job_id="b", input="", timeout=0)
+        assert finished(server, task)["status"] == "completed"
+        deadline = time.monotonic() + 20
+        while not re.search('"answered".*"offers":."', journal.read_text()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        server.process.kill()
+        server.process.wait(10)
+        with Jobs(Config(state_dir=str(tmp_path))) as jobs:
+            assert list(jobs.events(session="one", follow=False)) == []
 
 
 def test_a_killed_holder_completes_the_task_and_says_so(server: Server, tmp_path: Path) -> None:
