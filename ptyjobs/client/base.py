@@ -66,10 +66,11 @@ def check_ready(config: Config, ready: str | Sequence[str]) -> tuple[str, ...]:
     """Check readiness conditions before anything is sent: BadInput, BadPattern or Refused."""
     if not ready:
         return ()
-    from ptyjobs.client.preparation import policy_of, ready_commands
+    from ptyjobs.client.preparation import check_confined, policy_of, ready_commands
 
     words = (ready,) if isinstance(ready, str) else tuple(ready)
     commands, policy = ready_commands(words), policy_of(config)
+    check_confined(config, words, commands)
     for line in commands if policy is not None else ():
         assert policy is not None
         policy.check(line)

@@ -65,8 +65,6 @@ def prepare(
     beside = ready_commands(conditions, target=target)
     _check_policy(config, command, argv, env or {}, (on_exit, *beside))
     confined = config.sandbox != "none"
-    if confined and conditions:
-        _check_urls(config, conditions)
     working_dir = _own_directory(config) if confined or target or not cwd else ""
     spec = JobSpec(
         job_id=name or program_name(command, argv),
@@ -107,7 +105,7 @@ def prepare(
         pids=int(_limit(config, "pids", limits)),
         tags=_labels(labels or {}),
         login=config.login if login is None else login,
-        sandbox=_sandbox(config, sandbox, on_exit=on_exit, beside=beside),
+        sandbox=_sandbox(config, sandbox, on_exit=on_exit, ready=conditions, beside=beside),
         writable=working_dir if confined else "",
         network=config.sandbox_network,
         read_only=config.sandbox_read_only,
@@ -239,7 +237,12 @@ def ready_commands(words: Sequence[str], *, target: str = "") -> tuple[str, ...]
 
 
 def _sandbox(
-    config: Config, asked: str | None, *, on_exit: str = "", beside: Sequence[str] = ()
+    config: Config,
+    asked: str | None,
+    *,
+    on_exit: str = "",
+    ready: Sequence[str] = (),
+    beside: Sequence[str] = (),
 ) -> str:
     """Sandbox of a call; raises Refused if it differs from the one required by the setting."""
     floor = config.sandbox
@@ -255,24 +258,27 @@ def _sandbox(
             f"on_exit would run outside the sandbox {floor} (setting sandbox).",
             advice="Leave on_exit out; wait for the job's end instead.",
         )
-    if beside:
-        raise Refused(
-            f"A command in ready would run outside the sandbox {floor} (setting sandbox).",
-            advice="Use port, a URL or a pattern.",
-        )
+    check_confined(config, ready, beside)
     return floor
 
 
-def _check_urls(config: Config, words: Sequence[str]) -> None:
-    """Raise Refused for a URL in `ready` of another machine.
+def check_confined(config: Config, ready: Sequence[str], commands: Sequence[str]) -> None:
+    """Raise Refused for conditions in `ready` that would act outside the sandbox of the settings.
 
-    The holder, outside the sandbox, would send the caller's path there.
+    The holder runs their `commands`, and would send the caller's path to another machine.
     """
+    if config.sandbox == "none" or not ready:
+        return
+    if commands:
+        raise Refused(
+            f"A command in ready would run outside the sandbox {config.sandbox} (setting sandbox).",
+            advice="Use port, a URL or a pattern.",
+        )
     import ipaddress  # only for a service in a sandbox
 
     from ptyjobs.config import ready_syntax
 
-    for probe in ready_syntax.parse(ready_syntax.with_port(words, 1)).probes:
+    for probe in ready_syntax.parse(ready_syntax.with_port(ready, 1)).probes:
         for host in probe.hosts if probe.kind == ready_syntax.HTTP else ():
             try:
                 local = ipaddress.ip_address(host).is_loopback

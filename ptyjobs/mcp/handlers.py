@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ptyjobs.client.calls import WaitResult
     from ptyjobs.mcp.person import CallElicitation
     from ptyjobs.mcp.tasks import Tasks
-    from ptyjobs.policy.rules import Rules
 
 LISTED_ENDED = 10
 """Ended jobs that `list` shows without being asked for all."""
@@ -86,6 +85,16 @@ class ToolCall:
         """The seconds to wait, limited to the configured cap."""
         return min(default if asked is None else asked, self.config.max_wait)
 
+    def check_rules(self, *lines: str) -> None:
+        """Raise Refused or NeedsApproval for a command line that a permission rule is about."""
+        if not self.config.permissions:
+            return
+        from ptyjobs.policy.rules import Rules
+
+        if rules := Rules.of(self.config.permissions):
+            for line in lines:
+                rules.check(line, approved=self.approved)
+
     def cut(self, asked: float | None, result: Result, *, timed_out: bool) -> Result:
         """Add a note to `result` if its wait was shorter than requested."""
         longest = self.config.max_wait
@@ -95,20 +104,11 @@ class ToolCall:
         return replace(result, text=f"{result.text}\n{note}")
 
 
-def rules_of(config: Config) -> Rules | None:
-    """The permission rules; None if none are configured."""
-    if not config.permissions:
-        return None
-    from ptyjobs.policy.rules import Rules
-
-    return Rules.of(config.permissions)
-
-
 async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
-    if rules := rules_of(call.config):
-        rules.check(args["command"], approved=call.approved)
-    from ptyjobs.client import prepare
+    from ptyjobs.client.preparation import prepare, ready_commands
 
+    beside = ready_commands(args["ready"], target=args["target"])
+    call.check_rules(args["command"], *beside)
     usual = call.config.wait_timeout if args["ready"] else call.config.interact_timeout
     wait = call.seconds(args["wait"], usual)
     spec = prepare(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ptyjobs.client import prepare
+from ptyjobs.client import Jobs, prepare
 from ptyjobs.config import Config, load
-from ptyjobs.errors import Refused
+from ptyjobs.errors import Refused, UnknownJob
 from ptyjobs.process import sandbox
 from tests.mcp.live import Server
 
@@ -64,6 +64,16 @@ def test_a_ready_url_is_no_way_out_of_the_sandbox(tmp_path: Path, host: str) -> 
     prepare(config(tmp_path), command="true", ready=[url])
     own = ["http://127.0.0.1:80/", "http://localhost:80/", "http://[::1]:80/"]
     prepare(config(tmp_path, PTYJOBS_SANDBOX="landlock"), command="true", ready=own)
+
+
+@pytest.mark.parametrize("ready", ["http://192.0.2.1/", "command:id"])
+@pytest.mark.stops("floors", "requests and commands of the holder for a later `wait(ready=)`")
+def test_the_conditions_of_a_later_wait_do_not_act_outside(tmp_path: Path, ready: str) -> None:
+    with Jobs(config(tmp_path, PTYJOBS_SANDBOX="landlock")) as jobs:
+        with pytest.raises(Refused, match="outside the sandbox"):
+            jobs.wait("any", ready=[ready])
+        with pytest.raises(UnknownJob):
+            jobs.wait("any", ready=["port", "http://127.0.0.1:80/"])
 
 
 @pytest.mark.stops("floors", "a call that sets a longer time limit")

@@ -10,6 +10,7 @@ import pytest
 from ptyjobs import Jobs
 from ptyjobs.config import load
 from ptyjobs.errors import Refused
+from tests.mcp.live import Server
 
 pytestmark = pytest.mark.live
 
@@ -45,6 +46,42 @@ def test_a_denied_line_is_not_typed(tmp_path: Path, steps: list[Step]) -> None:
     with pytest.raises(Refused, match=r"not allowed: 'touch mark'"):
         session(tmp_path, steps)
     assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("rule", ["deny", "ask"])
+@pytest.mark.stops("permissions", "commands in `ready` that a rule denies or asks about")
+def test_a_command_that_probes_a_service_is_a_command(tmp_path: Path, rule: str) -> None:
+    settings = tmp_path / "config.toml"
+    settings.write_text(f'[permissions]\n{rule} = ["touch *"]\n')
+    with Server(tmp_path / "state", env={"PTYJOBS_CONFIG": str(settings)}) as server:
+        line = f"command:touch {tmp_path}/mark"
+        text = server.text("execute", command="sleep 600", ready=["port", line], wait=20)
+        assert f"touch {tmp_path}/mark"[:40] in text
+        assert ("approval" if rule == "ask" else "not allowed") in text
+        assert "no jobs" in server.text("list").lower()
+    assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.parametrize("rule", ["deny", "ask"])
+@pytest.mark.parametrize(
+    ("compat", "tool", "words"),
+    [
+        ("mcp-background-job", "execute_command", {"command": "touch mark"}),
+        ("mcp-bgtask", "run-background-task", {"name": "n", "shell": "touch mark"}),
+    ],
+)
+@pytest.mark.stops("permissions", "commands of the tools of an older server (`compat`)")
+def test_the_tools_of_an_older_server_obey_the_rules(
+    tmp_path: Path, rule: str, compat: str, tool: str, words: dict[str, str]
+) -> None:
+    settings = tmp_path / "config.toml"
+    settings.write_text(f'compat = "{compat}"\n[permissions]\n{rule} = ["touch *"]\n')
+    env = {"PTYJOBS_CONFIG": str(settings), "PTYJOBS_WORKING_DIR": str(tmp_path)}
+    with Server(tmp_path / "state", env=env) as server:
+        text = server.text(tool, **words)
+    assert ("needs the user's approval" if rule == "ask" else "not allowed: 'touch mark'") in text
+    assert not (tmp_path / "mark").exists()
+    assert not list((tmp_path / "state/jobs").glob("*"))
 
 
 LEFT: dict[str, list[Step]] = {

@@ -28,6 +28,7 @@ from ptyjobs.errors import (
     Hint,
     JobEnded,
     LimitReached,
+    NeedsApproval,
     PtyJobsError,
     Refused,
     UnknownJob,
@@ -85,6 +86,8 @@ async def _execute(call: ToolCall, args: dict[str, Any]) -> Result:
     command = args["command"].strip()
     try:
         words = _checked(command, call)
+    except NeedsApproval:  # the server asks
+        raise
     except Refused as refusal:
         return _error(f"Invalid command: {refusal.message}")
     if len(words) == 1 and not _SHELL_SYNTAX & set(words[0]) and find_program(words[0]) is None:
@@ -121,6 +124,7 @@ def _checked(command: str, call: ToolCall) -> list[str]:
         Policy(call.config.allowed_commands).check(command)
     except Refused:
         raise Refused(f"Command not in allowed patterns: {command}") from None
+    call.check_rules(command)
     return words
 
 

@@ -60,6 +60,7 @@ async def _run(call: ToolCall, args: dict[str, Any]) -> Result:
     if not name:
         return _text("A task needs a name.", is_error=True)
     job_id = job_id_of(name)
+    call.check_rules(args["shell"])
     try:
         spec = prepare(call.config, command=args["shell"], name=job_id, stderr=call.config.stderr)
         await call.jobs.start(dataclasses.replace(spec, tags={"task": name}), name=job_id)
