@@ -117,6 +117,34 @@ def prepare(
     return _placed(config, spec, target, cwd=cwd, env=tuple(env or ())) if target else spec
 
 
+def again(config: Config, old: JobSpec) -> JobSpec:
+    """The spec that `prepare` makes today of the call that led to `old`; raises as it does."""
+    from ptyjobs.config import LIMITS
+
+    if old.target and config.sandbox not in ("none", old.sandbox):
+        raise _not_on(config.sandbox, old.target)
+    by_shell = old.argv[1:] == ("-c", old.command)
+    return prepare(
+        config,
+        command=old.command if by_shell else "",
+        argv=() if by_shell else old.argv,
+        rows=old.size.rows,
+        cols=old.size.cols,
+        timeout=old.timeout,
+        on_exit=old.on_exit,
+        ready=old.ready,
+        limits={name: value for name in LIMITS if (value := getattr(old, name))},
+        sandbox=old.sandbox if config.sandbox == "none" else None,
+    )
+
+
+def _not_on(sandbox: str, target: str) -> Refused:
+    return Refused(
+        f"The sandbox {sandbox} holds only on this machine, not on {target}.",
+        advice="Start it without a target.",
+    )
+
+
 def _line(config: Config, command: str, argv: Sequence[str]) -> tuple[str, ...]:
     """Argument vector of a command line or of `argv`; raises BadInput if it cannot be run."""
     _check_text("command", command)
@@ -318,10 +346,7 @@ def _placed(
     if place is None:
         return spec
     if spec.sandbox != "none" and not place.sandbox:
-        raise Refused(
-            f"The sandbox {spec.sandbox} holds only on this machine, not on {target}.",
-            advice="Start it without a target.",
-        )
+        raise _not_on(spec.sandbox, target)
     if place.sandbox:
         _sandbox(config, place.sandbox)
     import secrets  # with hashlib: only for a target

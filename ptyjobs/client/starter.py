@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from ptyjobs.spawn.zygote import Zygote
 
 NEVER_STARTED = ("start_failed", "limit_reached", "refused")  # error codes that leave no job
+CONFINING = (
+    *("sandbox", "writable", "network", "read_only", "hidden"),
+    *("allowed", "block_dangerous", "permissions", "timeout", "memory", "cpu", "pids", "masked"),
+)
+"""Fields of a JobSpec that the settings of now decide when an ended job is started again."""
 BIRTHS = 5  # maximum zygote or holder crashes per start
 DYING = 0.1  # seconds between the close of a dying process's sockets and its exit
 
@@ -67,18 +72,21 @@ class Starter:
         return (other.argv, other.cwd, other.ready) == (spec.argv, spec.cwd, spec.ready)
 
     def _spec_again(self, job: JobDir) -> tuple[JobSpec, tuple[str, ...]]:
-        """Spec of an ended job with a new environment, and notes on missing variables."""
-        from ptyjobs.client.preparation import prepare
+        """Spec of an ended job with a new environment, and notes on missing variables.
+
+        Confined by the settings of now, which may be stricter than those of its first start.
+        """
+        from ptyjobs.client.preparation import again
 
         old = job.spec()
         if old is None:
             raise StartFailed(f"Job {job.job_id!r} was never started.", advice="Use execute.")
-        settings = replace(self.config, log_redact=old.masked is not None)
-        usual = prepare(settings, argv=old.argv, rows=old.size.rows, cols=old.size.cols)
+        usual = again(replace(self.config, log_redact=old.masked is not None), old)
         env = {name: usual.env[name] for name in old.env if name in usual.env}
         missing = sorted(old.env.keys() - env.keys() - {"PTYJOBS_JOB", "PTYJOBS_JOB_DIR", "PORT"})
         notes = (f"not kept of its environment: {', '.join(missing)}",) if missing else ()
-        return replace(old, env=env, masked=usual.masked), notes
+        confined = {name: getattr(usual, name) for name in CONFINING}
+        return replace(old, env=env, **confined), notes
 
     def _allocate(self, spec: JobSpec, *, name: str) -> tuple[JobDir, JobSpec]:
         if not isinstance(spec, JobSpec):

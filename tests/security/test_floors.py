@@ -67,7 +67,7 @@ def test_a_ready_url_is_no_way_out_of_the_sandbox(tmp_path: Path, host: str) -> 
 
 
 @pytest.mark.parametrize("ready", ["http://192.0.2.1/", "command:id"])
-@pytest.mark.stops("floors", "requests and commands of the holder for a later `wait(ready=)`")
+@pytest.mark.stops("floors", "requests and commands of the holder for a later wait")
 def test_the_conditions_of_a_later_wait_do_not_act_outside(tmp_path: Path, ready: str) -> None:
     with Jobs(config(tmp_path, PTYJOBS_SANDBOX="landlock")) as jobs:
         with pytest.raises(Refused, match="outside the sandbox"):
@@ -82,6 +82,35 @@ def test_the_time_limit_of_the_settings_is_the_longest(tmp_path: Path) -> None:
     assert prepare(settings, command="true", timeout=600).timeout == 60
     assert prepare(settings, command="true", timeout=6).timeout == 6
     assert prepare(settings, command="true").timeout == 60
+
+
+@pytest.mark.live
+@pytest.mark.stops("floors", "looser settings of an earlier start, when an ended job starts again")
+def test_a_restart_obeys_the_settings_of_now(tmp_path: Path) -> None:
+    if not sandbox.available()["landlock"]["available"]:
+        pytest.skip("no landlock here")
+    line = f"touch {tmp_path}/made{{}}; pwd"
+    with Jobs(config(tmp_path)) as jobs:
+        jobs.execute(line.format(""), name="free", timeout=600, wait=20)
+        jobs.execute("true", name="after", on_exit=f"touch {tmp_path}/made", wait=20)
+        jobs.execute("true", name="plain", wait=20)
+    assert (tmp_path / "made").exists()
+    for file in ("made", "work/made"):
+        (tmp_path / file).unlink(missing_ok=True)
+    stricter = config(tmp_path, PTYJOBS_SANDBOX="landlock", PTYJOBS_JOB_TIMEOUT="60")
+    with Jobs(stricter) as jobs:
+        assert jobs.restart("free", wait=20).verdict.exit is not None
+        assert not (tmp_path / "made").exists()
+        spec = jobs.registry.find("free").spec()
+        assert spec is not None
+        assert (spec.sandbox, spec.timeout) == ("landlock", 60)
+        with pytest.raises(Refused, match="on_exit"):
+            jobs.restart("after", wait=20)
+    with Jobs(config(tmp_path, PTYJOBS_ALLOWED_COMMANDS="^true$")) as jobs:
+        for name in ("free", "after"):
+            with pytest.raises(Refused, match="not allowed: 'touch"):
+                jobs.restart(name, wait=20)
+        assert jobs.restart("plain", wait=20).verdict.exit is not None
 
 
 @pytest.mark.live
