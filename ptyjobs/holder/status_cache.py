@@ -11,7 +11,11 @@ none of them has run for another nanosecond, all are in the very system calls th
 reader checks the witnesses, the holder's lock and the end of the log, and asks the holder when one
 of the three has changed. Not noticed: terminal modes changed from outside the foreground program
 while it slept. The proof of a flooding job is the flood: a record at most `FRESH` seconds old whose
-log has grown since and was written within `FLOWING` seconds; the status then has that `age`.
+log has grown since and was written within `FLOWING` seconds; the status then has that `age`. A
+record younger than `RECENT` needs no growth: a busy machine may not have run the job since, and
+would take longer to run its holder for an answer. A reader of a flood's record sets the file's time
+to 0, which shows the holder that there still are readers; otherwise one in some dozens of them
+would have to ask it.
 """
 
 from __future__ import annotations
@@ -38,7 +42,8 @@ NAME = "glimpse.json"
 LULL = 1.0  # seconds without output until it is written
 REFRESH = 0.2  # seconds between two records of a flood
 WATCHED = 3.0  # seconds after a reader's question for which a flood is recorded
-FRESH = 0.5  # maximum age of a flood's record, in seconds
+FRESH = 1.0  # maximum age of a flood's record, in seconds
+RECENT = 0.05  # age up to which the log need not have grown since, in seconds
 FLOWING = 0.25  # seconds since the last write to the log within which a flood still flows
 MOST = 8  # maximum number of witnesses that a reader must check
 
@@ -73,6 +78,8 @@ class StatusCache:
         flows = now >= self._flow_due and job.courtesy.hot
         if now >= self.due:
             self.due = float("inf")
+        if flows and self._was_read():
+            self._watched_until = now + WATCHED
         watched = flows and now < self._watched_until
         self._flow_due = now + REFRESH if watched else float("inf")
         if job.pty is None or job.state.ended or job.ending:
@@ -84,6 +91,17 @@ class StatusCache:
         elif 0 < len(witnesses := job.kernel.witnesses()) <= MOST:
             self._write({**facts, "witnesses": witnesses})
 
+    @property
+    def _path(self) -> str:
+        return os.path.join(self._job.dir.folder, NAME)
+
+    def _was_read(self) -> bool:
+        """True if a reader has marked the record of the flood."""
+        try:
+            return os.stat(self._path).st_mtime_ns == 0
+        except OSError:  # none yet
+            return False
+
     def _write(self, facts: dict[str, object]) -> None:
         with contextlib.suppress(OSError):  # a full disk: readers ask the holder instead
             self._job.dir.write(NAME, facts)
@@ -91,7 +109,7 @@ class StatusCache:
     def remove(self) -> None:
         """The job has ended: its record replaces the glimpse."""
         with contextlib.suppress(OSError):  # there was none
-            os.unlink(os.path.join(self._job.dir.folder, NAME))
+            os.unlink(self._path)
 
 
 def read(job: JobDir, *, after: int = 0) -> Status | None:
@@ -125,8 +143,11 @@ def _of_flood(job: JobDir, facts: dict[str, Any], now: float, after: int) -> Sta
         return None
     start, size = job.log.segments()[-1]
     written = os.stat(os.path.join(job.folder, segment_name(start))).st_mtime
-    if start + size <= recorded or time.time() - written > FLOWING:
+    grown = start + size > recorded or (age < RECENT and recorded > after)
+    if not grown or time.time() - written > FLOWING:
         return None
+    with contextlib.suppress(OSError):  # replaced meanwhile, or read-only
+        os.utime(os.path.join(job.folder, NAME), ns=(0, 0))
     status = {**facts["status"], "end": start + size, "age": round(age, 3)}
     status["output_age"] = round(max(0.0, time.time() - written), 3)
     return checked_from_json(Status, status)

@@ -16,7 +16,7 @@ from ptyjobs.holder.job import Job
 from ptyjobs.holder.ready import Watches
 from ptyjobs.holder.restarts import Restarts
 from ptyjobs.holder.status import CATCH_UP, Reporter
-from ptyjobs.holder.status_cache import FLOWING, FRESH, REFRESH, WATCHED, StatusCache
+from ptyjobs.holder.status_cache import FLOWING, FRESH, RECENT, REFRESH, WATCHED, StatusCache
 from ptyjobs.json_values import told
 from ptyjobs.model import Size, State, Status
 from ptyjobs.readiness.facts import Probe, Wait
@@ -85,7 +85,7 @@ def test_the_record_of_a_flood_is_used_with_its_age_while_the_log_grows(tmp_path
 def test_the_record_of_a_flood_that_stopped_is_not_used(tmp_path: Path) -> None:
     job = Flood(tmp_path / "flood", lines=100, hot=True).dir
     end = job.log.end
-    record(job, at=time.monotonic(), end=end)
+    record(job, at=time.monotonic() - 2 * RECENT, end=end)
     assert status_cache.read(job) is None, "nothing was printed since"
     record(job, at=time.monotonic() - 2 * FRESH, end=end - 10)
     assert status_cache.read(job) is None, "it is too old"
@@ -93,6 +93,35 @@ def test_the_record_of_a_flood_that_stopped_is_not_used(tmp_path: Path) -> None:
     before = time.time() - 2 * FLOWING
     os.utime(next(job.path.glob("log.*")), (before, before))
     assert status_cache.read(job) is None, "the log has not been written lately"
+
+
+def test_a_record_just_written_needs_no_further_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Flood(tmp_path / "flood", lines=100, hot=True).dir
+    end = job.log.end
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + RECENT / 2)
+    record(job, at=now, end=end)
+    status = status_cache.read(job, after=end - 10)
+    assert status is not None
+    assert (status.end, status.age) == (end, RECENT / 2)
+    assert status_cache.read(job, after=end) is None, "the reader may know that it waits by now"
+
+
+def test_a_flood_is_recorded_as_long_as_its_records_are_read(tmp_path: Path) -> None:
+    job = Flood(tmp_path / "flood", lines=100, hot=True)
+    later = time.time() + 600
+    os.utime(next(job.dir.path.glob("log.*")), (later, later))
+    now = 1000.0
+    cache = StatusCache(job, lambda: Status("flood", State.RUNNING, "cat", "/", end=10))
+    cache.asked(now)
+    for _ in range(round(3 * WATCHED / REFRESH)):
+        cache.step(now)
+        now += REFRESH
+        record(job.dir, at=time.monotonic(), end=job.log.end - 10)
+        assert status_cache.read(job.dir) is not None
+    assert cache.next_due <= now, "its holder was asked once"
 
 
 def test_a_flood_is_recorded_only_while_readers_ask(tmp_path: Path) -> None:
