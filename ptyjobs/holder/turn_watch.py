@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ptyjobs.model import Confidence, Reason, Verdict
-from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Wait, look_at
+from ptyjobs.readiness.facts import DoDrain, DoLook, DoProbe, DoWait, Wait, look_at
 from ptyjobs.readiness.prompt_memory import normal
 from ptyjobs.readiness.settle import Settle
 
@@ -97,6 +97,10 @@ class TurnWatch:
             if isinstance(step, DoWait):
                 self._due = step.until
                 return
+            if isinstance(step, DoProbe | DoDrain):
+                job.drain(now)
+                if self._settle is None:  # there was output: begin again after a lull
+                    return
             if isinstance(step, DoProbe):
                 if job.leader_gone():
                     self._settle, self._due = None, NEVER  # the job is about to end
@@ -108,7 +112,7 @@ class TurnWatch:
             elif isinstance(step, DoLook):
                 job.fold.catch_up(job.log.end)
                 settle.on_look(now, look_at(job.fold.screen))
-            else:
+            elif not isinstance(step, DoDrain):
                 self._decide(now, step)
                 return
             now = time.monotonic()

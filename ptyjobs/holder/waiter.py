@@ -24,6 +24,7 @@ from ptyjobs.process.fair_share import PATIENCE
 from ptyjobs.readiness import tuning
 from ptyjobs.readiness.facts import look_at
 from ptyjobs.readiness.settle import (
+    DoDrain,
     DoLook,
     DoProbe,
     DoWait,
@@ -260,6 +261,8 @@ class Waiter:
                     if self.job.pacing.held or self.job.killing_reason:
                         probe = replace(probe, wait=Wait.BUSY, blocked=False)
                     self.settle.on_probe(now, probe)
+            elif isinstance(step, DoDrain):
+                self.job.drain(now)
             elif isinstance(step, DoLook):
                 self.settle.on_look(now, self._look())
             elif self.watch is not None and self.watch.undecided and now < self._deadline:

@@ -89,6 +89,11 @@ class DoProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class DoDrain:
+    """Drain the terminal to EAGAIN (calling `on_output`), without another probe."""
+
+
+@dataclass(frozen=True, slots=True)
 class DoLook:
     """Render, then call `on_look` with the cursor row."""
 
@@ -189,4 +194,4 @@ def look_at(screen: Shown) -> Look:
     )
 
 
-Step = DoProbe | DoLook | DoWait | Verdict
+Step = DoProbe | DoDrain | DoLook | DoWait | Verdict

@@ -18,7 +18,17 @@ from ptyjobs.readiness.confirmation import Alarms, Confirmation
 from ptyjobs.readiness.continuation import continues
 from ptyjobs.readiness.deadline import Deadline
 from ptyjobs.readiness.evidence import Evidence
-from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, Step, Wait
+from ptyjobs.readiness.facts import (
+    DoDrain,
+    DoLook,
+    DoProbe,
+    DoWait,
+    Look,
+    Probe,
+    Sent,
+    Step,
+    Wait,
+)
 from ptyjobs.readiness.learning import learn
 from ptyjobs.readiness.prompt_memory import PromptMemory
 from ptyjobs.readiness.rules import required
@@ -27,7 +37,18 @@ from ptyjobs.readiness.situation import Situation
 from ptyjobs.readiness.stuck import stuck, unfinished
 from ptyjobs.readiness.weighing import Weighing, draws
 
-__all__ = ["DoLook", "DoProbe", "DoWait", "Look", "Probe", "Sent", "Settle", "Step", "Wait"]
+__all__ = [
+    "DoDrain",
+    "DoLook",
+    "DoProbe",
+    "DoWait",
+    "Look",
+    "Probe",
+    "Sent",
+    "Settle",
+    "Step",
+    "Wait",
+]
 
 
 class Settle:
@@ -67,6 +88,7 @@ class Settle:
         self._alarms = Alarms(now=now, before=baseline)
         self._exit: Exit | None = None
         self._match: tuple[int, str] | None = None
+        self._drained = True  # the terminal was drained after the newest probe
         self._unsent = 0
         self._unsent_at = now  # when the terminal last took a part of the input
         self._reacted = False  # the program has drawn something since the last piece was written
@@ -117,6 +139,7 @@ class Settle:
         if ticks and hides and probe.wait is Wait.HARD:
             probe = replace(probe, wait=Wait.SOFT)  # its other threads draw frames
         deadline.on_probe(now)
+        self._drained = False
         self._confirmation.on_probe(now, probe)
         pause = deadline.pause(now, output=output)
         ready = not probe.unread and not self._unsent
@@ -146,6 +169,7 @@ class Settle:
         deadline, candidate, situation = self._deadline, self._candidate, self._situation
         if candidate.decided is not None:
             if situation.until_ready or self._at_rest():
+                self._drained = True  # between the two probes; it has not run since the first
                 return self._finish(now, candidate.decided)
             candidate.forget()
             pause = deadline.pause(now, output=self._confirmation.output)
@@ -308,7 +332,14 @@ class Settle:
         return self._verdict(now, timeout, look=self._confirmation.look)
 
     def _finish(self, now: float, rule: Rule) -> Step:
-        """The verdict, once the prompt's row is known; also learns the prompt."""
+        """The verdict, once the prompt's row is known; also learns the prompt.
+
+        Before that the terminal is drained: the program may have drawn and gone to sleep again
+        before the newest probe, but after the drain that came before it.
+        """
+        if not self._drained:
+            self._drained = True
+            return DoDrain()
         look = self._confirmation.current
         if look is None:
             return DoLook()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from ptyjobs.model import Exit, Fresh, Reason, Tier, Verdict
 from ptyjobs.readiness.evidence import Evidence
-from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Probe, Sent, Wait, look_at
+from ptyjobs.readiness.facts import DoDrain, DoLook, DoProbe, DoWait, Probe, Sent, Wait, look_at
 from ptyjobs.readiness.prompt_memory import PromptMemory
 from ptyjobs.readiness.settle import Settle
 from ptyjobs.recordings import Moment, Recording
@@ -214,7 +214,7 @@ def _settle(terminal: Terminal, typed: str | None, *, timeout: float) -> Verdict
                 settle.on_output(now, terminal.offset - size)
             if terminal.exit is not None:
                 settle.on_exit(now, terminal.exit)
-        else:
+        elif not isinstance(step, DoDrain):
             return step
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from ptyjobs.model import Exit, Size, Tier, Verdict
 from ptyjobs.process import tree
 from ptyjobs.readiness.evidence import Evidence
-from ptyjobs.readiness.facts import DoLook, DoProbe, DoWait, Look, Probe, Sent, look_at
+from ptyjobs.readiness.facts import DoDrain, DoLook, DoProbe, DoWait, Look, Probe, Sent, look_at
 from ptyjobs.readiness.linux.probe import Kernel
 from ptyjobs.readiness.prompt_memory import PromptMemory
 from ptyjobs.readiness.settle import Settle
@@ -236,6 +236,8 @@ class Job:
                 if self.on_probe is not None:
                     self.on_probe(probe)
                 settle.on_probe(time.monotonic(), probe)
+            elif isinstance(step, DoDrain):
+                self.drain(settle)
             elif isinstance(step, DoLook):
                 looks += 1
                 settle.on_look(time.monotonic(), self.look())

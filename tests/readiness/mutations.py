@@ -63,6 +63,17 @@ ALL = (
         ),
     ),
     Mutation(
+        "3 output in flight, of a program that accepts input",
+        "the terminal is drained after the last probe",
+        "ptyjobs/readiness/settle.py",
+        "        if not self._drained:\n",
+        "        if False:\n",
+        (
+            f"{RACES}::test_3_output_in_flight_of_a_program_that_sleeps_as_before",
+            f"{SETTLE}::test_output_of_a_program_that_sleeps_again_is_read_before_it_is_called_waiting",
+        ),
+    ),
+    Mutation(
         "4 changed its mind between two looks",
         "the waiter has not run in between",
         "ptyjobs/readiness/candidate.py",

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,38 @@ def test_3_output_in_flight() -> None:
         assert job.interact(timeout=20).output.endswith(b"end1> ")
         for n in range(2, 150):
             assert job.interact(b"\r", timeout=20).output.endswith(b"end%d> " % n)
+
+
+HINT = """
+import os, select, tty
+tty.setraw(0); os.write(1, b"\\x1b[?1049hready"); key = b""; hint = os.open({path!r}, os.O_RDWR)
+while True:
+    ready, _, _ = select.select([0, hint], [], [], 0.08 if key else 0.5)
+    if 0 in ready: key = os.read(0, 9); os.write(1, key)
+    if hint in ready: os.read(hint, 9); os.write(1, b" HINT"); key = b""
+"""
+
+
+def test_3_output_in_flight_of_a_program_that_sleeps_as_before(tmp_path: Path) -> None:
+    """It draws between the drain and the probe: the probe finds nothing to wait for."""
+    os.mkfifo(path := tmp_path / "hint")
+    with python(HINT.format(path=str(path))) as job:
+        assert ready(job.interact(timeout=20))
+        hint = os.open(path, os.O_RDWR)
+
+        def draw() -> None:
+            if b"g" not in job.log or time.monotonic() - job.trace[-1][0] < tuning.PAINT:
+                return
+            job.before_probe = None
+            os.write(hint, b"x")
+            while not job.kernel.probe().wakes > tuning.TICK:
+                continue
+
+        job.before_probe = draw
+        answer = job.interact(b"g", timeout=20)
+        os.close(hint)
+    assert ready(answer)
+    assert answer.output == b"g HINT"
 
 
 def test_4_changed_its_mind_between_two_looks() -> None:

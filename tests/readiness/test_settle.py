@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ptyjobs.model import Confidence, Exit, Reason, Size, Tier, Verdict
 from ptyjobs.readiness.evidence import Evidence
 from ptyjobs.readiness.facts import (
+    DoDrain,
     DoLook,
     DoProbe,
     DoWait,
@@ -58,6 +59,7 @@ class World:
         self.probe = BUSY
         self.look = Look()
         self.probes = 0
+        self.unread = b""  # in the terminal: written after the drain that precedes a probe
         self.options = options
 
     def settle(self, timeout: float = 30.0, **options: object) -> Settle:
@@ -86,6 +88,10 @@ class World:
             if isinstance(step, DoProbe):
                 self.probes += 1
                 self.machine.on_probe(self.now, self.probe)
+            elif isinstance(step, DoDrain):
+                if self.unread:
+                    self.say(self.unread)
+                    self.unread = b""
             elif isinstance(step, DoLook):
                 self.machine.on_look(self.now, self.look)
             else:
@@ -338,7 +344,7 @@ def test_cpu_of_the_waiting_thread_is_work() -> None:
             world.machine.on_probe(world.now, replace(SOFT, runtime=used, cpu=used))
         elif isinstance(step, DoLook):
             world.machine.on_look(world.now, Look())
-        else:
+        elif isinstance(step, DoWait):
             world.now = step.until
     else:
         raise AssertionError("no end")
@@ -616,7 +622,7 @@ def test_a_program_that_polls_its_terminal_is_quiet_after_a_while() -> None:
                 )
             elif isinstance(step, DoLook):
                 world.machine.on_look(world.now, Look())
-            else:
+            elif isinstance(step, DoWait):
                 world.now = step.until
         assert (world.now - start < 2 * POLLING) is quiet
 
@@ -634,7 +640,7 @@ def test_a_line_editor_that_spins_in_the_entered_line_is_busy(after: str, answer
             world.machine.on_probe(world.now, spinning)
         elif isinstance(step, DoLook):
             world.machine.on_look(world.now, world.look)
-        else:
+        elif isinstance(step, DoWait):
             world.now = step.until
     assert (step.reason is not Reason.TIMEOUT) is answered
 
@@ -921,6 +927,24 @@ def test_a_screen_whose_only_thread_waits_for_keys_alone_is_finished_sooner(
     assert verdict is not None
     assert verdict.reason is Reason.WAITING_FOR_INPUT
     assert silence <= verdict.waited <= silence + 0.006
+
+
+def test_output_of_a_program_that_sleeps_again_is_read_before_it_is_called_waiting() -> None:
+    asleep, hint = replace(SOFT, wakes=0.5), replace(SOFT, wakes=0.08)
+    world = World()
+    world.evidence.feed(b"\x1b[?1049h")
+    world.look, world.probe = Look(alternate=True), hint
+    world.settle(baseline=asleep, sent=Sent(nbytes=1))
+    world.say(b"key")
+    assert world.run(2 * PAINT) is None
+    # It draws after the drain, and sleeps as usual before the probe.
+    world.probe, world.unread = asleep, b"hint"
+    size = world.evidence.nbytes + len(b"hint")
+    drawn = world.now
+    verdict = world.run(1.0)
+    assert verdict is not None
+    assert world.evidence.nbytes == size
+    assert world.now - drawn >= PAINT
 
 
 @pytest.mark.parametrize("screen", [b"", b"\x1b[?1049h"])
