@@ -92,7 +92,8 @@ def load(
     }
     if secrets:
         values["secrets"] = {**values.get("secrets", {}), **secrets}
-    values.setdefault("state_dir", default_state_dir(environ))
+    if "state_dir" not in values:
+        values["state_dir"] = default_state_dir(environ)
     return _consistent(values)
 
 

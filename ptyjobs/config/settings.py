@@ -12,6 +12,7 @@ from ptyjobs._dataclass import MISSING, TYPE_CHECKING, Field, dataclass, field, 
 from ptyjobs.config import types
 from ptyjobs.config.defaults import INTERACT_TIMEOUT, KILL_GRACE, MAX_CHARS, WAIT_TIMEOUT
 from ptyjobs.config.types import Kind
+from ptyjobs.errors import BadConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,12 +38,17 @@ def _setting(
 
 
 def default_state_dir(environ: Mapping[str, str] | None = None) -> str:
-    """$XDG_STATE_HOME/ptyjobs or ~/.local/state/ptyjobs."""
+    """$XDG_STATE_HOME/ptyjobs or ~/.local/state/ptyjobs; raises BadConfig without a home."""
     environ = os.environ if environ is None else environ
     base = environ.get("XDG_STATE_HOME", "")
     if base.startswith("/"):
         return os.path.join(base, "ptyjobs")
     home = environ.get("HOME") or os.path.expanduser("~")
+    if not home.startswith("/"):  # "~": a container's user without an entry
+        raise BadConfig(
+            f"state_dir: HOME is not set, and user {os.getuid()} has no home in the password file; "
+            "set state_dir (PTYJOBS_STATE)."
+        )
     return os.path.join(home, ".local", "state", "ptyjobs")
 
 

@@ -10,6 +10,7 @@ inherits: each pass of the collector over it would take a second and copy its pa
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import selectors
@@ -18,7 +19,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptyjobs.errors import StartFailed
+from ptyjobs.errors import StartFailed, Unsupported
 from ptyjobs.process import own_env
 from ptyjobs.spawn.messages import MAX_WORDS, ForkRequest
 
@@ -126,7 +127,7 @@ def start(*, ahead: bool = False, share_heap: bool = True) -> Zygote:
             os._exit(status)
     theirs.close()
     os.close(lease_read)
-    return Zygote(pid, ours, lease_write, os.pidfd_open(pid))
+    return _watched(pid, ours, lease_write)
 
 
 def start_fresh(*, share_heap: bool = True) -> Zygote:
@@ -148,4 +149,21 @@ def start_fresh(*, share_heap: bool = True) -> Zygote:
     finally:
         theirs.close()
         os.close(lease_read)
-    return Zygote(pid, ours, lease_write, os.pidfd_open(pid))
+    return _watched(pid, ours, lease_write)
+
+
+def _watched(pid: int, requests: socket.socket, lease: int) -> Zygote:
+    """The handle of a child zygote; without pidfds it ends again, and the start is refused."""
+    try:
+        return Zygote(pid, requests, lease, os.pidfd_open(pid))
+    except OSError as failure:
+        os.close(lease)
+        requests.close()
+        os.waitpid(pid, 0)
+        if failure.errno not in (errno.EPERM, errno.ENOSYS):  # EMFILE
+            raise
+        raise Unsupported(
+            f"This machine forbids pidfd_open ({failure.strerror}): its kernel is older than Linux "
+            "5.3, or the seccomp profile of this container is.",
+            advice="Use a newer kernel or container runtime, or allow that system call.",
+        ) from failure

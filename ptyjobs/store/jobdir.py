@@ -68,7 +68,8 @@ class LogEvent:
 def private_directory(path: Path) -> Path:
     """`path` as a directory that only we can access (0700), created if absent.
 
-    Raises Refused if it is a symbolic link or belongs to another user.
+    Raises Refused if it is a symbolic link or belongs to another user, or if others could write to
+    it and one of them has.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     info = path.lstat()
@@ -78,9 +79,23 @@ def private_directory(path: Path) -> Path:
         raise Refused(
             f"{path} belongs to uid {info.st_uid}.", advice="Name another state directory."
         )
-    if stat.S_IMODE(info.st_mode) != 0o700:
+    if (mode := stat.S_IMODE(info.st_mode)) != 0o700:
         path.chmod(0o700)
+        if mode & 0o022:  # only now can no other user add one
+            _check_entries(path, mode)
     return path
+
+
+def _check_entries(path: Path, mode: int) -> None:
+    """Raise Refused for an entry of another user; the next call finds the same `mode` again."""
+    for entry in sorted(path.iterdir()):
+        owner = entry.lstat().st_uid
+        if owner != os.geteuid():
+            path.chmod(mode)
+            raise Refused(
+                f"{path} could be changed by other users; {entry.name!r} in it is of uid {owner}.",
+                advice="Name another state directory, or remove that and run chmod 700 on it.",
+            )
 
 
 def check_job_id(job_id: str) -> str:

@@ -98,3 +98,26 @@ def test_a_state_directory_that_is_a_link_is_refused(tmp_path: Path) -> None:
     settings = config.load(environ={"PTYJOBS_STATE": str(tmp_path / "link")})
     with Jobs(settings) as jobs, pytest.raises(Refused):
         jobs.start(prepare(settings, command="true"), wait=1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+@pytest.mark.parametrize("name", ["jobs", "events", "audit", "cursors", "spare"])
+@pytest.mark.stops("files", "what another user has put into a state directory with a loose mode")
+def test_what_another_user_put_into_the_state_directory_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    state, victim = tmp_path / "state", tmp_path / "victim"
+    victim.mkdir()
+    state.mkdir()
+    state.chmod(0o777)
+    (state / name).symlink_to(victim)
+    os.lchown(state / name, 65534, 65534)
+    settings = config.load(environ={"PTYJOBS_STATE": str(state)})
+    with Jobs(settings) as jobs:
+        for _ in range(2):
+            with pytest.raises(Refused, match=f"'{name}' in it is of uid 65534"):
+                jobs.start(prepare(settings, command="true"), wait=1)
+        assert list(victim.iterdir()) == []
+        (state / name).unlink()
+        assert jobs.start(prepare(settings, command="echo hi"), wait=20).fresh.text == "hi"
+    assert state.stat().st_mode & 0o777 == 0o700

@@ -13,10 +13,11 @@ import os
 import platform
 import resource
 import shutil
+import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,11 @@ FORBIDDEN = {
     "x86_64": {"ptrace": 101, "process_vm_readv": 310, "kcmp": 312, "pidfd_getfd": 438},
     "aarch64": {"ptrace": 117, "process_vm_readv": 270, "kcmp": 272, "pidfd_getfd": 438},
 }
+
+
+NEWER = (424, *range(434, 460))
+"""pidfd_send_signal, then pidfd_open, clone3, close_range, openat2, pidfd_getfd, landlock, ...: the
+numbers are the same everywhere."""
 
 
 def mount(*words: str) -> None:
@@ -79,6 +85,22 @@ def read_only_home() -> None:
     os.environ["HOME"] = "/mnt/home"
 
 
+def no_shm() -> None:
+    mount("-t", "tmpfs", "-o", "ro,mode=555", "tmpfs", "/dev/shm")
+
+
+def stranger() -> None:
+    """A user who has no entry in the password file, as in many containers."""
+    _become(123456)
+
+
+def ignored() -> None:
+    """What a careless parent hands down: SIGCHLD ignored, most signals blocked."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    blocked = (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1)
+    signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+
+
 def sealed() -> None:
     """A `cat` that its user may execute and not read: the kernel lets nobody inspect it."""
     os.mkdir("/mnt/sealed", 0o755)
@@ -88,10 +110,14 @@ def sealed() -> None:
 
 
 def user() -> None:
-    os.chown(os.getcwd(), NOBODY, NOBODY)
+    _become(NOBODY)
+
+
+def _become(uid: int) -> None:
+    os.chown(os.getcwd(), uid, uid)
     os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
 
 
 def no_home() -> None:
@@ -110,7 +136,15 @@ def nofile() -> None:
 
 def seccomp() -> None:
     """Let the calls of `FORBIDDEN` fail with EPERM, as a container's profile may."""
-    numbers = FORBIDDEN[platform.machine()].values()
+    _forbid(FORBIDDEN[platform.machine()].values())
+
+
+def old_seccomp() -> None:
+    """As a container's profile that is older than these calls, whose default is EPERM."""
+    _forbid(NEWER)
+
+
+def _forbid(numbers: Iterable[int]) -> None:
     # linux/filter.h: load the number; for each forbidden one, return ERRNO(EPERM); else ALLOW.
     code = struct.pack("HBBI", 0x20, 0, 0, 0)
     for number in numbers:
@@ -132,15 +166,21 @@ CONDITIONS: dict[str, Callable[[], None]] = {
     "no-proc": no_proc,
     "no-cgroups": no_cgroups,
     "read-only-home": read_only_home,
+    "no-shm": no_shm,
     "sealed": sealed,
     "user": user,
+    "stranger": stranger,
     "no-home": no_home,
+    "ignored": ignored,
     "seccomp": seccomp,
+    "old-seccomp": old_seccomp,
     "umask": umask,
     "nofile": nofile,
 }
 """In the order in which they are applied: mounts need root, the limits apply to the program."""
-NEED_ROOT = {"hidepid", "no-proc", "no-cgroups", "read-only-home", "sealed", "user"}
+NEED_ROOT = {
+    *("hidepid", "no-proc", "no-cgroups", "read-only-home", "no-shm", "sealed", "user", "stranger")
+}
 
 
 def main(words: list[str]) -> None:

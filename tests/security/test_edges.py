@@ -31,6 +31,9 @@ EDGES: list[tuple[str, dict[str, str]]] = [
     ("user sealed", {}),
     ("user read-only-home", {"default": "Read-only file system. Set state_dir"}),
     ("user no-home", {"default": "Permission denied. Set state_dir"}),
+    ("stranger no-home", {"default": "HOME is not set, and user 123456 has no home in the"}),
+    ("user no-shm", {}),
+    ("ignored", {"default": "default"}),
     ("user umask", {"doctor": "The umask 777 locks the owner out: ptyjobs and its jobs use 077."}),
     ("user nofile", {"doctor": "24 of 24"}),
     ("nofile umask seccomp", {"doctor": "24 of 24"}),
@@ -108,3 +111,28 @@ def test_no_process_of_ours_can_be_read_by_a_job_of_the_same_user(tmp_path: Path
 def test_with_hidepid_the_page_is_right_that_they_can(tmp_path: Path) -> None:
     said = session(tmp_path, "user hidepid", str(random.randrange(10**8, 10**9)))
     assert "secret" in said["others"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["-m", "ptyjobs", "run", "echo ran"], 1, "ptyjobs: This machine forbids pidfd_open"),
+        (["-m", "ptyjobs", "serve"], 1, "ptyjobs: This machine forbids pidfd_open"),
+        (["-m", "ptyjobs.mcp"], 2, "ptyjobs: This machine forbids pidfd_open"),
+        (["-m", "ptyjobs", "doctor"], 1, "starting jobs   not possible: Operation not permitted"),
+    ],
+)
+def test_a_container_older_than_the_calls_we_need_is_named(
+    tmp_path: Path, words: list[str], code: int, said: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, edge.__file__, "old-seccomp", "--", *words],
+        env={**os.environ, "HOME": str(tmp_path), "PTYJOBS_STATE": str(tmp_path / "state")},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    if "unshare" in done.stderr:
+        pytest.skip("this root may not make a mount namespace")
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == code
+    assert not list((tmp_path / "state").glob("jobs/*"))

@@ -108,6 +108,16 @@ def _proc(yama: str) -> Finding:
     return Finding("/proc", f"mounted, {yama}")
 
 
+def _starting(_settings: Config) -> list[Finding]:
+    """Nothing if jobs can be started; a server cannot without pidfds."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError as error:
+        advice = "Use Linux 5.3 or later, or a seccomp profile that allows pidfd_open."
+        return [Finding("starting jobs", f"not possible: {error.strerror}", advice, ok=False)]
+    return []
+
+
 def _containment(_settings: Config) -> list[Finding]:
     from ptyjobs.client import host_facts
 
@@ -189,7 +199,7 @@ def _clients(_settings: Config) -> list[Finding]:
 
 
 CHECKS: tuple[Callable[[Config], list[Finding]], ...] = (
-    _versions, _readiness, _containment, _limits, _state, _clients,
+    _versions, _starting, _readiness, _containment, _limits, _state, _clients,
 )  # fmt: skip
 
 
