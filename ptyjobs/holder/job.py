@@ -27,9 +27,9 @@ from ptyjobs.process import exec, tree
 from ptyjobs.process.fair_share import Courtesy
 from ptyjobs.process.pty import LineMode, Pty
 from ptyjobs.readiness.evidence import Evidence
-from ptyjobs.readiness.facts import Probe, Wait
+from ptyjobs.readiness.facts import Probe
 from ptyjobs.readiness.linux.embedded import Shown
-from ptyjobs.readiness.linux.probe import Kernel
+from ptyjobs.readiness.linux.probe import Kernel, NoProgram
 from ptyjobs.readiness.prompt_memory import PromptMemory
 from ptyjobs.store.fold import Fold
 from ptyjobs.store.jobdir import EventWriter, JobDir
@@ -64,25 +64,6 @@ class Listener(Protocol):
     @property
     def wanted(self) -> bool:
         """True if anything besides the terminal needs the holder."""
-
-
-class NoProgram:
-    """Stands in for the kernel probe of a job that has not started."""
-
-    def probe(self) -> Probe:
-        return Probe(Wait.UNKNOWN)
-
-    def unread(self) -> bool:
-        return False
-
-    def pending(self) -> bool:
-        return False
-
-    def witnesses(self) -> tuple[tuple[int, int], ...]:
-        return ()
-
-    def close(self) -> None:
-        """Do nothing: nothing is open."""
 
 
 class Job:

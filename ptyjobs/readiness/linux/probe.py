@@ -47,6 +47,25 @@ class _Last:
     probe: Probe
 
 
+class NoProgram:
+    """Stands in for the kernel probe of a job that has not started."""
+
+    def probe(self) -> Probe:
+        return Probe(Wait.UNKNOWN)
+
+    def unread(self) -> bool:
+        return False
+
+    def pending(self) -> bool:
+        return False
+
+    def witnesses(self) -> tuple[tuple[int, int], ...]:
+        return ()
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
 class Kernel:
     """Probes the job with the given pty master and leader, from an ancestor of the job.
 
