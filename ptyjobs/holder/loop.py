@@ -17,17 +17,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from ptyjobs import requests
-from ptyjobs.errors import (
-    BadInput,
-    PtyJobsError,
-    Refused,
-    StartFailed,
-    cannot_start,
-    holder_failed,
-    unforeseen,
-)
-from ptyjobs.holder import operations, person_keys
+from ptyjobs.errors import PtyJobsError, Refused, StartFailed, cannot_start, holder_failed
+from ptyjobs.holder import incoming, operations
 from ptyjobs.holder.clients import Clients
 from ptyjobs.holder.home import Home, succeed
 from ptyjobs.holder.job import Job
@@ -40,7 +31,6 @@ from ptyjobs.holder.terminal_poll import TerminalPoll
 from ptyjobs.model import JobSpec, State, Tier
 from ptyjobs.process import tree
 from ptyjobs.process.fair_share import Courtesy, SharedPage
-from ptyjobs.protocol import Data, JsonObject
 from ptyjobs.store.jobdir import JobDir
 
 REMOVED = " (removed)"  # as in /proc; no job's directory is called so
@@ -468,41 +458,9 @@ class Holder:
         return True
 
     def _on_peer(self, peer: Peer, mask: int) -> None:
-        if mask & select.EPOLLOUT:
-            peer.flush()
-        if mask & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
-            for message in peer.receive():
-                self.service.limits.client(time.monotonic())
-                if isinstance(message, Data):
-                    self._guard(person_keys.press, self.service, peer, message.data)
-                else:
-                    self._answer(peer, message)
+        incoming.receive(self.service, peer, mask, guard=self._guard)
         if peer.closed:
             self._drop_peer(peer)
-
-    def _answer(self, peer: Peer, message: JsonObject) -> None:
-        """Perform a request; a bug of ours is answered as an error.
-
-        Otherwise its client would wait in vain, and requests that arrived with it would be lost.
-        """
-        fault = self._guard(self._on_request, peer, message)
-        if fault is not None:
-            number = requests.number_of(message)
-            self._guard(self.service.inputs.cancel, peer, number)
-            peer.send({"id": number, "error": unforeseen(fault).to_wire()})
-
-    def _on_request(self, peer: Peer, message: JsonObject) -> None:
-        number = requests.number_of(message)
-        try:
-            reply = operations.perform(self.service, peer, number, requests.decode(message))
-        except PtyJobsError as error:
-            peer.send({"id": number, "error": error.to_wire()})
-        except (TypeError, ValueError) as error:  # an unusable number, such as NaN seconds
-            bad = BadInput(f"Bad parameters: {error}.")
-            peer.send({"id": number, "error": bad.to_wire()})
-        else:
-            if reply is not None:
-                peer.send({"id": number, "ok": reply})
 
     def _drop_peer(self, peer: Peer) -> None:
         """Discard a closed connection and its waits; the job and its output continue."""
