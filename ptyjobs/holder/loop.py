@@ -359,31 +359,8 @@ class Holder:
         self.service.watches.on_output(data)
 
     def on_ended(self, now: float) -> None:
-        """The output is complete and the exit known: publish both together."""
         self.lost()
-        self._guard(self.job.typed.prove, self.job.log.end)
-        if self.service.inputs:
-            self.service.observed_fold()  # before the status reads the screen
-        self.service.restarts.on_end(self.job, now, self.service.last_line)
-        self._guard(self.service.end_hold)
-        self._guard(self.service.note_end)
-        status = self.service.status()
-        self.job.events.flush()
-        self._guard(self.job.secrets.write, self.job.dir, self.job.spec.masked)
-        self._guard(self.job.dir.write_status, status)
-        self.service.status_cache.remove()
-        self.service.job_ended()
-        for who in (self.service.ending, self.service.followers):
-            self.service.notices.answering(who.sessions)
-        self.service.inputs.on_ended(now)
-        follows = self.service.restarts.words(now)
-        if self.service.restarts.gave_up:
-            follows = self.job.reason
-        self._guard(self.service.notices.on_end, self.job.exit, follows)
-        self.service.followers.on_ended(status)
-        self.service.inputs.refuse_inputs()
-        if self.job.spec.on_exit and not self.service.restarts.pending:
-            self._guard(self.service.reporter.run_on_exit)
+        self.service.on_ended(now)
 
     # -- the next run ------------------------------------------------------------------------
 

@@ -149,6 +149,32 @@ class JobService:
         if own:  # last: no wait depends on the record
             self._guard(self.job.dir.write_status, self.status())
 
+    def on_ended(self, now: float) -> None:
+        """The output is complete and the exit known: publish both together."""
+        self._guard(self.job.typed.prove, self.job.log.end)
+        if self.inputs:
+            self.observed_fold()  # before the status reads the screen
+        self.restarts.on_end(self.job, now, self.last_line)
+        self._guard(self.end_hold)
+        self._guard(self.note_end)
+        status = self.status()
+        self.job.events.flush()
+        self._guard(self.job.secrets.write, self.job.dir, self.job.spec.masked)
+        self._guard(self.job.dir.write_status, status)
+        self.status_cache.remove()
+        self.job_ended()
+        for who in (self.ending, self.followers):
+            self.notices.answering(who.sessions)
+        self.inputs.on_ended(now)
+        follows = self.restarts.words(now)
+        if self.restarts.gave_up:
+            follows = self.job.reason
+        self._guard(self.notices.on_end, self.job.exit, follows)
+        self.followers.on_ended(status)
+        self.inputs.refuse_inputs()
+        if self.job.spec.on_exit and not self.restarts.pending:
+            self._guard(self.reporter.run_on_exit)
+
     def job_ended(self) -> None:
         """The job or one of its remaining processes has ended."""
         if self.watches.own is not None or self.inputs:
