@@ -56,33 +56,22 @@ def prepare(
     line = _line(config, command, argv)
     if name:
         check_job_id(name)
-    size = Size(
-        _side("rows", config.rows if rows is None else rows),
-        _side("cols", config.cols if cols is None else cols),
-    )
+    size = _size(config, rows, cols)
     _check_names(env or {})
     conditions = (ready,) if isinstance(ready, str) else tuple(ready)
     beside = ready_commands(conditions, target=target)
     _check_policy(config, command, argv, env or {}, (on_exit, *beside))
     confined = config.sandbox != "none"
     working_dir = _own_directory(config) if confined or target or not cwd else ""
+    job_id = name or program_name(command, argv)
     spec = JobSpec(
-        job_id=name or program_name(command, argv),
+        job_id=job_id,
         argv=line,
         command=command or shlex.join(argv),
         cwd=working_dir if target or not cwd else _directory(cwd),
         size=size,
         lifetime=_lifetime(lifetime),
-        env=child_env(
-            os.environ,
-            extra=dict(env or {}),
-            allow=config.env_allow,
-            deny=config.env_deny,
-            term=config.term,
-            rows=size.rows,
-            cols=size.cols,
-            job_id=name or program_name(command, argv),
-        ),
+        env=_environment(config, env or {}, size, job_id),
         stderr=config.stderr if stderr is None else stderr,
         marks=config.marks if marks is None else marks,
         log_limit=config.log_limit,
@@ -159,6 +148,29 @@ def _line(config: Config, command: str, argv: Sequence[str]) -> tuple[str, ...]:
     for word in line:
         _check_text("command", word)
     return line
+
+
+def _size(config: Config, rows: int | None, cols: int | None) -> Size:
+    return Size(
+        _side("rows", config.rows if rows is None else rows),
+        _side("cols", config.cols if cols is None else cols),
+    )
+
+
+def _environment(
+    config: Config, extra: Mapping[str, str], size: Size, job_id: str
+) -> dict[str, str]:
+    """The program's environment: ours as the settings filter it, and `extra`."""
+    return child_env(
+        os.environ,
+        extra=dict(extra),
+        allow=config.env_allow,
+        deny=config.env_deny,
+        term=config.term,
+        rows=size.rows,
+        cols=size.cols,
+        job_id=job_id,
+    )
 
 
 def _check_names(env: Mapping[str, str]) -> None:
