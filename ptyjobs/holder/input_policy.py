@@ -1,11 +1,12 @@
 """Decide whether an input may be typed, under an allow-list, blocked patterns or permission rules.
 
-Owns the one law of an allow-list for typed input: what a shell may read is checked like a command,
-and what cannot be decided is refused. A line for a program that a shell started is free only if one
-read of the program takes all of it. Never types and never reads the terminal's output. The subtle
-things: a program that reads a part of a line (`head -c 5`) leaves the rest to the shell, so each
-call types one line and none is typed ahead; an input that was not read yet hides who reads the next
-one; and stty(1) can make any character end a line or a program.
+Owns the refusal of a secret that would be shown, and the one law of an allow-list for typed input:
+what a shell may read is checked like a command, and what cannot be decided is refused. A line for a
+program that a shell started is free only if one read of the program takes all of it. Never types
+and never reads the terminal's output. The subtle things: a program that reads a part of a line
+(`head -c 5`) leaves the rest to the shell, so each call types one line and none is typed ahead; an
+input that was not read yet hides who reads the next one; and stty(1) can make any character end a
+line or a program.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ptyjobs.readiness.facts import Probe, Wait
 if TYPE_CHECKING:
     from ptyjobs.holder.job import Job
     from ptyjobs.model import JobSpec
+    from ptyjobs.process.pty import LineMode
     from ptyjobs.requests import InteractRequest
 
 TAKEN_MOST = 0.05  # seconds a program gets to read the previous input
@@ -38,6 +40,22 @@ _LINE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*[\r\n]")
 _ONE_KEY = re.compile(r"|[^\x1b]|\x1b[^\x1b]?|\x1b[\[O][0-9;?<]*[A-Za-z~]", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _ENDS = re.compile(r"\r\n|\r|\n")
+
+
+def refuse_shown_secret(request: InteractRequest, mode: LineMode) -> None:
+    """Raise Refused if the secret of the request might be shown; a caller can insist."""
+    if not request.secret or request.insist or mode.secret:
+        return
+    why = (
+        "its terminal shows what is typed"
+        if mode.canonical
+        else "it reads keys by itself and may show them"
+    )
+    raise Refused(
+        f"The secret was not sent: this is not surely a password prompt, {why}.",
+        advice="If it asks for this secret, insist.",
+        hint=Hint.INSIST,
+    )
 
 
 class InputPolicy:

@@ -14,10 +14,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from ptyjobs.errors import BadInput, Hint, JobEnded, PtyJobsError, Refused
+from ptyjobs.errors import BadInput, Hint, JobEnded, PtyJobsError
 from ptyjobs.holder import asking
 from ptyjobs.holder.asking import DECLINED, DONE
 from ptyjobs.holder.input_encoding import cooked_line_note, encode
+from ptyjobs.holder.input_policy import refuse_shown_secret
 from ptyjobs.holder.input_queue import QueuedInput
 from ptyjobs.holder.waiter import Ask
 from ptyjobs.json_values import to_json, told
@@ -169,44 +170,14 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
     job.courtesy.resume()
     job.drain(now)
     mode = job.terminal()
-    if request.secret and not (request.insist or mode.secret):
-        why = (
-            "its terminal shows what is typed"
-            if mode.canonical
-            else "it reads keys by itself and may show them"
-        )
-        raise Refused(
-            f"The secret was not sent: this is not surely a password prompt, {why}.",
-            advice="If it asks for this secret, insist.",
-            hint=Hint.INSIST,
-        )
+    refuse_shown_secret(request, mode)
     data, strokes = encode(service, request)
     service.input_policy.check(request, data)
     notes = cooked_line_note(service, data)
     mark = job.mark_now()
     typed = request.input or request.shown
     quiet_input = mode.secret or request.secret
-    ask = Ask(
-        timeout=max(0.0, request.timeout),
-        ready=not queued.patterns,
-        certain=bool(queued.patterns),
-        patterns=queued.patterns,
-        budget=request.budget,
-        view=request.view,
-        progress=request.progress,
-        redactor=service.job.secrets.redactor(request.secrets) if request.until else None,
-        typed="" if quiet_input else typed,
-        nbytes=len(data),
-        sent=Sent(
-            lines=data.count(b"\r") + data.count(b"\n"),
-            text=bool(typed),
-            typed="" if quiet_input else typed,
-            enter=data.endswith((b"\r", b"\n")),
-            nbytes=len(data),
-            escape=data.endswith(b"\x1b"),
-            signal=data.endswith((b"\x03", b"\x1c")),
-        ),
-    )
+    ask = _ask_of(service, queued, data, typed="" if quiet_input else typed, text=bool(typed))
     if quiet_input:
         job.typed.unseen(now, job.log.end, who=who)
         job.secrets.typed(typed)
@@ -217,6 +188,34 @@ def begin_input(service: JobService, queued: QueuedInput) -> None:
         service.watches.on_typed(text)
     service.inputs.wait(
         queued.peer, queued.number, ask, mark=mark, data=data, strokes=strokes, notes=notes
+    )
+
+
+def _ask_of(
+    service: JobService, queued: QueuedInput, data: bytes, *, typed: str, text: bool
+) -> Ask:
+    """The wait after an input; `typed`: "" for a secret, `text`: False for keys alone."""
+    request = queued.request
+    return Ask(
+        timeout=max(0.0, request.timeout),
+        ready=not queued.patterns,
+        certain=bool(queued.patterns),
+        patterns=queued.patterns,
+        budget=request.budget,
+        view=request.view,
+        progress=request.progress,
+        redactor=service.job.secrets.redactor(request.secrets) if request.until else None,
+        typed=typed,
+        nbytes=len(data),
+        sent=Sent(
+            lines=data.count(b"\r") + data.count(b"\n"),
+            text=text,
+            typed=typed,
+            enter=data.endswith((b"\r", b"\n")),
+            nbytes=len(data),
+            escape=data.endswith(b"\x1b"),
+            signal=data.endswith((b"\x03", b"\x1c")),
+        ),
     )
 
 
