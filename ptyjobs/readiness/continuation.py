@@ -64,8 +64,13 @@ def continues(
         return False
     if "?" in row:
         return False  # a question to the user
-    if not below:
-        return False
+    return below and _prompts_again(row, current, before, now, unfinished=unfinished)
+
+
+def _prompts_again(
+    row: str, current: PromptGuess, before: Snapshot, now: Snapshot, *, unfinished: bool
+) -> bool:
+    """True if the row below the input is a secondary prompt in its form or by its line editor."""
     if before.paste_on and now.paste_on and now.paste_ends == before.paste_ends:
         return True  # its line editor did not accept the line
     if unfinished or not any(c.isalnum() for c in row):
