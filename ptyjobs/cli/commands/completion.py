@@ -135,17 +135,7 @@ def zsh(commands: Commands) -> str:
     names = "\n".join("    " + _quoted(f"{n}:{c['summary']}") for n, c in commands.items())
     cases = []
     for name, command in commands.items():
-        specs = []
-        for argument in command["arguments"]:
-            help = argument["help"].replace("\\", "\\\\").replace("[", "(").replace("]", ")")
-            help = help.replace(":", "\\:")
-            words = argument["choices"] or argument["completes"]
-            value = f"({' '.join(words).replace(':', chr(92) + ':')})" if words else "_files"
-            for flag in argument["flags"]:
-                takes = f":{argument['name']}:{value}" if argument["takes"] else ""
-                specs.append(_quoted(f"*{flag}[{help}]{takes}"))
-            if not argument["flags"] and argument["choices"]:
-                specs.append(_quoted(f"1:{argument['name']}:{value}"))
+        specs = [spec for argument in command["arguments"] for spec in _zsh_specs(argument)]
         specs.append("'--json[answer in JSON]'")
         if name in COMMAND_LINES:
             specs.append("'*:::command:_ptyjobs_command'")
@@ -194,6 +184,19 @@ if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
 else
   compdef _ptyjobs ptyjobs
 fi"""
+
+
+def _zsh_specs(argument: dict[str, Any]) -> list[str]:
+    """The specs of one argument for zsh's `_arguments`, quoted."""
+    help = argument["help"].replace("\\", "\\\\").replace("[", "(").replace("]", ")")
+    help = help.replace(":", "\\:")
+    words = argument["choices"] or argument["completes"]
+    value = f"({' '.join(words).replace(':', chr(92) + ':')})" if words else "_files"
+    takes = f":{argument['name']}:{value}" if argument["takes"] else ""
+    specs = [_quoted(f"*{flag}[{help}]{takes}") for flag in argument["flags"]]
+    if not argument["flags"] and argument["choices"]:
+        specs.append(_quoted(f"1:{argument['name']}:{value}"))
+    return specs
 
 
 def fish(commands: Commands) -> str:

@@ -27,6 +27,7 @@ from ptyjobs.model import Answer, Reason
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
+    from ptyjobs.model import JobSpec, Size
 
 EXAMPLES = """\
   ptyjobs run -- python3 -i            attached; C-\\ leaves it running
@@ -41,6 +42,20 @@ def register(add: Add) -> None:
     running.add_argument(
         "--held", action="store_true", help="hold it from the start: prepare it for an agent"
     )
+    _add_surroundings(running)
+    _add_service(running)
+    running.add_argument("--on-exit", default="", metavar="CMD", help="run when the job has ended")
+    running.add_argument(
+        "--notify",
+        action="append",
+        metavar="WHAT",
+        help='report exited, asks, ready, port, stalled, "pattern: REGEX"; may be repeated',
+    )
+    running.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
+
+
+def _add_surroundings(running: argparse.ArgumentParser) -> None:
+    """Arguments for the name, the environment and the place of the job."""
     running.add_argument("--name", default="", metavar="NAME", help="the job id")
     running.add_argument("--cwd", default="", metavar="DIR", help="working directory")
     running.add_argument(
@@ -58,6 +73,10 @@ def register(add: Add) -> None:
         "--sandbox", dest=flag_dest("sandbox"), metavar="KIND", help="none, bwrap or landlock"
     )
     completes(sandbox, "none", "bwrap", "landlock")
+
+
+def _add_service(running: argparse.ArgumentParser) -> None:
+    """Arguments for the limits of the job, and for one that runs as a service."""
     running.add_argument("--timeout", type=limit, metavar="S", help="kill it after S seconds")
     running.add_argument(
         "--ready",
@@ -91,14 +110,6 @@ def register(add: Add) -> None:
     running.add_argument(
         "--port", default="", metavar="PORT", help="auto leases a free port; it is $PORT"
     )
-    running.add_argument("--on-exit", default="", metavar="CMD", help="run when the job has ended")
-    running.add_argument(
-        "--notify",
-        action="append",
-        metavar="WHAT",
-        help='report exited, asks, ready, port, stalled, "pattern: REGEX"; may be repeated',
-    )
-    running.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD ...")
 
 
 def command_of(words: Sequence[str]) -> str:
@@ -122,28 +133,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
     if args.held and not (args.detach or interactive):
         raise BadInput("--held needs a terminal.", advice="Add -d, then ptyjobs release JOB.")
     size = attach.terminal_size() if interactive and not args.detach else None
-    flags = flags_of(args)
-    spec = prepare(
-        settings,
-        command=command_of(args.words),
-        name=args.name,
-        cwd=args.cwd,
-        env=dict(_variable(word) for word in args.env),
-        rows=size.rows if size and not flags.get("rows") else None,
-        cols=size.cols if size and not flags.get("cols") else None,
-        lifetime="persistent" if args.detach or interactive else "session",
-        stderr="merged",  # the user sees both
-        timeout=args.timeout,
-        on_exit=args.on_exit,
-        ready=args.ready,
-        port=args.port,
-        restart=args.restart,
-        limits={n: v for n in ("memory", "cpu", "pids") if (v := getattr(args, n))},
-        labels=dict(_variable(word) for word in args.label),
-        login=args.login,
-        target=args.target,
-        notify=args.notify,
-    )
+    spec = _spec(args, settings, size, attached=interactive)
     with interrupts.raised(), Jobs(settings, reader=READER) as jobs:
         job_id = ""
         try:
@@ -171,6 +161,34 @@ def run(args: argparse.Namespace, settings: Config) -> int:
         if args.json:
             print(json.dumps({"status": to_json(jobs.status(job_id)), "exit_code": code}))
         return code
+
+
+def _spec(
+    args: argparse.Namespace, settings: Config, size: Size | None, *, attached: bool
+) -> JobSpec:
+    """The job of the command line; `size` is that of the user's terminal."""
+    flags = flags_of(args)
+    return prepare(
+        settings,
+        command=command_of(args.words),
+        name=args.name,
+        cwd=args.cwd,
+        env=dict(_variable(word) for word in args.env),
+        rows=size.rows if size and not flags.get("rows") else None,
+        cols=size.cols if size and not flags.get("cols") else None,
+        lifetime="persistent" if args.detach or attached else "session",
+        stderr="merged",  # the user sees both
+        timeout=args.timeout,
+        on_exit=args.on_exit,
+        ready=args.ready,
+        port=args.port,
+        restart=args.restart,
+        limits={n: v for n in ("memory", "cpu", "pids") if (v := getattr(args, n))},
+        labels=dict(_variable(word) for word in args.label),
+        login=args.login,
+        target=args.target,
+        notify=args.notify,
+    )
 
 
 def _ready(answer: Answer) -> int:
