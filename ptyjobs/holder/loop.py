@@ -195,11 +195,7 @@ class Holder:
     def _next_time(self) -> float:
         now = time.monotonic()
         job, service = self.job, self.service
-        times = [service.inputs.due, service.status_cache.next_due, now + 60.0]
-        times.append(service.notices.due(now))
-        times.append(service.watches.due)
-        if service.hold.held is not None:
-            times.append(service.hold_due)
+        times = [service.due(now), now + 60.0]
         held = job.input.due()
         if held is not None:
             times.append(max(held, now + 0.0005))
@@ -213,14 +209,11 @@ class Holder:
             times.append(self.courtesy.paused_until)
         if self.courtesy.hot:
             times.append(now + 0.5)
-        if service.ending.active:
-            times.append(service.ending.due)
         times += [t for t in (self._leave_at, self._fold_due) if t is not None]
         if job.pty is not None and job.terminal_closed_until > now:
             times.append(job.terminal_closed_until)
         if not service.ending.active:
             times.append(service.limits.due(now, alone=not self._clients))
-            times.append(service.restarts.due)
         return min(times)
 
     def _dispatch(self, fd: int, mask: int, now: float) -> None:

@@ -149,6 +149,15 @@ class JobService:
         if own:  # last: no wait depends on the record
             self._guard(self.job.dir.write_status, self.status())
 
+    def due(self, now: float) -> float:
+        """Time at which one of the parts has something to do; `limits` depend on the clients."""
+        times = [self.inputs.due, self.status_cache.next_due, self.watches.due]
+        times.append(self.notices.due(now))
+        if self.hold.held is not None:
+            times.append(self.hold_due)
+        times.append(self.ending.due if self.ending.active else self.restarts.due)
+        return min(times)
+
     def on_ended(self, now: float) -> None:
         """The output is complete and the exit known: publish both together."""
         self._guard(self.job.typed.prove, self.job.log.end)
