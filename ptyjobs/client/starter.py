@@ -16,7 +16,7 @@ from ptyjobs.client.subreaper import Guard
 from ptyjobs.config import Config, load
 from ptyjobs.errors import BadInput, LimitReached, PtyJobsError, StartFailed, cannot_start
 from ptyjobs.model import JobSpec, Lifetime
-from ptyjobs.store import runs
+from ptyjobs.store import runs, search_source
 from ptyjobs.store.jobdir import JobDir
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Starter:
         self.guard = Guard(self.registry)
         self._retired: list[Zygote] = []  # dead zygotes whose leases live holders still hold
         if zygote is not None:
-            self.guard.ours.add(zygote.pid)
+            self._use(zygote)
         self._stillborn: dict[str, int] = {}  # job id -> consecutive starts lost to a crash
 
     def _lives(self, name: str) -> bool:
@@ -170,6 +170,7 @@ class Starter:
     def _use(self, fresh: Zygote) -> None:
         self.zygote = fresh
         self.guard.ours.add(fresh.pid)
+        search_source.use(fresh)
 
     def _warm_up(self) -> None:
         if self.zygote is None:

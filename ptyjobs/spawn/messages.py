@@ -1,9 +1,9 @@
 """Messages between a server and its zygote, over one SEQPACKET socket.
 
-Owns the request for a holder and the zygote's last words. Never touches the socket. The subtle
-thing: a request is sent with two descriptors. The client may write to its end of the first, the
-holder's first connection, at once; the second is the lock of the job's directory, which is then
-never free.
+Owns the requests, for a holder or a search process, and the zygote's last words. Never touches the
+socket. The subtle thing: a request for a holder is sent with two descriptors. The client may write
+to its end of the first, the holder's first connection, at once; the second is the lock of the job's
+directory, which is then never free.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ MAX_REQUEST = 16 << 10  # bytes
 MAX_FDS = 4  # descriptors of a request
 MAX_WORDS = 300  # characters of the error that ended a zygote
 _SESSION, _PERSISTENT = b"s", b"p"
+SEARCH = b"g"  # the request for a search process, with its connection
 
 
 @dataclass(frozen=True, slots=True)

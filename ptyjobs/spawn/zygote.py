@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ptyjobs.errors import StartFailed, Unsupported
 from ptyjobs.process import own_env
-from ptyjobs.spawn.messages import MAX_WORDS, ForkRequest
+from ptyjobs.spawn.messages import MAX_WORDS, SEARCH, ForkRequest
 
 LARGE = 1_000_000  # memory blocks of a parent; a server that imports no more than it needs: 350,000
 
@@ -48,6 +48,17 @@ class Zygote:
 
         Raises StartFailed when the zygote has exited, or when there are no descriptors.
         """
+        request = ForkRequest(os.fspath(directory), persistent, grace)
+        return self._fork(request.encode(), [lock] if lock >= 0 else [])
+
+    def fork_search(self) -> socket.socket:
+        """Fork a search process (`store.search_process`); returns the connection to it.
+
+        Raises StartFailed like `fork_holder`.
+        """
+        return self._fork(SEARCH, [])
+
+    def _fork(self, request: bytes, fds: list[int]) -> socket.socket:
         try:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as failure:  # EMFILE, ENFILE
@@ -55,10 +66,8 @@ class Zygote:
                 f"No connection to a new job can be made ({failure}).",
                 advice="End jobs or clients, or raise the limit of open files (ulimit -n).",
             ) from failure
-        request = ForkRequest(os.fspath(directory), persistent, grace)
-        fds = [theirs.fileno(), *([lock] if lock >= 0 else [])]
         try:
-            socket.send_fds(self._requests, [request.encode()], fds)
+            socket.send_fds(self._requests, [request], [theirs.fileno(), *fds])
         except OSError as failure:  # EPIPE, ECONNRESET: it died; ENOBUFS, EMFILE: no room
             ours.close()
             raise StartFailed(

@@ -116,7 +116,7 @@ class _Holder:
     persistent: bool
     grace: float  # seconds its job gets after the server's end
     group: Path | None  # its cgroup
-    folder: str = ""  # its job's directory; "" for a spare
+    folder: str = ""  # its job's directory; "" for a spare and for a search process
 
 
 class _Loop:
@@ -213,6 +213,9 @@ class _Loop:
             return False
         for fd in fds:
             os.set_inheritable(fd, False)  # else every job would inherit it
+        if data == messages.SEARCH:
+            self._search(fds)
+            return True
         request = ForkRequest.decode(data)
         folder = request.folder
         slot = self._page.take()
@@ -232,6 +235,31 @@ class _Loop:
         self._holders[pid] = _Holder(pid, slot, request.persistent, request.grace, group, folder)
         _close(fds)
         return True
+
+    def _search(self, fds: list[int]) -> None:
+        """Fork a search process; without one, its client reads the end of the connection."""
+        with contextlib.suppress(OSError):  # EAGAIN, ENOMEM: the client starts one itself
+            pid = tree.bare_fork()
+            if pid == 0:
+                self._become_search(fds[0])
+            self._holders[pid] = _Holder(pid, self._page.take(), False, 0.0, None)
+        _close(fds)
+
+    def _become_search(self, connection: int) -> None:
+        status = 1
+        try:
+            self._leave()
+            if self._spare is not None:
+                self._spare.close()
+            for fd in (0, 1):
+                os.dup2(connection, fd)
+            os.close(connection)
+            from ptyjobs.store import search_process
+
+            search_process.serve(os.getppid(), lease=self._lease)
+            status = 0
+        finally:
+            os._exit(status)
 
     def _employ(self, folder: str, fds: list[int], slot: int) -> tuple[int, Path | None] | None:
         """Give the job to the spare: its pid and cgroup; None if no spare can take it."""

@@ -22,10 +22,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptyjobs.errors import BadPattern, LimitReached, PtyJobsError, from_wire
 from ptyjobs.process import own_env
+from ptyjobs.store import search_source
+
+if TYPE_CHECKING:
+    import socket
 
 LONGEST = 120.0  # seconds until a process that does not answer is killed
 IDLE = 60.0  # seconds without a search after which a process exits
@@ -35,11 +39,44 @@ Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class _Process:
-    """One search process, and the pipes to it."""
+    """A search process, and the descriptors of its input and output."""
+
+    pid = 0  # of a child of this process
+
+    def __init__(self, to: int, out: int) -> None:
+        self._to, self._out = to, out
+        os.set_blocking(to, False)
+        self.owner = os.getpid()
+
+    def ask(self, line: bytes) -> bytes:
+        """The answer to a request; empty if the process is gone, TimeoutError after `LONGEST`."""
+        limit = time.monotonic() + LONGEST
+        rest = memoryview(line)
+        try:
+            while rest:
+                _wait(self._to, select.POLLOUT, limit)
+                rest = rest[os.write(self._to, rest) :]
+            data = bytearray()
+            while not data.endswith(b"\n"):
+                _wait(self._out, select.POLLIN, limit)
+                chunk = os.read(self._out, 1 << 16)
+                if not chunk:
+                    return b""
+                data += chunk
+        except (BrokenPipeError, ConnectionResetError):  # it exited meanwhile
+            return b""
+        return bytes(data)
+
+    def close(self) -> int:
+        """End it; returns its exit status, 0 if that is unknown."""
+        raise NotImplementedError
+
+
+class _Started(_Process):
+    """A new interpreter, a child of this process."""
 
     def __init__(self) -> None:
-        name = __name__
-        code = f"import sys; sys.path[:] = {sys.path!r}; from {name} import main; main()"
+        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import main; main()"
         self._popen = subprocess.Popen(
             [sys.executable, "-P", "-c", code, str(os.getpid()), str(IDLE), str(MEMORY)],
             bufsize=0,
@@ -49,39 +86,28 @@ class _Process:
             env=own_env.cleaned(os.environ),
         )
         assert self._popen.stdin is not None
-        os.set_blocking(self._popen.stdin.fileno(), False)
-        self.pid = self._popen.pid
-        self.owner = os.getpid()
-
-    def ask(self, line: bytes) -> bytes:
-        """The answer to a request; empty if the process exited. TimeoutError after `LONGEST`."""
-        assert self._popen.stdin is not None
         assert self._popen.stdout is not None
-        to, out = self._popen.stdin.fileno(), self._popen.stdout.fileno()
-        limit = time.monotonic() + LONGEST
-        rest = memoryview(line)
-        try:
-            while rest:
-                _wait(to, select.POLLOUT, limit)
-                rest = rest[os.write(to, rest) :]
-            data = bytearray()
-            while not data.endswith(b"\n"):
-                _wait(out, select.POLLIN, limit)
-                chunk = os.read(out, 1 << 16)
-                if not chunk:
-                    return b""
-                data += chunk
-        except BrokenPipeError:  # it exited meanwhile
-            return b""
-        return bytes(data)
+        self.pid = self._popen.pid
+        super().__init__(self._popen.stdin.fileno(), self._popen.stdout.fileno())
 
     def close(self) -> int:
-        """End it; returns its exit status."""
         self._popen.kill()
         for pipe in (self._popen.stdin, self._popen.stdout):
             if pipe is not None:
                 pipe.close()
         return self._popen.wait()
+
+
+class _Forked(_Process):
+    """A child of the zygote, which sees the end of its input even while it searches."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        super().__init__(connection.fileno(), connection.fileno())
+
+    def close(self) -> int:
+        self._connection.close()
+        return 0
 
 
 def _wait(fd: int, event: int, limit: float) -> None:
@@ -131,10 +157,9 @@ def _failed(why: str) -> LimitReached:
 
 
 def _ask(line: bytes) -> bytes:
-    process = _take()
-    if process is not None:
-        found = _used(process, line)
-        if found:
+    for take in (_take, _fork):
+        process = take()
+        if process is not None and (found := _used(process, line)):
             return found
         # it exited since its last search, or died of this one: a new one makes the difference
     process = _start()
@@ -164,9 +189,14 @@ def _take() -> _Process | None:
     return process
 
 
+def _fork() -> _Process | None:
+    connection = search_source.fork()
+    return None if connection is None else _Forked(connection)
+
+
 def _start() -> _Process:
     with _lock:
-        process = _Process()
+        process = _Started()
         _running[process.pid] = process
         return process
 
@@ -195,21 +225,31 @@ def _end(process: _Process) -> None:
 
 def owned() -> bool:
     """In a search process: True while its owner lives and so may want the answer."""
-    return os.getppid() == _owner
+    return os.getppid() == _parent and not _ends.poll(0)
 
 
-_owner = 0
+_parent = 0
+_ends = select.poll()  # reports only that the other end of a descriptor is closed
 
 
 def main() -> None:
     """Main function of the process: a request a line on stdin, an answer a line on stdout."""
-    global _owner
-    _owner, idle, most = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
     own_env.close_memory()
+    serve(int(sys.argv[1]), idle=float(sys.argv[2]), most=int(sys.argv[3]))
+
+
+def serve(parent: int, *, idle: float = IDLE, most: int = MEMORY, lease: int = -1) -> None:
+    """Answer requests until the owner, or the session of that lease, has ended."""
+    global _parent
+    _parent = parent
     waiting = select.poll()
     waiting.register(0, select.POLLIN)
+    _ends.register(0, 0)
+    if lease >= 0:
+        waiting.register(lease, 0)
+        _ends.register(lease, 0)
     with open(0, "rb", closefd=False) as requests:
-        while waiting.poll(idle * 1000) and (line := requests.readline()):
+        while waiting.poll(idle * 1000) and owned() and (line := requests.readline()):
             answered = json.dumps(_answer(*json.loads(line))).encode() + b"\n"
             try:
                 while answered:
