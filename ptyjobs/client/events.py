@@ -25,6 +25,7 @@ from ptyjobs.client import event_lines
 from ptyjobs.client.event_rules import EventRules
 from ptyjobs.client.registry import Registry, is_alive
 from ptyjobs.errors import BadInput, UnknownJob
+from ptyjobs.process.regular import open_regular
 from ptyjobs.store.inotify import PAUSE, FileWatch
 from ptyjobs.store.jobdir import private_directory
 from ptyjobs.store.journal import KINDS, STARTED, Position, Transition
@@ -56,7 +57,7 @@ class _Cursor:
 
     def load(self) -> Position | None:
         try:
-            with open(self._path, "rb") as file:
+            with open(self._path, "rb", opener=open_regular) as file:
                 inode, offset = json.loads(file.read())
                 return Position(int(inode), int(offset))
         except (FileNotFoundError, ValueError, TypeError, OverflowError, RecursionError):

@@ -9,6 +9,7 @@ from ptyjobs._dataclass import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ptyjobs.holder import status_cache
+    from ptyjobs.process.regular import open_regular
     from ptyjobs.store import views
     from ptyjobs.store.audit import Entry
     from ptyjobs.store.audit import read as read_journal
@@ -28,6 +29,7 @@ __all__ = [
     "WaitStore",
     "check_job_id",
     "mask_job",
+    "open_regular",
     "private_directory",
     "read_journal",
     "status_cache",
@@ -44,6 +46,7 @@ _HOMES = {
     "StoredWait": "ptyjobs.store.waits",
     "WaitStore": "ptyjobs.store.waits",
     "check_job_id": "ptyjobs.store.jobdir",
+    "open_regular": "ptyjobs.process.regular",
     "private_directory": "ptyjobs.store.jobdir",
 }
 

@@ -12,6 +12,7 @@ import re
 
 from ptyjobs._dataclass import dataclass
 from ptyjobs.errors import BadInput
+from ptyjobs.process.regular import open_linked
 
 NAME = "Procfile"
 ENV = ".env"
@@ -48,7 +49,7 @@ def find(start: str) -> str:
 def read(path: str) -> tuple[Process, ...]:
     """Processes in file order; BadInput names the line and the expected syntax."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=open_linked) as file:
             lines = file.read().splitlines()
     except (OSError, UnicodeDecodeError) as failure:
         raise BadInput(f"{path} cannot be read: {failure}.") from None
@@ -92,7 +93,7 @@ def environment(folder: str) -> dict[str, str]:
     """Variables of the `.env` file in `folder`; empty without one."""
     path = os.path.join(folder, ENV)
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=open_linked) as file:
             lines = file.read().splitlines()
     except FileNotFoundError:
         return {}

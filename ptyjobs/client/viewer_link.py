@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ptyjobs.process import tree
+from ptyjobs.process.regular import open_regular
 
 NAME = "viewer.json"
 
@@ -56,7 +57,8 @@ def link(state_dir: str, job_id: str = "") -> str:
 
 def _facts(state_dir: str) -> dict[str, Any]:
     try:
-        facts = json.loads(Path(state_dir, NAME).read_text())
+        with open(Path(state_dir, NAME), opener=open_regular) as file:
+            facts = json.loads(file.read())
     except (OSError, ValueError, RecursionError):  # no viewer, or the file is being written
         return {}
     return facts if isinstance(facts, dict) else {}

@@ -27,7 +27,7 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ptyjobs.client.files import private_directory
+from ptyjobs.client.files import open_regular, private_directory
 from ptyjobs.client.host_facts import PrivateSocket
 from ptyjobs.config import Config
 from ptyjobs.errors import BadConfig
@@ -185,7 +185,11 @@ def token_of(config: Config) -> str:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(fd, "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(32) + "\n")
-    token = path.read_text(encoding="ascii").strip()
+    try:
+        with open(path, encoding="ascii", opener=open_regular) as file:
+            token = file.read().strip()
+    except (OSError, ValueError):
+        token = ""
     if len(token) < 16:
         raise BadConfig(f"{path} holds no usable token.", advice="Remove it; a new one is made.")
     return token

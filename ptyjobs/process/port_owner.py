@@ -12,10 +12,12 @@ from pathlib import Path
 
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.process import ports, tree
+from ptyjobs.process.regular import open_linked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+MAX_PATH = 4096  # bytes of a path, with "gitdir: " or "ref: " before it
 DEPTH = 64  # ancestors that are examined
 COMMAND = 200  # characters of a command line
 
@@ -121,16 +123,22 @@ def git_worktree(directory: str) -> tuple[str, str]:
         entry = folder / ".git"
         try:
             if entry.is_file():  # a linked worktree: "gitdir: PATH"
-                head = Path(folder, entry.read_text().partition(":")[2].strip()) / "HEAD"
+                head = Path(folder, _start(entry).partition(":")[2].strip()) / "HEAD"
             elif entry.is_dir():
                 head = entry / "HEAD"
             else:
                 continue
-            text = head.read_text().strip()
-        except OSError:
+            text = _start(head).strip()
+        except (OSError, ValueError):  # none, unreadable, or a NUL byte in the path
             continue
         return str(folder), text.removeprefix("ref: refs/heads/")[:80]
     return "", ""
+
+
+def _start(path: Path) -> str:
+    """The first bytes of a file of a project, where a job may have put anything."""
+    with open(path, "rb", opener=open_linked) as file:
+        return file.read(MAX_PATH).decode("utf-8", "replace")
 
 
 def _link(path: str) -> str:

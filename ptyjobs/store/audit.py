@@ -24,7 +24,8 @@ NAME = "journal.jsonl"
 LIMIT = 8 << 20  # bytes of one file
 KEPT = 4  # rotated files
 TEXT = 1000  # characters of one entry's text
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""O_NONBLOCK: a FIFO in its place is an error (ENXIO) and not a wait for its reader."""
 
 
 @dataclass(frozen=True, slots=True)

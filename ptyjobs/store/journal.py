@@ -83,6 +83,7 @@ class Journal:
     def _open_shared(self) -> int:
         """The file that currently has the name, locked against a rename."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags |= os.O_NONBLOCK  # a FIFO in its place is an error (ENXIO)
         while True:
             try:
                 fd = os.open(self._path, flags, 0o600)

@@ -16,7 +16,7 @@ import os
 import secrets
 from pathlib import Path
 
-from ptyjobs.client.files import private_directory
+from ptyjobs.client.files import open_regular, private_directory
 
 FOLDER = "web-tokens"
 LENGTH = 24  # bytes of randomness
@@ -31,7 +31,8 @@ def token_for(state_dir: str, *, port: int, write: bool, fresh: bool = False) ->
     file = private_directory(Path(state_dir, FOLDER)) / (f"{port}-write" if write else f"{port}")
     if not fresh:
         with contextlib.suppress(FileNotFoundError):
-            kept = file.read_text(encoding="ascii", errors="replace").strip()
+            with open(file, encoding="ascii", errors="replace", opener=open_regular) as opened:
+                kept = opened.read().strip()
             if len(kept) >= SHORTEST and kept.isascii():
                 return kept
     token = secrets.token_urlsafe(LENGTH)

@@ -12,12 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from ptyjobs.client import procfile
 from ptyjobs.client.files import JobDir, status_cache, views
+from ptyjobs.errors import BadInput
 from ptyjobs.model import Size
+from ptyjobs.process import port_owner
 from ptyjobs.recordings import read
 from ptyjobs.text.redaction import Redactor
 from ptyjobs.text.secrets import Digest, pack, unpack
 from ptyjobs.web import timeline
+from tests.mcp.live import Server
 
 pytestmark = pytest.mark.live
 
@@ -229,3 +233,67 @@ def test_digests_that_no_job_has_are_none(tmp_path: Path) -> None:
     kept = job.secrets()
     assert kept == [json.loads(json.dumps(right))]
     assert Redactor(unpack(kept)).redact("it was typed-here").count == 1
+
+
+OURS = ("audit/journal.jsonl", "events/journal", "cursors/*", "viewer.json")
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.stops("files", "a FIFO in place of a journal, a cursor or the viewer's address")
+def test_a_fifo_in_place_of_our_files_stops_no_server(tmp_path: Path, name: str) -> None:
+    state = tmp_path / "state"
+    env = {"PTYJOBS_SESSION": "s"}
+    with Server(state, env=env) as server:
+        server.text("execute", command="true", wait=20)
+        server.text("wait", job_id="*", timeout=0.1)
+    folder, _, last = name.rpartition("/")
+    places = [*(state / folder).glob(last)] if last == "*" else [state / name]
+    assert places
+    for place in places:
+        place.unlink(missing_ok=True)
+        os.mkfifo(place)
+    with Server(state, env=env) as server:
+        assert "here" in server.text("execute", command="echo here", wait=20)
+        server.text("wait", job_id="*", timeout=0.1)
+        assert "exited with code 0" in server.text("list")
+
+
+def no_head(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    os.mkfifo(folder / ".git/HEAD")
+
+
+def endless_head(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    (folder / ".git/HEAD").symlink_to("/dev/zero")
+
+
+def linked_head(folder: Path) -> None:
+    (folder / ".git").write_text("gitdir: elsewhere")
+    (folder / "elsewhere").mkdir()
+    os.mkfifo(folder / "elsewhere/HEAD")
+
+
+GIT: dict[str, Callable[[Path], object]] = {
+    "a FIFO": lambda folder: os.mkfifo(folder / ".git"),
+    "a FIFO as HEAD": no_head,
+    "a FIFO as HEAD of a linked worktree": linked_head,
+    "a device as HEAD": endless_head,
+    "noise": lambda folder: (folder / ".git").write_bytes(b"gitdir: a\0b\xff"),
+}
+
+
+@pytest.mark.parametrize("placed", GIT)
+@pytest.mark.stops("files", "a FIFO, a device or noise in place of a project's `.git`")
+def test_a_projects_git_is_not_waited_for(tmp_path: Path, placed: str) -> None:
+    """A job, in a sandbox too, may make one in its directory; `list(ports=true)` reads it."""
+    GIT[placed](tmp_path)
+    assert port_owner.git_worktree(str(tmp_path))[0] != str(tmp_path)
+
+
+def test_a_fifo_in_place_of_a_project_file_is_not_waited_for(tmp_path: Path) -> None:
+    for name in (procfile.NAME, procfile.ENV):
+        os.mkfifo(tmp_path / name)
+    assert procfile.environment(str(tmp_path)) == {}
+    with pytest.raises(BadInput, match="no regular file"):
+        procfile.read(str(tmp_path / procfile.NAME))
