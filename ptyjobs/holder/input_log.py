@@ -37,6 +37,8 @@ LINE = 4096
 
 CONTROLS = re.compile(r"(?:[\x00-\x1a\x1c-\x1f\x7f]|\x1b\[[0-9;:<]*[A-Za-z~]|\x1bO.|\x1b)+")
 """Enter, C-c, arrows and mouse reports: they hold no text that could be a secret."""
+APART = 2  # rows that change beside a prompt without meaning an answer to a key
+FEW = 2  # different characters of repeated keys, such as j and k; a secret has more
 SPACE = " "  # alone it is a key that ticks a box or turns a page
 
 
@@ -47,6 +49,7 @@ class Display:
     rows: tuple[str, ...]
     cursor: tuple[int, int]
     runs: tuple[tuple[Run, ...], ...] = ()  # with styles: a moving highlight counts as a change
+    cursor_visible: bool = True
 
 
 Look = Callable[[int], Display]
@@ -80,7 +83,10 @@ class TypedText:
         self._events = events
         self._look = look
         self._unproven: deque[Line] = deque(maxlen=KEPT)
-        self._keys: tuple[Line, Display] | None = None  # nothing has been shown for them yet
+        self._keys: tuple[Line, Display, int] | None = (
+            None  # nothing was shown for them, up to here
+        )
+        self._apart = False  # the screen changed after them, but only apart from the cursor
         self._masked = False  # text before the next Enter was hidden
 
     def typed(self, now: float, offset: int, text: str, *, echo: bool, who: str = "") -> None:
@@ -129,14 +135,20 @@ class TypedText:
 
     def _wait_for(self, now: float, offset: int, text: str) -> None:
         self._judge(offset)
-        line, before = self._keys or (Line(now, offset, "", self._who), self._look(offset))
-        self._keys = replace(line, text=(line.text + text)[: LINE + 1]), before
+        if self._keys is None:
+            self._keys = Line(now, offset, "", self._who), self._look(offset), offset
+        line, before, until = self._keys
+        self._keys = replace(line, text=(line.text + text)[: LINE + 1]), before, until
 
     def _control(self, now: float, offset: int, text: str) -> None:
         """Record keys without text; pending text before them is now judged as a line."""
         self._judge(offset)
         line, enter = self._keys[0] if self._keys else None, "\n" in text
         self._keys = None
+        if line is not None and self._apart and len(set(line.text)) <= FEW:
+            self._event(line.time, line.offset, line.text, line.who)
+            line = None
+        self._apart = False
         if line is not None:
             self._unproven.append(replace(line, text=line.text + text if enter else line.text))
         if self._masked and enter:
@@ -147,11 +159,14 @@ class TypedText:
 
     def _judge(self, offset: int) -> None:
         """Judge the pending keys once there is output; without output they stay pending."""
-        if self._keys is None or self._keys[0].offset == offset:
+        if self._keys is None or self._keys[2] == offset:
             return
-        line, before = self._keys
-        self._keys = None
+        line, before, _ = self._keys
         after = self._look(offset)
+        if self._apart if after == before else apart(before, after):
+            self._keys, self._apart = (line, after, offset), True
+            return
+        self._keys, self._apart = None, False
         if len(line.text) > LINE or after == before:
             return
         if line.text != SPACE and masked(before, after, line.text):
@@ -187,6 +202,23 @@ class TypedText:
                 self._event(line.time, line.offset, line.text, line.who)
             elif line.text.endswith("\n"):
                 self._hidden(line.time, line.offset, line.who)
+
+
+def apart(before: Display, after: Display) -> bool:
+    """True if a visible cursor stayed where it was and only a row or two away from it changed."""
+    if not after.cursor_visible or after.cursor != before.cursor:
+        return False
+    rows = [
+        row
+        for row, (old, new) in enumerate(zip(_rows(before), _rows(after), strict=False))
+        if old != new
+    ]
+    return len(rows) <= APART and after.cursor[0] not in rows
+
+
+def _rows(display: Display) -> list[object]:
+    """Text and style of each row."""
+    return list(zip(display.rows, display.runs or ((),) * len(display.rows), strict=False))
 
 
 def masked(before: Display, after: Display, text: str) -> bool:

@@ -325,7 +325,8 @@ class Job:
         self.fold.catch_up(offset)
         screen = self.fold.screen
         runs = tuple(tuple(screen.runs(row)) for row in range(screen.size.rows))
-        return Display(tuple(screen.text()), (screen.cursor_row, screen.cursor_col), runs)
+        cursor = screen.cursor_row, screen.cursor_col
+        return Display(tuple(screen.text()), cursor, runs, screen.modes.cursor_visible)
 
     def mark_now(self) -> Mark:
         """A mark at the end of the log, on an up-to-date screen."""

@@ -84,6 +84,17 @@ def test_a_masked_text_is_not_and_its_enter_is_a_secret(jobs: Jobs, echo: str) -
     assert '"h"' not in (folder / "events").read_text()
 
 
+@pytest.mark.live
+def test_a_text_is_no_longer_shown_because_a_clock_beside_it_changes(jobs: Jobs) -> None:
+    """A relay (ssh, tmux) has no echo of its own: only the screen says that this is a secret."""
+    clock = r"b'\x1b7\x1b[9;1H%d\x1b8' % key[0]"
+    with person(jobs, clock) as (job_id, press):
+        for key in (b"h", b"u", b"n", b"t", b"\r", b"+", b"+", b"+", b"\r", b"q"):
+            press(key)
+        jobs.wait(job_id, until="exited", timeout=10)
+    assert typed(jobs, job_id) == ["", "+++", "\n", "q"]
+
+
 def shown(*rows: str, cursor: tuple[int, int]) -> Display:
     return Display(rows, cursor)
 
