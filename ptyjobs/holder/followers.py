@@ -129,6 +129,13 @@ class Followers:
             follower.size = size
             self._resize_to(size)
 
+    def set_own(self, size: Size) -> None:
+        """Set the job's own size: now, or when the last person with a size detaches."""
+        if self.own_size is not None:
+            self.own_size = size
+        else:
+            self._apply(size)
+
     def _resize_to(self, size: Size) -> None:
         if self.own_size is None:
             self.own_size = self._job.size

@@ -302,11 +302,8 @@ class JobService:
 
     def set_size(self, size: Size) -> None:
         """Set the job's own size."""
-        if self.followers.own_size is not None:
-            self.followers.own_size = size
-        else:
-            self.observed_fold()
-            self.job.resize(size, time.monotonic())
+        self.observed_fold()
+        self.followers.set_own(size)
 
     def status(self, *, live: bool = False, brief: bool = False) -> Status:
         """The job's status; with `live`, current figures."""

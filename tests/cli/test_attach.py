@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from ptyjobs.client import Jobs
+from ptyjobs.config import Config
+from ptyjobs.model import Size
 from tests.cli.conftest import Outer, Shell
 from tests.faults import world
 
@@ -109,6 +112,17 @@ def test_two_people_see_and_type(shell: Shell, outer: Outer, status: Ask) -> Non
     outer.type("C-\\", name="1")
     outer.sees("left:0", name="1")
     assert world.eventually(lambda: status("py")["size"] == {"rows": 30, "cols": 100})
+
+
+def test_a_watcher_follows_the_size_that_an_agent_sets(shell: Shell, outer: Outer) -> None:
+    shell.run("run", "-d", "--name", "sh", "--rows", "24", "--cols", "80", "--", "bash --norc")
+    shell.run("send", "sh", "PS1='$ '; clear")
+    outer.open("$PTYJOBS attach -r sh")
+    outer.sees("$")
+    with Jobs(Config(state_dir=str(shell.state))) as jobs:
+        jobs.resize("sh", Size(10, 40))
+    shell.run("send", "sh", "printf '%050d|end' 7")
+    assert f"{'0' * 40}\n0000000007|end" in outer.sees("|end")
 
 
 def test_a_killed_holder_is_said_and_the_terminal_is_restored(
