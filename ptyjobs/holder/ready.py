@@ -25,6 +25,8 @@ from ptyjobs.store.regex_timeout import bounded_search
 from ptyjobs.text.patterns import Until, compile_patterns
 
 FAILURES = 3  # consecutive failed health probes until a service is unhealthy
+BACKLOG = 1 << 20  # maximum bytes before a watch that are searched for its patterns
+BLOCK = 64 << 10
 TYPED_KEPT = 20  # maximum typed lines kept to recognize their echo
 
 READY, NOT_READY, UNHEALTHY, FAILED = "ready", "not ready", "unhealthy", "failed"
@@ -61,6 +63,7 @@ class Watch:
         self._misses = 0
         self.failed = 0  # number of matches of a failure pattern
         self._gone = False  # no process of the job is left: no condition can become true
+        self._searched = job.log.end  # log offset from which patterns have been searched
         self.service = Service(NOT_READY, time.time(), "; ".join(self._unprinted()))
 
     # -- events
@@ -109,6 +112,17 @@ class Watch:
         waited = [] if self.service.ready else [one for one in self._patterns if not one.match]
         if any([pattern.feed(data, self._typed) for pattern in waited]):
             self._weigh()
+
+    def look_back(self, since: int) -> None:
+        """Search the output from `since` on that came before this watch, its newest part."""
+        end, self._searched = self._searched, min(since, self._searched)
+        at = max(since, end - BACKLOG)
+        while at < end:
+            first, data = self._job.dir.log.read(at, min(BLOCK, end - at))
+            if not data:  # a gap up to the end
+                return
+            at = first + len(data)
+            self.on_output(data)
 
     def _fail(self, why: str) -> None:
         now = time.monotonic()

@@ -168,6 +168,8 @@ class Waiter:
 
     def look_back(self, now: float) -> None:
         """Search the output between the mark and the start of this wait."""
+        if self.watch is not None:
+            self.watch.look_back(self.mark.offset)
         if self.until is None:
             return
         log, end = self.job.dir.log, self.job.log.end

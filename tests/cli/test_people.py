@@ -167,6 +167,23 @@ def test_send_keys_no_enter_paste_and_nothing(shell: Shell) -> None:
     assert "nothing was sent" in refused.stderr
 
 
+def test_a_wait_for_a_service_that_asks_or_ends_first_has_failed(shell: Shell) -> None:
+    shell.run("run", "-d", "--name", "ask", "--", "read -p 'Go on? ' x; echo up; cat")
+    asks = shell.run("wait", "ask", "--ready", "up")
+    assert (asks.returncode, asks.stdout) == (
+        1, 'not ready: waits for input at Go on?; has not printed "up"\n',
+    )  # fmt: skip
+    found = json.loads(shell.run("wait", "ask", "--ready", "up", "--json").stdout)
+    assert (found["met"], found["timed_out"]) == ([], False)
+    shell.run("send", "ask", "y")
+    shell.run("run", "-d", "--name", "bad", "--", "exit 3")
+    bad = shell.run("wait", "bad", "--ready", "up")
+    assert (bad.returncode, bad.stdout) == (1, "exited with code 3\n")
+    shell.run("run", "-d", "--name", "good", "--", "echo up; cat")
+    good = shell.run("wait", "good", "--ready", "up")
+    assert (good.returncode, good.stdout) == (0, "is ready\n"), good
+
+
 def test_a_secret_is_asked_for_without_echo_and_kept_nowhere(shell: Shell, outer: Outer) -> None:
     code = "import getpass; print(len(getpass.getpass('word: ')))"
     shell.run("run", "-d", "--name", "ask", "--", f'python3 -c "{code}"; cat')

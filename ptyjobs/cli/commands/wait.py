@@ -7,7 +7,7 @@ import json
 import re
 
 from ptyjobs._dataclass import TYPE_CHECKING, replace
-from ptyjobs.cli.format import READER
+from ptyjobs.cli.format import READER, safe
 from ptyjobs.cli.numbers import duration
 from ptyjobs.client.calls import WaitResult
 from ptyjobs.client.sync import Jobs
@@ -69,7 +69,8 @@ def wait(args: argparse.Namespace, settings: Config) -> int:
     """Wait until a job is ready for input, or for an exit, a pattern, a port or silence.
 
     With several jobs, the first one ends the wait, or with --all the last one. A pattern is
-    searched in the output since the job's start or the last send or wait. 1 after a timeout.
+    searched in the output since the job's start or the last send or wait. 1 after a timeout, and
+    with --ready if the job ends or asks for input before it is ready.
     """
     ready = list(args.ready)
     if args.port and args.port.isdecimal():
@@ -91,13 +92,15 @@ def wait(args: argparse.Namespace, settings: Config) -> int:
         )
         if args.pattern and not result.met and len(result.answers) == 1:
             result = _printed_before(jobs, result, args.pattern)
+    if ready:
+        result = _only_ready(result)
     if args.json:
         print(json.dumps(to_json(result)))
     else:
         for answer in result.answers:
             if args.all or answer.job_id in result.met or not result.met:
                 prefix = f"{answer.job_id}: " if len(args.jobs) > 1 else ""
-                print(prefix + str(_reason(answer)))
+                print(prefix + _reason(answer, met=answer.job_id in result.met))
     return 0 if len(result.met) >= (len(set(args.jobs)) if args.all else 1) else 1
 
 
@@ -112,7 +115,22 @@ def _printed_before(jobs: Jobs, result: WaitResult, pattern: str) -> WaitResult:
     return WaitResult((answer,), (answer.job_id,), timed_out=False)
 
 
-def _reason(answer: Answer) -> object:
+def _only_ready(result: WaitResult) -> WaitResult:
+    """The same result; only jobs whose conditions hold meet it, not those that ask or ended."""
+    ready = {a.job_id for a in result.answers if a.verdict.reason is Reason.SERVICE_READY}
+    return replace(result, met=tuple(name for name in result.met if name in ready))
+
+
+def _reason(answer: Answer, *, met: bool) -> str:
+    """Why the wait for this job ended, in a few words."""
+    words = str(_outcome(answer))
+    if met or answer.service is None or answer.service.ready:
+        return words
+    prompt = f" at {answer.verdict.prompt.strip()}" if answer.verdict.prompt.strip() else ""
+    return safe(f"not ready: {words}{prompt}; {answer.service.why}")
+
+
+def _outcome(answer: Answer) -> object:
     verdict = answer.verdict
     if verdict.reason is Reason.EXITED and verdict.exit is None and verdict.why:
         return verdict.why  # its holder was killed
