@@ -165,6 +165,8 @@ class InputQueue:
         now = time.monotonic()
         owner = peer.number << 32 | (request & 0xFFFFFFFF)
         before = self._marks.get(peer.reader)
+        if before is None and mark is None:
+            notes += self._earlier()
         late = self._late(peer.reader, mark)
         if mark is not None and mark.alternate and before is not None:
             mark = replace(mark, untold=FreshText(before).untold(job.fold.screen))
@@ -198,6 +200,13 @@ class InputQueue:
             waiter.on_exit(now)
         self._guard(waiter.advance, now)
         self.drop_done()
+
+    def _earlier(self) -> tuple[str, ...]:
+        """A note for the first wait of a new reader, which begins at the end of the log."""
+        log = self._job.log
+        if log.end == log.floor:
+            return ()
+        return (f"earlier output: {log.end - log.floor:,} B, see output(since={log.floor})",)
 
     def _late(self, reader: str, mark: Mark | None) -> str:
         """Output between this reader's last answer and `mark`, where its input is typed."""

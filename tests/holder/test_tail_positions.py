@@ -37,6 +37,17 @@ def test_a_wait_gives_what_came_after_a_tail(jobs: Jobs, tmp_path: Path) -> None
         assert other.wait("a", timeout=20).verdict.reason.ready  # its own position
 
 
+def test_the_first_wait_of_a_new_reader_says_what_came_before(jobs: Jobs, tmp_path: Path) -> None:
+    jobs.wait("a", timeout=20)
+    with Jobs(Config(state_dir=str(tmp_path))) as other:
+        first, second = other.wait("a", timeout=20), other.wait("a", timeout=20)
+    assert first.fresh.text == ""
+    assert first.notes == ("earlier output: 15 B, see output(since=0)",)
+    assert second.notes == ()
+    with Jobs(Config(state_dir=str(tmp_path))) as other:
+        assert other.interact("a", "x", timeout=20).notes == ()  # who types knows the job
+
+
 def test_a_tail_that_showed_only_the_end_counts_for_nothing(jobs: Jobs) -> None:
     assert shown(jobs, lines=2).split() == ["4", "5"]
     assert jobs.wait("a", timeout=20).fresh.text.split() == list("12345")
