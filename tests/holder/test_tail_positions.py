@@ -45,7 +45,7 @@ def test_the_first_wait_of_a_new_reader_says_what_came_before(jobs: Jobs, tmp_pa
     assert first.notes == ("earlier output: 15 B, see output(since=0)",)
     assert second.notes == ()
     with Jobs(Config(state_dir=str(tmp_path))) as other:
-        assert other.interact("a", "x", timeout=20).notes == ()  # who types knows the job
+        assert other.interact("a", input="x", timeout=20).notes == ()  # who types knows the job
 
 
 def test_a_tail_that_showed_only_the_end_counts_for_nothing(jobs: Jobs) -> None:
