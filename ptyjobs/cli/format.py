@@ -36,6 +36,11 @@ def amount(size: float) -> str:
     raise AssertionError("unreachable")
 
 
+def processes(number: int) -> str:
+    """A number of processes in words."""
+    return f"{number} process{'es' if number != 1 else ''}"
+
+
 def safe(text: str) -> str:
     """Program text as one line, without control or invisible characters."""
     if text.isascii() and text.isprintable():

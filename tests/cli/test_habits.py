@@ -246,3 +246,14 @@ def test_a_name_in_use_is_told_with_the_flags_of_the_command_line(shell: Shell) 
     refused = shell.run("run", "-d", "--name", "j", "--", "sleep 99").stderr
     assert "already named 'j'. Use it, replace it with --replace" in refused
     assert "job_id" not in refused
+
+
+def test_answers_about_nothing_name_what_was_asked(shell: Shell) -> None:
+    shell.run("run", "--name", "j", "--", "true")
+    nothing = "No job matches. ptyjobs list --all shows every job.\n"
+    assert shell.run("list", "--label", "a=b").stdout == nothing
+    assert shell.run("list", "--running").stdout == nothing
+    assert shell.run("ports", "1").stdout == "Nothing listens on 1.\n"
+    shell.run("run", "-d", "--name", "c", "--", "cat")
+    assert shell.run("release", "c").stdout == "c was not held\n"
+    assert "required: PATTERN." in shell.run("grep").stderr

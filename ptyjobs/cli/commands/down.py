@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.command import print_json
+from ptyjobs.cli.format import processes
 from ptyjobs.cli.numbers import duration
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def down(args: argparse.Namespace, settings: Config) -> int:
             killed = jobs.kill(job.job_id, grace=args.grace)
             done.append({"job_id": job.job_id, "result": killed.result})
             if not args.json:
-                print(f"{job.job_id}: {killed.result}, {killed.processes} processes ended")
+                print(f"{job.job_id}: {killed.result}, {processes(killed.processes)} ended")
     if args.json:
         print_json(done)
     elif not done:

@@ -22,7 +22,9 @@ EXAMPLES = """\
 def register(add: Add) -> None:
     searching = add("grep", grep, examples=EXAMPLES)
     searching.add_argument("pattern", metavar="PATTERN", help="regular expression")
-    searching.add_argument("jobs", nargs="*", metavar="JOB", help="job ids; all by default")
+    searching.add_argument(
+        "jobs", nargs="*", default=[], metavar="JOB", help="job ids; all by default"
+    )
     add_selection(searching)
 
 

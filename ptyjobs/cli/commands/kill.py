@@ -7,7 +7,7 @@ import json
 
 from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.cli.command import completes
-from ptyjobs.cli.format import safe
+from ptyjobs.cli.format import processes, safe
 from ptyjobs.cli.numbers import duration
 from ptyjobs.client.sync import Jobs
 from ptyjobs.config import Config
@@ -58,7 +58,7 @@ def kill(args: argparse.Namespace, settings: Config) -> int:
 def _done(killed: Killed, signal: str) -> str:
     if killed.result == "already_terminated":
         return "had ended already"
-    count = f"{killed.processes} process{'es' if killed.processes != 1 else ''}"
+    count = processes(killed.processes)
     if killed.result == "signalled":
         return f"{signal} sent to {count}"
     how = f", {replace(killed.status.exit, cause='')}" if killed.status.exit else ""

@@ -57,6 +57,7 @@ def list_jobs(args: argparse.Namespace, settings: Config) -> int:
 
     while True:
         found = glance(registry, all=args.all, brief=not args.json)
+        hidden = len(found)
         if chosen is not None:
             found = [status for status in found if status.job_id in chosen]
         if args.running:
@@ -64,7 +65,7 @@ def list_jobs(args: argparse.Namespace, settings: Config) -> int:
         if args.json:
             print_json(found)
         else:
-            _show_table(found, watch=args.watch)
+            _show_table(found, watch=args.watch, hidden=hidden - len(found))
         if not args.watch:
             return 0
         try:
@@ -84,10 +85,12 @@ def _chosen(args: argparse.Namespace, registry: Registry) -> set[str] | None:
     return {job.job_id for job in search.selected(registry, where=where, labels=labels)}
 
 
-def _show_table(found: Sequence[Status], *, watch: bool) -> None:
+def _show_table(found: Sequence[Status], *, watch: bool, hidden: int) -> None:
     tty = sys.stdout.isatty()
     width = os.get_terminal_size().columns if tty else 0
     lines = table(found, now=time.time(), width=width)
+    if hidden and not found:
+        lines = ["No job matches. ptyjobs list --all shows every job."]
     if watch and tty and os.environ.get("TERM", "dumb") not in ("dumb", ""):
         height = os.get_terminal_size().lines
         # Erase first: in the last column EL would erase the character just written.

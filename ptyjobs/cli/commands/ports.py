@@ -49,7 +49,11 @@ def ports(args: argparse.Namespace, settings: Config) -> int:
     elif found:
         print("\n".join(_lines(found)))
     else:
-        print("Nothing listens." if not args.ports else "Nothing listens on that.")
+        print(
+            "Nothing listens."
+            if not args.ports
+            else f"Nothing listens on {' or '.join(map(str, args.ports))}."
+        )
     return 0 if found or not args.ports else 1
 
 

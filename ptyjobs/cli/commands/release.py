@@ -33,5 +33,5 @@ def release(args: argparse.Namespace, settings: Config) -> int:
     if args.json:
         print_json({"job_id": args.job, "released": held})
     elif not held:
-        print(f"nobody held {args.job}")
+        print(f"{args.job} was not held")
     return 0 if held else 1
