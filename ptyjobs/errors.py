@@ -34,6 +34,7 @@ class Hint(Enum):
     INSIST = "insist"  # a secret was not sent: the prompt may not be a prompt for it
     CELL_ORIGIN = "cell_origin"  # a cell that is not on the screen
     NAME_IN_USE = "name_in_use"  # a live job has the name
+    HELD = "held"  # a person holds the job
 
 
 FACTS: dict[Hint, tuple[str, ...]] = {
@@ -42,6 +43,7 @@ FACTS: dict[Hint, tuple[str, ...]] = {
     Hint.KEY_NAMES: ("near", "spelling"),  # similar names, may be empty; examples
     Hint.CHECK_STATUS: ("job_id",),
     Hint.NAME_IN_USE: ("job_id",),
+    Hint.HELD: ("job_id",),
 }
 
 

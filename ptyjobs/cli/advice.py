@@ -20,4 +20,5 @@ HINTS = {
     Hint.INSIST: "If it asks for it, type it there: ptyjobs attach.",
     Hint.CELL_ORIGIN: "Choose a cell on the screen.",
     Hint.NAME_IN_USE: "Use it, replace it with --replace, or choose another --name.",
+    Hint.HELD: "ptyjobs release {job_id} hands it back.",
 }

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ptyjobs.errors import Refused
+from ptyjobs.errors import Hint, Refused
 from ptyjobs.process import tree
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ class Hold:
         raise Refused(
             f"Job {self._job.spec.job_id!r} is {self.words()}: nothing was typed.",
             advice='Reading goes on; wait(until="person") returns at the release.',
+            hint=Hint.HELD,
+            facts={"job_id": self._job.spec.job_id},
         )
 
     def handback(self, reader: str) -> str:

@@ -21,4 +21,5 @@ HINTS = {
     Hint.INSIST: "If it asks for this secret, give its name with a ! behind it.",
     Hint.CELL_ORIGIN: "Rows and columns count from 1.",
     Hint.NAME_IN_USE: "Use it, kill it (job_id='{job_id}'), or choose another name.",
+    Hint.HELD: "Reading goes on; wait(until='person') returns at the release.",
 }

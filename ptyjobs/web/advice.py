@@ -20,4 +20,5 @@ HINTS = {
     Hint.INSIST: "If it asks for it, type it as text.",
     Hint.CELL_ORIGIN: "Point at a cell on the screen.",
     Hint.NAME_IN_USE: "Use it, end it, or choose another name.",
+    Hint.HELD: "Release it first.",
 }

@@ -15,7 +15,8 @@ from ptyjobs.cli import main
 from ptyjobs.cli.commands.list import table
 from ptyjobs.cli.commands.top import LAST_LINE, LIMITS, NARROW, _help
 from ptyjobs.cli.format import widths
-from ptyjobs.config import types
+from ptyjobs.client import Jobs
+from ptyjobs.config import Config, types
 from ptyjobs.model import Confidence, Reason, State, Status, Verdict
 from tests.cli.conftest import Outer, Shell
 
@@ -257,3 +258,12 @@ def test_answers_about_nothing_name_what_was_asked(shell: Shell) -> None:
     shell.run("run", "-d", "--name", "c", "--", "cat")
     assert shell.run("release", "c").stdout == "c was not held\n"
     assert "required: PATTERN." in shell.run("grep").stderr
+
+
+def test_a_person_who_types_into_a_held_job_is_told_how_to_get_it_back(shell: Shell) -> None:
+    shell.run("run", "-d", "--name", "c", "--", "cat")
+    with Jobs(Config(state_dir=str(shell.state))) as jobs:
+        jobs.hold("c", by="ben@pts/9", session=os.getpid())
+        refused = shell.run("send", "c", "x")
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("nothing was typed. ptyjobs release c hands it back.\n")

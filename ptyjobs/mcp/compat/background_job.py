@@ -56,6 +56,7 @@ HINTS = {
     Hint.INSIST: "",  # that server has no tool that sends secrets
     Hint.CELL_ORIGIN: "",  # that server has no tool that sends mouse input
     Hint.NAME_IN_USE: "Use it, or end it with kill_job.",
+    Hint.HELD: "Its output can still be read; try again later.",
 }
 """The next step after an error, in the words of its tools."""
 _SHELL_SYNTAX = set("|&;<>()$`\\\"'*?[]#~={}!%\n ")
