@@ -13,7 +13,7 @@ from ptyjobs.readiness.prompt_memory import PromptGuess, normal
 from ptyjobs.readiness.silence import Rule
 from ptyjobs.readiness.situation import Situation
 from ptyjobs.readiness.weighing import Weighing
-from ptyjobs.text.prompts import numbered, split
+from ptyjobs.text.prompts import numbered, only_echo, split
 from ptyjobs.text.statements import spells
 
 
@@ -53,7 +53,7 @@ def _learns(situation: Situation, weighing: Weighing, rule: Rule, *, sure: bool)
     if not (sure or (rule.confidence is Confidence.MEDIUM and weighing.asks())):
         return False
     typed = situation.sent is not None and not situation.sent.enter
-    if typed and memory.known(row) is None:
+    if (typed and memory.known(row) is None) or _echo(situation, row):
         return False
     current = memory.current
     if current is not None and current.raw != row:
@@ -61,6 +61,16 @@ def _learns(situation: Situation, weighing: Weighing, rule: Rule, *, sure: bool)
         if same and extends(row, current):
             return False
     return not numbered(row, memory.shown())
+
+
+def _echo(situation: Situation, row: str) -> bool:
+    """True if the row is the accepted line alone, without a line end behind it."""
+    memory, sent, base = situation.memory, situation.sent, situation.baseline
+    before = memory.row
+    if sent is None or not sent.enter or base is None or base.canonical or before is None:
+        return False
+    same = row.startswith(before) and before not in memory.shown()
+    return same and only_echo(before, row[len(before) :], sent.typed)
 
 
 def _doubtful(situation: Situation, row: str) -> bool:

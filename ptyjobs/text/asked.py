@@ -24,17 +24,25 @@ from ptyjobs.text.prompts import (
     marked_start,
     no_prompt_row,
     numbered,
+    only_echo,
     split,
 )
 from ptyjobs.text.statements import left_open, spells
 
 
 class Asked:
-    """The mark, the text typed there ("" for keys), and the prompts shown before, newest first."""
+    """The mark, the text typed there ("" for keys), and the prompts shown before, newest first.
 
-    def __init__(self, mark: Mark, typed: str, prompts: Sequence[str]) -> None:
+    `entered`: Enter was pressed last.
+    """
+
+    def __init__(
+        self, mark: Mark, typed: str, prompts: Sequence[str], *, entered: bool = False
+    ) -> None:
         self.mark = mark
         self.typed = typed
+        self.entered = entered
+        self.unknown = mark.cells_before not in prompts  # what stands before the typed text
         own = "" if mark.wrapped else mark.cells_before  # else only the end of a prompt
         mine = () if numbered(own, prompts) else (own,)
         self.prompts = tuple(dict.fromkeys((*mine, *prompts)))
@@ -83,6 +91,8 @@ class Asked:
             if (below and begin.above) or self._parked(screen, below):
                 return cursor, self._drawn(screen, text), None
             behind = text[len(mark.cells_before) :]
+            if self.entered and only_echo(mark.cells_before, behind, self.typed) and self.unknown:
+                return top, "", ""
             after = behind.removeprefix(self.typed)  # "" for keys
             if (after != behind or not self.typed) and len(after) > 1 and after in self.prompts:
                 return top, after, ""  # the program has left its question without a line end

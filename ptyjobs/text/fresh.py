@@ -73,7 +73,7 @@ class FreshText:
         self._view = view
         self._hint = hint
         self._since = mark.generation if since is None else since
-        self._asked = Asked(mark, typed, prompts)
+        self._asked = Asked(mark, typed, prompts, entered=entered)
         room = int(budget * HEAD_SHARE) + len(typed) * 2 + 2 * mark.cols
         self._head = KeptHead(mark, room=room, scrollback=scrollback)
         self._hole = False

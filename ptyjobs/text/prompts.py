@@ -240,6 +240,17 @@ def numbered(row: str, prompts: Sequence[str]) -> bool:
     )
 
 
+def only_echo(before: str, behind: str, typed: str) -> bool:
+    """True if a row holds an accepted line only: its echo, which no line end follows.
+
+    `before` are its cells before the typed text: none, or, if the program has gone on with a
+    blank, those of earlier such lines. A field that refuses its text leaves the cursor behind it.
+    """
+    echo = behind.rstrip(" ")
+    same = bool(echo) and echo == typed.rstrip(" ")
+    return same and (not before.strip(" ") or behind.removeprefix(typed).startswith(" "))
+
+
 def is_level(before: str, prompt: str) -> bool:
     """True if a number directly before a bare prompt may be the depth of a debugger (`1> `).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from ptyjobs.config import Config
 pytestmark = pytest.mark.live
 
 NESTED = """
+import shlex
 import sys
 prompts = ["> "]
 def ask(prompt):
@@ -93,3 +95,31 @@ def test_a_known_prompt_comes_behind_an_answered_question_and_its_key(jobs: Jobs
     assert (answer.fresh.text, answer.verdict.prompt) == ("", "main# ")
     answer = jobs.interact("j", input="echo $r")
     assert (answer.fresh.text, answer.verdict.prompt) == ("y", "main# ")
+
+
+SAME_ROW = """
+import os, tty
+tty.setraw(0)
+line = b""
+while True:
+    key = os.read(0, 1)
+    os.write(1, b" " if key == b"\\r" else key)
+    line += b" " if key == b"\\r" else key
+    if line.endswith(b"; "):
+        os.write(1, b"ok\\r\\n")
+        line = b""
+"""
+
+
+def test_an_accepted_line_that_no_line_end_follows_is_no_prompt(jobs: Jobs) -> None:
+    jobs.execute(f"{sys.executable} -c {shlex.quote(SAME_ROW)}", name="j")
+    for typed, text, prompt in (
+        ("one", "", ""),
+        ("two", "", ""),
+        ("3 ;", "ok", ""),
+        ("one", "", ""),
+    ):
+        answer = jobs.interact("j", input=typed)
+        assert (answer.fresh.text.strip(), answer.verdict.prompt) == (text, prompt), typed
+    answer = jobs.interact("j", input="key", enter=False)
+    assert answer.verdict.prompt == "one key", "it is still being typed"
