@@ -126,7 +126,7 @@ def _at_mark(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
     """Match the echo that begins at the mark: as many contiguous lines of it as are visible."""
     if not typed.lines:
         return None
-    found = _flow(rows, 0, first, typed.lines[0], typed.cols)
+    found = _flow(rows, 0, first, typed.lines[0], typed.cols) or _drawn_anew(rows, first, typed)
     if found is None:
         return _masked(first, typed) or _scrolled(rows, typed) or _edited(rows, first, typed)
     match = _Match(*found, lines=1, prefixes=[p for p in typed.prompts if p.strip()])
@@ -164,6 +164,21 @@ def _flow(rows: Sequence[Line], at: int, text: str, line: str, cols: int) -> tup
             return None
         at += 1
         text = _without_margin(rows[at].text, line[done : done + 8])
+
+
+def _drawn_anew(rows: Sequence[Line], first: str, typed: Typed) -> tuple[int, str] | None:
+    """The whole typed line behind an earlier prompt, which was not shown when it was typed.
+
+    A line editor draws its prompt again only with the next key after a list of completions.
+    """
+    if typed.kernel or typed.prompt.strip():
+        return None
+    for prompt in typed.prompts:
+        if length := prompt_length(first, prompt):
+            found = _flow(rows, 0, first[length:], typed.lines[0], typed.cols)
+            if found is not None and not found[1].strip():
+                return found
+    return None
 
 
 def _without_margin(text: str, start: str) -> str:

@@ -213,6 +213,7 @@ def _start(text: str, known: str) -> int | None:
         # `>> ` is a prompt of its own, not output before `> `. Shells pad a row of output without a
         # line end with blanks so that the prompt wraps: more than one blank separates the two.
         joined = _ends_in_one_blank(before) or same_signs(before, known)
+        joined = joined or _sentence(before, known)
         return 0 if joined else len(before)
     if not text.rstrip(" ").endswith(body[-1]):
         return None
@@ -264,6 +265,11 @@ def is_level(before: str, prompt: str) -> bool:
 def same_signs(before: str, prompt: str) -> bool:
     """True if `before` has signs of `prompt` only: `>> ` is not `> ` behind the output `>`."""
     return set(before) <= set(prompt) and not any(char.isalnum() for char in before)
+
+
+def _sentence(before: str, known: str) -> bool:
+    """True if the prompt's only sign ends the sentence `before`: a question or a colon."""
+    return known.strip(" ") in ("?", ":") and " " in before and any(c.isalpha() for c in before)
 
 
 def _ends_in_one_blank(text: str) -> bool:

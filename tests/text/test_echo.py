@@ -55,6 +55,25 @@ def test_one_line(typed: str, prompt: str, rows: list[str], expected: list[str])
     assert left([typed], prompt, rows) == expected
 
 
+@pytest.mark.parametrize(
+    ("row", "kernel", "expected"),
+    [
+        ("? help me", False, ["out"]),  # the prompt that the line editor draws again
+        ("? help me too", False, ["? help me too", "out"]),
+        ("you help me", False, ["you help me", "out"]),
+        ("? help me", True, ["? help me", "out"]),  # the kernel echoes where the cursor is
+    ],
+)
+def test_a_prompt_that_is_drawn_with_the_typed_line(
+    row: str, kernel: bool, expected: list[str]
+) -> None:
+    typed = Typed(
+        lines=("help me",), prompt="", after="", col=0, cols=80, kernel=kernel, prompts=("", "? ")
+    )
+    rows = without_echo([Line(row), Line("out")], typed)
+    assert [row.text for row in rows] == expected
+
+
 def test_pasted_lines_behind_numbered_prompts() -> None:
     rows = ["(%i1) f(x):=x^2;", "(%o1) f", "(%i2) f(2);", "(%o2) 4"]
     assert left(["f(x):=x^2;", "f(2);"], "(%i1) ", rows, end="(%i3) ") == ["(%o1) f", "(%o2) 4"]

@@ -462,6 +462,22 @@ def test_a_new_prompt_that_the_input_spells_is_no_output() -> None:
     assert Asked().step("printf dev", "dev> ") == ("dev", "> ")
 
 
+@pytest.mark.parametrize("sign", ["? ", ": "])
+def test_a_question_whose_sign_is_the_prompt_itself_is_whole(sign: str) -> None:
+    def asked(output: str) -> tuple[str, str]:
+        program = Asked()
+        program.prompts = (sign,)
+        return program.step("send", output + sign)
+
+    assert asked("To: a\r\nSend this message [yes/no]") == (
+        "To: a",
+        f"Send this message [yes/no]{sign}",
+    )
+    assert asked("word") == ("word", sign)
+    assert asked("3 4") == ("3 4", sign)
+    assert Asked("? ").step("printf 'hi you'", "hi you> ") == ("hi you", "> ")
+
+
 def test_output_behind_a_prompt_is_told_again_after_it() -> None:
     program = Asked()
     for _ in range(2):
