@@ -126,7 +126,7 @@ def _at_mark(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
     """Match the echo that begins at the mark: as many contiguous lines of it as are visible."""
     if not typed.lines:
         return None
-    found = _flow(rows, 0, first, typed.lines[0], typed.cols) or _drawn_anew(rows, first, typed)
+    found = _flow(rows, 0, first, typed.lines[0], typed.cols) or _drawn_anew(rows, typed)
     if found is None:
         return _masked(first, typed) or _scrolled(rows, typed) or _edited(rows, first, typed)
     match = _Match(*found, lines=1, prefixes=[p for p in typed.prompts if p.strip()])
@@ -166,18 +166,22 @@ def _flow(rows: Sequence[Line], at: int, text: str, line: str, cols: int) -> tup
         text = _without_margin(rows[at].text, line[done : done + 8])
 
 
-def _drawn_anew(rows: Sequence[Line], first: str, typed: Typed) -> tuple[int, str] | None:
-    """The whole typed line behind an earlier prompt, which was not shown when it was typed.
+def _drawn_anew(rows: Sequence[Line], typed: Typed) -> tuple[int, str] | None:
+    """The whole typed line behind an earlier prompt, which was not left of the cursor before.
 
-    A line editor draws its prompt again only with the next key after a list of completions.
+    After a list of completions, or a signal key, a line editor draws its prompt only with the next
+    key; it may leave the end of the kernel's `^C`.
     """
-    if typed.kernel or typed.prompt.strip():
+    row, line = rows[0].text, typed.lines[0]
+    if typed.kernel or (typed.prompt.strip() and row.startswith(typed.prompt)):
         return None
+    before = typed.prompt + typed.after
     for prompt in typed.prompts:
-        if length := prompt_length(first, prompt):
-            found = _flow(rows, 0, first[length:], typed.lines[0], typed.cols)
-            if found is not None and not found[1].strip():
-                return found
+        if length := prompt_length(row, prompt):
+            found = _flow(rows, 0, row[length:], line, typed.cols)
+            left = after_cells(before, _cells(row[:length] + line)).strip()
+            if found is not None and found[1].strip() in ("", left):
+                return found[0], ""
     return None
 
 

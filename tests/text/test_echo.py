@@ -74,6 +74,32 @@ def test_a_prompt_that_is_drawn_with_the_typed_line(
     assert [row.text for row in rows] == expected
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "row", "expected"),
+    [
+        ("", "(me) ^C", "(me) yC", ["out"]),  # the cursor went back to the first column
+        ("", "(me) ^C", "(me) yC more", ["(me) yC more", "out"]),
+        ("(me) ^C", "", "(me) y", ["out"]),
+        ("(me) ^C", "", "(me) yC", ["out"]),
+        ("(me) ", "", "(me) yC", ["C", "out"]),
+    ],
+)
+def test_a_line_that_is_drawn_over_the_echo_of_a_signal_key(
+    before: str, after: str, row: str, expected: list[str]
+) -> None:
+    typed = Typed(
+        lines=("y",),
+        prompt=before,
+        after=after,
+        col=len(before),
+        cols=80,
+        kernel=False,
+        prompts=(before, "(me) "),
+    )
+    rows = without_echo([Line(row), Line("out")], typed)
+    assert [one.text for one in rows if one.text] == expected
+
+
 def test_pasted_lines_behind_numbered_prompts() -> None:
     rows = ["(%i1) f(x):=x^2;", "(%o1) f", "(%i2) f(2);", "(%o2) 4"]
     assert left(["f(x):=x^2;", "f(2);"], "(%i1) ", rows, end="(%i3) ") == ["(%o1) f", "(%o2) 4"]
