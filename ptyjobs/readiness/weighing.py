@@ -13,6 +13,7 @@ from ptyjobs.readiness import tuning
 from ptyjobs.readiness.evidence import Snapshot
 from ptyjobs.readiness.facts import Look, Probe, Sent, Wait
 from ptyjobs.readiness.prompt_memory import PromptMemory, normal
+from ptyjobs.text.prompts import framed
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,13 @@ def draws(now: Snapshot, probe: Probe, look: Look) -> bool:
     """True if the program draws the primary screen and takes keys: its rows are not prompts.
 
     With pastes on it is a line editor; so it is if it addresses its own row only, and the cursor is
-    behind the last text. Rows that are set one by one are no sign: bpython does that.
+    behind the last text. Rows that are set one by one are no sign: bpython does that. A hidden
+    cursor in a row that begins and ends with the edge of a frame is in a picture.
     """
+    if not (look.cursor_visible or probe.canonical) and framed(
+        look.before_cursor + look.after_cursor
+    ):
+        return True
     if not now.draws or probe.canonical or now.paste_on or now.mark in ("A", "B"):
         return False
     return now.form or not look.ends or (now.homed and now.addressed != look.row + 1)

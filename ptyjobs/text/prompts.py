@@ -59,6 +59,12 @@ def no_prompt_row(screen: TextScreen) -> bool:
     return bool(ends) and not field and left.end() == under.end() and len(own) == len(below)
 
 
+def framed(row: str) -> bool:
+    """True if the row begins and ends with the edge of a frame."""
+    text = row.strip(" ")
+    return len(text) > 1 and bool(FRAME.match(text) and FRAME.match(text[-1]))
+
+
 def logical_row(screen: TextScreen, *, low: int) -> tuple[int, str]:
     """The cursor's row up to the cursor, joined with the rows that wrap into it: line and text."""
     col = screen.size.cols if screen.pending_wrap else screen.cursor_col

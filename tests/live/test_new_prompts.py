@@ -123,3 +123,30 @@ def test_an_accepted_line_that_no_line_end_follows_is_no_prompt(jobs: Jobs) -> N
         assert (answer.fresh.text.strip(), answer.verdict.prompt) == (text, prompt), typed
     answer = jobs.interact("j", input="key", enter=False)
     assert answer.verdict.prompt == "one key", "it is still being typed"
+
+
+PLAYING_FIELD = """
+import os, select, tty
+tty.setraw(0)
+r, w = os.pipe()
+os.write(1, b"\\x1b[?25l+----+\\r\\n|    |\\r\\n+====+\\r")
+while select.select([0, r], [], [], 60)[0]:
+    key = os.read(0, 9)
+    os.write(1, b"\\x1b[A\\x1b[2C" + key + b"\\x1b[B\\r")
+    if key == b"?":
+        os.write(1, b"\\r\\nSure? (y/n)")
+"""
+
+
+def test_a_row_of_a_picture_with_a_hidden_cursor_is_no_prompt(jobs: Jobs) -> None:
+    command = f"{sys.executable} -c {shlex.quote(PLAYING_FIELD)}"
+    answer = jobs.execute(command, name="j")
+    assert (answer.fresh.text, answer.verdict.prompt) == ("+----+\n|    |\n+====+", "")
+    answer = jobs.interact("j", input="x", enter=False)
+    assert "| x  |" in answer.fresh.text
+    assert answer.verdict.prompt == ""
+    waiting = jobs.status("j").waiting
+    assert waiting is not None
+    assert waiting.prompt == ""
+    asked = jobs.interact("j", input="?", enter=False)
+    assert asked.verdict.prompt == "Sure? (y/n)", "a question may hide the cursor"
