@@ -180,7 +180,7 @@ def _overwritten(mark: Mark, rows: Rows, first: str, *, below_change: bool = Fal
     if known:
         return not text.startswith(known)
     if text[: mark.col].strip(" "):
-        return True
+        return not first.strip(" ") or text.strip(" ") != first.strip(" ")  # else indented anew
     old = (mark.cells_before + mark.cells_after).rstrip(" ")
     return below_change and bool(text.strip(" ")) and text.rstrip(" ") != old
 

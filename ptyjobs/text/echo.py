@@ -237,6 +237,8 @@ def _indented(rows: Sequence[Line], typed: Typed) -> _Match | None:
     line, text = typed.lines[0].strip(" "), rows[0].text.rstrip(" ")
     if not line or not text.endswith(line):
         return None
+    if typed.prompt and not typed.prompt.strip(" ") and text.strip(" ") == line:
+        return _Match(1, "", 1)  # in a block: the cursor was set in
     before, prompt = text[: len(text) - len(line)].rstrip(" "), typed.prompt.rstrip(" ")
     same = _NUMBERS.sub("0", before)[:-1] == _NUMBERS.sub("0", prompt)[:-1]
     return _Match(1, "", 1) if before and same and before[-1:] not in " " else None
@@ -245,11 +247,11 @@ def _indented(rows: Sequence[Line], typed: Typed) -> _Match | None:
 def _edited(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
     """The row of a line editor that changed what was typed (an abbreviation, a closed bracket)."""
     line = typed.lines[0]
-    if typed.kernel or not typed.prompt.strip():
+    if typed.kernel:
         return None
     if (indented := _indented(rows, typed)) is not None:
         return indented
-    if not rows[0].text.startswith(typed.prompt):
+    if not (typed.prompt.strip() and rows[0].text.startswith(typed.prompt)):
         return None
     done, used = _advance(line, 0, first)
     rest = first[used:]

@@ -185,6 +185,7 @@ class FreshText:
             head, tail = head + tail, []
         # A form's row is shown whole, including the cells left of the mark.
         form = not prompt_row and self._mark.form and not self._mark.canonical
+        form = form and not self._accepted(rows, cursor)
         all_cells = moved or form or (prompt_row and tail_text is None and cursor == start)
         typed = self._asked.typed_at(screen, prompt, moved=all_cells)
         earlier = untold.remaining(self._mark, rows, start=start, same=same)
@@ -231,6 +232,14 @@ class FreshText:
         changed = [n for n in range(mark.first_line, mark.line + CONTEXT) if n not in same]
         near = {n + step for n in changed for step in range(-CONTEXT, CONTEXT + 1)}
         return {n for n in lines if n >= mark.line or n not in near}
+
+    def _accepted(self, rows: Rows, cursor: int) -> bool:
+        """The line was entered behind its prompt and left: the rows below it were a toolbar."""
+        first = next(iter(typed_lines(self._typed)), "")
+        if not (self._entered and first and self._mark.cells_before.strip(" ")):
+            return False
+        own = rows.texts(self._mark.line, self._mark.line + 1)
+        return cursor > self._mark.line and own == [(self._mark.cells_before + first).rstrip(" ")]
 
     def _same_row(self, screen: TextScreen) -> bool:
         """True if the cursor's row reads as it did at the mark."""

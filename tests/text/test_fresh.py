@@ -70,6 +70,24 @@ def test_an_answer_reads_each_visible_row_once() -> None:
     assert screen.rows_read == 10
 
 
+def test_a_line_of_a_block_that_its_editor_indents_anew_is_echo() -> None:
+    screen = at_prompt("      ", before="$ for x\r\n")
+    assert said(screen, "\r\x1b[K  end\r\none\r\n$ ", typed="end") == "one"
+    other = at_prompt("      ", before="$ for x\r\n")
+    assert said(other, "\r\x1b[K  at the end\r\none\r\n$ ", typed="end") == "  at the end\none"
+
+
+@pytest.mark.parametrize("exited", [True, False])
+def test_a_line_entered_above_a_toolbar_is_echo_in_an_answer_without_a_prompt(exited: bool) -> None:
+    screen = at_prompt("$ \x1b7\r\n\n[F1] help\x1b8")
+    left = "quit\r\n\x1b[JBye\r\n"
+    told, _ = answer(screen, left, typed="quit", entered=True, ready=False, exited=exited)
+    assert told.text == "Bye"
+    form = at_prompt("Name: \x1b7\r\n\n[F1] help\x1b8")
+    told, _ = answer(form, "\r\x1b[KName: bob", typed="bob", entered=True, ready=False)
+    assert told.text == "Name: bob"
+
+
 def test_output_that_equals_the_input_stays() -> None:
     assert said(at_prompt(), "5\r\n5\r\n$ ", typed="5") == "5"
     assert said(at_prompt(""), "5\r\n5\r\n", typed="5", kernel=True) == "5"
