@@ -264,7 +264,8 @@ class JobService:
         self.asking.message = ""
 
     def note_end(self) -> None:
-        self.note("end", text=str(self.job.exit or self.job.state))
+        words = (self.job.reason, str(self.job.exit or self.job.state))
+        self.note("end", text=" · ".join(filter(None, words)))
 
     def person_answered(self) -> None:
         """Give a person's reply to the waits for it."""

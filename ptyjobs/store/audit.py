@@ -8,6 +8,7 @@ write to a descriptor opened with O_APPEND, opened anew because another holder m
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -76,7 +77,10 @@ class AuditLog:
         try:
             return os.open(self._path, _FLAGS, 0o600)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+            folder = os.path.dirname(self._path)
+            for private in (os.path.dirname(folder), folder):
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(private, 0o700)
             return os.open(self._path, _FLAGS, 0o600)
 
     def _rotate(self) -> None:

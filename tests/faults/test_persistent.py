@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from ptyjobs.client import Jobs
 from ptyjobs.config import load
 from ptyjobs.model import State
+from ptyjobs.store import audit
 from tests.faults import world
 from tests.mcp.live import Server
 
@@ -115,6 +117,9 @@ def test_it_ends_with_its_server_still_connected_and_tells_a_follower(tmp_path: 
         shutil.rmtree(state)
         events = list(iter(lambda: following.receive(timeout=60), None))
         assert "its directory was removed" in str(events[-1])
+        (journalled,) = [one for one in audit.read(str(state)) if one.what == "end"]
+        assert "its directory was removed" in journalled.text
+        assert stat.S_IMODE(state.stat().st_mode) == 0o700
         assert world.eventually(lambda: not world.running(holder))
         assert not list(world.all_gone(notes))
 
