@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ptyjobs.text.bookmark import Mark, TextScreen, text_below
 from ptyjobs.text.changes import Changes
-from ptyjobs.text.echo import Typed, repeated, typed_lines, without_echo
+from ptyjobs.text.echo import Typed, prompt_length, repeated, typed_lines, without_echo
 from ptyjobs.text.prompts import (
     FRAME,
     default_right,
@@ -147,12 +147,18 @@ class Asked:
         return known
 
     def _ahead(self, text: str) -> int:
-        """The length of the continuation prompts before a known one, of lines typed ahead."""
+        """The length of the prompts before a known one that lines typed ahead have answered."""
         if not (self.mark.canonical and self.mark.echo):
             return 0
         lines = len(typed_lines(self.typed)) - bool(self.mark.cells_before.strip(" "))
         bare, _ = repeated(text, lines)
-        return bare if text[bare:] in self.prompts else 0
+        if bare and text[bare:] in self.prompts:
+            return bare
+        first = max((prompt_length(text, prompt) for prompt in self.prompts), default=0)
+        last = text[first:]
+        # With another number, too: the program waits at the second of two equal prompts.
+        same = 0 < len(last) == prompt_length(last, text[:first])
+        return first if first and same and lines > 0 else 0
 
     def _silent(self, screen: TextScreen, top: int, prompt: str, begin: Changes) -> bool:
         """True if there is only the echo above line `top`."""

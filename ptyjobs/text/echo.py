@@ -97,13 +97,18 @@ def without_echo(rows: Sequence[Line], typed: Typed) -> list[Line]:
 
 
 def _without_again(rows: list[Line], typed: Typed) -> list[Line]:
-    """The rows without the line that is shown again after help for it, without the key (`?`)."""
+    """The rows without the line that is shown again below help for it, without the key (`?`).
+
+    Below a list of completions the line may be longer than what was typed before the Tab.
+    """
     line, key = typed.lines[0][:-1], typed.lines[0][-1:]
     if len(typed.lines) > 1 or key.isalnum() or not (line.strip() and typed.prompt.strip()):
         return rows
-    again = (typed.prompt + line).rstrip(" ")
-    at = next((n for n, row in enumerate(rows) if row.text.rstrip(" ") == again), len(rows))
-    return rows[:at] + rows[at + 1 :]
+    again = (typed.prompt + line.partition("\t")[0]).rstrip(" ")
+    for at, row in enumerate(rows):
+        if row.text.rstrip(" ") == again or (key == "\t" and row.text.startswith(again)):
+            return rows[:at] + rows[_below(rows, at) :]
+    return rows
 
 
 def after_cells(text: str, cells: int) -> str:
@@ -150,6 +155,8 @@ def _flow(rows: Sequence[Line], at: int, text: str, line: str, cols: int) -> tup
     done = 0
     while True:
         done, used = _advance(line, done, text)
+        if done == len(line) and line.endswith("\t"):  # the rest is its completion
+            return _below(rows, at), ""
         if done == len(line):
             return at + 1, text[used:]
         rest = text[used:]
@@ -183,6 +190,13 @@ def _drawn_anew(rows: Sequence[Line], typed: Typed) -> tuple[int, str] | None:
             if found is not None and found[1].strip() in ("", left):
                 return found[0], ""
     return None
+
+
+def _below(rows: Sequence[Line], at: int) -> int:
+    """The row below the line that row `at` belongs to."""
+    while at + 1 < len(rows) and rows[at].wrapped:
+        at += 1
+    return at + 1
 
 
 def _without_margin(text: str, start: str) -> str:
@@ -257,12 +271,11 @@ def _edited(rows: Sequence[Line], first: str, typed: Typed) -> _Match | None:
     rest = first[used:]
     if done == len(line) - 1 and not line[-1].isalnum() and len(rest.strip(" ")) > 1:
         return _Match(1, rest, 1)  # a key, not shown, whose answer is beside the line
-    if done < 3 or done * 2 < len(line):
-        return None
-    at = 0
-    while at + 1 < len(rows) and rows[at].wrapped:
-        at += 1
-    return _Match(at + 1, "", 1)
+    if done >= 3 and done * 2 >= len(line):
+        return _Match(_below(rows, 0), "", 1)
+    # A line editor that takes ASCII only (libedit in a program that sets no locale).
+    found = _flow(rows, 0, first, line.encode("ascii", "ignore").decode(), typed.cols)
+    return _Match(found[0], "", 1) if found and not found[1].strip() else None
 
 
 def _continuation(

@@ -48,6 +48,16 @@ def left(
             id="the line again after help",
         ),
         pytest.param("show(", "sw> ", ["sw> show)"], [], id="a bracket changed"),
+        pytest.param("sh\t", "db> ", ["db> show", "usage"], ["usage"], id="completed by a Tab"),
+        pytest.param(
+            "ls fil\t\t", "$ ", ["$ ls file", "file1 file2", "$ ls file", "none"],
+            ["file1 file2", "none"], id="the line again below its completions",
+        ),
+        pytest.param("sh\t", "> ", ["> sh", "shells"], ["shells"], id="no completion"),
+        pytest.param(
+            "\u00fcn\u00ef", "> ", ["> n", "north"], ["north"], id="an editor that takes ASCII only"
+        ),
+        pytest.param("\u00fcn\u00ef", "> ", ["> no", "x"], ["no", "x"], id="no part of the line"),
         pytest.param("ls", "$ ", ["s", "out"], ["out"], id="cells left of the mark are cut off"),
     ],
 )  # fmt: skip

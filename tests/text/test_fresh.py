@@ -519,6 +519,15 @@ def test_continuation_prompts_of_lines_typed_ahead_are_no_output() -> None:
     assert Asked().step("echo x", "a: a: b\r\n> ") == ("a: a: b", "> ")
 
 
+def test_a_line_typed_ahead_answers_the_first_of_two_equal_prompts() -> None:
+    screen = at_prompt("")
+    mark = take(screen, echo=True, canonical=True)
+    text = FreshText(mark, typed="manual", prompts=("White (1) : ",))
+    screen.feed(b"manual\r\nMy move is : e5\r\nWhite (2) : White (2) : ")
+    fresh, prompt = text.finish(screen, prompt_row=True, end=0)
+    assert (fresh.text, prompt) == ("My move is : e5", "White (2) : ")
+
+
 def test_a_prompt_behind_a_question_that_was_left_is_that_prompt() -> None:
     screen = at_prompt("#? ")
     text = FreshText(take(screen, canonical=True), prompts=("k> ", "#? "))
