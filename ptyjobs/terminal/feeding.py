@@ -23,7 +23,7 @@ from typing import Any
 from .parser import MAX_SEQUENCE, At, Done, Machine
 from .parser_table import CSI, SIMPLE, arguments, parse
 from .passes import AFTER_PLACE, ASCII_G0, BEGINS_PASS, PLACE, POSSESSIVE, TEXT, place_of, places
-from .pieces import Pieces
+from .redraws import Redraws, is_redraw, only_csi
 from .style import after_sgr
 
 WINDOW = 1 << 16  # characters tokenised at once
@@ -55,7 +55,7 @@ Match = tuple[str, str, str, str, str, str, str]
 Handler = tuple[Callable[..., None], tuple[Any, ...]]
 
 
-class Feeding(Pieces):
+class Feeding(Redraws):
     """The loop, and the cache of parsed sequences."""
 
     _known: dict[str, Handler] = {}  # noqa: RUF012  # shared by all screens on purpose
@@ -93,6 +93,8 @@ class Feeding(Pieces):
                 left = self._run_tokens(TOKEN.findall(text, pos, stop))
             elif self._takes_pieces(text, pos):
                 left = self._run_pieces(text[pos:stop])
+            elif is_redraw(text, pos) and only_csi(text[pos:stop]):
+                left = self._run_redraw(text[pos:stop])
             else:
                 found = TOKEN_OR_PASS.findall(text, pos, stop)
                 left = self._run_passes(found, only_ascii=text.isascii())

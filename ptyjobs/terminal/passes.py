@@ -102,37 +102,13 @@ class Passes(Rectangles):
         erases = erase != "" and stop < columns  # at a pending wrap, EL keeps the last cell
         if erases and (pen.bg is not None or self._iso):
             return False
+        if (texts or erases) and not self._draw_texts(y, x, texts, pens, stop, erases=erases):
+            return False
         row = self._rows[y]
-        if texts or erases:
-            if x == 0 and erases:  # nothing of the row is left
-                if texts or row.used or row.chars is not None:
-                    row.gen = self.generation
-                row.chars = None
-                row.styles = []
-                row.texts = texts
-                row.pens = pens
-                row.used = stop
-                row.wide = False
-            elif row.chars is None and x == row.used:
-                if texts:
-                    row.texts += texts
-                    row.pens += pens
-                    row.used = stop
-                    row.gen = self.generation
-            elif row.chars is None and x == 0 and stop >= row.used:
-                row.texts = texts
-                row.pens = pens
-                row.used = stop
-                row.gen = self.generation
-            elif row.wide:
-                return False
-            else:
-                _overwrite(row, columns, x, texts, pens, stop, erases)
-                row.gen = self.generation
-            if erases:
-                row.wrapped = False
-                if not stop and y:  # erased whole: it no longer continues the row above
-                    self._rows[y - 1].wrapped = False
+        if erases:
+            row.wrapped = False
+            if not stop and y:  # erased whole: it no longer continues the row above
+                self._rows[y - 1].wrapped = False
         self._pen = pen
         self._y = y
         if stop < columns:
@@ -147,6 +123,48 @@ class Passes(Rectangles):
             self._last = ""
         else:
             self._last = "" if erase else last
+        return True
+
+    def _draw_texts(
+        self,
+        y: int,
+        x: int,
+        texts: list[str],
+        pens: list[Style],
+        stop: int,
+        *,
+        erases: bool = False,
+    ) -> bool:
+        """Replace the cells `x <= column < stop` of a row, then blank the rest if it `erases`.
+
+        False, with nothing changed, if the row has wide characters to split.
+        """
+        row = self._rows[y]
+        if x == 0 and erases:  # nothing of the row is left
+            if texts or row.used or row.chars is not None:
+                row.gen = self.generation
+            row.chars = None
+            row.styles = []
+            row.texts = texts
+            row.pens = pens
+            row.used = stop
+            row.wide = False
+            return True
+        if row.chars is None and x == row.used:
+            if not texts:
+                return True
+            row.texts += texts
+            row.pens += pens
+            row.used = stop
+        elif row.chars is None and x == 0 and stop >= row.used:
+            row.texts = texts
+            row.pens = pens
+            row.used = stop
+        elif row.wide:
+            return False
+        else:
+            _overwrite(row, self.columns, x, texts, pens, stop, erases)
+        row.gen = self.generation
         return True
 
 

@@ -17,7 +17,7 @@ from .passes import Passes, place_of, places
 from .style import after_sgr
 
 SAMPLE = 4096  # characters of a window that decide about it
-_PLACE = re.compile(r"[0-9]{0,4}+(?:;[0-9]{0,4}+)?H")
+PLACE_END = re.compile(r"[0-9]{0,4}+(?:;[0-9]{0,4}+)?H")
 _STYLED = re.compile(r"([0-9;:]*+m)([ -~]++)")
 MAX_PIECES = 8192
 MAX_PIECE = 32
@@ -42,7 +42,7 @@ class Parsed(dict[str, Piece]):
         if match is not None:
             # Assigned to a slice of a list, a tuple takes a third of the time of a string.
             parsed = match.group(1)[:-1], match.group(2), tuple(match.group(2)), 0, 0
-        elif _PLACE.fullmatch(piece) is not None:
+        elif PLACE_END.fullmatch(piece) is not None:
             place = "\x1b[" + piece
             parsed = "", "", (), *(places.get(place) or place_of(place))
         else:

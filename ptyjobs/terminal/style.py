@@ -65,7 +65,7 @@ _MAX_MEMORIES = 16384
 _PATIENCE = 65536  # look-ups that may miss while the caches are full, before they are cleared
 _MAX_CHANGES = 2048
 _MAX_KEY = 64
-_BLANK = "blank"  # key of a style that no SGR has
+_BLANK = "\x1b"  # key of a style that no SGR, and no text after `ESC [`, has
 _SHORT = 2  # digits of the basic colours: so few pairs that `after` has room for them
 
 _NAMES = tuple(f.name for f in fields(Style) if f.name not in ("after", "kin"))

@@ -110,6 +110,7 @@ def test_a_pass_over_a_row_is_what_its_tokens_are(
             only_tokens = re.compile(f"()({feeding.TOKEN.pattern}){'()' * 5}")
             patch.setattr(feeding, "TOKEN_OR_PASS", only_tokens)
             patch.setattr(Screen, "_takes_pieces", lambda *_: False)
+            patch.setattr(feeding, "is_redraw", lambda *_: False)
             for part in parts:
                 tokens.feed(part)
         for part in parts:
@@ -159,6 +160,80 @@ def test_a_dense_screen_takes_its_own_path(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(feeding, "TOKEN_OR_PASS", None)
     screen.feed(b"\x1b[2;3H\x1b[31m##\x1b[4;5H\x1b[32m*" * 50)
     assert screen.text() == ["", "  ##", "", "    *", "", ""]
+
+
+def repaint(rng: random.Random) -> bytes:
+    """Rows redrawn by CSI alone, with what the fast path cannot handle in between."""
+    out: list[bytes] = []
+    for _ in range(rng.randint(1, 60)):
+        out.append(b"\x1b[%d;%dH" % (rng.randint(0, 7), rng.choice([0, 1, 1, 1, 1, 9, 26])))
+        out += [b"\x1b[H", b"\x1b[3H", b"\x1b[;4H"][: rng.choice([0, 0, 0, 3])]
+        for _ in range(rng.randint(0, 4)):
+            out.append(rng.choice([b"", *SGR_ONLY, b"\x1b[31m\x1b[1m"]))
+            out.append(rng.choice([b"a", b"some menu", b"Hm", b"", b"text that is wider"]))
+        out.append(rng.choice([b"", b"\x1b[K", b"\x1b[K", b"\x1b[K", b"\x1b[Kmore"]))
+        out += [rng.choice(CSI_ONLY)] if rng.random() < 0.1 else []
+    return b"".join(out)
+
+
+SGR_ONLY = [
+    *(b"\x1b[m", b"\x1b[0m", b"\x1b[7m", b"\x1b[27m", b"\x1b[31m", b"\x1b[38;5;200m", b"\x1b[44m"),
+    *(b"\x1b[49m", b"\x1b[4:3m", b"\x1b[1;32m", b"\x1b[38;2;1;2;3m", b"\x1b[58:5:9m", b"\x1b[999m"),
+]
+CSI_ONLY = [
+    *(b"\x1b[2J", b"\x1b[1K", b"\x1b[2K", b"\x1b[J", b"\x1b[3X", b"\x1b[2P", b"\x1b[2@", b"\x1b[L"),
+    *(
+        b"\x1b[?7l",
+        b"\x1b[?7h",
+        b"\x1b[4h",
+        b"\x1b[4l",
+        b"\x1b[?6h",
+        b"\x1b[?6l",
+        b"\x1b[2;4r",
+        b"\x1b[r",
+    ),
+    *(b"\x1b[3b", b"x\x1b[2b", b"\x1b[5G", b"\x1b[2A", b"\x1b[>4m", b"\x1b[?1m", b"\x1b[1$m"),
+    *(b"\x1b[?1049h", b"\x1b[?1049l", b'\x1b[1"q', b'\x1b[0"q', b"\x1b[3;2f", b"\x1b[s", b"\x1b[c"),
+    *(b"\x1b[blankm", b"\x1b[?69h", b"\x1b[2;8s", b"\x1b[?69l", b"\x1b[123456H"),
+]
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_a_repaint_is_what_its_tokens_are(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    taken: list[str] = []
+    run = Screen._run_redraw
+
+    def counted(screen: Screen, window: str) -> int:
+        taken.append(window)
+        return run(screen, window)
+
+    monkeypatch.setattr(Screen, "_run_redraw", counted)
+    for seed in seeds(batch):
+        rng = random.Random(seed)
+        size = Size(rng.randint(1, 6), rng.choice([1, 4, 15, 24]))
+        wide = "中é\r\n".encode() * rng.randint(0, 3)
+        parts = [repaint(rng), wide, repaint(rng), repaint(rng)[: rng.randint(0, 90)], repaint(rng)]
+        whole, tokens = Screen(size, scrollback=20), Screen(size, scrollback=20)
+        with monkeypatch.context() as patch:
+            only_tokens = re.compile(f"()({feeding.TOKEN.pattern}){'()' * 5}")
+            patch.setattr(feeding, "TOKEN_OR_PASS", only_tokens)
+            patch.setattr(Screen, "_takes_pieces", lambda *_: False)
+            patch.setattr(feeding, "is_redraw", lambda *_: False)
+            replies = [tokens.feed(part) for part in parts]
+            patch.setattr(feeding, "is_redraw", lambda *_: True)
+            assert [whole.feed(part) for part in parts] == replies, seed
+        assert everything(whole) == everything(tokens), seed
+        assert whole._last == tokens._last, seed
+        assert whole.errors == tokens.errors, seed
+    assert taken
+
+
+def test_a_program_that_redraws_rows_takes_its_own_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(Size(3, 20))
+    monkeypatch.setattr(feeding, "TOKEN_OR_PASS", None)
+    screen.feed(b"\x1b[1;1H\x1b[31mred\x1b[m and\x1b[K\x1b[3;1H\x1b[7mlast\x1b[K" * 50)
+    assert screen.text() == ["red and", "", "last"]
+    assert screen._rows[0].chars is None, "it stays lazy"
 
 
 def test_a_sequence_cut_by_the_end_of_a_window_goes_to_the_next_window(
