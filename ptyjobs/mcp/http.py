@@ -18,6 +18,7 @@ import os
 import secrets
 import signal
 import socket
+import stat
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,19 +164,49 @@ def _listening(config: Config) -> Iterator[tuple[socket.socket, str, str]]:
 
 @contextlib.contextmanager
 def _unix(path: Path) -> Iterator[socket.socket]:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    info = path.parent.stat()
-    if info.st_uid != os.getuid() or info.st_mode & 0o077:
-        raise BadConfig(f"http = 'unix:{path}': {path.parent} must be yours and mode 0700.")
-    path.unlink(missing_ok=True)
+    """A socket at `path`; it is removed at the end, unless another one has its name by then."""
     with PrivateSocket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(os.fspath(path))
-        path.chmod(0o600)
-        listener.listen(64)
+        try:
+            _make_way(path)
+            listener.bind(os.fspath(path))
+            path.chmod(0o600)
+            listener.listen(64)
+            made = path.lstat()
+        except OSError as error:
+            raise BadConfig(f"http = 'unix:{path}': {error.strerror or error}.") from None
         try:
             yield listener
         finally:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                if os.path.samestat(path.lstat(), made):
+                    path.unlink()
+
+
+def _make_way(path: Path) -> None:
+    """Make the directory; remove the socket of a server that has exited, and nothing else."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise BadConfig(f"http = 'unix:{path}': {path.parent} is no directory.") from None
+    info = path.parent.stat()
+    if info.st_uid != os.getuid() or info.st_mode & 0o077:
+        raise BadConfig(f"http = 'unix:{path}': {path.parent} must be yours and mode 0700.")
+    try:
+        info = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(info.st_mode):
+        raise BadConfig(f"http = 'unix:{path}': that exists and is no socket.")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.setblocking(False)
+        try:
+            other.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except BlockingIOError:  # many wait to be accepted
+            pass
+    raise BadConfig(f"http = 'unix:{path}': another server listens there.")
 
 
 def token_of(config: Config) -> str:

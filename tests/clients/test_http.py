@@ -132,3 +132,49 @@ def test_what_others_could_reach_is_refused(tmp_path: Path, address: str, words:
     )  # fmt: skip
     assert done.returncode == 2
     assert words in done.stderr
+
+
+def test_a_unix_socket_replaces_only_one_that_nobody_listens_at(tmp_path: Path) -> None:
+    folder = tmp_path / "private"
+    folder.mkdir(mode=0o700)
+    notes, path = folder / "notes", folder / "sock"
+    notes.write_text("mine")
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    first = start(tmp_path / "first", f"unix:{path}")
+    assert first.stderr is not None
+    try:
+        assert b"listening" in first.stderr.readline()
+        for place, why in (
+            (notes, b"that exists and is no socket"),
+            (path, b"another server listens there"),
+            (folder / ("x" * 200), b"AF_UNIX path too long"),
+            (notes / "below", b"notes is no directory"),
+        ):
+            other = start(tmp_path / "other", f"unix:{place}")
+            assert other.wait(20) == 2
+            assert other.stderr is not None
+            said = other.stderr.read()
+            other.stderr.close()
+            assert why in said
+            assert b"Traceback" not in said
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+        assert notes.read_text() == "mine"
+    finally:
+        stop(first)
+    assert not path.exists()
+
+
+def test_a_server_leaves_the_socket_of_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "private" / "sock"
+    first = start(tmp_path / "first", f"unix:{path}")
+    try:
+        assert first.stderr is not None
+        assert b"listening" in first.stderr.readline()
+        path.unlink()
+        with socket.socket(socket.AF_UNIX) as another:
+            another.bind(str(path))
+    finally:
+        stop(first)
+    assert path.exists()
