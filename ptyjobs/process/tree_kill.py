@@ -81,7 +81,7 @@ class TreeKill:
     @property
     def forced(self) -> tuple[str, ...]:
         """The "pid name" of each process that outlived the grace period."""
-        return tuple(f"{pid} {name}" for pid, name in sorted(self._forced or ()))
+        return tuple(f"{pid} {name}".rstrip() for pid, name in sorted(self._forced or ()))
 
     def hurry(self, *, now: float, grace: float) -> None:
         """Shorten the grace to `grace` from now."""

@@ -91,6 +91,7 @@ def test_a_session_at_the_edge(tmp_path: Path, conditions: str, report: dict[str
     assert "[t] " in said["list"]
     assert "[c] " in said["list"]
     assert "[t] killed" in said["kill"]
+    assert said["kill"] == said["kill"].rstrip()  # no name without /proc
     assert "[c] killed" in said["kill c"]
     assert "killed on request" in said["after"]
     assert "looked" in said["others"]

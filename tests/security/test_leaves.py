@@ -162,6 +162,15 @@ def test_shared_memory_of_a_sandbox(tmp_path: Path, kind: str, seen: str) -> Non
     assert text == seen
 
 
+@pytest.mark.parametrize("kind", ["landlock", "bwrap"])
+@pytest.mark.leaves("landlock", "set-user-id programs in the working directory, for other users")
+@pytest.mark.leaves("bwrap", "set-user-id programs in the working directory, for other users")
+def test_a_sandbox_leaves_set_user_id_programs(tmp_path: Path, kind: str) -> None:
+    with Jobs(confined(tmp_path, kind)) as jobs:
+        jobs.execute("cp /bin/true as-me; chmod 4755 as-me", wait=30)
+    assert (tmp_path / "work/as-me").stat().st_mode & stat.S_ISUID
+
+
 KEYS = """
 import ctypes, sys
 add_key, keyctl = {"x86_64": (248, 250), "aarch64": (217, 219)}[sys.argv[1]]
