@@ -192,13 +192,13 @@ def answers(folder: Path) -> None:
                 fresh.observe(screen)
                 return not fresh.head_full
 
-            began = time.perf_counter()
+            began = time.process_time()
             fold.begin()
             fold.catch_up(len(data), observe)
             said, _ = fresh.finish(fold.screen, prompt_row=False, end=len(data))
-            times.append((time.perf_counter() - began) * 1000)
+            times.append((time.process_time() - began) * 1000)
             assert len(said.text) < 12_000
-        print(f"5 MB of {name:15} answered in {min(times):6.1f} ms")
+        print(f"5 MB of {name:15} answered in {min(times):6.1f} ms of processor time")
 
 
 def main() -> None:
