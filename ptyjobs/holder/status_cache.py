@@ -25,7 +25,7 @@ import json
 import os
 import time
 
-from ptyjobs._dataclass import TYPE_CHECKING
+from ptyjobs._dataclass import TYPE_CHECKING, replace
 from ptyjobs.json_values import checked_from_json, told
 from ptyjobs.model import Status
 from ptyjobs.process.regular import open_regular
@@ -46,6 +46,7 @@ FRESH = 1.0  # maximum age of a flood's record, in seconds
 RECENT = 0.05  # age up to which the log need not have grown since, in seconds
 FLOWING = 0.25  # seconds since the last write to the log within which a flood still flows
 MOST = 8  # maximum number of witnesses that a reader must check
+MAX_QUIET = 4096  # records that a reader remembers
 
 
 class StatusCache:
@@ -112,25 +113,42 @@ class StatusCache:
             os.unlink(self._path)
 
 
+_Record = tuple[tuple[int, int, int], Status, list[tuple[int, int]]]
+_quiet: dict[str, _Record] = {}
+"""Records of quiet jobs by path, so that only a changed one is read: inode, change time and size of
+the file; the status, whose `output_age` is the time of the last output; the witnesses."""
+
+
 def read(job: JobDir, *, after: int = 0) -> Status | None:
     """The brief status of a live holder's job, if the one on disk is current.
 
     `after`: log offset up to which the reader has been answered; a flood's record must be newer.
     """
     try:
-        facts = json.loads(_content(os.path.join(job.folder, NAME)))
-        if facts["status"]["job_id"] != job.job_id:
-            return None
-        now = time.monotonic()
-        if "at" in facts:
-            return _of_flood(job, facts, now, after)
-        for pid, ran in facts["witnesses"]:
+        path = os.path.join(job.folder, NAME)
+        found = os.lstat(path)
+        identity = found.st_ino, found.st_ctime_ns, found.st_size
+        record = _quiet.get(path)
+        if record is None or record[0] != identity:
+            facts = json.loads(_content(path))
+            if facts["status"]["job_id"] != job.job_id:
+                return None
+            now = time.monotonic()
+            if "at" in facts:
+                return _of_flood(job, facts, now, after)
+            status = checked_from_json(Status, {**facts["status"], "output_age": facts["heard"]})
+            record = identity, status, facts["witnesses"]
+            if len(_quiet) >= MAX_QUIET:
+                _quiet.clear()
+            _quiet[path] = record
+        _, status, witnesses = record
+        for pid, ran in witnesses:
             if int(_content(f"/proc/{pid}/schedstat").split()[0]) != ran:
                 return None
-        if job.log.end != facts["status"].get("end", 0):
+        if job.log.end != status.end:
             return None
-        age = max(0.0, now - facts["heard"])
-        return checked_from_json(Status, {**facts["status"], "output_age": age})
+        heard = status.output_age or 0.0
+        return replace(status, output_age=max(0.0, time.monotonic() - heard))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None  # none, a witness has exited, a newer version or the job itself wrote it
 

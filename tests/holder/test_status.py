@@ -95,6 +95,33 @@ def test_the_record_of_a_flood_that_stopped_is_not_used(tmp_path: Path) -> None:
     assert status_cache.read(job) is None, "the log has not been written lately"
 
 
+def test_the_record_of_a_quiet_job_is_read_again_only_when_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "quiet"
+    folder.mkdir()
+    job = JobDir(folder)
+    reads: list[str] = []
+    content = status_cache._content
+    monkeypatch.setattr(status_cache, "_content", lambda p: [reads.append(p), content(p)][1])
+
+    def last_line(line: str = "") -> str | None:
+        if line:
+            status = Status("quiet", State.RUNNING, "cat", "/", last_line=line)
+            heard = time.monotonic() - 5
+            job.write(status_cache.NAME, {"status": told(status), "heard": heard, "witnesses": []})
+        found = status_cache.read(job)
+        assert found is None or 5 <= (found.output_age or 0) < 500
+        return found and found.last_line
+
+    assert [last_line("one"), last_line(), last_line("two"), last_line()] == ["one"] * 2 + [
+        "two"
+    ] * 2
+    assert len(reads) == 2
+    (folder / status_cache.NAME).unlink()
+    assert last_line() is None
+
+
 def test_a_record_just_written_needs_no_further_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
