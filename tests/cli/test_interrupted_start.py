@@ -70,10 +70,11 @@ def test_a_signal_at_any_moment_of_a_start_leaves_no_job_untold(
             time.sleep(whole * (0.3 + step * 0.07))  # any moment will do
             process.send_signal(numbers[step % 3])
             out, err = process.communicate(timeout=60)
-        running = shell.run("list", "--ids", "--running").stdout.split()
-        assert set(running) <= set(out.split()), (step, out, err)
-        for job_id in running:
-            shell.run("kill", job_id)
+        with shell.jobs() as jobs:
+            running = [status.job_id for status in jobs.list() if not status.state.ended]
+            assert set(running) <= set(out.split()), (step, out, err)
+            for job_id in running:
+                jobs.kill(job_id)
 
 
 def test_signals_are_held_back_and_act_at_the_end() -> None:

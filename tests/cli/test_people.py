@@ -41,8 +41,9 @@ def test_list_says_at_one_glance_who_waits_and_for_what(shell: Shell) -> None:
 
 
 def test_list_shows_the_last_ten_ended_ones_unless_asked_for_all(shell: Shell) -> None:
-    for number in range(12):
-        shell.run("run", "--name", f"n{number}", "--", "true")
+    with shell.jobs() as jobs:
+        for number in range(12):
+            jobs.execute("true", name=f"n{number}", wait=30)
     assert len(shell.run("list").stdout.splitlines()) == 11
     assert len(shell.run("list", "--all").stdout.splitlines()) == 13
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ptyjobs.cli import format as words
 from ptyjobs.cli import main, parsers, positions
 from ptyjobs.cli.commands import completion, describe
 from ptyjobs.errors import BadInput, from_wire
+from ptyjobs.model import Reason
 from tests.cli.conftest import Shell
 
 COMMANDS = list(parsers.COMMANDS)
@@ -132,17 +134,22 @@ def test_words_are_short_and_harmless() -> None:
     assert "\x1b" not in words.safe("a\x1b[2Jb")
 
 
-@pytest.fixture
-def here(shell: Shell, tmp_path: Path) -> dict[str, str]:
-    """An environment in which `ptyjobs` is this one, and two jobs are known."""
-    bin = tmp_path / "bin"
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """An environment in which `ptyjobs` is this one, and two jobs have ended and two run."""
+    folder = tmp_path_factory.mktemp("completion")
+    bin = folder / "bin"
     bin.mkdir()
     script = bin / "ptyjobs"
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ptyjobs "$@"\n')
     script.chmod(0o755)
-    for name, line in (("alpha", "true"), ("beta", "true"), ("gamma", "cat"), ("delta", "cat")):
-        shell.run("run", "-d", "--name", name, "--", line)
-    return {**shell.env, "PATH": f"{bin}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    shell = Shell(folder / "state")
+    with shell.jobs() as jobs:
+        for name, line in (("alpha", "true"), ("beta", "true"), ("gamma", "cat"), ("delta", "cat")):
+            jobs.execute(line, name=name, wait=0)
+        for name in ("alpha", "beta"):
+            assert jobs.wait(name, until="exited", timeout=30).verdict.reason is Reason.EXITED
+        yield {**shell.env, "PATH": f"{bin}:{os.environ['PATH']}", "HOME": str(folder)}
 
 
 def complete(program: list[str], env: dict[str, str]) -> set[str]:
@@ -211,7 +218,7 @@ def test_zsh_completes(
         "setopt NO_AUTO_MENU LIST_AMBIGUOUS NO_LIST_BEEP\n"
     )
     outer = Outer(Shell(tmp_path / "none"), tmp_path)
-    words = [f"{key}={here[key]}" for key in ("HOME", "PATH", "PTYJOBS_STATE")]
+    words = [f"HOME={tmp_path}", *(f"{key}={here[key]}" for key in ("PATH", "PTYJOBS_STATE"))]
     try:
         outer.open("exec env " + " ".join(words) + " zsh -i", rows=40, cols=120)
         outer.sees("ready>")

@@ -8,6 +8,7 @@ word. Each answer waits for `think`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -51,6 +52,14 @@ class Loopback:
             return step, "", {}
         name = next(name for name in step.tools if name in names)
         return "", name, step.arguments(name)
+
+
+def _call_id() -> str:
+    """One that no other call of a conversation has."""
+    return f"call_{next(_calls)}"
+
+
+_calls = itertools.count(1)
 
 
 def _tools(body: Json) -> Iterator[str]:
@@ -117,7 +126,7 @@ def _completions(text: str, tool: str, arguments: Json, streamed: bool) -> tuple
     message: Json = {"role": "assistant", "content": text or None}
     if tool:
         function = {"name": tool, "arguments": json.dumps(arguments)}
-        call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+        call = {"index": 0, "id": _call_id(), "type": "function", "function": function}
         message["tool_calls"] = [call]
     reason = "tool_calls" if tool else "stop"
     usage = {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20}
@@ -135,7 +144,7 @@ def _completions(text: str, tool: str, arguments: Json, streamed: bool) -> tuple
 def _responses(text: str, tool: str, arguments: Json, streamed: bool) -> tuple[bytes, str]:
     item: Json
     if tool:
-        item = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": tool,
+        item = {"type": "function_call", "id": "fc_1", "call_id": _call_id(), "name": tool,
                 "arguments": json.dumps(arguments), "status": "completed"}  # fmt: skip
     else:
         content = [{"type": "output_text", "text": text, "annotations": []}]

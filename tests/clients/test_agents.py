@@ -178,11 +178,12 @@ TOUCH = Command(shell_call, ("bash", "run_shell_command", "exec_command"))
 
 
 @pytest.mark.parametrize("prepare", [codex, gemini, opencode, pi, aider])
-def test_an_agent_gets_whole_lines_and_its_work_is_no_turn(
+def test_an_agent_gets_whole_lines_works_and_asks(
     prepare: Callable[[Agent], None], tmp_path: Path, node: str
 ) -> None:
     asks = prepare in (gemini, opencode)  # the others run a command without a question
     steps = [TOUCH, "It is made."] if prepare is not aider else ["It is made."]
+    steps += [QUESTION, "It is noted."] if asks else []
     config = Config(state_dir=str(tmp_path / "state"), env_allow=("NOTHING",))
     with Jobs(config) as terminal, contextlib.ExitStack() as stack:
         terminal.warm_up()  # before the model has threads
@@ -203,34 +204,23 @@ def test_an_agent_gets_whole_lines_and_its_work_is_no_turn(
         _shown(terminal, "agent", "It is made")
         assert terminal.wait("agent", timeout=60).verdict.reason.ready
         assert (agent.project / "made").exists() == (prepare in (gemini, opencode, pi))
+        if asks:
+            _chooses(terminal, model)
         terminal.kill("agent")
 
 
-@pytest.mark.parametrize("prepare", [gemini, opencode])
-def test_a_question_of_an_agent_is_answered_by_keys(
-    prepare: Callable[[Agent], None], tmp_path: Path, node: str
-) -> None:
-    config = Config(state_dir=str(tmp_path / "state"), env_allow=("NOTHING",))
-    with Jobs(config) as terminal, contextlib.ExitStack() as stack:
-        terminal.warm_up()  # before the model has threads
-        model = stack.enter_context(loopback(QUESTION, "It is noted."))
-        agent = Agent(tmp_path, model.url, node)
-        prepare(agent)
-        terminal.execute(
-            argv=agent.argv, name="agent", cwd=str(agent.project), env=agent.env, rows=50,
-            cols=150, notify=(), wait=90,
-        )  # fmt: skip
-        terminal.wait("agent", until="quiet", timeout=20)
-        _work(terminal, model, Path(config.state_dir))
-        _shown(terminal, "agent", "Which colour?")
-        assert terminal.wait("agent", timeout=60).verdict.reason.ready
-        assert len(model.asked) == 1
-        assert terminal.interact("agent", keys=["Down"], timeout=60).verdict.reason.ready
-        terminal.interact("agent", keys=["Enter"], timeout=60)
-        _shown(terminal, "agent", "It is noted")
-        assert "blue" in model.asked[1].rpartition("Which colour?")[2]
-        assert terminal.wait("agent", timeout=60).verdict.reason.ready
-        terminal.kill("agent")
+def _chooses(terminal: Jobs, model: Loopback) -> None:
+    """The agent asks its user a question with two options; keys choose the second."""
+    before = len(model.asked)
+    terminal.interact("agent", input="ask me for a colour", timeout=15)
+    _shown(terminal, "agent", "Which colour?")
+    assert terminal.wait("agent", timeout=60).verdict.reason.ready
+    assert len(model.asked) == before + 1
+    assert terminal.interact("agent", keys=["Down"], timeout=60).verdict.reason.ready
+    terminal.interact("agent", keys=["Enter"], timeout=60)
+    _shown(terminal, "agent", "It is noted")
+    assert "blue" in model.asked[before + 1].rpartition("Which colour?")[2]
+    assert terminal.wait("agent", timeout=60).verdict.reason.ready
 
 
 def _work(terminal: Jobs, model: Loopback, state: Path) -> None:

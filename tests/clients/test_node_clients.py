@@ -6,7 +6,6 @@ import json
 import re
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,18 +104,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = subprocess.Popen(
         [*SERVER, "--http", address, "--http-token", "none"],
         env=clean_environment(tmp_path_factory.mktemp("http") / "state"),
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
-    limit = time.monotonic() + 20
-    while time.monotonic() < limit:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except ConnectionRefusedError:
-            time.sleep(0.05)
+    assert server.stderr is not None
+    assert server.stderr.readline()  # it listens
     yield f"http://{address}/mcp"
     server.terminate()
     server.wait(10)
+    server.stderr.close()
 
 
 @pytest.mark.parametrize(

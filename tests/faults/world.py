@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import time
@@ -85,6 +86,18 @@ def state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):  # ended before or while it was read
         return ""
+
+
+def exited(pid: int, *, within: float = 60.0) -> bool:
+    """True once a process has exited, reaped or not: its pidfd is readable (pidfd_open(2))."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([pidfd], [], [], within)[0])
+    finally:
+        os.close(pidfd)
 
 
 def eventually(condition: Callable[[], bool], *, within: float = 60.0) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import world
 from tests.mcp.live import START, Server, alive, gone
 
 pytestmark = pytest.mark.live
@@ -259,10 +260,7 @@ def test_a_dead_launcher_ends_the_server(tmp_path: Path) -> None:
     launcher.stdout.readline()
     launcher.kill()
     launcher.wait()
-    limit = time.monotonic() + 30
-    while runs(pid) and time.monotonic() < limit:
-        time.sleep(0.05)
-    assert not runs(pid)
+    assert world.exited(pid, within=30)
     for pipe in (launcher.stdin, launcher.stdout, launcher.stderr):
         pipe.close()
 

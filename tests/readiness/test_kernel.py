@@ -18,6 +18,7 @@ from ptyjobs.readiness.linux import probe as kernel
 from ptyjobs.readiness.linux.classify import Judge
 from ptyjobs.readiness.linux.probe import Kernel
 from ptyjobs.readiness.linux.syscalls import Kind
+from tests.faults import world
 from tests.readiness.driver import Job, python
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")
@@ -528,7 +529,9 @@ def test_12_a_fork_during_the_walk_is_seen(monkeypatch: pytest.MonkeyPatch) -> N
                 while b"child> " not in job.log:
                     job.drain()
                     time.sleep(0.001)
-                time.sleep(0.2)  # both sleep
+                (child,) = original(self, threads)
+                while {world.state(pid) for pid in (job.pid, child)} != {"S"}:
+                    time.sleep(0.001)
                 forked.append(True)
             return found
 

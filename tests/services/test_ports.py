@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from ptyjobs.errors import StartFailed
 from ptyjobs.mcp import status_text
 from ptyjobs.model import Reason
 from ptyjobs.process import port_lease, port_owner, ports
+from tests.faults import world
 from tests.services.conftest import listener, python
 
 SERVES_PORT = python(
@@ -135,10 +135,8 @@ def test_a_leased_port_is_in_the_environment_and_free_again(jobs: Jobs) -> None:
     assert answer.service is not None
     assert not answer.service.ready
     jobs.kill("a")
-    for _ in range(2000):  # the lease ends with its holder, which leaves once its answers are read
-        if not Path(f"/proc/{status.holder}").exists():
-            break
-        time.sleep(0.02)
+    assert status.holder is not None
+    assert world.exited(status.holder)  # the lease ends with it, once its answers are read
     two = jobs.execute(argv=SERVES_PORT, name="a", port="auto", ready="port")
     assert two.verdict.match == f"127.0.0.1:{number}"
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from ptyjobs.errors import BadPattern, LimitReached
 from ptyjobs.store import search_process
 from ptyjobs.store.grep import grep
 from ptyjobs.store.log import LogWriter
+from tests.faults import world
 
 NEEDS_A_PROCESS = "(x|y)z$"
 
@@ -42,18 +42,6 @@ def matches(folder: str) -> int:
 def kept() -> int:
     (pid,) = search_process.pids()
     return pid
-
-
-def ended(pid: int) -> bool:
-    """True once the process has ended, reaped or not."""
-    for _ in range(1000):
-        try:
-            if b") Z " in Path(f"/proc/{pid}/stat").read_bytes():
-                return True
-        except FileNotFoundError:
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_searches_of_all_kinds_use_one_process(folder: str) -> None:
@@ -83,7 +71,7 @@ def test_an_idle_process_exits_and_is_replaced(
     monkeypatch.setattr(search_process, "IDLE", 0.0)
     assert matches(folder) == 1
     first = kept()
-    assert ended(first)
+    assert world.exited(first)
     assert matches(folder) == 1
     assert kept() != first
 
@@ -99,7 +87,7 @@ def test_a_process_that_uses_much_memory_exits(
 ) -> None:
     monkeypatch.setattr(search_process, "MEMORY", 1 << 20)
     assert matches(folder) == 1
-    assert ended(kept())
+    assert world.exited(kept())
     assert matches(folder) == 1
 
 
@@ -113,7 +101,7 @@ def test_it_ends_with_its_owner_however_that_ends(folder: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=False)
     assert done.returncode == -signal.SIGKILL
-    assert ended(int(done.stdout))
+    assert world.exited(int(done.stdout))
 
 
 def test_a_server_that_sweeps_its_children_spares_it(folder: str, tmp_path: Path) -> None:
@@ -134,7 +122,7 @@ def test_a_process_without_an_answer_is_ended(folder: str, monkeypatch: pytest.M
     monkeypatch.setattr(search_process, "LONGEST", 0.05)
     with pytest.raises(BadPattern, match="longer than"):
         matches(folder)
-    assert ended(first)
+    assert world.exited(first)
     assert not search_process.pids()
 
 
