@@ -13,7 +13,7 @@ HINTS = {
     Hint.START_A_JOB: "There are no jobs; start one: ptyjobs run -d -- CMD",
     Hint.KEY_NAMES: "{near} {spelling} text goes before them, without --key.",
     Hint.CHECK_THEN_KILL: "Look with ptyjobs status, then ptyjobs kill.",
-    Hint.CHECK_STATUS: "Try again; ptyjobs status {job_id} tells whether it still runs.",
+    Hint.CHECK_STATUS: "Try again; ptyjobs status {job_id} shows whether it still runs.",
     Hint.WHOLE_LINE: "With an allow-list send the whole line, without --no-enter.",
     Hint.OWN_JOB: "A line editor may obey it; use ptyjobs run for such a command.",
     Hint.ONE_KEY: "Send one key at a time, or start the program with ptyjobs run.",

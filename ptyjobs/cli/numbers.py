@@ -22,7 +22,7 @@ def limit(word: str) -> float:
     """Seconds, more than zero: without a limit the flag is left out."""
     seconds = duration(word)
     if not seconds:
-        raise argparse.ArgumentTypeError(f"{word!r} would end it at once; no limit is the default")
+        raise argparse.ArgumentTypeError(f"{word!r} would end it at once; the default is no limit")
     return seconds
 
 

@@ -16,7 +16,8 @@ def moment(word: str) -> tuple[int | None, float | None]:
     match = _MOMENT.match(word.strip())
     if match is None:
         raise BadInput(
-            f"{word!r} is no moment.", advice="A log offset such as 1234, or a time such as 3.5s."
+            f"{word!r} is not an offset or a time.",
+            advice="A log offset such as 1234, or a time such as 3.5s.",
         )
     if match["offset"]:
         return int(match["offset"]), None

@@ -271,7 +271,7 @@ class Base(Starter):
         self, job: JobDir, *, since: int | None, grep: str | None, limit: int, last: bool
     ) -> Page:
         if since is not None and since < 0:
-            raise BadInput(f"since={since} is no offset.", advice="Use 0 or a `next` you got.")
+            raise BadInput(f"since={since} is not an offset.", advice="Use 0 or a `next` you got.")
         if grep:
             from ptyjobs.store import grep as search  # with pexpect: not for every start
 

@@ -125,7 +125,7 @@ class EventFeed:
         unknown = [kind for kind in kinds if kind not in KINDS]
         if unknown:
             raise BadInput(
-                f"{unknown[0][:40]!r} is no event.", advice=f"There are {', '.join(KINDS)}."
+                f"{unknown[0][:40]!r} is not an event.", advice=f"There are {', '.join(KINDS)}."
             )
         project = os.path.realpath(project) if project else ""
         if project and not os.path.isdir(project):

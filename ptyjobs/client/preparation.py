@@ -246,7 +246,8 @@ def _restart(word: str) -> str:
     if policy in ("", "no", "on-failure", "always") and fits and (policy or not colon):
         return word
     raise BadInput(
-        f"restart={word!r} is no policy.", advice="on-failure, always, or with a limit: always:10."
+        f"restart={word!r} is not a policy.",
+        advice="on-failure, always, or with a limit: always:10.",
     )
 
 
@@ -255,7 +256,7 @@ def _port(word: str | int) -> str:
     text = str(word)
     if text in ("", "auto") or (text.isdecimal() and 0 < int(text) < 65536):
         return text
-    raise BadInput(f"port={text!r} is no port.", advice='"auto", or 1 to 65535.')
+    raise BadInput(f"port={text!r} is not a port.", advice='"auto", or 1 to 65535.')
 
 
 def ready_commands(words: Sequence[str], *, target: str = "") -> tuple[str, ...]:
@@ -270,7 +271,7 @@ def ready_commands(words: Sequence[str], *, target: str = "") -> tuple[str, ...]
     local = [probe.text for probe in conditions.probes if probe.kind != ready_syntax.COMMAND]
     if target and local:
         raise BadInput(
-            f"ready: {local[0]!r} is looked for on this machine, and the job runs on {target}.",
+            f"ready: {local[0]!r} is probed on this machine, but the job runs on {target}.",
             advice="Use a pattern, or command: with a line that asks the target.",
         )
     return conditions.commands
@@ -383,11 +384,11 @@ def program_name(command: str, argv: Sequence[str] = ()) -> str:
 
 def _check_text(what: str, text: str) -> None:
     if "\0" in text:
-        raise BadInput(f"The {what} holds a NUL character.")
+        raise BadInput(f"The {what} contains a NUL character.")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise BadInput(f"The {what} holds a lone surrogate, which is no character.") from None
+        raise BadInput(f"The {what} contains a lone surrogate, which is not a character.") from None
 
 
 def _side(what: str, value: int) -> int:
@@ -420,7 +421,7 @@ def _notify(words: Sequence[str]) -> tuple[str, ...]:
             compile_patterns([pattern.strip()])
         elif word not in KINDS:
             raise BadInput(
-                f"notify: {word[:80]!r} is nothing to watch for.",
+                f"notify: {word[:80]!r} is not an event to watch for.",
                 advice=f'Use {", ".join(KINDS)}, "pattern: REGEX" or "every: REGEX".',
             )
     return tuple(words)

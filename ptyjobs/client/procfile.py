@@ -61,13 +61,13 @@ def read(path: str) -> tuple[Process, ...]:
         match = _LINE.fullmatch(text)
         if match is None:
             raise BadInput(
-                f"{path}:{number}: {text[:80]!r} is no process; expected NAME: COMMAND, with a "
+                f"{path}:{number}: {text[:80]!r} is not a process; expected NAME: COMMAND, with a "
                 "name of letters, digits, _ and -."
             )
         name = match["name"]
         if name in found:
             raise BadInput(
-                f"{path}:{number}: the process {name!r} is there already, in line "
+                f"{path}:{number}: the process {name!r} is already defined in line "
                 f"{found[name].line}; expected another name."
             )
         found[name] = Process(name, match["command"].strip(), number)

@@ -58,7 +58,7 @@ def conditions(words: Iterable[str]) -> dict[str, str]:
         key, equals, value = word.partition("=")
         if key not in KEYS or not equals:
             raise BadInput(
-                f"--where {word!r} is no condition.", advice=f"KEY=VALUE with {', '.join(KEYS)}."
+                f"--where {word!r} is not a condition.", advice=f"KEY=VALUE with {', '.join(KEYS)}."
             )
         found[key] = project_of(value) if key == "project" else value
     return found

@@ -95,7 +95,7 @@ def parse(words: str | Sequence[str]) -> Conditions:
     if not found and (failures or every is not None):
         raise BadInput("ready has no condition that can become true.", advice='Add "port".')
     if every is not None and not probes:
-        raise BadInput("ready: every: needs a probe; a pattern holds for good.",
+        raise BadInput("ready: every: needs a probe; a pattern stays true once it has matched.",
                        advice='Add "port", a URL or "command:...".')  # fmt: skip
     return found
 
@@ -126,8 +126,8 @@ def _url(word: str) -> Condition:
     match = _URL.match(word.strip())
     if match is None:
         raise BadInput(
-            f"ready: {word!r} is no URL.", advice="http://127.0.0.1:3000/health, or with a status: "
-            "http://127.0.0.1:3000/ 404"
+            f"ready: {word!r} is not a URL.",
+            advice="http://127.0.0.1:3000/health, or with a status: http://127.0.0.1:3000/ 404",
         )  # fmt: skip
     host = match["host"].strip("[]").lower()
     if match["scheme"] == "https":

@@ -78,7 +78,7 @@ class Config:
     )
     session: str = _setting(
         types.SESSION,
-        "The agent's session that jobs belong to: its events go there.",
+        "The agent's session to which jobs belong and their events go.",
         default="",
         shown="none",
         env=("CLAUDE_CODE_SESSION_ID",),
@@ -92,7 +92,7 @@ class Config:
     )
     working_dir: str | None = _setting(
         types.DIRECTORY,
-        "Directory of jobs that name none.",
+        "Working directory of jobs for which none is given.",
         default=None,
         shown="the server's",
         env=("MCP_BG_WORKING_DIR",),
@@ -113,7 +113,7 @@ class Config:
     )
     login: bool = _setting(
         types.FLAG,
-        "Run jobs behind the start-up files of the user's shell, with direnv, mise, nvm or a venv.",
+        "Run jobs after the start-up files of the user's shell, with direnv, mise, nvm or a venv.",
         default=False,
     )
     env_allow: tuple[str, ...] = _setting(
@@ -125,13 +125,13 @@ class Config:
     # bounds
     max_jobs: int = _setting(
         types.integer(1, 10_000),
-        "Jobs that may run at once; ended ones do not count.",
+        "Jobs that may run at once, not counting ended jobs.",
         default=50,
         env=("MCP_BG_MAX_JOBS",),
     )
     log_limit: int = _setting(
         types.size(1024, 1 << 40),
-        "Output kept for each job; the oldest goes first, and is announced.",
+        "Output kept for each job; the oldest is dropped first, and answers say so.",
         default=64 << 20,
         env=("MCP_BG_MAX_OUTPUT_SIZE",),
     )
@@ -156,19 +156,19 @@ class Config:
         LIMITS["memory"], "Memory that one job may use: by a cgroup, else by rlimits.", default=None
     )
     cpu_limit: float | None = _setting(
-        LIMITS["cpu"], "Processors that one job may use, where it can have a cgroup.", default=None
+        LIMITS["cpu"], "Processors that one job may use, if it can have a cgroup.", default=None
     )
     pids_limit: int | None = _setting(
-        LIMITS["pids"], "Processes of one job, where it can have a cgroup.", default=None
+        LIMITS["pids"], "Processes of one job, if it can have a cgroup.", default=None
     )
     idle_limit: float | None = _setting(
         types.seconds(1, 31_536_000, optional=True),
-        "A persistent job ends after this time without client or output.",
+        "A persistent job ends after this time without a client or output.",
         default=None,
     )
     kill_grace: float = _setting(
         types.seconds(0, 60),
-        "Time between the polite signals of kill and SIGKILL.",
+        "Time between the first signals of kill and SIGKILL.",
         default=KILL_GRACE,
     )
     cleanup_interval: float = _setting(
@@ -183,7 +183,7 @@ class Config:
         default=86_400.0,
     )
     retention_count: int = _setting(
-        types.integer(0, 100_000), "At most so many ended jobs are kept, the newest.", default=200
+        types.integer(0, 100_000), "Number of ended jobs that are kept, the newest.", default=200
     )
     # what may run
     allowed_commands: tuple[str, ...] = _setting(
@@ -215,14 +215,16 @@ class Config:
     # what the model sees
     interact_timeout: float = _setting(
         types.seconds(0, 240),
-        "Longest wait of interact and execute unless asked.",
+        "Default longest wait of interact and execute.",
         default=INTERACT_TIMEOUT,
     )
     wait_timeout: float = _setting(
-        types.seconds(0, 240), "Longest wait of wait unless asked.", default=WAIT_TIMEOUT
+        types.seconds(0, 240), "Default longest wait of wait.", default=WAIT_TIMEOUT
     )
     max_wait: float = _setting(
-        types.seconds(1, 86400), "No call waits longer: clients give up after 60 s.", default=50.0
+        types.seconds(1, 86400),
+        "Longest wait of any call: many clients give up after 60 s.",
+        default=50.0,
     )
     task_after: float = _setting(
         types.seconds(0, 240),
@@ -265,7 +267,7 @@ class Config:
     )
     http: str = _setting(
         types.ADDRESS,
-        "Serve streamable HTTP there instead of stdio.",
+        "Serve streamable HTTP at this address instead of stdio.",
         default="none",
     )
     http_token: str = _setting(
@@ -275,7 +277,7 @@ class Config:
     )
     hold_key: str = _setting(
         types.TEXT,
-        "Key that holds an attached job, and releases it (a control key, or none).",
+        "Key that holds an attached job or releases it (a control key, or none).",
         default="C-]",
     )
     notify_command: str = _setting(
@@ -296,7 +298,7 @@ class Config:
     )
     viewer: str = _setting(
         types.choice("none", "read", "write"),
-        "Serve the viewer with the MCP server; browsers may look, or type as well.",
+        "Serve the viewer with the MCP server; browsers may read, or also type.",
         default="none",
     )
     detach_key: str = _setting(

@@ -131,7 +131,7 @@ def _flag(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise Unusable("a text that is not empty")
+        raise Unusable("non-empty text")
     return value
 
 

@@ -52,7 +52,7 @@ def refuse_shown_secret(request: InteractRequest, mode: LineMode) -> None:
         else "it reads keys by itself and may show them"
     )
     raise Refused(
-        f"The secret was not sent: this is not surely a password prompt, {why}.",
+        f"The secret was not sent: this may not be a password prompt, {why}.",
         advice="If it asks for this secret, insist.",
         hint=Hint.INSIST,
     )
@@ -132,8 +132,8 @@ class InputPolicy:
     ) -> None:
         if reader is InputReader.NOBODY:
             raise Refused(
-                "not allowed: input that no program waits for; the shell behind this program may "
-                "read it.",
+                "not allowed: input that no program waits for; the shell that started this program "
+                "may read it.",
                 advice="Wait until the program reads, then send one line. C-c interrupts it.",
             )
         if reader is InputReader.ONE_KEY:
@@ -143,8 +143,8 @@ class InputPolicy:
         if reader is InputReader.ONE_LINE:
             if not _LINE.fullmatch(data):
                 raise Refused(
-                    "not allowed: more or less than one line for a program with a shell behind "
-                    "it, which may read the rest.",
+                    "not allowed: not exactly one line for a program that a shell started; the "
+                    "shell may read the rest.",
                     advice="Send one whole line a call, without control characters.",
                     hint=Hint.WHOLE_LINE,
                 )
@@ -158,8 +158,8 @@ class InputPolicy:
         if probe.wait in (Wait.HARD, Wait.SOFT) and not input_reader.is_shell(probe.pid):
             if not _LINE.fullmatch(data):
                 raise Refused(
-                    "not allowed: more or less than one line for a program of a shell, which may "
-                    "read the rest.",
+                    "not allowed: not exactly one line for a program that a shell started; the "
+                    "shell may read the rest.",
                     advice="Send one whole line a call.",
                     hint=Hint.WHOLE_LINE,
                 )
@@ -170,8 +170,8 @@ class InputPolicy:
         """Raise Refused unless the program that waits takes all of `data` in one read."""
         if probe.takes < len(data):
             raise Refused(
-                "not allowed: a line of which this program may read a part; the shell behind it "
-                "would read the rest.",
+                "not allowed: a line of which this program may read a part; the shell that started "
+                "it would read the rest.",
                 advice="Start the program as a job of its own with execute.",
                 hint=Hint.OWN_JOB,
             )
@@ -241,14 +241,14 @@ class InputPolicy:
             if reader is InputReader.SHELL:
                 raise
             raise Refused(
-                f"{error.message.rstrip('.')}: the shell behind this program may read it.",
+                f"{error.message.rstrip('.')}: the shell that started this program may read it.",
                 advice="Wait until the program reads, then send it one whole line at a time.",
             ) from None
 
 
 def _several_keys() -> Refused:
     return Refused(
-        "not allowed: several keys for a program with a shell behind it, which may read the last "
+        "not allowed: several keys for a program that a shell started, which may read the last "
         "of them.",
         advice="Send one key a call, or start the program as a job of its own with execute.",
         hint=Hint.ONE_KEY,

@@ -258,7 +258,7 @@ def _ask_person(service: JobService, message: str) -> None:
     request = service.asking
     if not (message.strip() or request.message or request.reply or service.hold.held):
         raise BadInput(
-            "Nobody holds this job and there is no message.",
+            "No person holds this job, and no message was given.",
             advice="Say in message what a person should do.",
         )
     if not service.job.state.ended:
@@ -343,7 +343,8 @@ def _size(rows: int, cols: int) -> Size:
     size = size_of(rows, cols)
     if size is None:
         raise BadInput(
-            f"{rows} rows by {cols} columns is no terminal.", advice=f"1 to {MAX_SIDE} each."
+            f"{rows} rows by {cols} columns is not a terminal size.",
+            advice=f"1 to {MAX_SIDE} each.",
         )
     return size
 
@@ -395,7 +396,7 @@ def parse_signal(name: str) -> int:
         return int(signal.Signals["SIG" + word.removeprefix("SIG")])
     except KeyError:
         raise BadInput(
-            f"{name!r} is no signal.", advice="Use a name such as INT, TERM, HUP, KILL, USR1."
+            f"{name!r} is not a signal.", advice="Use a name such as INT, TERM, HUP, KILL, USR1."
         ) from None
 
 

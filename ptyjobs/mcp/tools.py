@@ -41,7 +41,7 @@ EXECUTE = Tool(
         Param("restart", "text", "on-failure or always", default=""),
         Param("replace", "flag", "first end the job of that name: a restart", default=False),
         Param("port", "text", '"auto": lease a free port, given as $PORT', default=""),
-        Param("timeout", "number", "end the job after so many seconds", low=0.001),
+        Param("timeout", "number", "end the job after this many seconds", low=0.001),
         Param(
             "lifetime",
             "text",
@@ -168,7 +168,7 @@ LIST = Tool(
     "List jobs",
     "All jobs, one line each: state and command; or who holds which port.",
     (
-        Param("all", "flag", "all ended jobs too, not only ten", default=False),
+        Param("all", "flag", "all ended jobs, not only the last ten", default=False),
         Param("ports", "flag", "listening ports with their job or process", default=False),
     ),
     handlers.list_jobs,

@@ -82,7 +82,7 @@ def wrap(spec: JobSpec, *, scratch: str = "", hidden: Sequence[str] = ()) -> Job
         for inside in (folder, os.path.realpath(spec.cwd)):
             if _inside(inside, os.path.realpath(path)):
                 raise Refused(
-                    f"The working folder {inside} lies in {path}, which jobs may not touch."
+                    f"The working folder {inside} is inside {path}, which jobs may not change."
                 )
     if spec.sandbox == "bwrap":
         return _in_bwrap(spec, folder, hidden)
@@ -243,7 +243,7 @@ def _working_folder(cwd: str) -> str:
     own = [os.path.realpath(path) for path in _SYSTEM_FOLDERS]
     if folder == "/" or any(_inside(folder, path) for path in own):
         raise Refused(
-            f"A sandbox whose writable folder is {cwd} contains nothing.",
+            f"A sandbox whose writable folder is {cwd} confines nothing.",
             advice="Choose a project folder as cwd.",
         )
     return folder
@@ -300,7 +300,7 @@ def _in_landlock(spec: JobSpec, folder: str, scratch: str, hidden: Sequence[str]
     for path in [*map(os.path.realpath, hidden), *_own_folders(folder)]:
         if _inside(path, folder):
             raise Refused(
-                f"The writable folder {folder} holds {path}, which landlock cannot except.",
+                f"The writable folder {folder} holds {path}, which landlock cannot exclude.",
                 advice="Choose a folder below it, or sandbox=bwrap.",
             )
     for name, wanted in (

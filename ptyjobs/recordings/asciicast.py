@@ -48,7 +48,7 @@ class Event:
         """The size in a resize event; raises BadRecording for any other event."""
         size = _size(self.data) if self.code == RESIZE else None
         if size is None:
-            raise BadRecording(f"{self.data!r} of a {self.code!r} event is no COLSxROWS.")
+            raise BadRecording(f"{self.data!r} of a {self.code!r} event is not COLSxROWS.")
         return size
 
 

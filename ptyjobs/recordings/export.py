@@ -64,7 +64,7 @@ def _whole(source: JobDir | Recording) -> tuple[Recording, Iterable[Moment]]:
         return source, source.moments
     spec, status = source.spec(), source.status()
     if spec is None:
-        raise BadRecording(f"{source.path.name} is no job's directory: it has no spec.json.")
+        raise BadRecording(f"{source.path.name} is not a job's directory: it has no spec.json.")
     size, moments = moments_of(source)
     started = int(status.started) if status else 0
     head = Recording(size=size, title=source.job_id, command=spec.command, timestamp=started)

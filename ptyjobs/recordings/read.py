@@ -35,7 +35,7 @@ def read(path: Path) -> Recording:
         return read_job(JobDir(path))
     data = path.read_bytes()
     if not data:
-        raise BadRecording(f"{path.name} is empty: it is no recording.")
+        raise BadRecording(f"{path.name} is empty, not a recording.")
     if path.suffix != RAW_SUFFIX and data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         twin = path.with_suffix(RAW_SUFFIX)
         raw = twin.read_bytes() if twin.is_file() else None
@@ -114,7 +114,7 @@ def read_job(job: JobDir) -> Recording:
     """A job's log and events as a recording; a running job's up to now."""
     spec, status = job.spec(), job.status()
     if spec is None:
-        raise BadRecording(f"{job.path.name} is no job's directory: it has no spec.json.")
+        raise BadRecording(f"{job.path.name} is not a job's directory: it has no spec.json.")
     size, moments = moments_of(job)
     return Recording(
         size=size,

@@ -35,7 +35,7 @@ def decoded(data: bytes, *, path: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise Refused(f"{path}, line {line}: not UTF-8; it was left alone.") from None
+        raise Refused(f"{path}, line {line}: not UTF-8; it was left unchanged.") from None
 
 
 def change(path: str, edit: Callable[[bytes | None], bytes | None], *, backup: bool = True) -> bool:

@@ -113,6 +113,6 @@ def check_ours(target: str) -> None:
         name = None
     if name != NAME:
         raise Refused(
-            f"{target} is not the ptyjobs plugin; it was left alone.",
+            f"{target} is not the ptyjobs plugin; it was left unchanged.",
             advice="Move it away and run setup again.",
         )

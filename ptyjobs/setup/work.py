@@ -177,7 +177,7 @@ def _put(
 
 def _taken(name: str) -> PtyJobsError:
     return PtyJobsError(
-        f"another server is named {name!r} there; it was left alone.",
+        f"another server is named {name!r} there; it was left unchanged.",
         advice="Choose another name: ptyjobs setup --name NAME",
     )
 

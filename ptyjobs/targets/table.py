@@ -73,7 +73,7 @@ def _expression(name: str, key: str, source: str) -> re.Pattern[str]:
     try:
         return re.compile(source, re.MULTILINE)
     except re.error as error:
-        raise _bad(name, f"{key} = {source!r} is no regular expression ({error})") from error
+        raise _bad(name, f"{key} = {source!r} is not a regular expression ({error})") from error
 
 
 def _bad(name: str, what: str) -> BadConfig:

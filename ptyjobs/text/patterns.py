@@ -33,7 +33,7 @@ _OPEN = re.compile(rb"\x1b[^\x1b]{0,4096}\Z")
 def compile_patterns(patterns: Sequence[str]) -> list[re.Pattern[str]]:
     """Compile each pattern (MULTILINE); BadPattern names an invalid one."""
     if isinstance(patterns, str):  # its characters would be the patterns
-        raise BadPattern(f"{patterns[:100]!r} is no list.", advice="Give a list of patterns.")
+        raise BadPattern(f"{patterns[:100]!r} is not a list.", advice="Give a list of patterns.")
     if len(patterns) > MAX_PATTERNS:
         raise BadPattern(
             f"{len(patterns)} patterns are too many.", advice=f"At most {MAX_PATTERNS}."

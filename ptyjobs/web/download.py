@@ -123,7 +123,7 @@ async def _screen(jobs: AsyncJobs, job: JobDir, time: str) -> Screen:
         try:
             moment = float(time)
         except ValueError:
-            raise BadInput(f"{time[:40]!r} is no number of seconds.") from None
+            raise BadInput(f"{time[:40]!r} is not a number of seconds.") from None
         return await asyncio.to_thread(views.screen_at, job, time=moment)
     if (await jobs.status(job.job_id)).state.ended:
         return await asyncio.to_thread(views.screen_at, job)

@@ -221,7 +221,7 @@ def test_play_adds_nothing_to_a_line_feed(tmp_path: Path, outer: Outer) -> None:
         (("send", "j", "--keys", "C-c"), "Did you mean --key?"),
         (("list", "--sorted"), "Usage: ptyjobs list --help"),
         (("up", "--nothing"), "Usage: ptyjobs up --help"),
-        (("web", "--port", "abc"), "abc is no port: 0 to 65535"),
+        (("web", "--port", "abc"), "abc is not a port: 0 to 65535"),
         (("run", "-d", "--timeout", "0", "--", "true"), "would end it at once"),
         (("export", "j", "x.gif"), "cannot be written as .gif. A page with a player:"),
     ],

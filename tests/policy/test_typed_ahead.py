@@ -49,7 +49,7 @@ def test_no_line_is_typed_for_later(jobs: Jobs, shell: str, tmp_path: Path) -> N
     jobs.interact(shell, input="sleep 3", timeout=0)
     until_it_runs(jobs, shell, "sleep")
     for line in (f"touch {mark}", "echo later", f"echo one\ntouch {mark}"):
-        with pytest.raises(Refused, match="the shell behind this program"):
+        with pytest.raises(Refused, match="the shell that started this program"):
             jobs.interact(shell, input=line, timeout=0)
     with pytest.raises(Refused):  # half a line has not been checked
         jobs.interact(shell, input="echo", enter=False, timeout=0)

@@ -50,8 +50,11 @@ def test_reading(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("web: x\nworker ./work\n", r"Procfile:2: 'worker ./work' is no process; expected NAME:"),
-        ("web: x\nweb: y\n", r"Procfile:2: the process 'web' is there already, in line 1"),
+        (
+            "web: x\nworker ./work\n",
+            r"Procfile:2: 'worker ./work' is not a process; expected NAME:",
+        ),
+        ("web: x\nweb: y\n", r"Procfile:2: the process 'web' is already defined in line 1"),
         ("my web: x\n", r"Procfile:1: .*expected NAME: COMMAND"),
         ("web:\n", r"Procfile:1: "),
         ("# nothing\n", "names no process"),

@@ -44,7 +44,7 @@ def register(add: Add) -> None:
 
 
 def doctor(args: argparse.Namespace, settings: Config) -> int:
-    """Check what ptyjobs can observe and contain here, with advice; 1 if something is wrong."""
+    """Check this machine and every client, with advice; exits with 1 if something is wrong."""
     findings = [finding for check in CHECKS for finding in check(settings)]
     if args.json:
         print(json.dumps(to_json(findings)))

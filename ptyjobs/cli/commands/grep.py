@@ -46,7 +46,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 def grep(args: argparse.Namespace, settings: Config) -> int:
     """Print matching lines of all kept jobs: newest job first, last line first.
 
-    Each is preceded by its job and line number. 1 if no line matches.
+    Each is preceded by its job and line number. Exits with 1 if no line matches.
     """
     from ptyjobs.client import search
     from ptyjobs.client.registry import Registry

@@ -26,7 +26,7 @@ EXAMPLES = """\
   ptyjobs logs web -f               as it comes; to a terminal text and colours only
   ptyjobs logs web -f --discard | gzip > web.gz   for a job that waits for room (log_full=wait)
   ptyjobs logs web --text --last 20
-  ptyjobs logs web --grep 'ERROR'   each match behind its log offset
+  ptyjobs logs web --grep 'ERROR'   each match after its log offset
   ptyjobs logs web -f --last 20 --grep 'ERROR|WARN'"""
 
 
@@ -53,7 +53,7 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
     """Print a job's output as bytes, or with --text (--grep, --last, --json) as lines of text.
 
     On a terminal, only text and colours pass, unless --raw is given. With -f, follows until the
-    job ends. 1 if --grep found nothing.
+    job ends. Exits with 1 if --grep found nothing.
     """
     from ptyjobs.cli.positions import offset_at
     from ptyjobs.client.sync import Jobs

@@ -24,7 +24,7 @@ def register(add: Add) -> None:
 
 
 def release(args: argparse.Namespace, settings: Config) -> int:
-    """Release a held job; the agent is sent what happened meanwhile. 1 if it was not held.
+    """Release a held job; the agent gets a report of the hold. Exits with 1 if it was not held.
 
     If the agent asked for a person, this also answers it with "done".
     """

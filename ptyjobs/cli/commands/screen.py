@@ -141,5 +141,5 @@ def _write(data: bytes, output: str) -> None:
             Path(output).write_bytes(data)
         return
     if sys.stdout.isatty() and data.startswith(b"\x89PNG"):
-        raise BadInput("A PNG is no text for a terminal.", advice="Name a file: -o screen.png")
+        raise BadInput("A PNG cannot be shown in a terminal.", advice="Name a file: -o screen.png")
     sys.stdout.buffer.write(data)

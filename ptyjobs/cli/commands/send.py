@@ -47,7 +47,7 @@ def register(add: Add) -> None:
 
 
 def send(args: argparse.Namespace, settings: Config) -> int:
-    """Type into a job and print the answer; 1 if there is no answer in time."""
+    """Type into a job and print the answer; exits with 1 if there is none in time."""
     text = _text(args)
     with Jobs(settings, reader=READER) as jobs:
         jobs.who = person.name()  # the user who holds the job may also use `send`
@@ -80,7 +80,7 @@ def _text(args: argparse.Namespace) -> str:
     if args.paste and text is None:
         text = sys.stdin.read()
     if args.secret and (text is not None or args.key):
-        raise BadInput("--secret takes nothing beside it.", advice="It asks for the text here.")
+        raise BadInput("--secret excludes other input.", advice="It asks for the text here.")
     if text is None and not args.key and not args.secret:
         raise BadInput("Nothing to send.", advice="Give a text, --key, --paste or --secret.")
     return text or ""

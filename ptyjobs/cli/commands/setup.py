@@ -46,7 +46,7 @@ def register(add: Add) -> None:
 
 
 def setup(args: argparse.Namespace, settings: Config) -> int:
-    """Configure the MCP clients of this machine; 1 if one could not be configured."""
+    """Configure the MCP clients of this machine; exits with 1 if one could not be configured."""
     from ptyjobs.setup import work
 
     world = here()

@@ -65,7 +65,9 @@ def top(args: argparse.Namespace, settings: Config) -> int:
         terminal = Terminal()
         if terminal.dumb:
             advice = "Use ptyjobs list --watch, or set TERM."
-            raise BadInput("top needs a terminal with a cursor; TERM says dumb.", advice=advice)
+            raise BadInput(
+                "top needs a terminal that can move the cursor; TERM is dumb.", advice=advice
+            )
         board = Board(jobs, terminal, all=args.all)
         while True:
             with terminal.raw(own_screen=True):

@@ -52,7 +52,7 @@ def procfile_path(file: str) -> str:
 def up(args: argparse.Namespace, settings: Config) -> int:
     """Start the processes of a Procfile as persistent jobs, each with a terminal and $PORT.
 
-    Running ones are left alone. 1 if any of them is not running or not ready.
+    Running ones are left alone. Exits with 1 if one is not running or not ready.
     """
     from ptyjobs.client import services
     from ptyjobs.client.sync import Jobs

@@ -32,7 +32,7 @@ def register(add: Add) -> None:
 
 def _port(word: str) -> int:
     if not (word.isdecimal() and int(word) <= 65535):
-        raise argparse.ArgumentTypeError(f"{word} is no port: 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{word} is not a port: 0 to 65535")
     return int(word)
 
 

@@ -49,7 +49,7 @@ HINTS = {
     Hint.START_A_JOB: "There are no jobs; start one with execute_command.",
     Hint.KEY_NAMES: "{near} {spelling}",
     Hint.CHECK_THEN_KILL: "Look with get_job_status, then kill_job.",
-    Hint.CHECK_STATUS: "Try again; get_job_status tells whether it still runs.",
+    Hint.CHECK_STATUS: "Try again; get_job_status shows whether it still runs.",
     Hint.WHOLE_LINE: "Send the whole line.",
     Hint.OWN_JOB: "Use execute_command for such a command.",
     Hint.ONE_KEY: "Start the program with execute_command.",
