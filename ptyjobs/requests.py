@@ -308,7 +308,7 @@ def decode(message: Mapping[str, object]) -> Request:
 
 def _words(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise TypeError(f"{value!r} is no list")
+        raise TypeError(f"{value!r} is not a list")
     return tuple(map(str, value))
 
 

@@ -118,7 +118,7 @@ class Base(Starter):
         if not status.state.ended:
             raise HolderLost(
                 f"The holder of job {job.job_id!r} does not answer.",
-                advice="Try again; `status` tells whether it still runs.",
+                advice="Try again; `status` shows whether it still runs.",
                 hint=Hint.CHECK_STATUS,
                 facts={"job_id": job.job_id},
             )

@@ -141,7 +141,7 @@ def _guarded(name: str, path: str, step: Callable[[], tuple[Action, str]]) -> Ou
     try:
         action, words = step()
     except Broken as broken:
-        return Outcome(name, path, Action.FAILED, f"{broken}; the file was left alone")
+        return Outcome(name, path, Action.FAILED, f"{broken}; the file was left unchanged")
     except PtyJobsError as error:
         return Outcome(name, path, Action.FAILED, str(error))
     except OSError as error:

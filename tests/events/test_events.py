@@ -187,11 +187,11 @@ def test_a_port_is_reported_where_it_is_watched_for(jobs: Jobs) -> None:
 
 
 def test_what_cannot_be_watched_is_refused(jobs: Jobs) -> None:
-    with pytest.raises(BadInput, match="'exits' is nothing to watch for"):
+    with pytest.raises(BadInput, match="'exits' is not an event"):
         jobs.execute("true", notify=["exits"])
     with pytest.raises(BadPattern):
         jobs.execute("true", notify=["pattern: ("])
-    with pytest.raises(BadInput, match="'exits' is no event"):
+    with pytest.raises(BadInput, match="'exits' is not an event"):
         next(jobs.events(kinds=["exits"]))
 
 

@@ -80,7 +80,7 @@ def test_what_an_older_client_leaves_out_has_its_default(cls: type[Request]) -> 
         ({"op": "dance"}, "Unknown operation. It speaks protocol version 2; see its `hello`."),
         ({}, "Unknown operation. It speaks protocol version 2; see its `hello`."),
         ({"op": "interact", "timeout": "soon"}, "Bad parameters: could not convert string"),
-        ({"op": "interact", "keys": "C-c"}, "Bad parameters: 'C-c' is no list."),
+        ({"op": "interact", "keys": "C-c"}, "Bad parameters: 'C-c' is not a list."),
         ({"op": "interact", "raw": "zz"}, "Bad parameters: non-hexadecimal number"),
         ({"op": "resize", "rows": 3}, "Bad parameters: ResizeRequest misses its value 'cols'."),
         ({"op": "tail", "lines": [1]}, "Bad parameters: int() argument must be"),

@@ -45,7 +45,7 @@ def test_urls(url: str, hosts: tuple[str, ...], port: int, path: str, status: in
         ("port:http", "names no port"),
         ("https://localhost:1/", "https is not probed"),
         ("http://example.org/", "is not looked up"),
-        ("http://", "is no URL"),
+        ("http://", "is not a URL"),
         ("http://127.0.0.1:70000/", "names no port"),
         ("command:", "no command line"),
         ("", "is empty"),

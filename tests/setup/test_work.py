@@ -239,7 +239,7 @@ def test_the_plugin_folder_of_somebody_else_stays(world: World, server: Server) 
         work.remove("claude-code", world=world),
     ):
         assert outcomes[0].action is Action.FAILED
-        assert "left alone" in outcomes[0].words
+        assert "left unchanged" in outcomes[0].words
     assert skill.read_text() == "mine"
 
 

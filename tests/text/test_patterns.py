@@ -24,5 +24,5 @@ def test_what_was_overwritten_is_gone(raw: bytes, text: str) -> None:
 
 
 def test_one_pattern_without_a_list_is_refused() -> None:
-    with pytest.raises(BadPattern, match="is no list"):
+    with pytest.raises(BadPattern, match="is not a list"):
         compile_patterns("error:")

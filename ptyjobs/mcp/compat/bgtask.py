@@ -29,7 +29,7 @@ HINTS = {
     Hint.START_A_JOB: "There are no tasks; start one with run-background-task.",
     Hint.KEY_NAMES: "{near} {spelling}",
     Hint.CHECK_THEN_KILL: "Look with list-background-tasks, then stop-background-task.",
-    Hint.CHECK_STATUS: "Try again; list-background-tasks tells whether it still runs.",
+    Hint.CHECK_STATUS: "Try again; list-background-tasks shows whether it still runs.",
     Hint.WHOLE_LINE: "Send the whole line.",
     Hint.OWN_JOB: "Use run-background-task for such a command.",
     Hint.ONE_KEY: "Start the program with run-background-task.",
