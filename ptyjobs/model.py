@@ -187,7 +187,7 @@ class Exit:
 
 
 NOTIFY = ("exited", "asks", "ready")
-"""Transitions of a job that its session is told unless asked otherwise; losses always are."""
+"""Transitions of a job reported to its session by default; losses always are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -324,11 +324,11 @@ _READERS: dict[str, Callable[..., object]] = {
     "Packed | None": tuple,
     "MouseAction | None": lambda value: from_json(MouseAction, value),
 }
-"""How a member is read, by the annotation of its field."""
+"""Decoders of members, by the annotation of the field."""
 _WRITERS: dict[str, Callable[..., object]] = {
     "bytes": bytes.hex, "JobSpec": to_json, "Packed | None": to_json, "MouseAction | None": to_json,
 }  # fmt: skip
-"""How a member is written where JSON does not have its type."""
+"""Encoders of members whose type JSON does not have."""
 _EMPTY = (None, False, "", (), b"")
 _NEVER = object()
 

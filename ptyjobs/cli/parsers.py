@@ -41,7 +41,7 @@ EXIT_CODES = {
     4: "trouble with a job's holder: lost, or it could not start",
     5: "internal: please report it",
 }
-"""What every command's exit code means; `run`, `attach` and `record` pass the program's own on."""
+"""Exit codes of every command; `run`, `attach` and `record` pass the program's own on."""
 
 
 class Help(argparse.RawDescriptionHelpFormatter):

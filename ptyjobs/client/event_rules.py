@@ -106,7 +106,7 @@ class EventRules:
         return {token for token, _ in self._offered}
 
     def withdraw(self, now: float, token: str) -> None:
-        """The server that kept this answer was killed: report what the answer told."""
+        """The server that kept this answer was killed: report the answer's transitions."""
         for one, transition in self._offered:
             if one == token:
                 self._hold(now, transition)

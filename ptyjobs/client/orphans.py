@@ -18,7 +18,7 @@ from ptyjobs.process import cgroup, tree
 
 MARK = "PTYJOBS_JOB_DIR"
 ROUNDS = 5
-"""Searches until none is found: what forks while it is looked at is seen in the next one."""
+"""Maximum searches: a process that forks during one is found by the next."""
 
 
 def name(directory: Path) -> str:

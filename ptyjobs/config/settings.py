@@ -62,7 +62,7 @@ LIMITS = {
     "cpu": replace(types.number(0.01, 1024), optional=True),
     "pids": types.integer(1, 1_000_000, optional=True),
 }
-"""How the limits of a job are written, as settings and in a call."""
+"""Syntax of a job's limits, as settings and in a call."""
 
 
 @dataclass(frozen=True, slots=True)

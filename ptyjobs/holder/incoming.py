@@ -1,6 +1,6 @@
-"""What arrives on one connection: requests and a person's keys.
+"""The incoming side of one connection: requests and a person's keys.
 
-Owns the answer to each request, also to one that fails. Never acts on the job (`operations` and
+Owns the answer to each request, even if it fails. Never acts on the job (`operations` and
 `person_keys` do). The subtle thing: a bug of ours is answered as an error. Otherwise the
 client would wait in vain, and requests that arrived with it would be lost.
 """

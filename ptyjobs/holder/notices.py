@@ -234,7 +234,7 @@ class Notices:
             self.returned(session)
 
     def _on_offer(self, session: str, answer: Answer, offer: str) -> None:
-        """Write the event that the answer tells of: reported if it is never fetched."""
+        """Write the answer's event: reported if the answer is never fetched."""
         verdict, own = answer.verdict, session == self._job.spec.session
         if own and (verdict.reason.ready or answer.state.ended):
             self.returned(session)  # earlier events; this one is not written yet

@@ -179,7 +179,7 @@ RESULT: Mapping[str, Any] = {
     "required": ["text"],
     "additionalProperties": True,
 }
-"""What every tool's structuredContent has, where it is asked for; `to_json` names the rest."""
+"""Members of every tool's structuredContent, if requested; `to_json` names the others."""
 
 
 @dataclass(frozen=True, slots=True)

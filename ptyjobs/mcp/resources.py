@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from ptyjobs.model import Status
 
 WATCH_INTERVAL = 0.1
-"""Seconds between two looks at a subscribed job: two `stat` calls, no request to its holder."""
+"""Interval of checks of a subscribed job: two `stat` calls, no request to its holder."""
 TELL_INTERVAL = 0.5
-"""Seconds between two notes about one job; the first change after a calm is told at once."""
+"""Minimum seconds between two notifications about one job; the first is sent at once."""
 LISTED = 100
 """Jobs in a resource list, the newest; every job can be read."""
 

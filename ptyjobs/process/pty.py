@@ -36,7 +36,7 @@ READ_SIZE = 64 << 10  # one read; larger ones cost CPU without a gain
 
 
 SIGNALS = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
-"""What a child gets back the default of, whatever this process inherited (traps sheet 4)."""
+"""Signals reset to their default in a child, which would inherit ignored ones (execve(2))."""
 
 
 @dataclass(frozen=True, slots=True)

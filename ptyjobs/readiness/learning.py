@@ -64,7 +64,7 @@ def _learns(situation: Situation, weighing: Weighing, rule: Rule, *, sure: bool)
 
 
 def _echo(situation: Situation, row: str) -> bool:
-    """True if the row is the accepted line alone, without a line end behind it."""
+    """True if the row is the accepted line alone, without a line end."""
     memory, sent, base = situation.memory, situation.sent, situation.baseline
     before = memory.row
     if sent is None or not sent.enter or base is None or base.canonical or before is None:

@@ -98,7 +98,7 @@ class Terminal:
         return moment
 
     def mark(self) -> Mark:
-        """The mark where fresh text begins from now on.
+        """The mark from which later fresh text begins.
 
         A recording has no termios flags: a program that has enabled bracketed paste is taken to
         edit its line itself; for all others the kernel echoes.

@@ -22,7 +22,7 @@ NAME = "ptyjobs"
 INSTALLED = "scripts/installed"  # absolute path of the command that the plugin starts first
 READ_ONLY = ("wait", "tail", "output", "status", "list")
 PERMISSIONS = tuple(f"mcp__plugin_{NAME}_{NAME}__{tool}" for tool in READ_ONLY)
-"""What Claude Code calls the tools that only read; `setup --permissions` allows them."""
+"""Claude Code's names of the tools that only read; `setup --permissions` allows them."""
 
 
 def source() -> str:

@@ -73,7 +73,7 @@ def _become_zygote(requests: socket.socket, lease: int, *, share_heap: bool) -> 
     os.setsid()  # leave the process group that a client signals
     own_env.clean()
     umask.make_usable()
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # blocked by our parent, SIGCHLD wakes nobody
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a blocked SIGCHLD would not wake us
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     _close_others({requests.fileno(), lease})

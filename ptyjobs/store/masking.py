@@ -26,7 +26,7 @@ OVERLAP = 16 << 10  # bytes of the block before that are looked at again: a long
 
 
 def mask_job(job: JobDir, redactor: Redactor) -> int:
-    """Mask the secrets in the log, the typed text and the marks of a job; how many there were."""
+    """Mask the secrets in a job's log, typed text and marks; return their number."""
     return _mask_log(job, redactor) + _mask_typed(job, redactor)
 
 

@@ -1,4 +1,4 @@
-"""Where a search process can be forked: the zygote of this process's newest client.
+"""The zygote that forks search processes: that of this process's newest client.
 
 Owns that reference. Never imports what it calls, because every client sets it and few search. A
 fork of the client's process must not use it: two processes would read the same connection.
@@ -25,7 +25,7 @@ _source: tuple[int, Source] | None = None  # and the process it belongs to
 
 
 def use(source: Source | None) -> None:
-    """Fork search processes from this zygote from now on; None: from none."""
+    """Fork later search processes from this zygote; None: from no zygote."""
     global _source
     _source = None if source is None else (os.getpid(), source)
 

@@ -31,7 +31,7 @@ def is_redraw(text: str, pos: int) -> bool:
 
 
 def only_csi(window: str) -> bool:
-    """True if the window is ASCII whose only controls are those that begin a CSI."""
+    """True if the window is ASCII and each of its controls begins a CSI."""
     if not window.isascii() or window.encode().translate(None, _PRINTABLE):
         return False
     return window.count("\x1b") == window.count("\x1b[")

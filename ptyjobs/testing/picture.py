@@ -22,7 +22,7 @@ __tracebackhide__ = True  # a failing check is shown where the test makes it
 
 FLAGS = ("bold", "faint", "italic", "blink", "reverse", "conceal", "strike", "overline")
 STYLES = (*FLAGS, "underline", "fg", "bg", "underline_color", "link")
-"""What `check_style` takes."""
+"""Parameters of `check_style`."""
 REPR = 160  # characters of the screen in a repr
 _UNDERLINES = ("", "underline", "underline=double", "underline=curly", "underline=dotted",
                "underline=dashed")  # fmt: skip

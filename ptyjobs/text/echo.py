@@ -174,7 +174,7 @@ def _flow(rows: Sequence[Line], at: int, text: str, line: str, cols: int) -> tup
 
 
 def _drawn_anew(rows: Sequence[Line], typed: Typed) -> tuple[int, str] | None:
-    """The whole typed line behind an earlier prompt, which was not left of the cursor before.
+    """The whole typed line after an earlier prompt that was not left of the cursor before.
 
     After a list of completions, or a signal key, a line editor draws its prompt only with the next
     key; it may leave the end of the kernel's `^C`.

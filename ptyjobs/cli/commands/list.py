@@ -26,7 +26,7 @@ LIMITS = (64, 9, 4, 5, 30, 32)  # columns at most; a job id is never cut, as oth
 COMMAND = 5
 LAST_LINE = 24  # minimum columns of the last line
 NARROW = ((COMMAND, 20), (COMMAND, 0), (4, 20), (3, 0), (2, 0), (4, 12))
-"""What gives way to the last line, first the command, then the reason, silence and age."""
+"""Columns narrowed for the last line: first the command, then the reason, silence and age."""
 EXAMPLES = """\
   ptyjobs list
   ptyjobs list --watch                 or with figures and keys: ptyjobs top

@@ -76,7 +76,7 @@ def _add_surroundings(running: argparse.ArgumentParser) -> None:
 
 
 def _add_service(running: argparse.ArgumentParser) -> None:
-    """Arguments for the limits of the job, and for one that runs as a service."""
+    """Arguments for the job's limits and for services."""
     running.add_argument("--timeout", type=limit, metavar="S", help="kill it after S seconds")
     running.add_argument(
         "--ready",
@@ -166,7 +166,7 @@ def run(args: argparse.Namespace, settings: Config) -> int:
 def _spec(
     args: argparse.Namespace, settings: Config, size: Size | None, *, attached: bool
 ) -> JobSpec:
-    """The job of the command line; `size` is that of the user's terminal."""
+    """The job of the command line; `size`: of the user's terminal."""
     flags = flags_of(args)
     return prepare(
         settings,

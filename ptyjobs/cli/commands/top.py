@@ -40,7 +40,7 @@ LIMITS = (64, 9, 4, 5, 5, 5, 5, 40, 28)  # columns at most; a job id is never cu
 WIDE = 120  # columns from which the address and owner of a listening socket have room
 LAST_LINE = 20  # minimum columns of the last line
 NARROW = ((6, 0), (3, 0), (8, 18), (5, 0), (2, 0), (7, 0))
-"""What gives way to it: output, silence, a part of the reason, memory, age, listening sockets."""
+"""Columns narrowed for it: output, silence, part of the reason, memory, age, sockets."""
 KEY = re.compile(rb"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])|[^\x00]", re.DOTALL)
 KEYS = {
     b"\x1b[A": "up", b"\x1bOA": "up", b"k": "up", b"\x1b[B": "down", b"\x1bOB": "down",
