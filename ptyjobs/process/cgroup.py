@@ -81,12 +81,14 @@ def note(group: Path, directory: str) -> bool:
     kill of all its processes' ancestors.
     """
     try:
+        text = os.fsencode(f"{os.stat(directory).st_ino}\n{group}\n")
         fd = os.open(f"{directory}/{NOTE}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with open(fd, "w") as file:
-            file.write(f"{os.stat(directory).st_ino}\n{group}\n")
+        try:
+            return os.write(fd, text) == len(text)
+        finally:
+            os.close(fd)
     except OSError:
         return False
-    return True
 
 
 def sweep(parent: Path) -> None:

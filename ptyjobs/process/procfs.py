@@ -51,8 +51,14 @@ def read(path: str, size: int = 4096) -> bytes:
 def read_all(path: str) -> bytes:
     """A /proc file of any length."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.readall()
+        fd = os.open(path, _FLAGS)
+        try:
+            parts = []
+            while part := os.read(fd, 4096):  # `open` would write to 20 more pages of a holder
+                parts.append(part)
+            return b"".join(parts)
+        finally:
+            os.close(fd)
     except (FileNotFoundError, ProcessLookupError) as error:
         raise ProcessExited(path) from error
     except PermissionError as error:

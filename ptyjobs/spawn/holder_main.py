@@ -44,7 +44,6 @@ def main(
 
 def begin(holder: Holder) -> None:
     """Do a holder's first steps after the fork, independent of its job; a spare does them ahead."""
-    os.setsid()
     tree.become_subreaper()
     tree.precise_timers()
     holder.begin()
@@ -164,6 +163,9 @@ def _rehearse_in(folder: str) -> None:
     here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # it may have been removed
     ours, theirs = socket.socketpair()
     holder = unborn(SharedPage(), lease=-1)
+    begin(holder)
+    stretch(holder)
+    cgroup.note(Path(folder), folder)  # a holder notes its cgroup
     ours.sendall(_START)
     for request in (
         {"id": 1, "op": "tail", "lines": 5},
@@ -172,7 +174,6 @@ def _rehearse_in(folder: str) -> None:
         {"id": 4, "op": "interact", "input": "warm", "timeout": 2.0},
     ):
         ours.sendall(protocol.encode(request))
-    holder.begin()
     try:
         _live(holder, folder, theirs, slot=0)
     finally:

@@ -312,7 +312,8 @@ class _Loop:
             os._exit(status)
 
     def _leave(self) -> None:
-        """In a forked child: release what belongs to the zygote alone."""
+        """In a forked child: leave the zygote's session, release what belongs to it alone."""
+        os.setsid()
         signal.set_wakeup_fd(-1)
         for number in (*self._wake, *self._refused, self._requests.detach()):
             os.close(number)
