@@ -1,7 +1,8 @@
 """Keep the zygote's pages shared with its holders despite Python's reference counts.
 
-Owns the two methods: `Gathering` puts the bytecode that every holder runs side by side in memory,
-and `keep` stops reference counting for all objects of the zygote (PEP 683). Never runs outside the
+Owns the methods: `Gathering` puts the bytecode that every holder runs side by side in memory,
+`fill_holes` makes objects created next lie side by side, and `keep` stops reference counting for
+all objects of the zygote (PEP 683). Never runs outside the
 zygote or without the setting `share_heap`. The subtle thing: using an object changes its reference
 count, and a page with a count that changes after the fork becomes private to the holder.
 
@@ -29,7 +30,11 @@ from typing import Any
 
 COUNT = 4  # bytes at an object's start that mean "immortal" (Include/refcount.h)
 _HOLDS = frozenset((CodeType, tuple, dict))  # may hold objects and be unknown to the collector
+SMALLEST, LARGEST, STEP = 48, 512, 16  # bytes of an allocator's blocks (Objects/obmalloc.c)
+ROW = 16  # blocks one behind the other: they are in a new pool
+MOST = 2000  # blocks of one size, also with another allocator
 _TRIALS: list[list[object]] = []
+_FILLING: list[bytes] = []
 _KEPT: list[CodeType] = []
 """Originals and first copies: else a holder's objects would fill their places, one on a page."""
 
@@ -90,6 +95,24 @@ class Gathering:
             copy = code.replace() if id(code) in self._called else code
         copies[id(code)] = copy
         return copy
+
+
+def fill_holes() -> None:
+    """Occupy the free blocks between the objects that imports have left.
+
+    Objects created next, such as the parts of a holder, then share few pages.
+    """
+    gc.collect()
+    head = sys.getsizeof(b"")
+    for size in range(SMALLEST, LARGEST + 1, STEP):
+        row = last = 0
+        for _ in range(MOST):
+            block = bytes(size - head)
+            _FILLING.append(block)
+            row = row + 1 if id(block) - last == size else 0
+            last = id(block)
+            if row == ROW:
+                break
 
 
 def keep() -> bool:

@@ -57,6 +57,7 @@ def main(
         _become_zygote(requests, lease, share_heap=share_heap)
         if ahead and share_heap and not large:
             _specialize(requests, lease)
+            _fill_holes()
         loop = _Loop(requests, lease, counts=share_heap and not large)
         gc.collect()
         if ahead:
@@ -94,6 +95,12 @@ def _specialize(requests: socket.socket, lease: int) -> None:
     for fd in (requests.fileno(), lease):
         poll.register(fd, select.POLLIN)
     holder_main.specialize(lambda: not poll.poll(0))
+
+
+def _fill_holes() -> None:
+    from ptyjobs.spawn import share_heap
+
+    share_heap.fill_holes()
 
 
 def _close_others(keep: set[int]) -> None:

@@ -86,6 +86,22 @@ def test_the_code_of_a_start_fills_its_pages() -> None:
     assert 1 <= float(run.stdout) < 2
 
 
+HOLES = """
+from ptyjobs.spawn import share_heap
+
+blocks = [bytes(60) for _ in range(4000)]
+del blocks[::20]
+share_heap.fill_holes()
+print(len({id(block) >> 12 for block in [bytes(60) for _ in range(100)]}))
+"""
+
+
+def test_new_objects_lie_side_by_side_once_the_holes_are_filled() -> None:
+    """100 blocks of 96 bytes; in the holes they would be on more than 40 pages."""
+    run = subprocess.run([sys.executable, "-c", HOLES], stdout=subprocess.PIPE, check=True)
+    assert int(run.stdout) <= 10
+
+
 SPECIALIZED = """
 import dis, signal, sys
 from ptyjobs.holder.loop import Holder
