@@ -1,9 +1,10 @@
 """Cost of one process per job: memory, idle CPU, and the time to start and to kill.
 
-    python -m benchmarks.holders [--jobs 100] [--rounds 60]
+    python -m benchmarks.holders [--jobs 100] [--rounds 60] [--wait S]
     python -m benchmarks.holders --pages [--counted]
 
 Compares a start without waiting with a bare fork and exec on a pty (ptyprocess), interleaved.
+With `--wait`, each of the jobs (`cat`) is started as a call does that waits for the first prompt.
 `--pages` says what an idle holder has written to the pages that are its own: it compares each with
 the same page of the zygote. `--counted` leaves reference counting on where it could be stopped
 (Python 3.12 and later), which shows its share. Needs permission to read /proc/PID/mem of children.
@@ -60,12 +61,12 @@ def bare_spawn() -> float:
     return took
 
 
-async def many(settings: Config, zygote: zygotes.Zygote, count: int) -> None:
+async def many(settings: Config, zygote: zygotes.Zygote, count: int, *, wait: float) -> None:
     jobs = AsyncJobs(settings, zygote=zygote)
-    spec = prepare(settings, argv=("sleep", "1000"))
+    spec = prepare(settings, argv=("cat",))
     await jobs.start(spec)
     began = time.perf_counter()
-    started = await asyncio.gather(*(jobs.start(spec) for _ in range(count)))
+    started = await asyncio.gather(*(jobs.start(spec, wait=wait) for _ in range(count)))
     took = time.perf_counter() - began
     ids = [answer.job_id for answer in started]
     holders = [(await jobs.status(job_id)).holder or 0 for job_id in ids]
@@ -113,7 +114,6 @@ NEAR = 5000  # counts change by less in a start
 def pages(settings: Config, zygote: zygotes.Zygote) -> None:
     """Print the kilobytes of an idle holder's own pages by what was written to them."""
     with Jobs(settings, zygote=zygote) as jobs:
-        time.sleep(3)  # the zygote is ready and has its spare
         job = jobs.start(prepare(settings, argv=("cat",)), wait=0)
         time.sleep(2.5)  # its status has been recorded
         holder = jobs.status(job.job_id).holder or 0
@@ -166,6 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--jobs", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--wait", type=float, default=0.0, help="seconds for the first prompt")
     parser.add_argument("--pages", action="store_true", help="what a holder's own pages hold")
     parser.add_argument("--counted", action="store_true", help="with --pages: count references")
     args = parser.parse_args()
@@ -175,12 +176,13 @@ def main() -> None:
         if args.counted:
             share_heap.keep = lambda: False
         zygote = zygotes.start(ahead=True)  # as a server does
+        time.sleep(3)  # the zygote is ready and has its spare
         try:
             if args.pages:
                 pages(settings, zygote)
                 return
             asyncio.run(one(settings, zygote, args.rounds))
-            asyncio.run(many(settings, zygote, args.jobs))
+            asyncio.run(many(settings, zygote, args.jobs, wait=args.wait))
         finally:
             zygote.end_session()
             zygote.join(20)
