@@ -345,6 +345,8 @@ def _masked(config: Config) -> tuple[dict[str, Any], ...] | None:
 
 def _time_limit(config: Config, asked: float | None) -> float | None:
     """Seconds until the job is killed: the requested value, capped by the setting."""
+    if asked is not None and not asked > 0:  # NaN, too: it would be the smaller of any two
+        raise BadInput(f"timeout={asked:g} is no time limit.", advice="Give seconds above 0.")
     limits = [limit for limit in (asked, config.job_timeout) if limit is not None]
     return min(limits, default=None)
 

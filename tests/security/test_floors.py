@@ -8,7 +8,7 @@ import pytest
 
 from ptyjobs.client import Jobs, prepare
 from ptyjobs.config import Config, load
-from ptyjobs.errors import Refused, UnknownJob
+from ptyjobs.errors import BadInput, Refused, UnknownJob
 from ptyjobs.process import sandbox
 from tests.mcp.live import Server
 
@@ -82,6 +82,10 @@ def test_the_time_limit_of_the_settings_is_the_longest(tmp_path: Path) -> None:
     assert prepare(settings, command="true", timeout=600).timeout == 60
     assert prepare(settings, command="true", timeout=6).timeout == 6
     assert prepare(settings, command="true").timeout == 60
+    assert prepare(settings, command="true", timeout=float("inf")).timeout == 60
+    for wrong in (float("nan"), -1.0, 0.0):
+        with pytest.raises(BadInput, match="is no time limit"):
+            prepare(settings, command="true", timeout=wrong)
 
 
 @pytest.mark.live
