@@ -11,7 +11,6 @@ The format is in `ptyjobs/terminal/program_status.py`, which reads such reports.
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 
 from ptyjobs._dataclass import TYPE_CHECKING
@@ -74,6 +73,8 @@ class ProgramReports:
 def path_of(job_id: str) -> str:
     """The record's path; a long job id is cut, and its digest keeps it distinct."""
     if len(job_id) > SEGMENT:
+        import hashlib  # rarely; it costs 2 ms of attach
+
         digest = hashlib.sha256(job_id.encode()).hexdigest()[:8]
         job_id = f"{job_id[: SEGMENT - 9]}-{digest}"
     return f"{ROOT}/{job_id}"

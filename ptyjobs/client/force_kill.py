@@ -9,11 +9,11 @@ the disk responds; before that, it remains the parent of its job's processes.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import signal
 import time
 
 from ptyjobs import protocol, requests
+from ptyjobs._dataclass import replace
 from ptyjobs.client.calls import SLACK, Call, Killed
 from ptyjobs.client.connect import ConnectionClosed, connect
 from ptyjobs.client.registry import is_alive
@@ -30,7 +30,7 @@ PAUSE = 0.01
 
 def impatient(kill: Call[Killed], *, grace: float) -> Call[Killed]:
     """The same request with a deadline of `PATIENCE` after the grace period."""
-    return dataclasses.replace(kill, timeout=grace + PATIENCE - SLACK)
+    return replace(kill, timeout=grace + PATIENCE - SLACK)
 
 
 def answers(job: JobDir) -> bool:

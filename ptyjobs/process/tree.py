@@ -13,8 +13,8 @@ import os
 import resource
 import sys
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from ptyjobs._dataclass import dataclass
 from ptyjobs.process import no_proc
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -130,16 +130,16 @@ def read_stat(pid: int) -> Stat | None:
         return None if os.path.exists("/proc/self/stat") else _own_child(pid)
     head, _, tail = data.rpartition(b")")
     fields = tail.split()
-    return Stat(
-        pid=pid,
-        name=head.partition(b"(")[2].decode("utf-8", "replace"),
-        state=fields[0].decode(),
-        ppid=int(fields[1]),
-        pgrp=int(fields[2]),
-        session=int(fields[3]),
-        cpu=(int(fields[11]) + int(fields[12])) / _TICK,
-        started=int(fields[19]),
-        rss=int(fields[21]) * _PAGE,
+    return Stat(  # by position: keywords cost 3 microseconds here
+        pid,
+        head.partition(b"(")[2].decode("utf-8", "replace"),
+        fields[0].decode(),
+        int(fields[1]),
+        int(fields[2]),
+        int(fields[3]),
+        (int(fields[11]) + int(fields[12])) / _TICK,
+        int(fields[19]),
+        int(fields[21]) * _PAGE,
     )
 
 

@@ -84,6 +84,12 @@ def test_a_list_without_jobs_loads_little(tmp_path: Path) -> None:
     assert not loaded & heavy
 
 
+def test_attach_loads_no_module_that_its_first_paint_does_not_need() -> None:
+    code = "import sys, ptyjobs.cli.attach; print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(ast.literal_eval(done.stdout)) & {"dataclasses", "hashlib", "inspect", "typing"}
+
+
 def test_the_surface_is_json_and_whole() -> None:
     found = json.loads(json.dumps(describe.surface()))
     assert list(found["commands"]) == COMMANDS
