@@ -26,18 +26,20 @@ def play(
 ) -> bool:
     """Write the output at its recorded times; False if the user quit before the end."""
     stepping = False
+    owed = False  # the last step has shown nothing yet
     for pause, moment in recording.schedule(speed=speed, idle_limit=idle_limit):
-        if stepping or pause > 0:
-            key = wait(None if stepping else pause)
-            if not stepping and key == " ":
-                key = wait(None)
-                stepping = key == "."
-            elif stepping:
-                stepping = key == "."
-            if key in ("q", "\x03"):
-                return False
+        key = ""
+        if stepping and moment.code == OUTPUT and not owed:
+            key = wait(None)
+            stepping = key == "."
+        elif not stepping and pause > 0 and (key := wait(pause)) == " ":
+            key = wait(None)
+            stepping = owed = key == "."
+        if key in ("q", "\x03"):
+            return False
         if moment.code == OUTPUT:
             write(moment.data)
+            owed = False
         elif moment.code == RESIZE:
             on_resize(moment)
     return True

@@ -213,3 +213,12 @@ def test_keys_pause_step_and_quit() -> None:
     shown: list[bytes] = []
     assert not play(RECORDING, shown.append, lambda _seconds: next(keys))
     assert shown == [b"a", b"b"]
+
+
+def test_each_step_shows_something() -> None:
+    typed = Moment(0.5, "i", b"x")
+    recording = Recording(moments=(typed, *RECORDING.moments))
+    keys = iter([" ", ".", ".", "q"])
+    shown: list[bytes] = []
+    assert not play(recording, shown.append, lambda _seconds: next(keys))
+    assert shown == [b"a", b"b"]

@@ -39,7 +39,7 @@ def record(args: argparse.Namespace, settings: Config) -> int:
 
     Exits with the command's own exit code. If the output is not valid UTF-8, its bytes are also
     written to FILE.raw. Without --input, no typed text is recorded; with it, only text that the
-    terminal echoed, so never a password.
+    terminal showed, so never a password.
     """
     words = args.words[1:] if args.words[:1] == ["--"] else args.words
     if not words:
