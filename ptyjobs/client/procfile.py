@@ -46,13 +46,18 @@ def find(start: str) -> str:
         folder = above
 
 
+def _why(failure: OSError | UnicodeDecodeError) -> str:
+    """The reason alone: the path is in the sentence already."""
+    return (failure.strerror or "") if isinstance(failure, OSError) else str(failure)
+
+
 def read(path: str) -> tuple[Process, ...]:
     """Processes in file order; BadInput names the line and the expected syntax."""
     try:
         with open(path, encoding="utf-8", opener=open_linked) as file:
             lines = file.read().splitlines()
     except (OSError, UnicodeDecodeError) as failure:
-        raise BadInput(f"{path} cannot be read: {failure}.") from None
+        raise BadInput(f"{path} cannot be read: {_why(failure)}.") from None
     found: dict[str, Process] = {}
     for number, line in enumerate(lines, 1):
         text = line.strip()
@@ -98,7 +103,7 @@ def environment(folder: str) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as failure:
-        raise BadInput(f"{path} cannot be read: {failure}.") from None
+        raise BadInput(f"{path} cannot be read: {_why(failure)}.") from None
     found = {}
     for number, line in enumerate(lines, 1):
         text = line.strip()

@@ -67,6 +67,13 @@ def test_an_error_names_the_line_and_what_was_expected(
         procfile.read(write(tmp_path, text))
 
 
+def test_a_file_that_cannot_be_read_is_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "Procfile"
+    with pytest.raises(BadInput) as failure:
+        procfile.read(str(path))
+    assert failure.value.message == f"{path} cannot be read: No such file or directory."
+
+
 def test_env_files(tmp_path: Path) -> None:
     text = "# c\nexport A=1\nB = 'two words' \nC=\"x\\ny\"\nD=4 # four\nE=\n"
     write(tmp_path, "web: x", text)
