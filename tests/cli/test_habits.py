@@ -249,7 +249,10 @@ def test_a_name_in_use_is_told_with_the_flags_of_the_command_line(shell: Shell) 
     assert "job_id" not in refused
 
 
-def test_answers_about_nothing_name_what_was_asked(shell: Shell) -> None:
+def test_answers_about_nothing_name_what_was_asked(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     shell.run("run", "--name", "j", "--", "true")
     nothing = "No job matches. ptyjobs list --all shows every job.\n"
     assert shell.run("list", "--label", "a=b").stdout == nothing
@@ -258,6 +261,7 @@ def test_answers_about_nothing_name_what_was_asked(shell: Shell) -> None:
     shell.run("run", "-d", "--name", "c", "--", "cat")
     assert shell.run("release", "c").stdout == "c was not held\n"
     assert "required: PATTERN." in shell.run("grep").stderr
+    assert shell.run("ps").stderr.endswith("in its project. All jobs: ptyjobs list.\n")
 
 
 def test_a_person_who_types_into_a_held_job_is_told_how_to_get_it_back(shell: Shell) -> None:

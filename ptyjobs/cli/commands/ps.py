@@ -7,6 +7,7 @@ import sys
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.cli.command import print_json
+from ptyjobs.errors import BadInput
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +31,10 @@ def ps(args: argparse.Namespace, settings: Config) -> int:
     from ptyjobs.client import procfile, services
     from ptyjobs.client.sync import Jobs
 
-    path = procfile_path(args.file)
+    try:
+        path = procfile_path(args.file)
+    except BadInput as none:  # a habit from docker: its `ps` lists everything
+        raise BadInput(none.message, advice="All jobs: ptyjobs list.") from None
     rows, all_run = [], True
     with Jobs(settings) as jobs:
         known = services.jobs_of(jobs.registry, path)
