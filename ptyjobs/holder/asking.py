@@ -37,11 +37,11 @@ class Reply:
 
 
 class Asking:
-    """The request of one job. `told` is called when it changes."""
+    """The request of one job. `on_change` is called when it changes."""
 
-    def __init__(self, job: Job, *, told: Callable[[], None]) -> None:
+    def __init__(self, job: Job, *, on_change: Callable[[], None]) -> None:
         self._job = job
-        self._told = told
+        self._on_change = on_change
         self.message = ""
         self.reply: Reply | None = None  # not read yet
         self._answered = ""  # the message that the reply belongs to
@@ -52,7 +52,7 @@ class Asking:
         if not message or message == self.message or (self.reply and message == self._answered):
             return
         self.message, self.reply = message, None
-        self._told()
+        self._on_change()
         if self._job.spec.notify_command:
             self._notify(message)
 
@@ -64,7 +64,7 @@ class Asking:
                 advice="ptyjobs list shows the jobs that do.",
             )
         self._answered, self.message, self.reply = self.message, "", reply
-        self._told()
+        self._on_change()
 
     def take(self) -> Reply | None:
         """Return the reply once, then forget it."""

@@ -74,10 +74,10 @@ class TypedText:
     """Typed input of one job that has not been recorded yet."""
 
     def __init__(
-        self, log: LogReader, events: EventWriter, look: Look, told: OnTyped | None = None
+        self, log: LogReader, events: EventWriter, look: Look, on_typed: OnTyped | None = None
     ) -> None:
-        """`told` is called with each recorded input; its text is None if it must stay hidden."""
-        self._told = told
+        """`on_typed` gets each recorded input; its text is None if it must stay hidden."""
+        self._on_typed = on_typed
         self._who = ""  # author of the pending input
         self._log = log
         self._events = events
@@ -184,13 +184,13 @@ class TypedText:
     def _event(self, now: float, offset: int, text: str, who: str) -> None:
         if text:
             self._events.event(now, offset, "i", text, who=who)
-            if self._told is not None:
-                self._told(who, text, offset)
+            if self._on_typed is not None:
+                self._on_typed(who, text, offset)
 
     def _hidden(self, now: float, offset: int, who: str) -> None:
         self._events.event(now, offset, "i", who=who)
-        if self._told is not None:
-            self._told(who, None, offset)
+        if self._on_typed is not None:
+            self._on_typed(who, None, offset)
 
     def prove(self, offset: int) -> None:
         """Record the input shown so far; text that was not shown is never recorded."""

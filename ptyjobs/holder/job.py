@@ -233,7 +233,7 @@ class Job:
             one = "1 background process was" if self.hung_up == 1 else ""
             one = one or f"{self.hung_up} background processes were"
             notes.append(f"{one} hung up at the end of the shell: start each as a job, without &")
-        if count := len(tree.alive(os.getpid(), but=self.aside())):
+        if count := len(tree.alive(os.getpid(), exclude=self.aside())):
             one = "1 process of the job lives on: kill ends it"
             many = f"{count} processes of the job live on: kill ends them"
             notes.append(one if count == 1 else many)

@@ -131,13 +131,13 @@ class Holder:
             self._not_started(error, now)
             raise
         except OSError as failure:  # ENOSPC, EDQUOT, EMFILE: its files cannot be created
-            told = cannot_start(failure)
-            self._not_started(told, now)
-            raise told from failure
+            refusal = cannot_start(failure)
+            self._not_started(refusal, now)
+            raise refusal from failure
         except Exception as fault:  # a bug of ours: the job must not stay in "starting"
-            told = holder_failed(fault)
-            self._not_started(told, now)
-            raise told from fault
+            refusal = holder_failed(fault)
+            self._not_started(refusal, now)
+            raise refusal from fault
         self.service.status_cache.due = now + LULL
         self.service.inputs.begin(reader)
         self.service.watches.begin(now)
@@ -364,7 +364,7 @@ class Holder:
             return
         if self.lost():
             return
-        if tree.alive(self.pid, but=service.watches.commands):
+        if tree.alive(self.pid, exclude=service.watches.commands):
             service.ending.begin(now, grace=service.limits.grace, reason="")
             return
         try:
@@ -397,13 +397,13 @@ class Holder:
         except PtyJobsError as error:
             unanswered.refuse(peers, error)
         except OSError as failure:  # ENOSPC, ENOMEM: its socket cannot be watched
-            told = cannot_start(failure)
-            self._not_started(told, now)
-            unanswered.refuse(peers, told)
+            refusal = cannot_start(failure)
+            self._not_started(refusal, now)
+            unanswered.refuse(peers, refusal)
         except Exception as fault:  # a bug of ours: the job must not stay in "starting"
-            told = holder_failed(fault)
-            self._not_started(told, now)
-            unanswered.refuse(peers, told)
+            refusal = holder_failed(fault)
+            self._not_started(refusal, now)
+            unanswered.refuse(peers, refusal)
         else:
             self.service.note("start", text=spec.command)
             unanswered.renew(self.service, peers, now)

@@ -72,7 +72,7 @@ class JobService:
         )
         self.input_policy = InputPolicy(job)
         self.hold = Hold(job, here=self.followers.here)
-        self.asking = Asking(job, told=self.tell_people)
+        self.asking = Asking(job, on_change=self.tell_people)
         self.lines = TypedLines(self._typed_line)
         job.on_typed = self.lines.feed
         self.ending = Termination(job, status=self.status, reaped=self.children_ended)
@@ -188,7 +188,7 @@ class JobService:
         """The job or one of its remaining processes has ended."""
         if self.watches.own is not None or self.inputs:
             job = self.job
-            left = tree.alive(self.pid, but=self.watches.commands)
+            left = tree.alive(self.pid, exclude=self.watches.commands)
             serves = job.exit is not None and job.exit.code == 0 and not job.killing_reason
             self.watches.job_ended(survivors=(bool(left) and serves) or self.restarts.pending)
 

@@ -123,7 +123,7 @@ class Reporter:
         job = self._job
         now = time.monotonic()
         screen = job.fold.screen
-        pids = tree.alive(os.getpid(), but=self._watches.commands)
+        pids = tree.alive(os.getpid(), exclude=self._watches.commands)
         stats = [s for pid in pids if (s := tree.read_stat(pid)) is not None]
         listening = listening_of(pids)
         cpu = round(job.used.cpu + sum(s.cpu for s in stats), 2)

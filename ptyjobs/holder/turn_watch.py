@@ -45,7 +45,7 @@ class TurnWatch:
         self._lull = LULL
         self._pause = PAUSE
         self._inputs = -1  # inputs of the job when readiness was last reported; -1: not yet
-        self._told = ""  # the prompt reported then
+        self._reported = ""  # the prompt reported then
         self._prompts: set[str] = set()
 
     def due(self, now: float) -> float:
@@ -73,7 +73,7 @@ class TurnWatch:
         return normal(verdict.prompt) in self._prompts and verdict.reason is not Reason.PASSWORD
 
     def _rest(self, prompt: str) -> None:
-        self._inputs, self._told = self._job.input.inputs, normal(prompt)
+        self._inputs, self._reported = self._job.input.inputs, normal(prompt)
         self._settle, self._due = None, NEVER
 
     def step(self, now: float) -> None:
@@ -130,7 +130,7 @@ class TurnWatch:
         prompt = normal(verdict.prompt)
         again = self._inputs == self._job.input.inputs
         screen = self._job.fold.screen
-        if again and (prompt == self._told or screen.alternate or not prompt.strip()):
+        if again and (prompt == self._reported or screen.alternate or not prompt.strip()):
             self._due = NEVER  # redrawn, or output was printed before it
             return
         known = self.knows(verdict)

@@ -19,21 +19,21 @@ _ENDS = {"\x03": "C-c", "\x04": "C-d", "\x1a": "C-z", "\x1c": "C-\\"}
 
 
 class TypedLines:
-    """Assembles keys into lines; calls `told(who, line, offset)` with each."""
+    """Assembles keys into lines; calls `on_line(who, line, offset)` with each."""
 
-    def __init__(self, told: Callable[[str, str, int], None]) -> None:
-        self._told = told
+    def __init__(self, on_line: Callable[[str, str, int], None]) -> None:
+        self._on_line = on_line
         self._open: dict[str, str] = {}
 
     def feed(self, who: str, text: str | None, offset: int) -> None:
         """`who` typed `text`; None: hidden input."""
         if text is None:
-            self._told(who, HIDDEN, offset)
+            self._on_line(who, HIDDEN, offset)
             return
         line = self._open.pop(who, "")
         for char in _ESCAPE.sub("", text).replace("\r\n", "\n"):
             if char in "\r\n":
-                self._told(who, line, offset)
+                self._on_line(who, line, offset)
                 line = ""
             elif char in _ERASE:
                 line = line[:-1]
@@ -42,7 +42,7 @@ class TypedLines:
             elif char == _WORD:
                 line = line.rstrip().rpartition(" ")[0]
             elif char in _ENDS:
-                self._told(who, f"{line} {_ENDS[char]}".strip(), offset)
+                self._on_line(who, f"{line} {_ENDS[char]}".strip(), offset)
                 line = ""
             elif char.isprintable() and len(line) < LINE:
                 line += char
@@ -52,4 +52,4 @@ class TypedLines:
     def flush(self, who: str, offset: int) -> None:
         """End the unfinished line of `who`."""
         if line := self._open.pop(who, ""):
-            self._told(who, line, offset)
+            self._on_line(who, line, offset)

@@ -43,7 +43,9 @@ def of_all(sockets: Iterable[ports.Socket], holders: Mapping[int, str]) -> list[
     """The sockets with their owners, jobs first, then by port; `holders`: holder pid → job id."""
     sockets = list(sockets)
     inet = all(one.protocol != "unix" for one in sockets)
-    owners = ports.holders_of(sockets, but=holders if inet else ())  # a holder serves no network
+    owners = ports.holders_of(
+        sockets, exclude=holders if inet else ()
+    )  # a holder serves no network
     known: dict[int, PortHolder] = {}
     worktrees: dict[str, tuple[str, str]] = {}  # of directories: many processes share one
     found = []

@@ -236,11 +236,11 @@ def _elsewhere(pids: Iterable[int]) -> list[int]:
     return found
 
 
-def holders_of(sockets: Iterable[Socket], *, but: Container[int] = ()) -> dict[int, int]:
+def holders_of(sockets: Iterable[Socket], *, exclude: Container[int] = ()) -> dict[int, int]:
     """Inode → pid over all processes that we may look at; absent where none is known.
 
-    `but`: processes that are known to hold none of them. Of several owners the lowest pid counts:
-    most often the parent.
+    `exclude`: processes that are known to hold none of them. Of several owners the lowest pid
+    counts: most often the parent.
     """
     wanted = {one.inode for one in sockets}
     found: dict[int, int] = {}
@@ -248,7 +248,7 @@ def holders_of(sockets: Iterable[Socket], *, but: Container[int] = ()) -> dict[i
     for pid in sorted(int(name) for name in names if name.isdigit()):
         if not wanted:
             break
-        if pid not in but:
+        if pid not in exclude:
             held = inodes(pid) & wanted
             found |= dict.fromkeys(held, pid)
             wanted -= held

@@ -155,15 +155,15 @@ def _own_child(pid: int) -> Stat | None:
     return Stat(pid, "", state, os.getpid(), group, session, 0.0, 0, 0)
 
 
-def alive(root: int, *, but: Collection[int] = ()) -> list[int]:
+def alive(root: int, *, exclude: Collection[int] = ()) -> list[int]:
     """The running descendants of `root` (zombies only wait to be reaped).
 
-    `but`: sessions that do not count.
+    `exclude`: sessions that do not count.
     """
     living = []
     for pid in descendants(root):
         stat = read_stat(pid)
-        if stat is not None and stat.state not in "ZX" and stat.session not in but:
+        if stat is not None and stat.state not in "ZX" and stat.session not in exclude:
             living.append(pid)
     return living
 

@@ -113,11 +113,11 @@ def unchanged(mark: Mark, screen: TextScreen, rows: Rows) -> set[int]:
     return found.difference(line)  # the rest of that line is below
 
 
-def unseen(mark: Mark, screen: TextScreen, rows: Rows, *, but: Iterable[int]) -> bool:
-    """True if a visible row, other than the lines `but`, has changed its text since the mark."""
+def unseen(mark: Mark, screen: TextScreen, rows: Rows, *, exclude: Iterable[int]) -> bool:
+    """True if a visible row, outside the lines `exclude`, has changed its text since the mark."""
     if mark.cols != screen.size.cols:
         return False
-    skip = set(but)
+    skip = set(exclude)
     for line, text in enumerate(rows.texts(rows.first, rows.stop), rows.first):
         at = line - mark.first_line
         old = mark.rows[at] if 0 <= at < len(mark.rows) else ""

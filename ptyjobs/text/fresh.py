@@ -194,7 +194,7 @@ class FreshText:
         fresh = self._composed(head, tail, lost, end)
         bottom = screen.first_line + screen.cursor_row  # a prompt of several rows begins above
         redrawn = not fresh.text and (
-            unseen(self._mark, screen, rows, but=range(start, bottom + 1))
+            unseen(self._mark, screen, rows, exclude=range(start, bottom + 1))
             or (form and (cursor, screen.cursor_col) != (self._mark.line, self._mark.col))
         )
         return (
