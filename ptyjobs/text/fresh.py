@@ -291,7 +291,7 @@ class FreshText:
         else:
             own = [Line(before_prompt)] if before_prompt.strip(" ") else []
         if before_prompt is None and cursor in same and not begin.above:
-            own = []
+            own = [Line("")] if cursor == begin.start else []  # in the place of the mark's row
         first = rows.first + screen.cursor_row + 1
         under = rows.range(first, rows.stop)
         below = [row for number, row in enumerate(under, first) if number not in same]

@@ -519,6 +519,13 @@ def test_continuation_prompts_of_lines_typed_ahead_are_no_output() -> None:
     assert Asked().step("echo x", "a: a: b\r\n> ") == ("a: a: b", "> ")
 
 
+def test_a_row_drawn_below_an_unchanged_line_is_whole() -> None:
+    screen = at_prompt("dev# ")
+    text = FreshText(take(screen))
+    screen.feed(b"\x1b7\x1b[8HC-a z for help\x1b8")
+    assert text.finish(screen, prompt_row=False, end=0)[0].text == "C-a z for help"
+
+
 def test_a_line_typed_ahead_answers_the_first_of_two_equal_prompts() -> None:
     screen = at_prompt("")
     mark = take(screen, echo=True, canonical=True)
