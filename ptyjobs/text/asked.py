@@ -8,6 +8,7 @@ prompt, so the typed line decides where the screen does not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ptyjobs.text.bookmark import Mark, TextScreen, text_below
@@ -28,6 +29,9 @@ from ptyjobs.text.prompts import (
     split,
 )
 from ptyjobs.text.statements import left_open, spells
+
+_SIGNS = re.compile(r"[^\w\s][^\w]* ")
+"""A continuation prompt without letters and digits."""
 
 
 class Asked:
@@ -154,11 +158,16 @@ class Asked:
         bare, _ = repeated(text, lines)
         if bare and text[bare:] in self.prompts:
             return bare
-        first = max((prompt_length(text, prompt) for prompt in self.prompts), default=0)
-        last = text[first:]
-        # With another number, too: the program waits at the second of two equal prompts.
-        same = 0 < len(last) == prompt_length(last, text[:first])
-        return first if first and same and lines > 0 else 0
+        if lines < 1:
+            return 0
+        for known in self.prompts:  # or the row of such an answer: then the next one fits
+            behind = prompt_length(text[::-1], known[::-1])
+            before = text[: len(text) - behind] if behind else ""
+            signs = before[: len(before) // lines]  # of a continuation prompt, once for each line
+            equal = 0 < len(before) == prompt_length(before, text[len(before) :])
+            if equal or (signs * lines == before and _SIGNS.fullmatch(signs)):
+                return len(before)
+        return 0
 
     def _silent(self, screen: TextScreen, top: int, prompt: str, begin: Changes) -> bool:
         """True if there is only the echo above line `top`."""

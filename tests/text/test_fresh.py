@@ -535,6 +535,16 @@ def test_a_line_typed_ahead_answers_the_first_of_two_equal_prompts() -> None:
     assert (fresh.text, prompt) == ("My move is : e5", "White (2) : ")
 
 
+def test_continuation_prompts_of_signs_before_a_known_prompt_are_no_part_of_it() -> None:
+    for block, shown in (("(a\n b)", "... > "), ("(a\n b\n c)", "... > ... > ")):
+        screen = at_prompt("db> ")
+        before = take(screen, echo=True, canonical=True)
+        text = FreshText(before, typed=block, entered=True, prompts=("db> ",))
+        screen.feed(block.replace("\n", "\r\n").encode() + b"\r\n" + shown.encode() + b"db> ")
+        fresh, prompt = text.finish(screen, prompt_row=True, end=0)
+        assert (fresh.text, prompt) == ("", "db> ")
+
+
 def test_a_prompt_behind_a_question_that_was_left_is_that_prompt() -> None:
     screen = at_prompt("#? ")
     text = FreshText(take(screen, canonical=True), prompts=("k> ", "#? "))
