@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,3 +205,32 @@ def test_of_two_terminals_one_answers(jobs: Jobs) -> None:
     answer = jobs.wait(job_id, until="exited", timeout=10)
     assert answer.fresh.text.count("\\x1b[1;6R") == 1
     assert "\\x1b[A" in answer.fresh.text
+
+
+GETPASS = """python3 -c "import getpass; print('got', len(getpass.getpass('word: ')))" """
+RELAYED = """python3 -c "import pty, sys; pty.spawn(['sh', '-c', sys.argv[1]])" """
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "stty -echo; printf 'word: '; read x; stty echo; echo got ${#x}",
+        GETPASS,
+        RELAYED + shlex.quote(GETPASS),  # as behind ssh: the outer terminal is raw
+    ],
+    ids=["stty", "getpass", "relay"],
+)
+def test_a_recording_with_input_holds_no_password(
+    outer: Outer, tmp_path: Path, program: str
+) -> None:
+    command = shlex.quote(f"{program}; read y")
+    outer.open(f"$PTYJOBS record --input -o out.cast -- sh -c {command}")
+    outer.sees("word:")
+    outer.type("xyzzy-plugh", "Enter")
+    outer.sees("got 11")
+    outer.type("shown", "Enter")
+    outer.sees("recorded in out.cast")
+    cast = (tmp_path / "out.cast").read_text()
+    typed = [event[2] for event in map(json.loads, cast.splitlines()[1:]) if event[1] == "i"]
+    assert "".join(typed) == "shown\n"
+    assert "plugh" not in cast
