@@ -208,14 +208,24 @@ class Jobs(Methods):
         timeout: float | None = None,
         budget: int | None = None,
         on_progress: Progress | None = None,
+        offer: str = "",
     ) -> WaitResult:
         """Wait until one of several jobs, or with any_of=False each of them, meets a condition.
 
-        The other parameters are the same as in `wait`; `budget` applies to each answer.
+        The other parameters are the same as in `wait`; `budget` applies to each answer. `offer`:
+        the caller keeps the answers until they are fetched, and then reports that with
+        `note_fetched`; a token of `store.offers`.
         """
         progress = on_progress is not None
         call = self._wait(
-            until, patterns, ready, timeout, budget, progress=progress, message=message
+            until,
+            patterns,
+            ready,
+            timeout,
+            budget,
+            progress=progress,
+            message=message,
+            offer=offer,
         )
         jobs = [self.registry.find(job_id) for job_id in dict.fromkeys(job_ids)]
         answers: dict[str, Answer] = {}
