@@ -89,9 +89,10 @@ async def serve_stdio(config: Config, zygote: Zygote) -> int:
         app = App(jobs, config, surface(config))
         serving = loop.create_task(_converse(app, transport))
         watching = loop.create_task(_watch_parent(transport))
+        draining = loop.create_task(_drain(app, transport))
         stopping = loop.create_task(ending.wait())
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-        for task in (watching, stopping):
+        for task in (watching, draining, stopping):
             task.cancel()
         app.close()
         await _close(jobs, CLOSE_AFTER_SIGNAL if caught else CLOSE_AFTER_EOF)
@@ -135,6 +136,11 @@ def import_sdk() -> None:
     finally:
         gc.freeze()
         gc.enable()
+
+
+async def _drain(app: App, transport: StdioTransport) -> None:
+    await transport.ended.wait()
+    app.input_ended()
 
 
 async def _close(jobs: AsyncJobs, seconds: float) -> None:

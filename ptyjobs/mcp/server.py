@@ -163,6 +163,11 @@ class App:
 
         return Tasks(self.jobs, self.config, self.border)
 
+    def input_ended(self) -> None:
+        """The client has closed its end: no request waits for something to happen."""
+        if "tasks" in self.__dict__:
+            self.tasks.input_ended()
+
     def close(self) -> None:
         """Stop watching and waiting for clients; their calls end with their connections."""
         self.resources.close()

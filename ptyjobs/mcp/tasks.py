@@ -15,6 +15,7 @@ a failed one, because clients flatten the text of failed tasks.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -37,9 +38,12 @@ if TYPE_CHECKING:
     from ptyjobs.config import Config
     from ptyjobs.mcp.redacting import Border
 
-# Milliseconds between two `tasks/get` requests of a client. With its own 0.3 s until the next turn
-# it is woken within a second; a request costs this server 1.6 ms.
-POLL_INTERVAL = 500
+POLL_INTERVAL = 1000  # milliseconds between two `tasks/get` requests of a client
+# A request is answered when the wait is over, or after `HELD` seconds; the client then asks again
+# after `HELD_INTERVAL` ms. So it asks about once a second, and three times out of four a request of
+# it is pending when something happens. `HELD` is below the shortest time limit of a client.
+HELD = 0.9
+HELD_INTERVAL = 250
 MESSAGE_INTERVAL = 1.0  # seconds between two changes of a status message
 WRITTEN = 0.05  # seconds until a response is surely on its way to the client
 LONGEST = 86400.0  # seconds; a task without a timeout ends after a day
@@ -57,6 +61,20 @@ class _Running:
     task: asyncio.Task[None] | None = None
     message: str = "started"
     changed: float = 0.0
+    held: asyncio.Event | None = None  # releases the request that waits for the end
+
+    def release(self) -> None:
+        """Answer the request that waits for the end."""
+        if self.held is not None:
+            self.held.set()
+
+    async def hold(self) -> None:
+        """Wait until the wait is over, at most for `HELD` seconds or until the next request."""
+        self.release()
+        held = self.held = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HELD):
+                await held.wait()
 
     def progress(self, line: str) -> None:
         """Show the last line of output, at most once a second."""
@@ -79,6 +97,7 @@ class Tasks:
         self._offers = Offers(config.state_dir)
         self._fetched: list[str] = []  # offers whose answers are being written to the client
         self._running: dict[str, _Running] = {}
+        self._holds = True  # requests may be held
         self._wire: Wire
 
     def install(self, server: Server[Any], wire: Wire) -> None:
@@ -135,6 +154,12 @@ class Tasks:
         self._carry_out(wait, waiting)
         return {"resultType": "task", **self._shown(wait)}
 
+    def input_ended(self) -> None:
+        """Answer the requests that wait for an end; hold none from now on."""
+        self._holds = False
+        for running in self._running.values():
+            running.release()
+
     def close(self) -> None:
         """Stop waiting; another server on the same state directory can take over."""
         for running in self._running.values():
@@ -178,7 +203,13 @@ class Tasks:
         wait = self._find(ctx, params)
         if wait.status == "working" and wait.wait_id not in self._running:
             wait = self._adopt(wait)
+        held = self._running.get(wait.wait_id)
+        if wait.status == "working" and held is not None and self._holds:
+            await held.hold()
+            wait = self._store.load(wait.wait_id) or wait
         shown = self._shown(wait)
+        if held is not None:
+            shown["pollIntervalMs"] = HELD_INTERVAL
         if wait.status == "completed":
             shown["result"] = self._wire(Result(wait.text, wait.facts))
             self.fetched(wait.offer)
@@ -191,6 +222,7 @@ class Tasks:
             running = self._running.pop(wait.wait_id, None)
             if running is not None and running.task is not None:
                 running.task.cancel()
+                running.release()
             wait = replace(wait, status="cancelled", updated=time.time())
             self._store.save(wait)
             self._store.release(wait.wait_id)
@@ -244,9 +276,10 @@ class Tasks:
 
     def _carry_out(self, wait: StoredWait, waiting: Awaitable[WaitResult]) -> None:
         running = self._running[wait.wait_id] = _Running(wait)
-        running.task = asyncio.get_running_loop().create_task(self._finish(wait, waiting))
+        running.task = asyncio.get_running_loop().create_task(self._finish(running, waiting))
 
-    async def _finish(self, wait: StoredWait, waiting: Awaitable[WaitResult]) -> None:
+    async def _finish(self, running: _Running, waiting: Awaitable[WaitResult]) -> None:
+        wait = running.wait
         try:
             found = await waiting
             result = await self._result(wait, found)
@@ -262,6 +295,7 @@ class Tasks:
         self._store.save(done)
         self._running.pop(wait.wait_id, None)
         self._store.release(wait.wait_id)
+        running.release()
 
     async def _result(self, wait: StoredWait, found: WaitResult) -> Result:
         """The result text, with the context that a new conversation needs to understand it."""

@@ -17,7 +17,7 @@ from ptyjobs.client import Jobs
 from ptyjobs.client.events import Events
 from ptyjobs.config import Config
 from tests.faults.world import Gate
-from tests.mcp.live import Server
+from tests.mcp.live import START, Server
 
 pytestmark = pytest.mark.live
 
@@ -57,6 +57,20 @@ def finished(server: Server, task_id: str) -> dict[str, Any]:
     raise AssertionError("the task never ended")
 
 
+def get(server: Server, task_id: str) -> int:
+    """Ask for a task without waiting for the answer; the request's id."""
+    return server.request("tasks/get", {"taskId": task_id, "_meta": meta(TASKS)})
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Server]:
+    """A server that holds a request for a task for a minute."""
+    code = f"import ptyjobs.mcp.tasks as tasks\ntasks.HELD = 60\n{START}"
+    env = {"PTYJOBS_TASK_AFTER": "0.1"}
+    with contextlib.closing(Server(tmp_path, env=env, code=code)) as running:
+        yield running
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     with contextlib.closing(Server(tmp_path, env={"PTYJOBS_TASK_AFTER": "0.2"})) as running:
@@ -70,7 +84,7 @@ def start(server: Server, command: str, **more: Any) -> None:
 def test_a_wait_that_goes_on_is_a_task_and_its_result_stands_alone(server: Server) -> None:
     start(server, "read x; echo built; exit 3")
     task = call(server, "wait", job_id=["b"], until="exited")
-    assert (task["resultType"], task["status"], task["pollIntervalMs"]) == ("task", "working", 500)
+    assert (task["resultType"], task["status"], task["pollIntervalMs"]) == ("task", "working", 1000)
     call(server, "interact", job_id="b", input="", timeout=0)
     done = finished(server, task["taskId"])
     assert done["status"] == "completed"
@@ -199,6 +213,38 @@ def test_a_pattern_wait_without_a_timeout_goes_on_until_it_matches(server: Serve
     assert 'matched "ready"' in done["result"]["content"][0]["text"]
 
 
+def test_a_request_for_a_task_is_answered_when_the_wait_is_over(
+    patient: Server, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path / "gate")
+    start(patient, f"read x < {gate}; exit 3")
+    task = call(patient, "wait", job_id=["b"], until="exited")["taskId"]
+    request = get(patient, task)
+    gate.open()
+    assert patient.answer(request)["result"]["status"] == "completed"
+
+
+def test_the_next_request_for_a_task_has_the_earlier_one_answered(patient: Server) -> None:
+    start(patient, "sleep 100")
+    task = call(patient, "wait", job_id=["b"], until="exited")["taskId"]
+    earlier, later = get(patient, task), get(patient, task)
+    assert patient.answer(earlier)["result"]["status"] == "working"
+    cancelled = ask(patient, "tasks/cancel", taskId=task)["result"]["status"]
+    assert cancelled == "cancelled"
+    answers = [note for note in patient.notes if note.get("id") == later]
+    answer = answers[0] if answers else patient.answer(later)
+    assert answer["result"]["status"] == "cancelled"
+
+
+def test_a_request_for_a_task_does_not_delay_the_end_of_the_session(patient: Server) -> None:
+    start(patient, "sleep 100")
+    task = call(patient, "wait", job_id=["b"], until="exited")["taskId"]
+    request = get(patient, task)
+    assert patient.process.stdin is not None
+    patient.process.stdin.close()
+    assert patient.answer(request)["result"]["status"] == "working"
+
+
 @pytest.mark.parametrize("task_id", ["x" * 32, "../jobs", ""])
 def test_an_unknown_task_is_not_found(server: Server, task_id: str) -> None:
     answer = ask(server, "tasks/get", taskId=task_id)
@@ -231,11 +277,14 @@ def test_a_client_that_polls_ten_times_a_second_is_answered_each_time(server: Se
     start(server, loop)
     task = call(server, "wait", job_id=["b"], until="exited", pattern=["never"])
     messages, begin = [], time.monotonic()
-    for number in range(1, 31):
-        result = ask(server, "tasks/get", taskId=task["taskId"])["result"]
-        assert (result["status"], result["pollIntervalMs"]) == ("working", 500)
-        messages.append(result["statusMessage"])
+    asked = []
+    for number in range(1, 31):  # without waiting for an answer
+        asked.append(get(server, task["taskId"]))
         time.sleep(max(0.0, begin + number / 10 - time.monotonic()))
+    for request in asked:
+        result = server.answer(request)["result"]
+        assert result["status"] == "working"
+        messages.append(result["statusMessage"])
     passed = time.monotonic() - begin
     assert 2 <= len(set(messages)) <= passed + 2  # the last line, at most one change a second
     assert messages[-1].startswith("line ")
