@@ -96,6 +96,7 @@ class Tasks:
         self._store = WaitStore(config.state_dir)
         self._offers = Offers(config.state_dir)
         self._fetched: list[str] = []  # offers whose answers are being written to the client
+        self._told: set[str] = set()  # offers that the client has fetched
         self._running: dict[str, _Running] = {}
         self._holds = True  # requests may be held
         self._wire: Wire
@@ -188,7 +189,8 @@ class Tasks:
 
     def fetched(self, offer: str) -> None:
         """The client gets these answers with the response that is sent next."""
-        if offer:
+        if offer and offer not in self._told:
+            self._told.add(offer)
             self._fetched.append(offer)
             asyncio.get_running_loop().call_later(WRITTEN, self._note_fetched)
 

@@ -165,6 +165,31 @@ def test_what_a_killed_server_has_not_handed_over_is_an_event(tmp_path: Path, un
     assert line.startswith(start_of[until])
 
 
+def test_two_followers_report_what_a_killed_server_kept_once(tmp_path: Path) -> None:
+    env = {"PTYJOBS_TASK_AFTER": "0.1", "CLAUDE_CODE_SESSION_ID": "one"}
+    gate = Gate(tmp_path / "gate")
+    with contextlib.closing(Server(tmp_path, env=env)) as server:
+        start(server, f"read x < {gate}; exit 3", lifetime="persistent")
+        task = call(server, "wait", job_id=["b"], until="exited")["taskId"]
+        gate.open()
+        stored = tmp_path / "waits" / f"{task}.json"
+        journal = tmp_path / "events" / "journal"
+        deadline = time.monotonic() + 20
+        while '"completed"' not in stored.read_text() or '"exited"' not in journal.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        with Jobs(Config(state_dir=str(tmp_path))) as jobs, contextlib.ExitStack() as stack:
+            feeds = [jobs.event_feed(session="one") for _ in range(2)]
+            for feed in feeds:
+                stack.callback(feed.close)
+                assert feed.look(0.0) is None
+            server.process.kill()
+            server.process.wait(10)
+            assert [feed.look(1.0) for feed in feeds] == [None, None]  # both have noticed
+            found = [events for feed in feeds for now in (2.0, 9.0) if (events := feed.look(now))]
+    assert [events.line.partition(" after")[0] for events in found] == ["[b] exited with code 3"]
+
+
 def test_what_was_fetched_is_no_event_even_if_the_server_is_killed_then(tmp_path: Path) -> None:
     env = {"PTYJOBS_TASK_AFTER": "0.1", "CLAUDE_CODE_SESSION_ID": "one"}
     journal = tmp_path / "events" / "journal"
