@@ -77,7 +77,7 @@ class Resources:
                 {
                     "uri": template.replace("{job_id}", urllib.parse.quote(job.job_id, safe="")),
                     "name": f"{job.job_id} {name}",
-                    "description": self._described(job),
+                    "description": self._described(job, name),
                     "mimeType": "text/plain",
                 }
                 for job in found[:LISTED]
@@ -86,8 +86,10 @@ class Resources:
             **COMPLETE,
         }
 
-    def _described(self, job: Status) -> str:
-        return self._border.text(sanitize.for_model(f"{job.state}: {job.command}"[:200])[0])
+    def _described(self, job: Status, name: str) -> str:
+        """Begins with the id: Claude Code's completion shows this, and cuts the URI before it."""
+        text = f"{job.job_id} {name}, {job.state}: {job.command}"
+        return self._border.text(sanitize.for_model(text[:200])[0])
 
     async def templates(self, ctx: Any, params: Any) -> Any:
         return self.template_list()

@@ -23,6 +23,7 @@ from tests.faults.world import Gate
 pytestmark = pytest.mark.live
 
 Open = Callable[[Script], Client]
+JOBS = ("job0", "job1")
 
 
 @pytest.fixture
@@ -284,6 +285,19 @@ def server_of(terminal: Jobs) -> int:
             if any(word.endswith(b"ptyjobs") for word in words) and b"events" not in words:
                 return int(child)
     raise AssertionError("the client has no server")
+
+
+def test_completion_after_an_at_sign_lists_the_jobs_by_id(opened: Open, tmp_path: Path) -> None:
+    client = opened(starts("cat", "cat", notify=[]))
+    with client.interactive(tmp_path) as terminal:
+        client.say(terminal, "start them")
+        client.model.wait(lambda: len(client.model.requests) >= 2)
+        terminal.wait("claude", until="quiet", timeout=10)
+        terminal.interact("claude", input="@job", enter=False, timeout=5)
+        deadline = time.monotonic() + 60
+        while not all(f"{name} screen, running" in terminal.tail("claude").text for name in JOBS):
+            assert time.monotonic() < deadline, terminal.tail("claude").text
+            terminal.wait("claude", until="quiet", timeout=2)
 
 
 def test_without_a_terminal_a_wait_returns(opened: Open) -> None:

@@ -278,6 +278,8 @@ async def test_resources_and_their_changes_in_the_handshake_era() -> None:
     async with served(jobs) as wire:
         listed = (await wire.ask("resources/list"))["result"]["resources"]
         assert [r["uri"] for r in listed] == ["job://py/screen", "job://py/output"]
+        kinds = [r["description"].partition(",")[0] for r in listed]
+        assert kinds == ["py screen", "py output"]  # a client may show nothing else
         read = (await wire.ask("resources/read", {"uri": "job://py/screen"}))["result"]
         assert read["contents"][0]["text"] == "line one\nline two"
         assert (await wire.ask("resources/read", {"uri": "job://x/screen"}))["error"][
