@@ -219,6 +219,19 @@ def test_two_people_type_at_once(tmp_path: Path) -> None:
     with_viewer(tmp_path, act, write=True)
 
 
+def test_a_browser_follows_the_size_that_an_agent_sets(tmp_path: Path) -> None:
+    async def act(viewer: Viewer) -> None:
+        await started(viewer, "cat")
+        async with joined(viewer, "job/j") as socket:
+            watched = Watched()
+            await watched.take(socket, until="repaint")
+            await viewer.jobs.resize("j", Size(10, 40))
+            await watched.take(socket, until="size")
+        assert (watched.told[-1]["rows"], watched.told[-1]["cols"]) == (10, 40)
+
+    with_viewer(tmp_path, act)
+
+
 def test_an_ended_and_an_unknown_job(tmp_path: Path) -> None:
     async def act(viewer: Viewer) -> None:
         await started(viewer, "echo over; exit 3")
