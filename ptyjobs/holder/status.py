@@ -173,7 +173,8 @@ class Reporter:
             return None, probe.doing  # a user interface with an animation works
         drawn = screen.alternate or draws(job.evidence.snapshot(), probe, look)
         drawn = drawn or (screen.modes.cursor_visible and no_prompt_row(screen))
-        prompt = "" if drawn else screen.row_text(screen.cursor_row, 0, screen.cursor_col)
+        row = "" if drawn else screen.row_text(screen.cursor_row, 0, screen.cursor_col)
+        prompt = job.memory.prompt_in(row)
         secret = probe.canonical and not probe.echo
         certain = probe.wait is Wait.HARD and not probe.unread
         return (

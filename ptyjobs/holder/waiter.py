@@ -395,6 +395,8 @@ class Waiter:
             asks = turn and not self.settle.drawn
             fresh, prompt = self._finish(prompt_row=asks)
             screen = self.job.fold.screen
+            if asks:
+                self.job.memory.told = (self._row(), prompt)
             untold = self.fresh.untold(screen)
             title, late = screen.title, standing(self.late, self.mark, screen, fresh=fresh.text)
         except Exception as error:  # a failing fold is reported, then dropped; the answer is sent

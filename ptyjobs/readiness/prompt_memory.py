@@ -61,6 +61,7 @@ class PromptMemory:
         self._prompts: dict[tuple[str, int, int], PromptGuess] = {}
         self.current: PromptGuess | None = None  # the prompt shown when the job last waited
         self.row: str | None = None  # the cursor row of the last answer; None: not waiting then
+        self.told = ("", "")  # the row and the prompt in it, as the last answer told them apart
 
     def learn(self, prompt: PromptGuess) -> None:
         """Remember the cursor row of a waiting program."""
@@ -79,6 +80,11 @@ class PromptMemory:
         self._prompts[key] = prompt
         while len(self._prompts) > self.LIMIT:
             self._prompts.pop(next(iter(self._prompts)))
+
+    def prompt_in(self, row: str) -> str:
+        """The prompt at the end of the cursor's row: as in the last answer, if it is the same."""
+        before, prompt = self.told
+        return prompt if row == before and row.endswith(prompt) else row
 
     def known(self, text: str, *, pid: int = 0) -> PromptGuess | None:
         """The prompt whose text is `text`, shown by that process if pid is given."""

@@ -72,6 +72,15 @@ def test_nested_prompts_and_output_without_a_line_end(jobs: Jobs, tmp_path: Path
         assert shown == (text, prompt, continuation), typed
 
 
+def test_status_quotes_the_prompt_as_the_answer_did(jobs: Jobs) -> None:
+    jobs.execute("env PS1='main# ' bash --norc", name="j")
+    jobs.interact("j", input="true")
+    assert jobs.interact("j", input="printf hi").verdict.prompt == "main# "
+    waiting = jobs.status("j").waiting
+    assert waiting is not None
+    assert waiting.prompt == "main# "
+
+
 def test_a_prompt_that_is_set_by_the_input_is_a_first_prompt(jobs: Jobs) -> None:
     jobs.execute("dash", name="j", env={"ENV": ""})
     for typed, text, prompt in (
@@ -121,6 +130,9 @@ def test_an_accepted_line_that_no_line_end_follows_is_no_prompt(jobs: Jobs) -> N
     ):
         answer = jobs.interact("j", input=typed)
         assert (answer.fresh.text.strip(), answer.verdict.prompt) == (text, prompt), typed
+    waiting = jobs.status("j").waiting
+    assert waiting is not None
+    assert waiting.prompt == ""
     answer = jobs.interact("j", input="key", enter=False)
     assert answer.verdict.prompt == "one key", "it is still being typed"
 
