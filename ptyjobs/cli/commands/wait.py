@@ -126,6 +126,8 @@ def _reason(answer: Answer, *, met: bool) -> str:
     words = str(_outcome(answer))
     if met or answer.service is None or answer.service.ready:
         return words
+    if answer.verdict.reason is Reason.SERVICE_FAILED:  # its words are the reason
+        return safe(f"not ready: {answer.service.why}")
     prompt = f" at {answer.verdict.prompt.strip()}" if answer.verdict.prompt.strip() else ""
     return safe(f"not ready: {words}{prompt}; {answer.service.why}")
 
