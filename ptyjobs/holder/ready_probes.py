@@ -80,7 +80,8 @@ def probe_for(
 ) -> Probe:
     """The probe for a condition. `root`: the process whose descendants form the job."""
     if condition.kind == HTTP:
-        return HttpProbe(condition, now=now, root=root, poller=poller)
+        confined = spec.sandbox != "none"
+        return HttpProbe(condition, now=now, root=root, poller=poller, confined=confined)
     if condition.kind == COMMAND:
         return CommandProbe(condition, now=now, spec=spec, poller=poller)
     return PortProbe(condition, now=now, root=root)
@@ -163,11 +164,18 @@ def held_words(sockets: list[Socket]) -> str:
 
 
 class HttpProbe(Probe):
-    """An HTTP request returns the expected status."""
+    """An HTTP request returns the expected status.
 
-    def __init__(self, condition: Condition, *, now: float, root: int, poller: Poller) -> None:
+    For a confined job it is sent only to a port of its own: else its caller could reach the
+    services of this machine through the holder.
+    """
+
+    def __init__(
+        self, condition: Condition, *, now: float, root: int, poller: Poller, confined: bool = False
+    ) -> None:
         super().__init__(condition, now=now)
         self._root = root
+        self._confined = confined
         self._poller = poller
         self._sock: socket.socket | None = None
         self._hosts: list[str] = []  # addresses not yet tried in this round
@@ -189,8 +197,17 @@ class HttpProbe(Probe):
             self.holds, self.why = False, held_words(taken)
             self._later(now, HTTP_PACE)
             return
+        if self._confined and not self._owned():
+            self.holds, self.why = False, f"no process of it listens on port {self.condition.port}"
+            self._later(now, HTTP_PACE)
+            return
         self._hosts, self._whys = list(self.condition.hosts), []
         self._connect(now)
+
+    def _owned(self) -> bool:
+        """True if a process of the job listens on the port."""
+        there = {one.inode for one in ports.tcp() if one.port == self.condition.port}
+        return bool(there) and not there.isdisjoint(ports.owners(tree.descendants(self._root)))
 
     def _taken(self) -> list[Socket]:
         """The sockets on its port, if all of them are older than the job and none is its own."""

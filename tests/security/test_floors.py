@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,30 @@ def test_the_time_limit_of_the_settings_is_the_longest(tmp_path: Path) -> None:
     for wrong in (float("nan"), -1.0, 0.0):
         with pytest.raises(BadInput, match="is no time limit"):
             prepare(settings, command="true", timeout=wrong)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("floor", ["bwrap", "landlock"])
+@pytest.mark.stops("floors", "requests by the holder to a port that the job does not own")
+def test_a_ready_url_reaches_no_other_service_of_this_machine(tmp_path: Path, floor: str) -> None:
+    if not sandbox.available()[floor]["available"]:
+        pytest.skip(f"no {floor} here")
+    with Jobs(config(tmp_path, PTYJOBS_SANDBOX=floor)) as jobs:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+        url = f"http://127.0.0.1:{port}/"
+        jobs.execute("sleep 600", name="other", ready=[url], wait=0)
+        with socket.create_server(("127.0.0.1", port)) as other:  # later than the job
+            other.settimeout(0)
+            answer = jobs.wait("other", timeout=1)
+            with pytest.raises(BlockingIOError):
+                other.accept()
+        assert answer.service is not None
+        assert answer.service.why == f"no process of it listens on port {port}"
+        line = f"/usr/bin/python3 -u -m http.server {port} --bind 127.0.0.1"
+        own = jobs.execute(line, name="own", ready=[url], wait=60)
+        assert own.service is not None
+        assert own.service.ready
 
 
 @pytest.mark.live
