@@ -45,7 +45,7 @@ POLL_INTERVAL = 1000  # milliseconds between two `tasks/get` requests of a clien
 HELD = 0.9
 HELD_INTERVAL = 250
 MESSAGE_INTERVAL = 1.0  # seconds between two changes of a status message
-WRITTEN = 0.05  # seconds until a response is surely on its way to the client
+WRITTEN = 0.01  # seconds until a response has been written to the client
 LONGEST = 86400.0  # seconds; a task without a timeout ends after a day
 MISSING_CAPABILITY = -32021  # the request did not declare the extension
 
