@@ -56,6 +56,8 @@ class Zygote:
 
         Raises StartFailed like `fork_holder`.
         """
+        if not self.alive():  # a child of it may keep its end of the requests open
+            raise StartFailed("The process that starts jobs has exited.", advice="Try once more.")
         return self._fork(SEARCH, [])
 
     def _fork(self, request: bytes, fds: list[int]) -> socket.socket:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +15,12 @@ from pathlib import Path
 import pytest
 
 from ptyjobs.errors import BadPattern
-from ptyjobs.process import tree
 from ptyjobs.spawn import zygote
 from ptyjobs.spawn.zygote import Zygote
 from ptyjobs.store import search_process, search_source
 from ptyjobs.store.grep import grep
 from ptyjobs.store.log import LogWriter
 from tests.faults import world
-from tests.store.test_search_process import ended
 
 NEEDS_A_PROCESS = "(x|y)z$"
 
@@ -34,6 +35,18 @@ def source() -> Iterator[Zygote]:
     search_source.use(None)
     source.end_session()
     assert source.join(20)
+
+
+def searcher() -> int:
+    """Pid of the kept process, which the kernel tells with its answer (unix(7), SO_PASSCRED)."""
+    kept = search_process._kept
+    assert isinstance(kept, search_process._Forked)
+    connection = kept._connection
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    connection.send(b'["ptyjobs.store.grep", "_searched", {"pattern": "("}]\n')
+    select.select([connection], [], [])
+    _, extra, _, _ = connection.recvmsg(1 << 16, socket.CMSG_SPACE(12))
+    return int.from_bytes(extra[0][2][:4], sys.byteorder)
 
 
 @pytest.fixture
@@ -53,46 +66,32 @@ def matches(folder: str, pattern: str = NEEDS_A_PROCESS) -> int:
     return grep(folder, pattern, since=None, limit=1000).matches
 
 
-def searchers(source: Zygote) -> set[int]:
-    """Children of the zygote but its spare, which leads a session of its own."""
-    found: set[int] = set()
-
-    def without_spare() -> bool:
-        found.clear()
-        children = tree.children(source.pid)
-        found.update(pid for pid in children if os.getsid(pid) != pid)
-        return len(found) < len(children)
-
-    assert world.eventually(without_spare)
-    return found
-
-
 @pytest.mark.usefixtures("no_interpreter")
 def test_searches_use_one_forked_process(source: Zygote, folder: str) -> None:
     assert matches(folder) == 1
-    (first,) = searchers(source)
+    first = searcher()
     with pytest.raises(BadPattern, match="not a regular"):
         matches(folder, "(")
     assert matches(folder) == 1
-    assert searchers(source) == {first}
+    assert searcher() == first
     assert not search_process.pids(), "it is no child of ours"
 
 
 @pytest.mark.usefixtures("no_interpreter")
 def test_it_ends_with_its_connection(source: Zygote, folder: str) -> None:
     assert matches(folder) == 1
-    (first,) = searchers(source)
+    first = searcher()
     search_process.close()
-    assert ended(first)
+    assert world.exited(first)
 
 
 @pytest.mark.usefixtures("no_interpreter")
 def test_a_killed_one_is_replaced(source: Zygote, folder: str) -> None:
     assert matches(folder) == 1
-    (first,) = searchers(source)
+    first = searcher()
     os.kill(first, signal.SIGKILL)
     assert matches(folder) == 1
-    assert searchers(source) != {first}
+    assert searcher() != first
 
 
 @pytest.mark.usefixtures("no_interpreter")
@@ -108,9 +107,9 @@ def test_searches_at_once_have_their_own(source: Zygote, folder: str) -> None:
 
 def test_it_ends_with_the_session_although_it_is_kept(source: Zygote, folder: str) -> None:
     assert matches(folder) == 1
-    (first,) = searchers(source)
+    first = searcher()
     source.end_session()
-    assert ended(first)
+    assert world.exited(first)
     assert matches(folder) == 1, "a new interpreter takes its place"
     assert search_process.pids()
 
