@@ -1,7 +1,8 @@
 """Search all jobs, ended ones included, for one pattern.
 
 Owns the order (newest first), the limits and the selection of jobs. Searches in a separate process,
-as `store.grep` does and for the same reason; one process serves all jobs. Never changes a job.
+as `store.grep` does and for the same reason; one process serves all jobs. A command that does
+nothing else searches in its own process. Never changes a job.
 """
 
 from __future__ import annotations
@@ -106,18 +107,23 @@ def _field(spec: JobSpec, job: JobDir, key: str) -> str:
     return {"name": job.job_id, "lifetime": spec.lifetime.value, "target": spec.target}[key]
 
 
-def grep(jobs: Iterable[JobDir], pattern: str, *, limit: int) -> Matches:
-    """Matching lines of these jobs, at most `limit` characters."""
+def grep(jobs: Iterable[JobDir], pattern: str, *, limit: int, here: bool = False) -> Matches:
+    """Matching lines of these jobs, at most `limit` characters.
+
+    `here`: in the main thread of this process, which has nothing else to do meanwhile.
+    """
     from ptyjobs.store import search_process
     from ptyjobs.text.patterns import compile_patterns
 
-    compile_patterns([pattern])
+    (compiled,) = compile_patterns([pattern])
     specs = [(job, job.spec()) for job in jobs]
     request = {
         "pattern": pattern,
         "limit": limit,
         "jobs": [[job.folder, spec.run if spec else 1] for job, spec in specs],
     }
+    if here:
+        return _search(request, compiled)
     return from_json(Matches, search_process.answer(_searched, request))
 
 

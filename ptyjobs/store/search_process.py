@@ -225,10 +225,10 @@ def _end(process: _Process) -> None:
 
 def owned() -> bool:
     """In a search process: True while its owner lives and so may want the answer."""
-    return os.getppid() == _parent and not _ends.poll(0)
+    return _parent == 0 or (os.getppid() == _parent and not _ends.poll(0))
 
 
-_parent = 0
+_parent = 0  # 0: this is no search process
 _ends = select.poll()  # reports only that the other end of a descriptor is closed
 
 

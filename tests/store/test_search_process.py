@@ -19,6 +19,7 @@ from ptyjobs.client.subreaper import Guard
 from ptyjobs.errors import BadPattern, LimitReached
 from ptyjobs.store import search_process
 from ptyjobs.store.grep import grep
+from ptyjobs.store.jobdir import JobDir
 from ptyjobs.store.log import LogWriter
 from tests.faults import world
 
@@ -52,6 +53,19 @@ def test_searches_of_all_kinds_use_one_process(folder: str) -> None:
         grep(folder, "(", since=None, limit=10)
     assert matches(folder) == 1
     assert kept() == first
+
+
+def test_a_command_searches_in_its_own_process_with_the_same_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(subprocess, "Popen")
+    log = LogWriter(tmp_path, limit=1 << 20)
+    log.append(b"xz\n" + b"x" * 60 + b"\n")
+    log.close()
+    found = grep_all([JobDir(tmp_path)], NEEDS_A_PROCESS, limit=100, here=True).found
+    assert [(one.line, one.text) for one in found] == [(1, "xz")]
+    with pytest.raises(BadPattern, match="too long"):
+        grep_all([JobDir(tmp_path)], "(x+x+)+y", limit=100, here=True)
 
 
 def test_searches_at_once_have_their_own_and_one_is_kept(folder: str) -> None:

@@ -58,7 +58,7 @@ def grep(args: argparse.Namespace, settings: Config) -> int:
     if args.jobs:
         named = {registry.find(job_id).folder for job_id in args.jobs}
         jobs = [job for job in jobs if job.folder in named]
-    matches = search.grep(jobs, args.pattern, limit=MOST)
+    matches = search.grep(jobs, args.pattern, limit=MOST, here=True)
     if args.json:
         print_json(matches)
     else:
