@@ -184,6 +184,6 @@ def test_what_cannot_be_written_is_an_error() -> None:
         Writer(Header(version=1))
     with pytest.raises(BadRecording, match="event code 'q'"):
         Writer(Header()).event(Event(0.0, "q", ""))
-    with pytest.raises(BadRecording, match="no COLSxROWS"):
+    with pytest.raises(BadRecording, match="not COLSxROWS"):
         _ = output(0.0, "a").size
     assert resize(0.0, Size(3, 4)).size == Size(3, 4)
