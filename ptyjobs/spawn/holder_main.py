@@ -23,7 +23,8 @@ from ptyjobs.process.fair_share import SharedPage
 from ptyjobs.spawn import prefork
 from ptyjobs.text.fresh import FreshText
 
-REHEARSALS = 8  # calls until Python 3.11 specializes a function (QUICKENING_WARMUP_DELAY)
+REHEARSALS = 8 if sys.version_info < (3, 12) else 2
+"""Calls until Python specializes a function (QUICKENING_WARMUP_DELAY; later, the second call)."""
 
 
 def unborn(page: SharedPage, *, lease: int) -> Holder:
@@ -137,12 +138,13 @@ def warm_up(*, share_heap: bool = True) -> None:
 
 
 def specialize(idle: Callable[[], bool]) -> None:
-    """Rehearse while `idle`, until Python 3.11 has specialized the code; later versions need not.
+    """Rehearse while `idle`, until Python has specialized the moved code.
 
-    They specialize at the second call. Code that is not specialized looks attributes up by name,
-    which changes the reference counts of the names, on pages all over the heap.
+    Otherwise each holder would do that itself, on pages that it then has for itself. Code that is
+    not specialized looks attributes up by name, which takes time and, on Python 3.11, changes the
+    reference counts of the names, on pages all over the heap.
     """
-    for _ in range(REHEARSALS if sys.version_info < (3, 12) else 0):
+    for _ in range(REHEARSALS):
         if not idle():
             return
         _rehearse()

@@ -115,7 +115,6 @@ print("LOAD_ATTR_INSTANCE_VALUE" in names)
 """
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="later versions specialize at once")
 @pytest.mark.parametrize(("when", "specialized"), [("idle", "True"), ("busy", "False")])
 def test_the_code_of_a_start_is_specialized_before_the_fork(when: str, specialized: str) -> None:
     """`Holder.spawn` is called once in a rehearsal. A request ends the rehearsals."""
