@@ -44,7 +44,7 @@ def runs(state: State, row: int) -> list[Run]:
 def has_hidden(state: State, rows: list[int] | None = None) -> bool:
     """True if visible rows (all, or these) contain text that a person could not see."""
     wanted = state._rows if rows is None else [state._rows[y] for y in rows]
-    return any(_hides(row) for row in wanted)
+    return any(_hides(row) for row in wanted if row.texts or row.chars)
 
 
 def changed_rows(state: State, since: int) -> list[int]:
