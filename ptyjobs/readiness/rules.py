@@ -60,6 +60,8 @@ def _near(facts: Weighing, marks: str) -> Rule:
     if _only_signalled(facts):
         return waits(tuning.SIGNALLED, "nothing but the echo of its signal key is shown")
     working = facts.children_work()
+    if facts.now.draws and facts.only_echoed():
+        return silent(tuning.FAR_BLANK, "silent since its line was sent")
     if look.alternate or facts.now.draws:
         paint = tuning.ALONE if _sleeps(facts) else tuning.PAINT + _started_timer(facts)
         paint = max(paint, _frames(facts))

@@ -80,6 +80,9 @@ def unfinished(
         return False
     if sent is None or (base is not None and base.pid != probe.pid):
         return look.blank  # of a program that starts; a key may leave an empty screen empty
+    facts = situation.weigh(probe, look)
+    if facts.only_echoed() and facts.memory.of(probe.pid):
+        return silence <= tuning.FAR_BLANK  # a client that polls its connection, too
     if look.alternate or not sent.enter or not probe.running:
         return False
     return bool(look.after_cursor[:1].strip())

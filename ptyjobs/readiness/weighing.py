@@ -92,6 +92,14 @@ class Weighing:
         prompt = self.memory.current
         return entered and prompt is not None and bool(prompt.text) and not self.look.before_cursor
 
+    def only_echoed(self) -> bool:
+        """A line was entered, and only its echo has come: the cursor is on the empty row below."""
+        sent = self.sent
+        if sent is None or not (sent.enter and sent.text) or self.look.alternate:
+            return False
+        came = self.now.nbytes - self.before.nbytes
+        return 0 < came <= sent.nbytes + sent.lines and not self.look.before_cursor
+
     def asks(self) -> bool:
         """The cursor is where a prompt leaves it: after a gap, or after a sign that ends prompts.
 

@@ -1231,3 +1231,38 @@ def test_a_line_that_another_thread_of_a_shell_reads_is_asked_for(jobs: Jobs) ->
         assert answer.verdict.reason is Reason.QUIET
         assert "begun to read a line" in answer.verdict.why
         assert session.send("name").fresh.text == "read name\ndone"
+
+
+CLIENT = """
+import os, select, sys, time, tty
+tty.setraw(0)
+os.write(1, {start!r})
+line, due = b"", 0
+while True:
+    ready = select.select([0], [], [], {wait})[0]
+    {nap}
+    if ready:
+        key = os.read(0, 1)
+        os.write(1, b"\\r\\n" if key == b"\\r" else key)
+        line += key
+    if line.endswith(b"\\r"):
+        due, line = time.monotonic() + (1.5 if b"slow" in line else 0), b""
+    if due and time.monotonic() >= due:
+        due = 0
+        os.write(1, b"done\\r\\n> ")
+"""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        CLIENT.format(start=b"\x1b[?1h\x1b[H\x1b[J\x1b[2;1H> ", wait=0.5, nap=""),
+        CLIENT.format(start=b"> ", wait=0, nap="time.sleep(0.01)"),
+    ],
+    ids=["draws", "polls"],
+)
+def test_only_the_echo_of_a_line_is_no_answer(jobs: Jobs, source: str) -> None:
+    session = Session(jobs, program(source))
+    for typed in ("now", "now", "slow", "slow"):
+        answer = session.send(typed)
+        assert "done" in answer.fresh.text, (typed, answer.verdict)
