@@ -66,7 +66,8 @@ def check_ready(config: Config, ready: str | Sequence[str]) -> tuple[str, ...]:
     """Check readiness conditions before anything is sent: BadInput, BadPattern or Refused."""
     if not ready:
         return ()
-    from ptyjobs.client.preparation import check_confined, policy_of, ready_commands
+    from ptyjobs.client.preparation import policy_of
+    from ptyjobs.client.ready_conditions import check_confined, ready_commands
 
     words = (ready,) if isinstance(ready, str) else tuple(ready)
     commands, policy = ready_commands(words), policy_of(config)

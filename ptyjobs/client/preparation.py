@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ptyjobs.client.ready_conditions import check_confined, ready_commands
 from ptyjobs.config import Config
 from ptyjobs.config.child_env import child_env
 from ptyjobs.errors import BadInput, Refused
@@ -259,24 +260,6 @@ def _port(word: str | int) -> str:
     raise BadInput(f"port={text!r} is not a port.", advice='"auto", or 1 to 65535.')
 
 
-def ready_commands(words: Sequence[str], *, target: str = "") -> tuple[str, ...]:
-    """Validate the conditions in `ready`; return the command lines among them."""
-    if not words:
-        return ()
-    from ptyjobs.config import ready_syntax
-    from ptyjobs.text.patterns import compile_patterns  # with pexpect: not for every start
-
-    conditions = ready_syntax.parse(ready_syntax.with_port(words, 1))
-    compile_patterns((*conditions.patterns, *conditions.failures))
-    local = [probe.text for probe in conditions.probes if probe.kind != ready_syntax.COMMAND]
-    if target and local:
-        raise BadInput(
-            f"ready: {local[0]!r} is probed on this machine, but the job runs on {target}.",
-            advice="Use a pattern, or command: with a line that asks the target.",
-        )
-    return conditions.commands
-
-
 def _sandbox(
     config: Config,
     asked: str | None,
@@ -301,36 +284,6 @@ def _sandbox(
         )
     check_confined(config, ready, beside)
     return floor
-
-
-def check_confined(config: Config, ready: Sequence[str], commands: Sequence[str]) -> None:
-    """Raise Refused for conditions in `ready` that would act outside the sandbox of the settings.
-
-    The holder runs their `commands`, and would send the caller's path to another machine.
-    """
-    if config.sandbox == "none" or not ready:
-        return
-    if commands:
-        raise Refused(
-            f"A command in ready would run outside the sandbox {config.sandbox} (setting sandbox).",
-            advice="Use port, a URL or a pattern.",
-        )
-    import ipaddress  # only for a service in a sandbox
-
-    from ptyjobs.config import ready_syntax
-
-    for probe in ready_syntax.parse(ready_syntax.with_port(ready, 1)).probes:
-        for host in probe.hosts if probe.kind == ready_syntax.HTTP else ():
-            try:
-                local = ipaddress.ip_address(host).is_loopback
-            except ValueError:  # 300.0.0.1
-                local = False
-            if not local:
-                raise Refused(
-                    f"ready: {probe.text!r} would be requested outside the sandbox "
-                    f"{config.sandbox} (setting sandbox).",
-                    advice="Use a URL of this machine: http://127.0.0.1:PORT/.",
-                )
 
 
 def _masked(config: Config) -> tuple[dict[str, Any], ...] | None:

@@ -105,7 +105,8 @@ class ToolCall:
 
 
 async def execute(call: ToolCall, args: dict[str, Any]) -> Result:
-    from ptyjobs.client.preparation import prepare, ready_commands
+    from ptyjobs.client.preparation import prepare
+    from ptyjobs.client.ready_conditions import ready_commands
 
     beside = ready_commands(args["ready"], target=args["target"])
     call.check_rules(args["command"], *beside)
