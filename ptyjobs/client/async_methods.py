@@ -11,7 +11,7 @@ import time
 
 from ptyjobs._dataclass import TYPE_CHECKING
 from ptyjobs.client import calls, force_kill, registry
-from ptyjobs.client.base import Base, check_patterns
+from ptyjobs.client.base import Base, check_patterns, seconds
 from ptyjobs.client.calls import BIRTH, Killed, with_note
 from ptyjobs.client.older_holders import PORT_POLL, OlderHolder, at_once, with_port
 from ptyjobs.errors import DuplicateJob, HolderLost
@@ -363,7 +363,7 @@ class AsyncMethods(Base):
         With `signal` (a name such as INT), only that signal is sent, to the foreground process
         group.
         """
-        grace = self.config.kill_grace if grace is None else grace
+        grace = seconds("grace", grace, self.config.kill_grace)
         call = calls.kill(signal=signal, grace=grace)
         try:
             request = call if signal else force_kill.impatient(call, grace=grace)

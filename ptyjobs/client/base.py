@@ -62,6 +62,15 @@ def check_patterns(patterns: Sequence[str]) -> None:
         compile_patterns(patterns)
 
 
+def seconds(name: str, asked: float | None, usual: float) -> float:
+    """A requested time, or the usual one for None; BadInput for NaN and infinity."""
+    if asked is None:
+        return usual
+    if not abs(asked) < float("inf"):
+        raise BadInput(f"{name}={asked} is not a time.", advice="Give a number of seconds.")
+    return asked
+
+
 def check_ready(config: Config, ready: str | Sequence[str]) -> tuple[str, ...]:
     """Check readiness conditions before anything is sent: BadInput, BadPattern or Refused."""
     if not ready:
@@ -256,7 +265,7 @@ class Base(Starter):
         return calls.restart(
             RestartRequest(
                 wait=wait,
-                grace=self.config.kill_grace if grace is None else grace,
+                grace=seconds("grace", grace, self.config.kill_grace),
                 budget=budget or self.config.max_chars,
                 progress=progress,
             )
@@ -335,7 +344,7 @@ class Base(Starter):
                 shown=shown,
                 enter=enter,
                 until=tuple(until),
-                timeout=self.config.interact_timeout if timeout is None else timeout,
+                timeout=seconds("timeout", timeout, self.config.interact_timeout),
                 budget=budget or self.config.max_chars,
                 view=view,
                 secret=secret,
@@ -364,7 +373,7 @@ class Base(Starter):
                 until,
                 until=tuple(patterns),
                 service=check_ready(self.config, ready),
-                timeout=self.config.wait_timeout if timeout is None else timeout,
+                timeout=seconds("timeout", timeout, self.config.wait_timeout),
                 budget=budget or self.config.max_chars,
                 progress=progress,
                 message=message,
@@ -374,9 +383,8 @@ class Base(Starter):
 
     def _first_wait(self, wait: float | None, ready: object) -> float:
         """Maximum seconds that a start waits; a service gets longer than a prompt."""
-        if wait is not None:
-            return wait
-        return self.config.wait_timeout if ready else self.config.interact_timeout
+        usual = self.config.wait_timeout if ready else self.config.interact_timeout
+        return seconds("wait", wait, usual)
 
 
 def follow_request(
