@@ -29,7 +29,7 @@ def test_the_first_commands_of_a_newcomer_work(tmp_path: Path) -> None:
         ["sh", "-e", "-c", block], env=environ, capture_output=True, text=True, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert "\n42\n>>> " in done.stdout  # the screen
+    assert "\n>>> 6 * 7\n42\n>>>" in done.stdout  # the screen
     assert done.stdout.splitlines().count("42") == 2  # the answer of send, and the screen
 
 

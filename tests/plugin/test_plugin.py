@@ -416,7 +416,8 @@ def test_what_a_program_leaves_behind_fails_its_test(pytester: pytest.Pytester) 
         def test_orphan(job): job(LEAVE).exit()
         def test_allowed(job): job(LEAVE, allow_left=True).exit()
         def test_zombie(job):
-            job("python3 -c 'import os; os.fork() or os._exit(0); input()'").settles()
+            wait = "os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)"
+            job(f"python3 -c 'import os; os.fork() or os._exit(0); {wait}; input()'").settles()
         def test_not_ours(job):
             import socket, builtins
             job("cat")

@@ -213,7 +213,7 @@ class Generated:
         app = self.app()
         shown = views.view(self.screen(), lines=1000, end=0)
         params = SimpleNamespace(uri="job://py/screen")
-        listed = app.resources._described(Status("j", State.RUNNING, self.line(), "/"))
+        listed = app.resources._described(Status("j", State.RUNNING, self.line(), "/"), "screen")
         with mock.patch.object(app.jobs, "tail", return_value=shown):
             read = asyncio.run(app.resources.read(None, params))  # type: ignore[arg-type]  # a double
         return [_strings(read), listed]
