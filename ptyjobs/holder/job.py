@@ -232,7 +232,9 @@ class Job:
         if self.hung_up:
             one = "1 background process was" if self.hung_up == 1 else ""
             one = one or f"{self.hung_up} background processes were"
-            notes.append(f"{one} hung up at the end of the shell: start each as a job, without &")
+            notes.append(
+                f"{one} hung up when the program ended: run what is to stay as its own job"
+            )
         if count := len(tree.alive(os.getpid(), exclude=self.aside())):
             one = "1 process of the job lives on: kill ends it"
             many = f"{count} processes of the job live on: kill ends them"

@@ -275,11 +275,12 @@ class Settle:
         return base is not None and base.waits_on == probe.waits_on
 
     def _redraws(self, now: float) -> bool:
-        """A full-screen program that draws without pause and accepts keys all the while."""
+        """A full-screen program that draws without pause, or by a clock, and accepts keys."""
         since, look = self._candidate.accepting, self._confirmation.look
+        clock = 0.0 < self._newest().wakes <= tuning.TICK  # its timer has begun again
         return (
             since is not None
-            and now - max(since, self._confirmation.flow) > tuning.POLLING
+            and now - (since if clock else max(since, self._confirmation.flow)) > tuning.POLLING
             and now - self._confirmation.output <= tuning.TICK
             and self._newest().wait is Wait.SOFT
             and self._situation.evidence.snapshot().alternate

@@ -455,6 +455,21 @@ def test_a_full_screen_program_that_polls_for_keys(jobs: Jobs, source: str) -> N
         assert f"key {key}" in answer.fresh.text
 
 
+ANIMATED = """
+import os, select, tty
+input("Level? "); tty.setraw(0); os.write(1, b"\\x1b[?1049h\\x1b[2J"); n = 0
+while True:
+    n += 1; os.write(1, b"\\x1b[%d;1H piece" % (n % 20 + 1))
+    if select.select([0], [], [], 0.2)[0]: os.write(1, b" key " + os.read(0, 9))
+"""
+
+
+def test_an_animation_that_an_answer_started_is_waiting_for_keys(jobs: Jobs) -> None:
+    job = Session(jobs, program(ANIMATED))
+    for answer in (job.send("3"), job.send(keys=["a"])):
+        assert answer.verdict.reason is Reason.WAITING_FOR_INPUT
+
+
 def test_a_program_that_polls_for_lines(jobs: Jobs) -> None:
     job = Session(jobs, program(POLLING_LINES), wait=0.5)
     assert job.first.verdict.reason is Reason.TIMEOUT  # no evidence yet that it reads
