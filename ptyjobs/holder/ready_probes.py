@@ -32,6 +32,8 @@ COMMAND_PACE = 0.1  # seconds between two runs of a command
 COMMAND_TIME = 10.0  # seconds until a command times out
 SLOWER = 1 / 600  # minimum pause, as a fraction of the time without success
 SLOWEST = 0.5  # maximum pause in seconds
+SEEN_SLOWER = 1 / 10  # the same for requests and commands: programs log them
+SEEN_SLOWEST = 1.0
 KEPT = 200  # characters of a command's output
 
 Dispatch = Callable[[int], None]
@@ -71,8 +73,10 @@ class Probe:
     def children_ended(self, ended: Mapping[int, int]) -> None:
         """Children were reaped."""
 
-    def _later(self, now: float, pace: float) -> None:
-        self.due = now + max(pace, min(SLOWEST, (now - self.began) * SLOWER))
+    def _later(self, now: float, pace: float, *, seen: bool = False) -> None:
+        """Probe again after a pause. `seen`: programs notice the attempts."""
+        slower, slowest = (SEEN_SLOWER, SEEN_SLOWEST) if seen else (SLOWER, SLOWEST)
+        self.due = now + max(pace, min(slowest, (now - self.began) * slower))
 
 
 def probe_for(
@@ -281,7 +285,8 @@ class HttpProbe(Probe):
         refused = os.strerror(errno.ECONNREFUSED)
         told = [one for one in self._whys if not one.endswith(refused)]
         self.holds, self.why = False, (told or self._whys)[0]
-        self._later(now, HTTP_PACE)
+        # No program notices a refused connection: a server that starts late is found soon.
+        self._later(now, HTTP_PACE, seen=bool(told))
         self.report()
 
     def _drop(self) -> None:
@@ -372,7 +377,7 @@ class CommandProbe(Probe):
 
     def _result(self, why: str, now: float) -> None:
         self.holds, self.why = False, f"{self.condition.path}: {why}"
-        self._later(now, COMMAND_PACE)
+        self._later(now, COMMAND_PACE, seen=True)
 
     def _end(self) -> None:
         """Kill the command and the children in its process group."""
