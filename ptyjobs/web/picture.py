@@ -44,11 +44,23 @@ def _line(screen: Screen, row: int) -> list[Run]:
                 last[4] += cells
         else:
             runs.append(run)
-    if runs and len(runs[-1]) == 1:
-        runs[-1][0] = runs[-1][0].rstrip(" ")
+    if runs and _unstyled(runs[-1]):
+        _strip(runs[-1])
         if not runs[-1][0]:
             runs.pop()
     return runs
+
+
+def _unstyled(run: Run) -> bool:
+    return len(run) == 1 or run[1:4] == ["", "", ""]
+
+
+def _strip(run: Run) -> None:
+    """Remove the blanks at its end: the browser scales a picture by its widest line."""
+    text = run[0].rstrip(" ")
+    if _fixed(run):
+        run[4] -= len(run[0]) - len(text)
+    run[0] = text
 
 
 def _fixed(run: Run) -> bool:

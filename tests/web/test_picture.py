@@ -10,6 +10,7 @@ import pytest
 from ptyjobs.model import Size
 from ptyjobs.render.html import to_html
 from ptyjobs.terminal import Screen
+from ptyjobs.web.picture import picture
 from tests.web.browser import Browser
 
 pytestmark = pytest.mark.live
@@ -47,3 +48,18 @@ def test_whatever_a_row_holds_its_end_is_in_the_same_column(
         assert max(lefts) - min(lefts) <= 1
     tops = [top for _, top in bars[0::2]]
     assert {b - a for a, b in itertools.pairwise(tops)} == {17}  # and rows are even
+
+
+@pytest.mark.parametrize(
+    ("printed", "line"),
+    [
+        ("cafe", [["cafe"]]),
+        ("café", [["café", "", "", "", 4]]),
+        ("✓ 日", [["✓ 日", "", "", "", 4]]),
+        ("\x1b[41mé  \x1b[m", [["é  ", "", 1, "", 3]]),  # a bar keeps its width
+    ],
+)
+def test_a_line_of_a_card_ends_with_its_text(printed: str, line: list[list[object]]) -> None:
+    screen = Screen(Size(2, 40))
+    screen.feed(printed.encode())
+    assert picture("j", screen)["lines"] == [line]
