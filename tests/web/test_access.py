@@ -100,6 +100,27 @@ def test_a_phone_shows_letters_that_can_be_read(tmp_path: Path, browser: Browser
         )  # no black page below the terminal
 
 
+def test_a_narrow_page_follows_a_cursor_that_is_shown(tmp_path: Path, browser: Browser) -> None:
+    browser.size(390, 844)
+    program = (
+        r"read a; printf '\033[?25l\033[5;119Hx'; read b; printf '\033[?25h\033[6;118Hy'; exec cat"
+    )
+    run(tmp_path, "run", "-d", "--name", "sh", "--", program)
+    left = "document.getElementById('stage').scrollLeft"
+    drawn = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    with serving(tmp_path, "--write") as url:
+        browser.go(url)
+        browser.wait("document.querySelectorAll('.card').length === 1")
+        browser.run("location.hash = '#/job/sh'")
+        browser.wait("document.activeElement.className === 'xterm-helper-textarea'")
+        run(tmp_path, "send", "sh", "")
+        browser.wait(f"{SCREEN}.includes('x')")
+        browser.run(drawn)
+        assert browser.run(left) == 0  # a hidden cursor may be anywhere
+        run(tmp_path, "send", "sh", "")
+        browser.wait(f"{left} > 0")
+
+
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_cards_live_and_replay_have_the_colours_of_the_pictures(
     tmp_path: Path, browser: Browser, scheme: str

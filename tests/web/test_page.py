@@ -74,8 +74,22 @@ def test_the_page_shows_joins_types_and_replays(tmp_path: Path, browser: Browser
         browser.run("document.getElementById('speed').value = '16'")
         browser.run("document.getElementById('play').click()")
         browser.wait(f"{SCREEN}.includes('from 42 browsers')")
-        browser.run("location.hash = '#/job/nobody'")
-        browser.wait(f"{STATE}.includes('nobody')")
+
+
+def test_an_unknown_job_is_red_and_has_no_buttons(tmp_path: Path, browser: Browser) -> None:
+    run(tmp_path, "run", "-d", "--name", "sh", "--", "cat")
+    buttons = "document.getElementById('buttons').offsetParent"
+    mood = "document.getElementById('about').dataset.mood"
+    with serving(tmp_path) as url:
+        browser.go(url)
+        browser.wait(f"{CARDS}.length === 1")
+        for view in ("job", "replay"):
+            browser.run("location.hash = '#/job/sh'")
+            browser.wait(f"{mood} === 'waiting' && {buttons} !== null")
+            browser.run(f"location.hash = '#/{view}/nobody'")
+            browser.wait(f"{STATE}.includes('nobody')")
+            assert browser.run(mood) == "failed"
+            assert browser.run(f"{buttons} === null")
 
 
 # --- the list -------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import { $, connection, note } from "/page.mjs";
 import { Link, number } from "/feed.mjs";
-import { headline, menu, terminal } from "/terminal.mjs";
+import { headline, menu, terminal, unknown } from "/terminal.mjs";
 
 const STEP = 128 << 10; // bytes drawn after which the viewer is told
 const KEYS = { Esc: "\x1b", Tab: "\t", "C-c": "\x03", "C-d": "\x04", "←": "\x1b[D", "↑": "\x1b[A", "↓": "\x1b[B", "→": "\x1b[C" };
@@ -74,7 +74,10 @@ export function live(id) {
         case "person": person(message); mode(); break;
         case "did": note(message.words); break;
         case "refused": note(message.message); break;
-        case "error": done(); $("state").textContent = message.message; break;
+        case "error":
+          done();
+          if (row) $("state").textContent = message.message; else unknown(message.message);
+          break;
         case "exit":
           row = message.row;
           done();

@@ -2,7 +2,7 @@
 
 import { $, connection } from "/page.mjs";
 import { Link } from "/feed.mjs";
-import { headline, menu, terminal } from "/terminal.mjs";
+import { headline, menu, terminal, unknown } from "/terminal.mjs";
 import { clock } from "/words.mjs";
 
 export function replay(id, keys) {
@@ -19,7 +19,11 @@ export function replay(id, keys) {
   const link = new Link(() => `/ws/replay/${encodeURIComponent(id)}`, {
     state: connection,
     text: (message) => {
-      if (message.type === "error") { link.close(); $("state").textContent = message.message; return; }
+      if (message.type === "error") {
+        link.close();
+        if (line) $("state").textContent = message.message; else unknown(message.message);
+        return;
+      }
       if (message.type === "job") { headline(message.row); return; }
       if (message.type !== "timeline") { expecting = message; return; }
       const again = line !== null;

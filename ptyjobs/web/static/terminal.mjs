@@ -27,6 +27,9 @@ const MARKS = {
 
 export function terminal() {
   $("terminal").replaceChildren();
+  $("about").dataset.mood = "";
+  $("trouble").hidden = true;
+  $("buttons").hidden = false;
   const term = new Terminal({
     allowProposedApi: true, scrollback: 6000, disableStdin: true, theme: colours(), cursorBlink: false,
     fontFamily: '"DejaVu Sans Mono", ui-monospace, Menlo, Consolas, monospace', fontSize: FONT,
@@ -119,8 +122,14 @@ function sizing(term) {
     if (term.options.fontSize !== font) term.options.fontSize = font;
   };
   term.onResize(fit);
-  term.onCursorMove(() => { // on a narrow screen the cursor must not be typed out of sight
-    if (!overflows || !stage.contains(document.activeElement)) return;
+  // On a narrow screen the cursor must not be typed out of sight. A hidden one, which is not drawn,
+  // may be anywhere.
+  let moved = false;
+  term.onCursorMove(() => { moved = true; });
+  term.onRender(() => {
+    const follow = moved && overflows && stage.contains(document.activeElement);
+    moved = false;
+    if (!follow || !$("terminal").querySelector(".xterm-cursor")) return;
     const at = term.buffer.active.cursorX * cell(term.options.fontSize).wide;
     if (at < stage.scrollLeft || at > stage.scrollLeft + stage.clientWidth - 30) stage.scrollLeft = at - stage.clientWidth / 2;
   });
@@ -151,6 +160,13 @@ export function headline(job) {
   $("command").textContent = job.command;
   $("directory").textContent = job.directory;
   document.title = `${job.job_id}: ${job.why}`;
+}
+
+// There is no such job: nothing to search, copy or save.
+export function unknown(words) {
+  $("state").textContent = words;
+  $("about").dataset.mood = "failed";
+  $("buttons").hidden = $("replay").hidden = true;
 }
 
 // --- the menu ---------------------------------------------------------------------------------
