@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,3 +64,31 @@ def test_lines_that_match_come_while_the_job_runs(shell: Shell, tmp_path: Path) 
     assert last.splitlines() == ["b 4 more", "c", "b 5"]
     told = shell.run("logs", "j", "-f", "--json", "--grep", "c").stdout
     assert json.loads(told)["line"] == "c"
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("words", [["logs", "j", "-f"], ["logs", "j", "-f", "--text"]])
+def test_a_killed_holder_is_an_error_of_its_followers(
+    shell: Shell, status: Callable[[str], dict[str, object]], words: list[str]
+) -> None:
+    shell.run("run", "-d", "--name", "j", "--", "echo one; printf two; exec sleep 99")
+    shell.run("wait", "j", "--pattern", "two")
+    holder = status("j")["holder"]
+    assert isinstance(holder, int)
+    with (
+        shell.reader("wait", "j", "--exited") as (waiting, _),
+        shell.reader(*words) as (
+            following,
+            out,
+        ),
+    ):
+        assert out.readline().rstrip() == b"one"
+        os.kill(holder, signal.SIGKILL)
+        assert out.read().rstrip() == b"two"
+        assert following.wait(timeout=20) == 4
+        assert waiting.wait(timeout=20) == 4
+    for again in (["wait", "j"], ["wait", "j", "--exited", "--json"]):
+        assert shell.run(*again).returncode == 4
+    lost = "ptyjobs: Lost j: its holder was killed; the exit is unknown.\n"
+    assert shell.run(*words).stderr == lost
+    assert shell.run("logs", "j").returncode == 0

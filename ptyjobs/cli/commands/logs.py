@@ -12,6 +12,7 @@ from ptyjobs.cli.command import print_json
 from ptyjobs.cli.harmless import Harmless
 from ptyjobs.cli.numbers import count
 from ptyjobs.errors import BadInput, HolderLost, JobEnded
+from ptyjobs.model import State
 
 if TYPE_CHECKING:
     import argparse
@@ -53,7 +54,7 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
     """Print a job's output as bytes, or with --text (--grep, --last, --json) as lines of text.
 
     On a terminal, only text and colours pass, unless --raw is given. With -f, follows until the
-    job ends. Exits with 1 if --grep found nothing.
+    job ends. Exits with 1 if --grep found nothing, with -f with 4 if the job's holder is lost.
     """
     from ptyjobs.cli.positions import offset_at
     from ptyjobs.client.sync import Jobs
@@ -76,6 +77,8 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
             harmless = sys.stdout.isatty() and not args.raw
             end = _pass_on(jobs, args, start, _Bytes(harmless=harmless))
             _tell_lost(jobs, args.job, end)  # gaps before it were reported in their places
+            if args.follow:
+                _check_holder(jobs, args.job)
             return 0
         if args.last is not None:  # the last lines, and the output that follows
             start = _lines_end(job.log)
@@ -83,6 +86,7 @@ def logs(args: argparse.Namespace, settings: Config) -> int:
         lines = _Lines(args.grep, as_json=args.json)
         _pass_on(jobs, args, start, lines)
         lines.end()
+        _check_holder(jobs, args.job)
         return 0 if lines.found or not args.grep else 1
 
 
@@ -183,6 +187,13 @@ def _tell_lost(jobs: Jobs, job_id: str, since: int) -> None:
     if gaps:
         lost = sum(end - max(start, since) for start, end, _ in gaps)
         print(f"ptyjobs: {lost:,} bytes could not be written to disk", file=sys.stderr)
+
+
+def _check_holder(jobs: Jobs, job_id: str) -> None:
+    """Raise HolderLost if the followed output ended because the job's holder was killed."""
+    status = jobs.status(job_id)
+    if status.state is State.KILLED and status.exit is None:
+        raise HolderLost(f"Lost {job_id}: {status.reason}.")
 
 
 def _discard(jobs: Jobs, job_id: str, before: int) -> None:

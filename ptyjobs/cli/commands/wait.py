@@ -15,7 +15,7 @@ from ptyjobs.config import Config
 from ptyjobs.config.defaults import WAIT_TIMEOUT
 from ptyjobs.errors import BadInput
 from ptyjobs.json_values import to_json
-from ptyjobs.model import Answer, Reason
+from ptyjobs.model import Answer, Reason, State
 
 if TYPE_CHECKING:
     from ptyjobs.cli.command import Add
@@ -24,6 +24,7 @@ EXAMPLES = """\
   ptyjobs wait py                      until it wants input again
   ptyjobs wait web --port 3000 --timeout 60
   ptyjobs wait a b c --exited --all    until all of them have ended"""
+HOLDER_LOST = 4  # exit code
 _WORDS = {
     Reason.WAITING_FOR_INPUT: "waits for input",
     Reason.PROMPT: "waits at its prompt",
@@ -70,7 +71,7 @@ def wait(args: argparse.Namespace, settings: Config) -> int:
 
     With several jobs, the first one ends the wait, or with --all the last one. A pattern is
     searched in the output since the job's start or the last send or wait. 1 after a timeout, and
-    with --ready if the job ends or asks for input before it is ready.
+    with --ready if the job ends or asks for input before it is ready. 4 if its holder is lost.
     """
     ready = list(args.ready)
     if args.port and args.port.isdecimal():
@@ -94,13 +95,15 @@ def wait(args: argparse.Namespace, settings: Config) -> int:
             result = _printed_before(jobs, result, args.pattern)
     if ready:
         result = _only_ready(result)
+    shown = [a for a in result.answers if args.all or a.job_id in result.met or not result.met]
     if args.json:
         print(json.dumps(to_json(result)))
     else:
-        for answer in result.answers:
-            if args.all or answer.job_id in result.met or not result.met:
-                prefix = f"{answer.job_id}: " if len(args.jobs) > 1 else ""
-                print(prefix + _reason(answer, met=answer.job_id in result.met))
+        for answer in shown:
+            prefix = f"{answer.job_id}: " if len(args.jobs) > 1 else ""
+            print(prefix + _reason(answer, met=answer.job_id in result.met))
+    if any(map(_lost, shown)):
+        return HOLDER_LOST
     return 0 if len(result.met) >= (len(set(args.jobs)) if args.all else 1) else 1
 
 
@@ -132,8 +135,15 @@ def _reason(answer: Answer, *, met: bool) -> str:
     return safe(f"not ready: {words}{prompt}; {answer.service.why}")
 
 
+def _lost(answer: Answer) -> bool:
+    """True if the job's holder was killed, so that its exit is unknown."""
+    verdict = answer.verdict
+    unknown = verdict.reason is Reason.EXITED and verdict.exit is None and verdict.pattern is None
+    return unknown and answer.state is State.KILLED
+
+
 def _outcome(answer: Answer) -> object:
     verdict = answer.verdict
     if verdict.reason is Reason.EXITED and verdict.exit is None and verdict.why:
-        return verdict.why  # its holder was killed
+        return verdict.why  # its holder was killed, or it could not start
     return verdict.match or verdict.exit or _WORDS.get(verdict.reason, verdict.reason.value)
