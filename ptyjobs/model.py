@@ -177,6 +177,12 @@ class Exit:
         killed = self.cause if self.cause.startswith("killed") else f"killed: {self.cause}"
         return f"{killed} · {how}"
 
+    def sentence(self, job_id: str) -> str:
+        """A sentence for users that says how the job ended."""
+        if self.cause:
+            return f"Job {job_id!r} has ended: {self}."
+        return f"Job {job_id!r} {'has' if self.signal is None else 'was'} {self}."
+
     def event(self, *, by_kill: bool) -> Event:
         """The state event of this end; SIGTERM and SIGKILL count as killed, from any sender."""
         from signal import SIGKILL, SIGTERM

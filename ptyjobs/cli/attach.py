@@ -123,7 +123,7 @@ def attach(
 
 def _tell_end(terminal: Terminal, status: Status) -> int:
     """Announce the job's end by notification and on the terminal; returns its exit code."""
-    terminal.announce(f"{status.job_id} has {status.exit or status.state}")
+    terminal.announce(f"{status.job_id} has {_ending(status)}")
     print(f"[{status.job_id} has {_ending(status)}]")
     return exit_code(status)
 

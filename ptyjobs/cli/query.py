@@ -30,13 +30,19 @@ ENDED_SHOWN = 10  # ended jobs that are shown unless `all` is set
 
 
 def glance(
-    registry: Registry, *, all: bool = False, brief: bool = False, patience: float = PATIENCE
+    registry: Registry,
+    *,
+    chosen: set[str] | None = None,
+    all: bool = False,
+    brief: bool = False,
+    patience: float = PATIENCE,
 ) -> list[Status]:
     """The live jobs, and the last ended ones or `all` of them; newest first.
 
+    `chosen`: only jobs with these ids.
     `brief` omits the facts that cost a holder most: CPU, memory, processes, ports, directory.
     """
-    jobs = registry.all()
+    jobs = [job for job in registry.all() if chosen is None or job.job_id in chosen]
     told = _seen(jobs) if brief else {}
     told |= _ask([job for job in jobs if job.job_id not in told], brief=brief, patience=patience)
     found: list[Status] = []

@@ -193,12 +193,14 @@ def _status(ok: JsonObject) -> Status:
 
 
 def _no_input(job: Ended) -> NoReturn:
-    how = str(job.status.exit) if job.status.exit else job.status.state.value
+    name, exit_ = job.status.job_id, job.status.exit
     raise JobEnded(
-        f"Job {job.status.job_id!r} has {how}.",
+        exit_.sentence(name)
+        if exit_
+        else f"Job {name!r} has ended: {job.status.reason or job.status.state}.",
         advice="Its output can still be read with output or tail.",
         hint=Hint.READ_OUTPUT,
-        facts={"job_id": job.status.job_id},
+        facts={"job_id": name},
     )
 
 

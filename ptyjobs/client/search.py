@@ -12,7 +12,7 @@ import os
 from ptyjobs._dataclass import TYPE_CHECKING, dataclass
 from ptyjobs.errors import BadInput
 from ptyjobs.json_values import from_json, to_json
-from ptyjobs.model import JobSpec
+from ptyjobs.model import JobSpec, Lifetime, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,8 +61,20 @@ def conditions(words: Iterable[str]) -> dict[str, str]:
             raise BadInput(
                 f"--where {word!r} is not a condition.", advice=f"KEY=VALUE with {', '.join(KEYS)}."
             )
+        _check_value(key, value)
         found[key] = project_of(value) if key == "project" else value
     return found
+
+
+def _check_value(key: str, value: str) -> None:
+    """Raise BadInput for a state or lifetime that no job can have."""
+    from fnmatch import fnmatchcase
+
+    if key not in ("state", "lifetime"):
+        return
+    known = [one.value for one in (State if key == "state" else Lifetime)]
+    if not (value in known if key == "state" else any(fnmatchcase(one, value) for one in known)):
+        raise BadInput(f"--where: no {key} is {value!r}.", advice=f"Known: {', '.join(known)}.")
 
 
 def labels_of(words: Iterable[str]) -> dict[str, str]:

@@ -297,12 +297,12 @@ def _need_running(service: JobService) -> None:
     """Raise JobEnded once the end is published; before that, status reports the job as running."""
     if service.job.state.ended:
         job = service.job
-        how = str(job.exit) if job.exit else "ended"
+        name = job.spec.job_id
         raise JobEnded(
-            f"Job {job.spec.job_id!r} has {how}.",
+            job.exit.sentence(name) if job.exit else f"Job {name!r} has ended.",
             advice="Its output can still be read with output or tail.",
             hint=Hint.READ_OUTPUT,
-            facts={"job_id": job.spec.job_id},
+            facts={"job_id": name},
         )
 
 

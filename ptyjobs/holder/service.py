@@ -264,7 +264,9 @@ class JobService:
         self.asking.message = ""
 
     def note_end(self) -> None:
-        words = (self.job.reason, str(self.job.exit or self.job.state))
+        exit_ = self.job.exit
+        reason = "" if exit_ and exit_.cause else self.job.reason  # the exit's words name its cause
+        words = (reason, str(exit_ or self.job.state))
         self.note("end", text=" · ".join(filter(None, words)))
 
     def person_answered(self) -> None:

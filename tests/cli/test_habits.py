@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -271,3 +273,47 @@ def test_a_person_who_types_into_a_held_job_is_told_how_to_get_it_back(shell: Sh
         refused = shell.run("send", "c", "x")
     assert refused.returncode == 1
     assert refused.stderr.endswith("nothing was typed. ptyjobs release c hands it back.\n")
+
+
+def test_list_selects_before_it_leaves_out_older_ended_jobs(shell: Shell) -> None:
+    with shell.jobs() as jobs:
+        for number in range(1, 13):
+            jobs.execute("true", name=f"f{number}")
+    assert shell.run("list", "-w", "name=f1", "--json").stdout.count('"job_id":') == 1
+    assert len(json.loads(shell.run("list", "--json").stdout)) == 10
+
+
+def test_an_ended_job_is_named_with_its_end(
+    shell: Shell, status: Callable[[str], dict[str, object]]
+) -> None:
+    shell.run("run", "-d", "--name", "py", "--", "cat")
+    shell.run("run", "-d", "--name", "k1", "--", "cat")
+    shell.run("kill", "py")
+    told = "Job 'py' has ended: killed on request · ended by SIGTERM."
+    assert told in shell.run("send", "py", "x").stderr
+    assert json.loads(shell.run("release", "py", "--json").stdout)["error"]["message"] == told
+    end = next(
+        line for line in shell.run("audit", "--job", "py").stdout.splitlines() if " end " in line
+    )
+    assert end.endswith(": end killed on request · ended by SIGTERM")
+    holder = status("k1")["holder"]
+    assert isinstance(holder, int)
+    os.kill(holder, signal.SIGKILL)
+    assert shell.run("wait", "k1").returncode == 4
+    told = "Job 'k1' has ended: its holder was killed; the exit is unknown."
+    assert told in shell.run("send", "k1", "x").stderr
+    shell.run("run", "--name", "e", "--", "exit 3")
+    assert "Job 'e' has exited with code 3." in shell.run("send", "e", "x").stderr
+
+
+def test_flags_without_a_value_and_unknown_values_are_named(shell: Shell) -> None:
+    for flag in ("--env", "--label"):
+        assert shell.run("run", "-d", flag, "foo", "--", "true").stderr == (
+            f"ptyjobs: {flag} 'foo' has no '='. {flag} NAME=VALUE\n"
+        )
+    for words in (["list"], ["grep", "x"]):
+        wrong = shell.run(*words, "-w", "state=runing")
+        assert wrong.returncode == 2
+        assert "no state is 'runing'. Known: starting, running, completed" in wrong.stderr
+        assert shell.run(*words, "-w", "lifetime=x").returncode == 2
+    assert shell.run("list", "-w", "lifetime=pers*", "-w", "state=running").returncode == 0

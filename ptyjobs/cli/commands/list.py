@@ -56,16 +56,14 @@ def list_jobs(args: argparse.Namespace, settings: Config) -> int:
     from ptyjobs.cli.query import glance
 
     while True:
-        found = glance(registry, all=args.all, brief=not args.json)
-        hidden = len(found)
-        if chosen is not None:
-            found = [status for status in found if status.job_id in chosen]
+        found = glance(registry, chosen=chosen, all=args.all, brief=not args.json)
+        hidden = bool(found or (chosen is not None and registry.all()))
         if args.running:
             found = [one for one in found if one.restarts or not one.state.ended]
         if args.json:
             print_json(found)
         else:
-            _show_table(found, watch=args.watch, hidden=hidden - len(found))
+            _show_table(found, watch=args.watch, hidden=hidden)
         if not args.watch:
             return 0
         try:
@@ -85,7 +83,7 @@ def _chosen(args: argparse.Namespace, registry: Registry) -> set[str] | None:
     return {job.job_id for job in search.selected(registry, where=where, labels=labels)}
 
 
-def _show_table(found: Sequence[Status], *, watch: bool, hidden: int) -> None:
+def _show_table(found: Sequence[Status], *, watch: bool, hidden: bool) -> None:
     tty = sys.stdout.isatty()
     width = os.get_terminal_size().columns if tty else 0
     lines = table(found, now=time.time(), width=width)

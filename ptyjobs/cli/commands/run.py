@@ -173,7 +173,7 @@ def _spec(
         command=command_of(args.words),
         name=args.name,
         cwd=args.cwd,
-        env=dict(_variable(word) for word in args.env),
+        env=dict(_pair("--env", word) for word in args.env),
         rows=size.rows if size and not flags.get("rows") else None,
         cols=size.cols if size and not flags.get("cols") else None,
         lifetime="persistent" if args.detach or attached else "session",
@@ -184,7 +184,7 @@ def _spec(
         port=args.port,
         restart=args.restart,
         limits={n: v for n in ("memory", "cpu", "pids") if (v := getattr(args, n))},
-        labels=dict(_variable(word) for word in args.label),
+        labels=dict(_pair("--label", word) for word in args.label),
         login=args.login,
         target=args.target,
         notify=args.notify,
@@ -201,8 +201,8 @@ def _ready(answer: Answer) -> int:
     return 1
 
 
-def _variable(word: str) -> tuple[str, str]:
+def _pair(flag: str, word: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not equals:
-        raise BadInput(f"--env {word!r} has no '='.", advice="--env NAME=VALUE")
+        raise BadInput(f"{flag} {word!r} has no '='.", advice=f"{flag} NAME=VALUE")
     return name, value
