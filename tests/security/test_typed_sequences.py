@@ -111,13 +111,18 @@ steps: st.SearchStrategy[Step] = st.one_of(
 
 
 def _way(words: tuple[str, ...]) -> list[Step]:
-    """Whole lines, and what ends with Enter in single keys, as a program in raw mode takes them."""
+    """Whole lines, and what ends with Enter in single keys, as a program in raw mode takes them.
+
+    The shell has started before anything else is typed: what is typed while an interpreter starts
+    it is the interpreter's to give away (see docs/security.md).
+    """
     named = {" ": "Space", "\n": "Enter"}
     steps: list[Step] = []
     for word in words:
         if word.endswith("\n"):
             keys = [{"keys": [named.get(char, char)], "timeout": 0.0} for char in word]
             steps += [("interact", one) for one in keys]
+            steps.append(("wait", {"timeout": 5.0}))
         else:
             steps.append(("interact", {"input": word, "timeout": 1.0}))
     return steps
@@ -141,6 +146,8 @@ async def _made(jobs: AsyncJobs, sequence: list[Step], folder: Path) -> list[str
             with contextlib.suppress(Refused, BadInput):
                 if call == "kill":
                     await jobs.kill(job, **values)  # type: ignore[arg-type]
+                elif call == "wait":
+                    await jobs.wait(job, **values)  # type: ignore[arg-type]
                 else:
                     await jobs.interact(job, **values)  # type: ignore[arg-type]
         with contextlib.suppress(Refused):
