@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from typing import Any
@@ -596,6 +597,22 @@ def test_descriptors_are_given_back() -> None:
         kept = len(os.listdir("/proc/self/fd")) - before
         assert kept < 200  # of at most 48 processes: orphans of other tests are adopted too
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_child_of_a_killed_self_test_ends() -> None:
+    code = """
+import os, signal
+from ptyjobs.readiness.linux import probe
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as in a zygote
+def killed(*, leader, **more):
+    print(leader, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+probe.Kernel = killed
+probe.self_test()
+"""
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert done.returncode == -signal.SIGKILL
+    assert world.exited(int(done.stdout), within=20)
 
 
 def test_self_test_and_foreground() -> None:

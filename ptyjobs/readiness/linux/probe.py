@@ -350,6 +350,7 @@ def self_test() -> Tier:
     pid = os.fork()
     if pid == 0:
         try:
+            os.close(master)  # so that the read ends if its parent is killed
             os.login_tty(slave)
             os.read(0, 1)
         finally:
